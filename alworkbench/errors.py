@@ -1,0 +1,212 @@
+"""Every error that a user can meet. Each says what was found, what was needed and what mends it.
+
+    WorkbenchError                 exit code 1
+      ProjectError                 3
+        ProjectMissing, ProjectExists, ProjectTooNew
+      DataError                    4
+        NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
+        InvalidFeatureFile
+      EncoderError                 5
+        UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing
+      PosteriorError               6
+        NotPositiveDefinite, PosteriorMissing, InvalidPosteriorFile
+      LoopError                    7
+        UnknownStrategy, NoOpenRound, RoundStillOpen, PoolExhausted, LeaseLost, UnknownItem,
+        NothingToUndo
+      DeviceUnavailable            8
+      PortInUse                    9
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WorkbenchError(Exception):
+    """The root: anything a user can mend. `exit_code` is what a command ends with."""
+
+    exit_code = 1
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+# ------------------------------------------------------------------------------------------ project
+class ProjectError(WorkbenchError):
+    exit_code = 3
+
+
+class ProjectMissing(ProjectError):
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"No project was found in {path}: it holds no project.db. "
+            f"Make one with `alworkbench init {path} --class NAME --class NAME`."
+        )
+
+
+class ProjectExists(ProjectError):
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"{path} holds a project already. Go on with it "
+            f"(`alworkbench status --project {path}`), or name another folder."
+        )
+
+
+class ProjectTooNew(ProjectError):
+    def __init__(self, path: object, revision: str) -> None:
+        super().__init__(
+            f"The project in {path} was written by a newer alworkbench (schema {revision!r}, unknown "
+            f"here). Nothing was changed. Upgrade with `pip install --upgrade alworkbench`."
+        )
+
+
+# --------------------------------------------------------------------------------------------- data
+class DataError(WorkbenchError):
+    exit_code = 4
+
+
+class NothingToImport(DataError):
+    pass
+
+
+class UnreadableSource(DataError):
+    pass
+
+
+class InvalidClassList(DataError):
+    pass
+
+
+class InvalidLabelFile(DataError):
+    pass
+
+
+class InvalidFeatureFile(DataError):
+    pass
+
+
+class UnknownClass(DataError):
+    def __init__(self, found: str, known: Iterable[str], where: str) -> None:
+        known = list(known)
+        shown = ", ".join(repr(name) for name in known[:20]) + (" ..." if len(known) > 20 else "")
+        super().__init__(
+            f"{where} names the class {found!r}, which this project does not have."
+            f"{did_you_mean(found, known)} Its classes are {shown}. Nothing was recorded."
+        )
+
+
+# ------------------------------------------------------------------------------------------ encoder
+class EncoderError(WorkbenchError):
+    exit_code = 5
+
+
+class UnknownEncoder(EncoderError):
+    pass
+
+
+class UnsupportedModel(EncoderError):
+    """The model's last layer is not linear, so there is no projection to be uncertain about."""
+
+
+class EncoderMismatch(EncoderError):
+    def __init__(self, what: str, made_for: str, needed: str) -> None:
+        super().__init__(
+            f"{what} belongs to the encoder {made_for}, but this project uses {needed}. "
+            f"Encode the images with that encoder (`alworkbench encode`) or fit a posterior for it "
+            f"(`alworkbench fit --pairs captions.csv`)."
+        )
+
+
+class FeaturesMissing(EncoderError):
+    def __init__(self, missing: int, total: int) -> None:
+        super().__init__(
+            f"{missing} of {total} images have no features yet. Run `alworkbench encode` "
+            f"(it goes on where it stopped)."
+        )
+
+
+# ---------------------------------------------------------------------------------------- posterior
+class PosteriorError(WorkbenchError):
+    exit_code = 6
+
+
+class NotPositiveDefinite(PosteriorError):
+    pass
+
+
+class InvalidPosteriorFile(PosteriorError):
+    pass
+
+
+class PosteriorMissing(PosteriorError):
+    def __init__(self, encoder: str) -> None:
+        super().__init__(
+            f"No posterior was fitted for the encoder {encoder}. Fit one from image-caption pairs "
+            f"with `alworkbench fit --pairs captions.csv`."
+        )
+
+
+# --------------------------------------------------------------------------------------------- loop
+class LoopError(WorkbenchError):
+    exit_code = 7
+
+
+class UnknownStrategy(LoopError):
+    def __init__(self, found: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        super().__init__(
+            f"There is no strategy {found!r}.{did_you_mean(found, known)} "
+            f"Known strategies: {', '.join(known)}."
+        )
+
+
+class NoOpenRound(LoopError):
+    def __init__(self) -> None:
+        super().__init__("No round is open. Start one with `alworkbench propose`.")
+
+
+class RoundStillOpen(LoopError):
+    def __init__(self, number: int, unanswered: int) -> None:
+        super().__init__(
+            f"Round {number} is still open with {unanswered} unanswered images. Answer them, or close "
+            f"it as it is with `alworkbench close`."
+        )
+
+
+class PoolExhausted(LoopError):
+    def __init__(self) -> None:
+        super().__init__(
+            "Every image of the pool has been answered. Import more with `alworkbench import FOLDER`."
+        )
+
+
+class LeaseLost(LoopError):
+    """Someone else has the item now; the answer was not recorded."""
+
+
+class UnknownItem(LoopError):
+    pass
+
+
+class NothingToUndo(LoopError):
+    def __init__(self, annotator: str) -> None:
+        super().__init__(f"There is no answer of {annotator!r} in the open round to take back.")
+
+
+# ------------------------------------------------------------------------------------- the machine
+class DeviceUnavailable(WorkbenchError):
+    exit_code = 8
+
+
+class PortInUse(WorkbenchError):
+    exit_code = 9
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"Port {port} on {host} is in use. Stop the other program, or choose another port: "
+            f"`alworkbench serve --port {port + 1}`."
+        )

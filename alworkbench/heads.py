@@ -1,0 +1,106 @@
+"""What remains of a vision-language model after its towers: two projections and a logit scale.
+
+Everything up to the last linear layer of each tower is fixed; the posterior is over these two
+matrices. Baumann et al., "Post-hoc Probabilistic Vision-Language Models", arXiv:2412.06014.
+
+Dimensions used in this file
+    N  images
+    C  classes
+    T  prompts
+    P  image activation size; a layer with a bias has a constant 1 as its last activation
+    Q  text activation size, likewise
+    D  embedding size
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+Loss = Literal["infonce", "siglip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The outputs of an image tower before its last linear layer.
+
+    embedding of n = projection @ activations[n] (+ residuals[n])
+    """
+
+    activations: Float[Tensor, "N P"]
+    residuals: Float[Tensor, "N D"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.activations)
+
+    def __getitem__(self, rows: slice | Int[Tensor, "M"]) -> Features:
+        residuals = None if self.residuals is None else self.residuals[rows]
+        return Features(self.activations[rows], residuals)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Features:
+        residuals = None if self.residuals is None else self.residuals.to(device, dtype)
+        return Features(self.activations.to(device, dtype), residuals)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The two last projections of a vision-language model, and how a cosine becomes a logit.
+
+    logit(image, class) = logit_scale * cosine + logit_bias
+    """
+
+    image_projection: Float[Tensor, "D P"]
+    text_projection: Float[Tensor, "D Q"]
+    logit_scale: float
+    """s = exp of the learned parameter: 100 for a fully trained CLIP."""
+    logit_bias: float = 0.0
+    """SigLIP's; it cancels in a softmax over classes."""
+    loss: Loss = "infonce"
+    """What the model was trained with, which is what its curvature belongs to."""
+
+    def embed_images(self, features: Features) -> Float[Tensor, "N D"]:
+        """Embeddings g = W phi + r, not normalised."""
+        embeddings = features.activations @ self.image_projection.T
+        return embeddings if features.residuals is None else embeddings + features.residuals
+
+    def embed_texts(self, activations: Float[Tensor, "C Q"]) -> Float[Tensor, "C D"]:
+        """Embeddings h = V psi, not normalised."""
+        return activations @ self.text_projection.T
+
+    def logits(
+        self, features: Features, classes: Float[Tensor, "C Q"]
+    ) -> Float[Tensor, "N C"]:
+        """The model's own (zero-shot) logits."""
+        images = normalize(self.embed_images(features), dim=-1)
+        texts = normalize(self.embed_texts(classes), dim=-1)
+        return self.logit_scale * images @ texts.T + self.logit_bias
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Head:
+        return Head(
+            self.image_projection.to(device, dtype),
+            self.text_projection.to(device, dtype),
+            self.logit_scale,
+            self.logit_bias,
+            self.loss,
+        )
+
+
+def ensemble_prompts(
+    head: Head, activations: Float[Tensor, "T Q"], class_of: Int[Tensor, "T"]
+) -> Float[Tensor, "C Q"]:
+    """One effective text activation per class, from several prompts of that class.
+
+    psi_c = mean over its prompts of psi / |V psi|, so that V psi_c is the mean of the normalised
+    prompt embeddings: the usual feature ensemble, still linear in the projection.
+    """
+    scaled = activations / head.embed_texts(activations).norm(dim=-1, keepdim=True)  # T Q
+    classes = int(class_of.max()) + 1
+    sums = torch.zeros(classes, scaled.shape[1], dtype=scaled.dtype, device=scaled.device)
+    sums.index_add_(0, class_of, scaled)  # C Q
+    counts = torch.bincount(class_of, minlength=classes).to(scaled)  # C
+    return sums / counts[:, None]
