@@ -1,0 +1,145 @@
+"""Greedy batches that teach most about the targets' predictions, in the space of joint draws.
+
+EPIG (Bickford Smith et al., 2023, arXiv:2304.08151) of the linearised model, to second order: the
+information between the label of an image and the label of a target is the squared correlation of
+their logits, each weighed by its softmax curvature. With D_i (K x C) the centred draws of image i's
+logits divided by sqrt(K), the covariance of two images given the picks so far is D_i^T S D_j, where S
+starts as the identity. Then for each pick
+
+    W_j = (I + Lambda_j D_j^T S D_j)^-1 Lambda_j        Q = S (sum_j w_j D_j W_j D_j^T) S
+    G_i = (I + Lambda_i D_i^T S D_i)^-1 Lambda_i        score_i = 1/2 <G_i, D_i^T Q D_i>
+
+and S is conditioned on the image picked. The curvature does not depend on the label, so what a pick
+does to everything else is known before its label is: near-copies stop being attractive at once.
+O(N K C (K + C)) a pick.
+
+Dimensions used in this file
+    K  draws
+    N  candidates
+    M  targets
+    C  classes
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alworkbench.adaptation.kernel import softmax_curvature_roots
+
+
+@dataclass(frozen=True, slots=True)
+class DrawSpace:
+    """Images as seen through K joint draws: deviations and softmax curvature."""
+
+    deviations: Float[Tensor, "N K C"]
+    """D: centred draws of the logits over sqrt(K)."""
+    roots: Float[Tensor, "N C C"]
+    """R with Lambda = R R^T."""
+
+    @classmethod
+    def of(
+        cls, changes: Float[Tensor, "K N C"], logits: Float[Tensor, "N C"], *, moderate: bool = True
+    ) -> DrawSpace:
+        """From draws of the change of each logit about its mean `logits`.
+
+        With `moderate`, the curvature is taken at the probit-moderated probabilities
+        softmax(z / sqrt(1 + pi / 8 Var z)), which a confident but uncertain model needs.
+        """
+        deviations = changes - changes.mean(dim=0)  # K N C
+        deviations = deviations.transpose(0, 1) / math.sqrt(len(changes))  # N K C
+        if moderate:
+            variance = deviations.square().sum(dim=1)  # N C
+            logits = logits * (1 + math.pi / 8 * variance).rsqrt()
+        return cls(deviations.contiguous(), softmax_curvature_roots(logits.softmax(dim=-1)))
+
+    def __len__(self) -> int:
+        return len(self.deviations)
+
+    def rows(self, rows: Tensor) -> DrawSpace:
+        return DrawSpace(self.deviations[rows], self.roots[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    row: int
+    """Among the candidates."""
+    score: float
+    """Expected information about the targets, in nats, given the picks before it."""
+
+
+def greedy_epig(
+    candidates: DrawSpace,
+    targets: DrawSpace,
+    target_weights: Float[Tensor, "M"],
+    count: int,
+    *,
+    block: int = 4096,
+) -> list[Pick]:
+    """Up to `count` candidates, one by one, each given those before it.
+
+    `target_weights` say how much each target matters; they are normalised to a mean of one over the
+    targets, so the score is a (weighted) mean over targets.
+    """
+    weights = target_weights / target_weights.sum()
+    draws = candidates.deviations.shape[1]
+    state = torch.eye(draws).to(candidates.deviations)  # K K: S
+    free = torch.ones(len(candidates), dtype=torch.bool, device=state.device)
+    picks: list[Pick] = []
+    for _ in range(min(count, len(candidates))):
+        wanted = _wanted(targets, weights, state, block)  # K K: Q
+        scores = torch.cat(
+            [
+                _scores(candidates.rows(part), state, wanted)
+                for part in torch.arange(len(candidates), device=state.device).split(block)
+            ]
+        )
+        row = int(torch.where(free, scores, -torch.inf).argmax())
+        picks.append(Pick(row, float(scores[row])))
+        free[row] = False
+        state = _given(state, candidates.deviations[row], candidates.roots[row])
+    return picks
+
+
+def _whitened(space: DrawSpace, state: Float[Tensor, "K K"]) -> Float[Tensor, "N C K"]:
+    """F_i with F_i^T F_i = D_i (I + Lambda_i C_i)^-1 Lambda_i D_i^T, C_i = D_i^T S D_i.
+
+    By (I + R R^T C)^-1 R R^T = R (I + R^T C R)^-1 R^T, with a Cholesky factor of the middle.
+    """
+    seen = space.deviations @ space.roots  # N K C: D R
+    inner = seen.mT @ (state @ seen)  # N C C
+    inner = inner + torch.eye(inner.shape[-1]).to(inner)
+    factor = torch.linalg.cholesky(inner)
+    return torch.linalg.solve_triangular(factor, seen.mT, upper=False)  # N C K
+
+
+def _wanted(
+    targets: DrawSpace, weights: Float[Tensor, "M"], state: Float[Tensor, "K K"], block: int
+) -> Float[Tensor, "K K"]:
+    """Q = S (sum_j w_j D_j W_j D_j^T) S."""
+    total = torch.zeros_like(state)
+    for part in torch.arange(len(targets), device=state.device).split(block):
+        rows = _whitened(targets.rows(part), state) * weights[part].sqrt()[:, None, None]
+        flat = rows.reshape(-1, rows.shape[-1])  # m C, K
+        total += flat.T @ flat
+    return state @ total @ state
+
+
+def _scores(
+    space: DrawSpace, state: Float[Tensor, "K K"], wanted: Float[Tensor, "K K"]
+) -> Float[Tensor, "N"]:
+    """1/2 <G_i, D_i^T Q D_i> = 1/2 tr(F_i Q F_i^T)."""
+    rows = _whitened(space, state)  # N C K
+    return 0.5 * ((rows @ wanted) * rows).sum(dim=(-2, -1))
+
+
+def _given(
+    state: Float[Tensor, "K K"], deviations: Float[Tensor, "K C"], root: Float[Tensor, "C C"]
+) -> Float[Tensor, "K K"]:
+    """S after the image with these draws has been answered, whatever its answer is."""
+    rows = _whitened(DrawSpace(deviations[None], root[None]), state)[0] @ state  # C K
+    return state - rows.T @ rows
