@@ -1,7 +1,7 @@
 """Makes the bundled sample: `python -m alworkbench.datasets.make_sample`.
 
 The choice depends on the seed and the published files alone: images are ordered by a hash of seed,
-part and row, and taken from the front. An image whose very pixels stand elsewhere in Fashion-MNIST
+part and row, taken from the front, and named in a second such order. An image whose very pixels stand elsewhere in Fashion-MNIST
 is never taken, so that no picture occurs twice in the sample and none of its pictures is in rows
 30,000 and up of the training files, which are left to train models on.
 """
@@ -14,7 +14,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,23 +98,28 @@ def choose(data: FashionMnist, seed: int) -> list[SampleFile]:
         wanted = Counter(SAMPLE.sizes[part])
         digits = len(str(wanted.total()))
         pixels = train if part == POOL else test
-        for row in sorted(range(rows), key=lambda row: _order(seed, part, row)):
+        taken: list[int] = []
+        for row in _shuffled(range(rows), f"{seed}/{part}/take"):
             class_name = CLASS_NAMES[labels[row]]
             if wanted[class_name] and seen[pixels[row]] == 1:
                 wanted[class_name] -= 1
-                number = SAMPLE.images(part) - wanted.total()
-                path = f"{part}/{number:0{digits}d}.png"
-                chosen.append(SampleFile(path, class_name, part, encode_png(images[row])))
+                taken.append(row)
         if wanted.total():
             raise UnreadableSource(
                 f"Fashion-MNIST has too few different images for the {part} part of the sample: "
                 f"{dict(+wanted)} are lacking."
             )
+        # Rare classes were full first; a second shuffle keeps that out of the file names.
+        for number, row in enumerate(_shuffled(taken, f"{seed}/{part}/name"), 1):
+            path = f"{part}/{number:0{digits}d}.png"
+            png = encode_png(images[row])
+            chosen.append(SampleFile(path, CLASS_NAMES[labels[row]], part, png))
     return chosen
 
 
-def _order(seed: int, part: str, row: int) -> bytes:
-    return hashlib.sha256(f"{seed}/{part}/{row}".encode()).digest()
+def _shuffled(rows: Iterable[int], salt: str) -> list[int]:
+    """The same order on every machine and with every version of every library."""
+    return sorted(rows, key=lambda row: hashlib.sha256(f"{salt}/{row}".encode()).digest())
 
 
 def encode_png(image: UInt8[np.ndarray, "H W"]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import re
 import zipfile
 from collections import Counter
@@ -79,7 +80,7 @@ def test_paths_do_not_reveal_the_class(manifest):
         for number, row in enumerate(rows, 1):
             assert re.fullmatch(rf"{part}/0*{number}\.png", row["path"])
         labels = [row["label"] for row in rows]
-        same = sum(a == b for a, b in zip(labels, labels[1:], strict=False)) / len(rows)
+        same = sum(a == b for a, b in itertools.pairwise(labels)) / len(rows)
         expected = sum((n / len(rows)) ** 2 for n in Counter(labels).values())
         assert same == pytest.approx(expected, abs=0.05)
 
@@ -130,6 +131,6 @@ def test_the_sample_is_made_again_from_its_seed_and_leaves_the_training_rows(
 def test_a_long_tail_adds_up_and_never_rises(total: int, classes: int, imbalance: float):
     sizes = long_tail(total, classes, imbalance)
     assert sum(sizes) == total
-    assert all(a >= b - 1 for a, b in zip(sizes, sizes[1:], strict=False))  # up to rounding
+    assert all(a >= b - 1 for a, b in itertools.pairwise(sizes))  # up to rounding
     assert len(sizes) == classes
     assert set(BY_FREQUENCY) == set(CLASS_NAMES)
