@@ -23,6 +23,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,6 +41,8 @@ class DrawSpace:
     """D: centred draws of the logits over sqrt(K)."""
     roots: Float[Tensor, "N C C"]
     """R with Lambda = R R^T."""
+    probabilities: Float[Tensor, "N C"]
+    """Moderated class probabilities, which the curvature was taken at."""
 
     @classmethod
     def of(
@@ -55,13 +58,22 @@ class DrawSpace:
         if moderate:
             variance = deviations.square().sum(dim=1)  # N C
             logits = logits * (1 + math.pi / 8 * variance).rsqrt()
-        return cls(deviations.contiguous(), softmax_curvature_roots(logits.softmax(dim=-1)))
+        probabilities = logits.softmax(dim=-1)
+        return cls(deviations.contiguous(), softmax_curvature_roots(probabilities), probabilities)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[DrawSpace]) -> DrawSpace:
+        return cls(
+            torch.cat([part.deviations for part in parts]),
+            torch.cat([part.roots for part in parts]),
+            torch.cat([part.probabilities for part in parts]),
+        )
 
     def __len__(self) -> int:
         return len(self.deviations)
 
     def rows(self, rows: Tensor) -> DrawSpace:
-        return DrawSpace(self.deviations[rows], self.roots[rows])
+        return DrawSpace(self.deviations[rows], self.roots[rows], self.probabilities[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ def greedy_epig(
         row = int(torch.where(free, scores, -torch.inf).argmax())
         picks.append(Pick(row, float(scores[row])))
         free[row] = False
-        state = _given(state, candidates.deviations[row], candidates.roots[row])
+        state = _given(state, candidates.rows(torch.tensor([row], device=state.device)))
     return picks
 
 
@@ -137,9 +149,7 @@ def _scores(
     return 0.5 * ((rows @ wanted) * rows).sum(dim=(-2, -1))
 
 
-def _given(
-    state: Float[Tensor, "K K"], deviations: Float[Tensor, "K C"], root: Float[Tensor, "C C"]
-) -> Float[Tensor, "K K"]:
-    """S after the image with these draws has been answered, whatever its answer is."""
-    rows = _whitened(DrawSpace(deviations[None], root[None]), state)[0] @ state  # C K
+def _given(state: Float[Tensor, "K K"], picked: DrawSpace) -> Float[Tensor, "K K"]:
+    """S after the one image in `picked` has been answered, whatever its answer is."""
+    rows = _whitened(picked, state)[0] @ state  # C K
     return state - rows.T @ rows

@@ -43,6 +43,15 @@ class ClassCoordinates:
     by_text: Float[Tensor, "C D"]
     """t L_B': seen through the text side's covariance."""
 
+    def double(self) -> ClassCoordinates:
+        return ClassCoordinates(
+            self.unit.double(),
+            self.scale.double(),
+            self.whitened.double(),
+            self.by_image.double(),
+            self.by_text.double(),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ImageCoordinates:
@@ -112,6 +121,17 @@ class Linearisation:
             text_activation_root,
             text_embedding_root,
             coordinates,
+        )
+
+    def double(self) -> Linearisation:
+        """The same numbers in float64, for sums and solves."""
+        return Linearisation(
+            self.head.to(self.classes.unit.device, torch.float64),
+            self.image_activation_root.double(),
+            self.image_embedding_root.double(),
+            self.text_activation_root.double(),
+            self.text_embedding_root.double(),
+            self.classes.double(),
         )
 
     def images(self, features: Features) -> ImageCoordinates:

@@ -1,0 +1,29 @@
+"""Strategies that every other one is measured against: random, and random balanced by class."""
+
+from __future__ import annotations
+
+import torch
+
+from alworkbench.acquisition.registry import Question, Selection, selection, strategy
+
+
+@strategy("random", "images drawn at random: the yardstick", unit="none")
+def random(question: Question) -> Selection:
+    count = len(question.candidates)
+    order = torch.randperm(count, generator=question.generator())
+    return selection(question, order, torch.zeros(count))
+
+
+@strategy("balanced-random", "random, in turn from each class that the model predicts", unit="none")
+def balanced_random(question: Question) -> Selection:
+    """Each round of turns asks one image of every predicted class, classes in random order."""
+    predicted = question.logits().argmax(dim=-1).cpu()
+    generator = question.generator()
+    shuffled = torch.randperm(len(predicted), generator=generator)
+    classes = torch.randperm(len(question.learner.class_activations), generator=generator)
+    turn = torch.empty(len(predicted), dtype=torch.long)
+    for position, label in enumerate(classes.tolist()):
+        own = shuffled[predicted[shuffled] == label]
+        # turn-major, so that sorting by it goes round the classes
+        turn[own] = torch.arange(len(own)) * len(classes) + position
+    return selection(question, turn.argsort(), torch.zeros(len(predicted)))

@@ -1,0 +1,32 @@
+"""Strategies that rank each image by its own uncertainty and take the top."""
+
+from __future__ import annotations
+
+import torch
+
+from alworkbench.acquisition import scores
+from alworkbench.acquisition.registry import Question, Selection, selection, strategy
+
+
+@strategy("entropy", "highest entropy of the model's prediction (no posterior)", unit="nats")
+def entropy(question: Question) -> Selection:
+    value = scores.entropy(question.logits().softmax(dim=-1))
+    return selection(question, scores.best(value, question.batch_size), value)
+
+
+@strategy("margin", "smallest gap between the two likeliest classes (no posterior)", unit="probability")
+def margin(question: Question) -> Selection:
+    value = scores.margin(question.logits().softmax(dim=-1))
+    return selection(question, scores.best(-value, question.batch_size), value)
+
+
+@strategy("predictive-entropy", "highest entropy of the prediction averaged over the posterior", unit="nats")
+def predictive_entropy(question: Question) -> Selection:
+    value = torch.cat([scores.predictive_entropy(p) for p in question.drawn_probabilities()])
+    return selection(question, scores.best(value, question.batch_size), value)
+
+
+@strategy("bald", "most information of the label about the model, by joint draws", unit="nats")
+def bald(question: Question) -> Selection:
+    value = torch.cat([scores.bald(p) for p in question.drawn_probabilities()])
+    return selection(question, scores.best(value, question.batch_size), value)
