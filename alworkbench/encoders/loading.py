@@ -1,0 +1,285 @@
+"""From what a user writes (`bundled`, `ARCH:TAG`, `ARCH:path`, `config.json:path`) to an encoder.
+
+Every spec takes one way: an architecture and its weights go through open_clip's `create_model`, the
+towers are split, the split is compared with the model's own embeddings, and the result is named by
+the content of its weights.
+
+The preprocessing of published weights comes with open_clip's tag. That of a weights file is read
+from `preprocess_cfg` in an `open_clip_config.json` beside it (open_clip's own convention, and what
+its models on the Hugging Face hub carry); without one it is open_clip's default, that of CLIP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from jaxtyping import Float
+from open_clip.transformer import QuickGELU
+from torch import Tensor
+
+from alworkbench.encoders.base import encoder_id
+from alworkbench.encoders.preprocessing import Preprocess
+from alworkbench.encoders.splitting import SplitTower, split_image_tower, split_text_tower
+from alworkbench.errors import EncoderError, UnknownEncoder, UnsupportedModel, did_you_mean
+from alworkbench.heads import Features, Head
+
+BUNDLED = Path(__file__).parent / "bundled"
+BUNDLED_NAME = "alworkbench-tiny"
+PREPROCESSING_FILE = "open_clip_config.json"
+MAX_CONFIG_BYTES = 1 << 20
+
+PROOF_PROMPTS = ("a photo of a cat.", "an image of two ankle boots.")
+PROOF_TOLERANCE = 1e-4
+"""Largest difference between a split and its model, relative to the largest embedding value."""
+
+HOW_TO_NAME = (
+    "An encoder is `bundled`, ARCH:TAG (such as ViT-B-32:laion2b_s34b_b79k), ARCH:path/to/weights, "
+    "or path/to/config.json:path/to/weights."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClipEncoder:
+    """An `Encoder` made of two split towers of one open_clip model."""
+
+    id: str
+    spec: str
+    head: Head
+    preprocess: Preprocess
+    image_tower: SplitTower
+    text_tower: SplitTower
+    tokenize: Any
+    device: torch.device
+
+    def encode_images(self, pixels: Float[Tensor, "B 3 H W"]) -> Features:
+        """Activations (and residuals), float32. On CUDA the tower itself runs in mixed precision
+        (float16 products); on other devices in float32."""
+        mixed = self.device.type == "cuda"
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=torch.float16, enabled=mixed),
+        ):
+            return self.image_tower(pixels.to(self.device, torch.float32, non_blocking=True))
+
+    def encode_prompts(self, prompts: Sequence[str], batch_size: int = 256) -> Float[Tensor, "T Q"]:
+        """Activations, float32 throughout: prompts are few, and every logit hangs on them."""
+        batches = [self.head.text_projection.new_empty(0, self.head.text_projection.shape[1])]
+        with torch.inference_mode():
+            for start in range(0, len(prompts), batch_size):
+                tokens = self.tokenize(list(prompts[start : start + batch_size]))
+                batches.append(self.text_tower(tokens.to(self.device)).activations)
+        return torch.cat(batches)
+
+
+def load(spec: str, device: torch.device) -> OpenClipEncoder:
+    """What `alworkbench.encoders.load_encoder` promises."""
+    architecture, weights = _resolve(spec)
+    model, tokenize = _create(architecture, weights)
+    return from_model(model, tokenize, architecture, spec, device)
+
+
+def from_model(
+    model: Any, tokenize: Any, architecture: str, spec: str, device: torch.device
+) -> OpenClipEncoder:
+    """The encoder of an open_clip model in memory (float32, on the CPU), which is left as it is but
+    for being put in evaluation mode and moved to the device."""
+    model.eval()
+    preprocess = Preprocess.from_config(model.visual.preprocess_cfg)
+    state = model.state_dict()
+    if broken := [name for name, values in state.items() if not values.isfinite().all()]:
+        raise EncoderError(
+            f"The weights for {spec} hold values that are not finite, in {broken[0]} and "
+            f"{len(broken) - 1} more tensors. Fetch or save them again."
+        )
+    description = {
+        "architecture": open_clip.get_model_config(architecture),
+        "name": architecture,  # open_clip chooses some tokenizers by it
+        # A tag may have changed what the architecture says of it.
+        "quick_gelu": any(isinstance(part, QuickGELU) for part in model.modules()),
+        "preprocess": asdict(preprocess),
+        "dtype": "float32",
+    }
+    identity = encoder_id(architecture.partition("@")[0], description, state)
+    _prove(model, split_image_tower(model), split_text_tower(model), tokenize, preprocess)
+
+    model.to(device)
+    image, text = split_image_tower(model), split_text_tower(model)
+    bias = getattr(model, "logit_bias", None)
+    head = Head(
+        image_projection=image.projection,
+        text_projection=text.projection,
+        logit_scale=model.logit_scale.detach().exp().item(),
+        logit_bias=0.0 if bias is None else bias.detach().item(),
+        loss="infonce" if bias is None else "siglip",
+    )
+    return OpenClipEncoder(identity, spec, head, preprocess, image, text, tokenize, device)
+
+
+def _prove(
+    model: Any, image: SplitTower, text: SplitTower, tokenize: Any, preprocess: Preprocess
+) -> None:
+    """Compare projection(activation) + residual with what the model itself computes, both sides.
+
+    Raises UnsupportedModel: then the layer that was taken for the last linear one is not."""
+    pixels = torch.randn(1, 3, *preprocess.size, generator=torch.Generator().manual_seed(0))
+    tokens = tokenize(list(PROOF_PROMPTS))
+    with torch.inference_mode():
+        for side, tower, batch, encode in (
+            ("image", image, pixels, model.encode_image),
+            ("text", text, tokens, model.encode_text),
+        ):
+            wanted = encode(batch, normalize=False)
+            features = tower(batch)
+            found = features.activations @ tower.projection.T
+            if features.residuals is not None:
+                found = found + features.residuals
+            difference = (found - wanted).abs().max() / wanted.abs().max()
+            if not difference <= PROOF_TOLERANCE:
+                raise UnsupportedModel(
+                    f"The last linear layer of the {side} tower could not be told: what was taken "
+                    f"for it gives other embeddings than the model (relative difference "
+                    f"{difference:.2g}, at most {PROOF_TOLERANCE} allowed). Choose another model, "
+                    f"or bring its features with `--features FILE.npz`."
+                )
+
+
+# --------------------------------------------------------------------------- what the spec names
+
+
+def _resolve(spec: str) -> tuple[str, str]:
+    """The architecture's registered name, and a published tag or the path of a weights file."""
+    if spec == "bundled":
+        name = _register(BUNDLED / f"{BUNDLED_NAME}.json", BUNDLED_NAME)
+        return name, str(BUNDLED / f"{BUNDLED_NAME}.safetensors")
+    if spec.startswith("features:"):
+        raise UnknownEncoder(
+            f"{spec} names features that were brought from a file; there is no model behind them "
+            f"that could encode new images. Encode these where the file was made."
+        )
+    if ".json:" in spec:
+        config, _, weights = spec.partition(".json:")
+        architecture = _register(Path(f"{config}.json"))
+    else:
+        architecture, colon, weights = spec.partition(":")
+        if not colon or not weights:
+            known = ["bundled", *open_clip.list_models()]
+            raise UnknownEncoder(
+                f"{spec!r} names no encoder.{did_you_mean(architecture, known)} {HOW_TO_NAME}"
+            )
+        if architecture not in open_clip.list_models():
+            raise UnknownEncoder(
+                f"open_clip has no architecture {architecture!r}."
+                f"{did_you_mean(architecture, open_clip.list_models())} {HOW_TO_NAME}"
+            )
+    if open_clip.get_pretrained_cfg(architecture, weights) or Path(weights).is_file():
+        return architecture, weights
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    raise UnknownEncoder(
+        f"{weights!r} is neither published weights of {architecture} nor a file."
+        f"{did_you_mean(weights, tags)} Published for it: {', '.join(tags) or 'none'}."
+    )
+
+
+def _register(path: Path, name: str | None = None) -> str:
+    """Make an architecture of the user's own known to open_clip; gives the name it is known by.
+
+    The file is one of open_clip's model configs, or an `open_clip_config.json` that holds one as
+    `model_cfg`. The name carries a hash, so that no other architecture can be meant by it.
+    """
+    config = _read_json(path)
+    config = config.get("model_cfg", config)
+    needed = {"embed_dim": int, "vision_cfg": dict, "text_cfg": dict}
+    if not isinstance(config, dict) or any(
+        not isinstance(config.get(key), kind) for key, kind in needed.items()
+    ):
+        raise UnknownEncoder(
+            f"{path} describes no open_clip model: it needs embed_dim (a number), vision_cfg and "
+            f"text_cfg (objects). `open_clip.get_model_config('ViT-B-32')` shows one."
+        )
+    text = json.dumps(config, sort_keys=True)
+    stem = path.parent.resolve().name if path.name == PREPROCESSING_FILE else path.stem
+    name = name or f"{stem}@{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    if name not in open_clip.list_models():
+        # open_clip registers files, under their own names, and reads them at once.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / f"{name}.json"
+            copy.write_text(text, encoding="utf-8")
+            open_clip.add_model_config(copy)
+    return name
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(MAX_CONFIG_BYTES + 1)
+        if len(text) > MAX_CONFIG_BYTES:
+            raise ValueError(f"it is larger than {MAX_CONFIG_BYTES} bytes")
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError("it holds no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnknownEncoder(
+            f"The model configuration {path} cannot be read ({error}). {HOW_TO_NAME}"
+        ) from error
+    return values
+
+
+# ------------------------------------------------------------------------------- open_clip's part
+
+
+def _create(architecture: str, weights: str) -> tuple[Any, Any]:
+    """The model on the CPU in float32, with its preprocessing attached, and its tokenizer."""
+    tag = open_clip.get_pretrained_cfg(architecture, weights)
+    try:
+        tokenize = open_clip.get_tokenizer(architecture)
+        model = open_clip.create_model(
+            architecture,
+            pretrained=weights,
+            # A tag knows which activation its weights were trained with; the architecture's config
+            # may say another, and open_clip only warns. Other features would be the result.
+            force_quick_gelu=bool(tag.get("quick_gelu", False)),
+            force_preprocess_cfg=None if tag else _preprocessing_beside(Path(weights)),
+            require_pretrained=True,
+            weights_only=True,
+        )
+    except EncoderError:
+        raise
+    except ImportError as error:
+        raise EncoderError(
+            f"{architecture} needs a package that is not installed ({error}). Models with a "
+            f"tokenizer or text tower of the Hugging Face hub need `pip install transformers`."
+        ) from error
+    # Parsers and constructors raise whatever a damaged or hostile file makes them stumble over.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"[:400]
+        if tag:
+            raise EncoderError(
+                f"The weights {architecture}:{weights} could not be fetched and loaded ({reason}). "
+                f"On a machine without a network, copy the file from one that has it and name it: "
+                f"`--encoder {architecture}:path/to/weights.safetensors`."
+            ) from error
+        raise EncoderError(
+            f"{weights} could not be loaded as weights of {architecture} ({reason}). Needed is a "
+            f"safetensors file, or a torch checkpoint that holds nothing but tensors and plain "
+            f"values, with the names and shapes of this architecture."
+        ) from error
+    return model, tokenize
+
+
+def _preprocessing_beside(weights: Path) -> dict[str, Any] | None:
+    """`preprocess_cfg` of the open_clip_config.json in the folder of the weights, if any."""
+    path = weights.parent / PREPROCESSING_FILE
+    if not path.is_file():
+        return None
+    config = _read_json(path).get("preprocess_cfg", {})
+    if not isinstance(config, dict):
+        raise EncoderError(f"preprocess_cfg in {path} is no JSON object. Mend or remove that file.")
+    return {key: value for key, value in config.items() if key != "size"}  # the tower's own counts
