@@ -2,12 +2,13 @@
 
     WorkbenchError                 exit code 1
       ProjectError                 3
-        ProjectMissing, ProjectExists, ProjectTooNew
+        ProjectMissing, ProjectExists, ProjectTooNew, ProjectDamaged, ProjectBusy,
+        ProjectDiskFull, ProjectUnavailable, NotInProject
       DataError                    4
         NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
         InvalidFeatureFile
       EncoderError                 5
-        UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing
+        UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
       PosteriorError               6
         NotPositiveDefinite, PosteriorMissing, InvalidPosteriorFile
       LoopError                    7
@@ -61,6 +62,50 @@ class ProjectTooNew(ProjectError):
         super().__init__(
             f"The project in {path} was written by a newer alworkbench (schema {revision!r}, unknown "
             f"here). Nothing was changed. Upgrade with `pip install --upgrade alworkbench`."
+        )
+
+
+class ProjectDamaged(ProjectError):
+    def __init__(self, path: object, detail: str) -> None:
+        super().__init__(
+            f"The database project.db in {path} cannot be read ({detail}). Nothing was changed. Put "
+            f"back a good copy of project.db, together with the files project.db-wal and "
+            f"project.db-shm if the copy has them."
+        )
+
+
+class ProjectBusy(ProjectError):
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"The project in {path} was being written to for too long by another command; this one "
+            f"recorded nothing. Try again when that command has ended."
+        )
+
+
+class ProjectDiskFull(ProjectError):
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"The disk of {path} is full; what was just sent was not recorded, all that was "
+            f"recorded before is there. Free some space and send it again."
+        )
+
+
+class ProjectUnavailable(ProjectError):
+    def __init__(self, path: object, detail: str) -> None:
+        super().__init__(
+            f"The project in {path} cannot be used now ({detail}). The folder and the files "
+            f"project.db* in it must be readable and writable, on a local disk. Check them with "
+            f"`ls -l {path}`."
+        )
+
+
+class NotInProject(ProjectError):
+    """An id that this project never gave out, such as one from a stale page or another project."""
+
+    def __init__(self, noun: str, found: object) -> None:
+        super().__init__(
+            f"This project has no {noun} {found!r}. Reload the page, or see what the project holds "
+            f"with `alworkbench status`."
         )
 
 
@@ -122,10 +167,18 @@ class EncoderMismatch(EncoderError):
 
 
 class FeaturesMissing(EncoderError):
-    def __init__(self, missing: int, total: int) -> None:
+    def __init__(self, missing: int, total: int, what: str = "images") -> None:
         super().__init__(
-            f"{missing} of {total} images have no features yet. Run `alworkbench encode` "
+            f"{missing} of {total} {what} have no features yet. Run `alworkbench encode` "
             f"(it goes on where it stopped)."
+        )
+
+
+class FeaturesLocked(EncoderError):
+    def __init__(self, folder: object, process: str) -> None:
+        super().__init__(
+            f"Process {process} is writing features into {folder}, and only one may. Wait until it "
+            f"has ended, or end it; then run `alworkbench encode` (it goes on where it stopped)."
         )
 
 

@@ -1,0 +1,502 @@
+"""The service: everything that can be done with one project, in the words of the domain.
+
+Screens, commands and simulations all call this and nothing below it. Each method is one use; what it
+computes it computes outside of any transaction, and publishes in one short one. Safe to share between
+the threads of a process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import torch
+
+from alworkbench.acquisition.registry import Question, find_strategy
+from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
+from alworkbench.domain import (
+    Answer,
+    AnswerKind,
+    ClassList,
+    Image,
+    Item,
+    Label,
+    LearnerRecord,
+    MetricRecord,
+    NewItem,
+    NewRound,
+    PosteriorRecord,
+    ProjectFolder,
+    ProjectSettings,
+    Role,
+    Round,
+    RoundState,
+    Suggestion,
+)
+from alworkbench.engine import Engine, ProjectEngine, starting_learner
+from alworkbench.errors import (
+    FeaturesMissing,
+    LeaseLost,
+    NoOpenRound,
+    NothingToUndo,
+    PoolExhausted,
+    RoundStillOpen,
+    UnknownItem,
+)
+from alworkbench.learnerfiles import load_learner, save_learner
+from alworkbench.metrics import measure
+from alworkbench.ports import Reader, Store
+from alworkbench.posterior.linearised import Step
+from alworkbench.progress import Progress, silent
+
+LEASE = timedelta(minutes=10)
+TARGETS = 1000
+"""Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a project in figures."""
+
+    name: str
+    encoder: str
+    pool_images: int
+    audit_images: int
+    quarantined: int
+    encoded: int
+    """Of pool and audit set together."""
+    classes: tuple[str, ...]
+    labels: int
+    """Pool images with a class label."""
+    labels_per_class: tuple[int, ...]
+    skipped: int
+    """Pool images that were skipped or that nobody could tell."""
+    rounds_closed: int
+    open_round: Round | None
+    open_answered: int
+    has_posterior: bool
+    zero_shot_accuracy: float | None
+    audit_accuracy: float | None
+    """Of the newest learner."""
+    next_step: str
+
+
+class Workbench:
+    """One project, open."""
+
+    def __init__(
+        self,
+        folder: ProjectFolder,
+        store: Store,
+        *,
+        engine: Engine | None = None,
+        device: torch.device | None = None,
+        strengths: Strengths | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """`engine` replaces the one that is read from the folder: simulations share theirs."""
+        self.folder = folder
+        self.store = store
+        self._device = device or torch.device("cpu")
+        self._engine = engine
+        self._strengths = strengths or Strengths()
+        self._clock = clock
+        self._learner: tuple[tuple[object, ...], Learner] | None = None
+        # Computing is serialised; labels are recorded without taking this lock.
+        self._computing = threading.RLock()
+
+    # ------------------------------------------------------------------------------------ reading
+
+    def settings(self) -> ProjectSettings:
+        with self.store.read() as reader:
+            return reader.settings()
+
+    def classes(self) -> ClassList:
+        with self.store.read() as reader:
+            return reader.classes.current()
+
+    def open_round(self) -> Round | None:
+        with self.store.read() as reader:
+            return reader.rounds.current()
+
+    def rounds(self) -> list[Round]:
+        with self.store.read() as reader:
+            return reader.rounds.all()
+
+    def items(self, round_id: int) -> list[Item]:
+        with self.store.read() as reader:
+            return reader.rounds.items(round_id)
+
+    def image(self, image_id: int) -> Image:
+        with self.store.read() as reader:
+            return reader.images.get(image_id)
+
+    def metrics(self) -> list[MetricRecord]:
+        with self.store.read() as reader:
+            return reader.computed.metrics()
+
+    def status(self) -> Status:
+        with self.store.read() as reader:
+            settings = reader.settings()
+            classes = reader.classes.current()
+            current = reader.rounds.current()
+            items = reader.rounds.items(current.id) if current else []
+            labels = reader.labels.current(Role.POOL).values()
+            metrics = reader.computed.metrics()
+            encoder = reader.computed.encoder()
+            posterior = reader.computed.posterior(encoder.id) if encoder else None
+            hashes = [h for role in Role for _, h in reader.images.ids_and_hashes(role)]
+            pool, audit = reader.images.count(Role.POOL), reader.images.count(Role.AUDIT)
+            quarantined = len(reader.images.quarantined())
+            closed = sum(r.state is RoundState.CLOSED for r in reader.rounds.all())
+        encoded = 0
+        if encoder is not None:
+            known = set(self.engine().table().hashes)
+            encoded = sum(h in known for h in hashes)
+        named = [label.class_id for label in labels if label.kind is AnswerKind.CLASS]
+        answered = sum(item.label is not None for item in items)
+        return Status(
+            name=settings.name,
+            encoder=encoder.id if encoder else settings.encoder,
+            pool_images=pool,
+            audit_images=audit,
+            quarantined=quarantined,
+            encoded=encoded,
+            classes=classes.names,
+            labels=len(named),
+            labels_per_class=tuple(named.count(c.id) for c in classes.classes),
+            skipped=len(labels) - len(named),
+            rounds_closed=closed,
+            open_round=current,
+            open_answered=answered,
+            has_posterior=posterior is not None,
+            zero_shot_accuracy=_accuracy([m for m in metrics if m.learner_id is None]),
+            audit_accuracy=_accuracy(metrics),
+            next_step=_next_step(pool, encoded < pool + audit, posterior, current, items),
+        )
+
+    # ----------------------------------------------------------------------------------- labelling
+
+    def claim(self, annotator: str, limit: int) -> list[Item]:
+        """Lease up to `limit` unanswered items of the open round to an annotator."""
+        now = self._clock()
+        with self.store.write() as writer:
+            current = writer.rounds.current()
+            if current is None:
+                raise NoOpenRound
+            return writer.rounds.claim(current.id, annotator, limit, now, now + LEASE)
+
+    def record(self, answer: Answer) -> Label:
+        """Store an answer; durable when this returns. The same event id is stored once.
+
+        An answer to a round that was closed meanwhile is kept: the next learner learns from it.
+        Raises UnknownItem, or LeaseLost when someone else holds the item.
+        """
+        now = self._clock()
+        with self.store.write() as writer:
+            known = writer.labels.by_event(answer.event_id)
+            if known is not None:
+                return known
+            if answer.item_id is not None:
+                item = writer.rounds.item(answer.item_id)
+                if item is None or item.image_id != answer.image_id:
+                    raise UnknownItem(
+                        f"Item {answer.item_id} with image {answer.image_id} was never asked in this "
+                        f"project. Reload the labelling page; nothing was recorded."
+                    )
+                lease = item.lease
+                if lease and lease.token != answer.lease_token and lease.until > now:
+                    raise LeaseLost(
+                        f"Item {item.id} is being answered by {lease.annotator!r} until "
+                        f"{lease.until:%H:%M:%S} UTC. Go on with the next image; nothing was recorded."
+                    )
+            return writer.labels.add(answer, now)
+
+    def undo(self, annotator: str, event_id: str) -> Label:
+        """Take back the annotator's newest answer in the open round; the same event id acts once."""
+        with self.store.write() as writer:
+            done = writer.labels.retracted_by(event_id)
+            if done is not None:
+                return done
+            current = writer.rounds.current()
+            newest = writer.labels.newest_of(annotator, current.id) if current else None
+            if newest is None:
+                raise NothingToUndo(annotator)
+            writer.labels.retract(newest.id, event_id, annotator, self._clock())
+            return newest
+
+    # ------------------------------------------------------------------------------ asking, learning
+
+    def propose(
+        self,
+        strategy: str | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> Round:
+        """Rank the pool, and open a round with the batch that a strategy chose.
+
+        Defaults come from the project's settings; the seed moves on with the round number.
+        Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted.
+        """
+        with self._computing:
+            started = time.perf_counter()
+            with self.store.read() as reader:
+                settings = reader.settings()
+                chosen = find_strategy(strategy or settings.strategy)
+                _refuse_open(reader)
+                classes = reader.classes.current()
+                pool = reader.images.ids_and_hashes(Role.POOL)
+                answered = reader.labels.current(Role.POOL)
+                number = len(reader.rounds.all()) + 1
+                record = self._posterior_record(reader)
+                newest = reader.computed.learner()
+                measured = reader.computed.metrics()
+            progress("ranking the pool", 0, 2)
+            learner = self._current_learner(newest, classes, record)
+            if not measured:
+                self._measure(learner, classes, 0, None, 0)
+            image_of_row = self._rows(pool)
+            targets = _sample(list(image_of_row), TARGETS, settings.seed)
+            candidates = [row for row, image in image_of_row.items() if image not in answered]
+            if not candidates:
+                raise PoolExhausted
+            question = Question(
+                table=self.engine().table(),
+                candidates=torch.tensor(candidates),
+                targets=torch.tensor(targets),
+                learner=learner,
+                batch_size=batch_size or settings.batch_size,
+                seed=settings.seed + number if seed is None else seed,
+                draw_seed=settings.seed,
+            )
+            selection = chosen.select(question)
+            progress("ranking the pool", 1, 2)
+            suggestions = self._suggest(learner, classes, selection.rows)
+            new = NewRound(
+                strategy=chosen.name,
+                seed=question.seed,
+                class_list_id=_known(classes.id),
+                posterior_id=record.id if record else None,
+                learner_id=newest.id if newest else None,
+                seconds=time.perf_counter() - started,
+                items=[
+                    NewItem(image_of_row[row], score, suggestion)
+                    for row, score, suggestion in zip(
+                        selection.rows, selection.scores, suggestions, strict=True
+                    )
+                ],
+                settings={"draws": question.draws, "candidates": len(candidates)},
+            )
+            with self.store.write() as writer:
+                opened = writer.rounds.open(new, self._clock())
+            progress("ranking the pool", 2, 2)
+            return opened
+
+    def close_round(self, progress: Progress = silent) -> MetricRecord | None:
+        """Learn from every label so far, measure on the audit set, and close the open round.
+
+        Items without an answer go back to the pool. None where there is no audit set to measure on.
+        """
+        with self._computing:
+            with self.store.read() as reader:
+                current = reader.rounds.current()
+            if current is None:
+                raise NoOpenRound
+            metrics = self._learn(current, progress)
+            with self.store.write() as writer:
+                writer.rounds.close(current.id, self._clock())
+            return metrics
+
+    def learn(self, progress: Progress = silent) -> MetricRecord | None:
+        """Learn again from every label so far, outside of a round (labels came from a file)."""
+        with self._computing:
+            with self.store.read() as reader:
+                rounds = reader.rounds.all()
+            if not rounds:
+                raise NoOpenRound
+            return self._learn(rounds[-1], progress)
+
+    # -------------------------------------------------------------------------------------- inside
+
+    def engine(self) -> Engine:
+        """The engine values of this project. Raises FeaturesMissing before the first encoding."""
+        with self._computing:
+            if self._engine is None:
+                with self.store.read() as reader:
+                    encoder = reader.computed.encoder()
+                    images = sum(reader.images.count(role) for role in Role)
+                if encoder is None:
+                    raise FeaturesMissing(images, images)
+                self._engine = ProjectEngine(self.folder, encoder, self._device)
+            return self._engine
+
+    def _posterior_record(self, reader: Reader) -> PosteriorRecord | None:
+        return reader.computed.posterior(self.engine().encoder_id)
+
+    def _current_learner(
+        self, newest: LearnerRecord | None, classes: ClassList, record: PosteriorRecord | None
+    ) -> Learner:
+        """The newest learner, or the model as it came; kept until one of the three changes."""
+        key = (newest.id if newest else None, classes.id, record.id if record else None)
+        if self._learner is not None and self._learner[0] == key:
+            return self._learner[1]
+        learner = starting_learner(self.engine(), classes, record, self._strengths)
+        if newest is not None:
+            stored = load_learner(self.folder.path / newest.file)
+            engine = self.engine()
+            labelled = engine.table().gather(
+                engine.table().rows_of(stored.hashes), engine.device
+            )
+            step = Step(stored.step.image.to(engine.device), stored.step.text.to(engine.device))
+            learner = restore(learner, step, labelled)
+        self._learner = (key, learner)
+        return learner
+
+    def _learn(self, current: Round, progress: Progress) -> MetricRecord | None:
+        progress("learning", 0, 2)
+        with self.store.read() as reader:
+            classes = reader.classes.current()
+            record = self._posterior_record(reader)
+            labels = reader.labels.current(Role.POOL)
+            hash_of = dict(reader.images.ids_and_hashes(Role.POOL))
+        engine = self.engine()
+        # By label id: the order in which they were given, so that draws keep their noise.
+        ordered = sorted(labels.values(), key=lambda label: label.id)
+        targets = {
+            hash_of[label.image_id]: index
+            for label in ordered
+            if label.class_id is not None
+            and (index := classes.index_of_id(label.class_id)) is not None
+        }
+        start = starting_learner(engine, classes, record, self._strengths)
+        rows = engine.table().rows_of(list(targets))
+        onehot = torch.nn.functional.one_hot(
+            torch.tensor(list(targets.values()), dtype=torch.long), len(classes)
+        )
+        learner = learn(start, engine.table().gather(rows, engine.device), onehot.double())
+        if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
+            zero = torch.zeros_like
+            step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))
+        else:
+            step = learner.step
+        file = f"learners/round-{current.number:04d}-{len(targets)}-labels.safetensors"
+        save_learner(self.folder.path / file, step, list(targets), engine.encoder_id)
+        with self.store.write() as writer:
+            stored = writer.computed.add_learner(
+                round_id=current.id,
+                posterior_id=_known(record.id if record else None),
+                class_list_id=_known(classes.id),
+                file=file,
+                labels=len(targets),
+                settings={"adaptation": "linearised", **asdict(self._strengths)},
+                now=self._clock(),
+            )
+        self._learner = ((stored.id, classes.id, stored.posterior_id), learner)
+        progress("learning", 1, 2)
+        metrics = self._measure(learner, classes, current.number, stored.id, len(targets))
+        progress("learning", 2, 2)
+        return metrics
+
+    def _measure(
+        self, learner: Learner, classes: ClassList, number: int, learner_id: int | None, labels: int
+    ) -> MetricRecord | None:
+        """Metrics of a learner on the audit set; stored. None where nothing of it is labelled."""
+        with self.store.read() as reader:
+            audit = reader.labels.current(Role.AUDIT)
+            hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
+        truth = {
+            hash_of[image]: index
+            for image, label in audit.items()
+            if label.class_id is not None
+            and (index := classes.index_of_id(label.class_id)) is not None
+        }
+        if not truth:
+            return None
+        table, device = self.engine().table(), self.engine().device
+        rows = table.rows_of(list(truth))
+        logits = torch.cat([learner.logits(block) for _, block in table.blocks(rows, 8192, device)])
+        order = torch.tensor(list(truth.values()), dtype=torch.long, device=device)
+        values: Mapping[str, Any] = measure(logits.softmax(dim=-1), order).as_json(classes.names)
+        record = MetricRecord(number, learner_id, labels, len(truth), values, self._clock())
+        with self.store.write() as writer:
+            writer.computed.add_metrics(record)
+        return record
+
+    def _rows(self, images: list[tuple[int, str]]) -> dict[int, int]:
+        """Row of the features -> image id, in the order of the images."""
+        table = self.engine().table()
+        known = table.rows_by_hash()
+        found = {known[content]: image for image, content in images if content in known}
+        unusable = table.quarantined()
+        missing = sum(content not in known and content not in unusable for _, content in images)
+        if missing:
+            raise FeaturesMissing(missing, len(images))
+        return found
+
+    def _suggest(
+        self, learner: Learner, classes: ClassList, rows: tuple[int, ...]
+    ) -> list[Suggestion]:
+        features = self.engine().table().gather(torch.tensor(rows), self.engine().device)
+        top = learner.logits(features).softmax(dim=-1).max(dim=-1)
+        return [
+            Suggestion(_known(classes.classes[index].id), probability)
+            for probability, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+        ]
+
+
+def _refuse_open(reader: Reader) -> None:
+    current = reader.rounds.current()
+    if current is not None:
+        unanswered = sum(item.label is None for item in reader.rounds.items(current.id))
+        raise RoundStillOpen(current.number, unanswered)
+
+
+def _sample(rows: list[int], count: int, seed: int) -> list[int]:
+    """A seeded random sample without replacement, in the order of the rows."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
+    return [rows[i] for i in chosen.tolist()]
+
+
+def _accuracy(metrics: list[MetricRecord]) -> float | None:
+    return float(metrics[-1].values["accuracy"]) if metrics else None
+
+
+def _known(value: int | None) -> int:
+    """A stored value's id."""
+    if value is None:
+        raise ValueError("this value was never stored")
+    return value
+
+
+def _next_step(
+    pool: int,
+    unencoded: bool,
+    posterior: PosteriorRecord | None,
+    current: Round | None,
+    items: list[Item],
+) -> str:
+    """What a person would do next, as one sentence."""
+    if pool == 0:
+        return "Import images: alworkbench import FOLDER"
+    if unencoded:
+        return "Encode the images: alworkbench encode"
+    if posterior is None:
+        return "Fit a posterior: alworkbench fit --pairs captions.csv"
+    if current is None:
+        return "Ask for a batch: alworkbench propose"
+    left = sum(item.label is None for item in items)
+    if left:
+        return f"Label the {left} images left in round {current.number}: alworkbench serve"
+    return f"Close round {current.number} and learn: alworkbench close"
+
+
