@@ -1,0 +1,64 @@
+"""Everything a project remembers, in one SQLite file. `README.md` says what callers may rely on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from alworkbench.domain import ClassList, ProjectSettings
+from alworkbench.errors import ProjectExists, ProjectMissing
+from alworkbench.ports import Store
+from store.engine import FileDatabase, MemoryDatabase, memory_engine, transaction
+from store.errors import translated
+from store.unit_of_work import SqlStore, SqlWriter
+from store.upgrades import bring_up_to_date, inspect, migrating, upgrade
+
+__all__ = ["create_store", "memory_store", "open_store"]
+
+
+def open_store(path: Path, *, must_exist: bool = True) -> Store:
+    """The store in the database file `path` (`ProjectFolder.database`).
+
+    An older schema is upgraded first, after a copy was made beside it. Without `must_exist` an
+    absent file becomes an empty store, which has neither settings nor classes yet.
+    Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy or ProjectUnavailable.
+    """
+    folder = path.parent
+    with translated(folder):
+        if must_exist and (not path.exists() or inspect(path).empty):
+            raise ProjectMissing(folder)
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        bring_up_to_date(path)
+        return SqlStore(FileDatabase(path), folder)
+
+
+def create_store(path: Path, settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
+    """A new project in the database file `path`; missing folders are made.
+
+    It is there as a whole or not at all. Raises ProjectExists if there is one.
+    """
+    folder = path.parent
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with migrating(path) as connection:
+            if not inspect(path).empty:
+                raise ProjectExists(folder)
+            upgrade(connection)
+            _fill(SqlWriter(connection, folder), settings, classes, now)
+        return SqlStore(FileDatabase(path), folder)
+
+
+def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
+    """The same store in memory, for tests and simulations. It ends with `close`."""
+    engine = memory_engine()
+    with engine.connect() as connection, transaction(connection):
+        upgrade(connection)
+        _fill(SqlWriter(connection, Path("memory")), settings, classes, now)
+    return SqlStore(MemoryDatabase(engine), Path("memory"))
+
+
+def _fill(writer: SqlWriter, settings: ProjectSettings, classes: ClassList, now: datetime) -> None:
+    writer.save_settings(settings)
+    writer.classes.add(classes, now)

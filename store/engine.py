@@ -1,0 +1,287 @@
+"""Connections to a project's database, and the two kinds of transaction on them.
+
+SQLite in WAL mode allows one writer beside any number of readers. Each process therefore has one
+writing connection behind a fair lock, and reading connections of their own. Transactions are begun
+here and by hand: a writer says BEGIN IMMEDIATE, since a transaction that reads first and asks for
+the write lock later fails at once when another process has written in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
+
+from alworkbench.errors import ProjectBusy, ProjectError, ProjectUnavailable
+from store.lock import FairLock
+
+PATIENCE = 30.0
+"""Seconds that a writer waits for the writers before it, in this process or in others."""
+
+OLDEST_SQLITE = (3, 35, 0)  # RETURNING
+
+log = logging.getLogger(__name__)
+
+
+class Database(Protocol):
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that sees one state of the database and cannot change it."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A connection in a transaction that holds the write lock; commits when the block ends."""
+        ...
+
+    def close(self) -> None: ...
+
+
+# ------------------------------------------------------------------------------------------- SQLite
+def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite may lose commits when two processes write at once in WAL mode.
+
+    Versions 3.7.0 to 3.51.2, but for the corrected 3.50.7 and 3.44.6 and what followed on those
+    branches (https://sqlite.org/wal.html, "The WAL-Reset Bug").
+    """
+    if version >= (3, 51, 3) or version < (3, 7, 0):
+        return False
+    return not ((3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45))
+
+
+@cache
+def sqlite_module() -> ModuleType:
+    """The driver: Python's own, or an installed `pysqlite3` where that carries a better SQLite."""
+    module: ModuleType = sqlite3
+    if has_wal_reset_bug(sqlite3.sqlite_version_info):
+        try:
+            other = import_module("pysqlite3.dbapi2")
+        except ImportError:
+            pass
+        else:
+            if not has_wal_reset_bug(other.sqlite_version_info):
+                module = other
+    if module.sqlite_version_info < OLDEST_SQLITE:
+        raise ProjectError(
+            f"This Python has SQLite {module.sqlite_version}; 3.35 or newer is needed. Use a newer "
+            f"Python, or bring a newer SQLite with `pip install pysqlite3`."
+        )
+    return module
+
+
+@cache
+def warn_of_wal_reset_bug() -> None:
+    """Say once per process that this SQLite is one of those."""
+    module = sqlite_module()
+    if has_wal_reset_bug(module.sqlite_version_info):
+        log.warning(
+            "SQLite %s can lose commits when two processes write to one project at the same time "
+            "(corrected in 3.51.3). Run one writing command at a time, or bring a newer SQLite "
+            "with `pip install pysqlite3`.",
+            module.sqlite_version,
+        )
+
+
+PRAGMAS = (
+    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
+    "PRAGMA fullfsync = ON",  # macOS: also past the drive's own cache; elsewhere it does nothing
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA recursive_triggers = ON",  # REPLACE must not get past the triggers on DELETE
+    "PRAGMA journal_size_limit = 67108864",  # a large import leaves no large WAL file behind
+    "PRAGMA cache_size = -32768",  # KiB
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+def make_engine(database: str, *pragmas: str, patience: float = PATIENCE, **pool: Any) -> Engine:
+    """An engine whose connections begin and end transactions only when told to in SQL."""
+    engine = create_engine(
+        URL.create("sqlite", database=database),
+        module=sqlite_module(),
+        isolation_level="AUTOCOMMIT",
+        connect_args={"check_same_thread": False, "timeout": patience},
+        **pool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        for pragma in (*PRAGMAS, *pragmas):
+            connection.execute(pragma).close()
+
+    return engine
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Hold the write lock for a block; commit at its end, roll back when it raises."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def roll_back(connection: Connection) -> None:
+    """End a transaction; after some errors (a full disk, say) SQLite has done so by itself."""
+    driver = connection.connection.driver_connection
+    if driver is not None and driver.in_transaction:
+        connection.exec_driver_sql("ROLLBACK")
+
+
+# ---------------------------------------------------------------------------------------- databases
+class FileDatabase:
+    """A database file in WAL mode. `path` exists and has the schema."""
+
+    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+        warn_of_wal_reset_bug()
+        self._path = path
+        self._patience = patience
+        self._lock = FairLock()
+        foreign_keys = "PRAGMA foreign_keys = ON"
+        self._writer = make_engine(
+            str(path),
+            foreign_keys,
+            patience=patience,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+        )
+        self._readers = make_engine(
+            str(path),
+            foreign_keys,
+            "PRAGMA query_only = ON",
+            patience=patience,
+            poolclass=QueuePool,
+            pool_size=8,
+            max_overflow=-1,  # a reader never waits, not even for a connection
+        )
+        self._closed = False
+        try:
+            with self._writer.connect() as connection:
+                use_wal(connection, path)
+        except BaseException:
+            self._writer.dispose()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        self._refuse_when_closed()
+        with self._readers.connect() as connection:
+            # BEGIN alone waits for the first read; that read fixes the state that is seen.
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version").close()
+            try:
+                yield connection
+            finally:
+                roll_back(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        self._refuse_when_closed()
+        if self._lock.held_here:
+            raise RuntimeError("a write block is open in this thread already")
+        if not self._lock.acquire(self._patience):
+            raise ProjectBusy(self._path.parent)
+        try:
+            self._refuse_when_closed()
+            with self._writer.connect() as connection, transaction(connection):
+                yield connection
+        finally:
+            self._lock.release()
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("this store was closed")
+
+    def close(self) -> None:
+        """Wait for an open write block, then close; the last to close folds the WAL file in."""
+        if self._closed:
+            return
+        got = self._lock.acquire(self._patience)
+        self._closed = True
+        self._readers.dispose()
+        self._writer.dispose()
+        if got:
+            self._lock.release()
+
+
+class MemoryDatabase:
+    """The twin in memory: one connection, so reads and writes of several threads take turns.
+
+    A read inside a write block of the same thread sees what the block has written so far.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = FairLock()
+        self._open: Connection | None = None
+        self._writing = False
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        if self._lock.held_here and self._open is not None:
+            yield self._open
+            return
+        if self._closed:
+            raise RuntimeError("this store was closed")
+        self._lock.acquire(-1)
+        try:
+            with self._engine.connect() as self._open:
+                yield self._open
+        finally:
+            self._open = None
+            self._lock.release()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self.reading() as connection:
+            if self._writing:
+                raise RuntimeError("a write block is open in this thread already")
+            self._writing = True
+            try:
+                with transaction(connection):
+                    yield connection
+            finally:
+                self._writing = False
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._engine.dispose()
+
+
+def use_wal(connection: Connection, path: Path) -> None:
+    """Put the file into WAL mode, where readers and the writer never wait for each other."""
+    mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
+    if mode != "wal":
+        raise ProjectUnavailable(
+            path.parent, f"SQLite keeps the journal mode {mode!r} there, WAL is needed"
+        )
+
+
+def memory_engine() -> Engine:
+    return make_engine(":memory:", "PRAGMA foreign_keys = ON", poolclass=StaticPool)
+
+
+def migration_engine(path: Path, patience: float = PATIENCE) -> Engine:
+    """For changes of the schema: SQLite rebuilds tables, which foreign keys would forbid.
+
+    Whoever uses it checks the keys before the commit.
+    """
+    return make_engine(
+        str(path),
+        "PRAGMA foreign_keys = OFF",
+        patience=patience,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+    )

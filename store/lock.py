@@ -1,0 +1,59 @@
+"""A lock that is handed on in the order in which it was asked for.
+
+`threading.Lock` lets whoever happens to run next take it, so that a busy writer can starve the
+others. Labelling must not wait behind luck.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+
+class FairLock:
+    """First come, first served. Not reentrant; `held_here` says whether this thread has it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._owner: int | None = None
+        self._queue: deque[tuple[int, threading.Lock]] = deque()
+
+    @property
+    def held_here(self) -> bool:
+        return self._owner == threading.get_ident()
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; False means that the lock was not had."""
+        me = threading.get_ident()
+        with self._guard:
+            if self._owner is None:  # the queue is empty whenever there is no owner
+                self._owner = me
+                return True
+            turn = threading.Lock()
+            turn.acquire()
+            self._queue.append((me, turn))
+        try:
+            if turn.acquire(timeout=timeout):
+                return True
+        except BaseException:
+            if not self._leave(me, turn):
+                self.release()
+            raise
+        # The turn may have come between the end of the wait and now: then it is ours.
+        return not self._leave(me, turn)
+
+    def _leave(self, me: int, turn: threading.Lock) -> bool:
+        """Stop waiting. False if the lock was handed over already."""
+        with self._guard:
+            if (me, turn) in self._queue:
+                self._queue.remove((me, turn))
+                return True
+            return False
+
+    def release(self) -> None:
+        with self._guard:
+            if self._queue:
+                self._owner, turn = self._queue.popleft()
+                turn.release()
+            else:
+                self._owner = None

@@ -1,0 +1,1 @@
+"""Steps of the schema, for Alembic. `store.upgrades` runs them."""

@@ -1,0 +1,14 @@
+"""Run by Alembic. The connection comes in `config.attributes`, its transaction is the caller's."""
+
+from alembic import context
+
+from store.schema import Base
+
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise RuntimeError(
+        "a connection is needed: call store.upgrades.upgrade, or give one to store.upgrades.config"
+    )
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

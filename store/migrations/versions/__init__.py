@@ -1,0 +1,1 @@
+"""One file for each step, oldest first. A step that was released is never edited."""

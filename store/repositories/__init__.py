@@ -1,0 +1,17 @@
+"""One repository for each noun. They add and read within the caller's transaction, never commit."""
+
+from store.repositories.classes import ClassRepository
+from store.repositories.computed import ComputedRepository
+from store.repositories.images import ImageRepository
+from store.repositories.labels import LabelRepository
+from store.repositories.project import ProjectRepository
+from store.repositories.rounds import RoundRepository
+
+__all__ = [
+    "ClassRepository",
+    "ComputedRepository",
+    "ImageRepository",
+    "LabelRepository",
+    "ProjectRepository",
+    "RoundRepository",
+]

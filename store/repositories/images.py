@@ -1,0 +1,296 @@
+"""Pictures, known by content, and every place where each was found."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from alworkbench.domain import FoundImage, Image, ImportSummary, QuarantinedFile, Role
+from alworkbench.errors import NotInProject
+from store.repositories.common import in_chunks, new_id
+from store.schema import ImagePathRow, ImageRootRow, ImageRow, QuarantinedFileRow
+
+
+class ImageRepository:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # ------------------------------------------------------------------------------------- adding
+    def add(
+        self,
+        found: Iterable[FoundImage],
+        quarantined: Iterable[QuarantinedFile],
+        *,
+        root: str,
+        role: Role,
+    ) -> ImportSummary:
+        """See `ports.Images.add`. `found` is taken to its end before `quarantined` is begun, so a
+        reader may fill the second while it yields the first. Neither is held in memory whole.
+
+        A file whose content has changed since it was imported counts as new or as a duplicate; the
+        picture that it held before keeps the path as one of those where it was found.
+        """
+        places = Places(self._connection, root)
+        tally = Tally()
+        for chunk in in_chunks(found):
+            self._add_found(chunk, places, role, tally)
+        refused: list[QuarantinedFile] = []
+        for files in in_chunks(quarantined):
+            self._add_quarantined(files, places)
+            refused.extend(files)
+        return ImportSummary(
+            files=tally.new + tally.known + tally.duplicates + len(refused),
+            new=tally.new,
+            known=tally.known,
+            duplicates=tally.duplicates,
+            quarantined=tuple(refused),
+        )
+
+    def _add_found(
+        self, chunk: Sequence[FoundImage], places: Places, role: Role, tally: Tally
+    ) -> None:
+        image_ids = self._ids_of([f.hash for f in chunk])
+        unseen = {f.hash: f for f in reversed(chunk) if f.hash not in image_ids}
+        if unseen:
+            self._connection.execute(
+                insert(ImageRow),
+                [
+                    {
+                        "hash": f.hash,
+                        "role": role,
+                        "bytes": f.bytes,
+                        "width": f.width,
+                        "height": f.height,
+                    }
+                    for f in reversed(unseen.values())  # in the order in which they were found
+                ],
+            )
+            image_ids |= self._ids_of(list(unseen))
+
+        located = [places.locate(f.path) for f in chunk]
+        # For each file the images found there, oldest first: the last is what it holds now.
+        stored = self._images_at(located)
+        fresh: dict[tuple[Place, int], None] = {}
+        stale: list[tuple[Place, int]] = []
+        for f, place in zip(chunk, located, strict=True):
+            image_id = image_ids[f.hash]
+            held = stored[place]
+            if image_id in held:
+                tally.known += 1
+                if held[-1] != image_id:  # the file has its earlier content back
+                    held.remove(image_id)
+                    held.append(image_id)
+                    stale.append((place, image_id))
+                    fresh.pop((place, image_id), None)
+                    fresh[place, image_id] = None
+                continue
+            if unseen.pop(f.hash, None) is None:
+                tally.duplicates += 1
+            else:
+                tally.new += 1
+            held.append(image_id)
+            fresh[place, image_id] = None
+
+        for (root_id, path), image_id in stale:
+            self._connection.execute(
+                delete(ImagePathRow).where(
+                    ImagePathRow.root_id == root_id,
+                    ImagePathRow.path == path,
+                    ImagePathRow.image_id == image_id,
+                )
+            )
+        if fresh:
+            self._connection.execute(
+                insert(ImagePathRow),
+                [
+                    {
+                        "image_id": image_id,
+                        "root_id": root_id,
+                        "path": path,
+                        "name": path.rpartition("/")[2],
+                    }
+                    for (root_id, path), image_id in fresh
+                ],
+            )
+        self._leave_quarantine(located)
+
+    def _add_quarantined(self, files: Sequence[QuarantinedFile], places: Places) -> None:
+        by_place = {places.locate(f.path): f for f in files}
+        self._leave_quarantine(list(by_place))
+        self._connection.execute(
+            insert(QuarantinedFileRow),
+            [
+                {"root_id": root_id, "path": path, "code": f.code, "detail": f.detail}
+                for (root_id, path), f in by_place.items()
+            ],
+        )
+
+    def _leave_quarantine(self, located: Sequence[Place]) -> None:
+        for root_id, paths in _by_root(located).items():
+            self._connection.execute(
+                delete(QuarantinedFileRow).where(
+                    QuarantinedFileRow.root_id == root_id, QuarantinedFileRow.path.in_(paths)
+                )
+            )
+
+    def _ids_of(self, hashes: Sequence[str]) -> dict[str, int]:
+        rows = self._connection.execute(
+            select(ImageRow.hash, ImageRow.id).where(ImageRow.hash.in_(set(hashes)))
+        )
+        return dict(rows.all())
+
+    def _images_at(self, located: Sequence[Place]) -> defaultdict[Place, list[int]]:
+        images: defaultdict[Place, list[int]] = defaultdict(list)
+        for root_id, paths in _by_root(located).items():
+            rows = self._connection.execute(
+                select(ImagePathRow.path, ImagePathRow.image_id)
+                .where(ImagePathRow.root_id == root_id, ImagePathRow.path.in_(paths))
+                .order_by(ImagePathRow.id)
+            )
+            for path, image_id in rows:
+                images[root_id, path].append(image_id)
+        return images
+
+    # ------------------------------------------------------------------------------------ reading
+    def get(self, image_id: int) -> Image:
+        """Raises NotInProject for an unknown id."""
+        image = self._one(ImageRow.id == image_id)
+        if image is None:
+            raise NotInProject("image", image_id)
+        return image
+
+    def by_hash(self, content_hash: str) -> Image | None:
+        return self._one(ImageRow.hash == content_hash)
+
+    def _one(self, condition: object) -> Image | None:
+        row = self._connection.execute(
+            select(
+                ImageRow.id, ImageRow.hash, ImageRow.role, ImageRow.width, ImageRow.height
+            ).where(
+                condition  # type: ignore[arg-type]
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        paths = self._connection.execute(
+            select(ImageRootRow.root, ImagePathRow.path)
+            .join(ImageRootRow)
+            .where(ImagePathRow.image_id == row.id)
+            .order_by(ImagePathRow.id)
+        )
+        return Image(*row, paths=tuple(joined(root, path) for root, path in paths))
+
+    def by_path(self, path: str) -> Image | None:
+        """The image at this very path, else the only one whose path ends with `/` + this."""
+        wanted = path.removeprefix("./")
+        rows = self._connection.execute(
+            select(ImageRootRow.root, ImagePathRow.path, ImagePathRow.image_id)
+            .join(ImageRootRow)
+            .where(ImagePathRow.name == wanted.rpartition("/")[2])
+            .order_by(ImagePathRow.id)
+        )
+        holds = {joined(root, rest): image_id for root, rest, image_id in rows}  # newest wins
+        if wanted in holds:
+            return self.get(holds[wanted])
+        ending = {image for place, image in holds.items() if place.endswith("/" + wanted)}
+        return self.get(ending.pop()) if len(ending) == 1 else None
+
+    def ids_and_hashes(self, role: Role) -> list[tuple[int, str]]:
+        result = self._connection.execute(
+            select(ImageRow.id, ImageRow.hash).where(ImageRow.role == role).order_by(ImageRow.id)
+        )
+        # The driver's own rows are plain tuples already: no object for each of a million.
+        with result:
+            return result.cursor.fetchall()  # type: ignore[return-value]
+
+    def count(self, role: Role) -> int:
+        total = select(func.count()).select_from(ImageRow).where(ImageRow.role == role)
+        return self._connection.scalar(total) or 0
+
+    def quarantined(self) -> list[QuarantinedFile]:
+        rows = self._connection.execute(
+            select(
+                ImageRootRow.root,
+                QuarantinedFileRow.path,
+                QuarantinedFileRow.code,
+                QuarantinedFileRow.detail,
+            )
+            .join(ImageRootRow)
+            .order_by(ImageRootRow.root, QuarantinedFileRow.path)
+        )
+        return [
+            QuarantinedFile(joined(root, path), code, detail) for root, path, code, detail in rows
+        ]
+
+
+# ------------------------------------------------------------------------------------------- places
+Place = tuple[int, str]
+"""The id of a root, and a path below it."""
+
+
+class Tally:
+    def __init__(self) -> None:
+        self.new = self.known = self.duplicates = 0
+
+
+class Places:
+    """Finds the one place of a file among roots that may lie inside each other.
+
+    A file belongs to the first stored root that it lies below. Roots are only added, so this never
+    changes, and a picture met again from a folder above or below is recognised.
+    """
+
+    def __init__(self, connection: Connection, root: str) -> None:
+        self._root = _tidy(root)
+        rows = connection.execute(
+            select(ImageRootRow.root, ImageRootRow.id).order_by(ImageRootRow.id)
+        )
+        # Only roots above or below this one can hold its files.
+        self._candidates = [
+            (known, id_)
+            for known, id_ in rows
+            if known == self._root or _below(self._root, known) or _below(known, self._root)
+        ]
+        if not any(
+            known == self._root or _below(self._root, known) for known, _ in self._candidates
+        ):
+            id_ = new_id(connection, insert(ImageRootRow).values(root=self._root))
+            self._candidates.append((self._root, id_))
+
+    def locate(self, path: str) -> Place:
+        full = joined(self._root, path.removeprefix("./"))
+        for root, id_ in self._candidates:
+            rest = _below(full, root)
+            if rest is not None:
+                return id_, rest
+        raise ValueError(f"the path {path!r} does not lie below {self._root!r}")
+
+
+def joined(root: str, path: str) -> str:
+    if not root:
+        return path
+    return root + path if root.endswith("/") else f"{root}/{path}"
+
+
+def _below(full: str, root: str) -> str | None:
+    """What is left of `full` below `root`, or None if it does not lie there."""
+    if not root:
+        return None if re.match(r"/|[A-Za-z]:", full) else full
+    prefix = root if root.endswith("/") else root + "/"
+    return full.removeprefix(prefix) if full.startswith(prefix) else None
+
+
+def _tidy(root: str) -> str:
+    """`.` and `./a/` become `` and `a`; the project folder itself is the empty root."""
+    tidy = root.removeprefix("./")
+    return "" if tidy in (".", "") else (tidy.rstrip("/") or "/")
+
+
+def _by_root(located: Iterable[Place]) -> dict[int, list[str]]:
+    paths: defaultdict[int, list[str]] = defaultdict(list)
+    for root_id, path in located:
+        paths[root_id].append(path)
+    return paths

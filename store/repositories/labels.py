@@ -1,0 +1,175 @@
+"""Answers and take-backs. Both are rows that are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from alworkbench.domain import Answer, Label, Role
+from alworkbench.errors import NotInProject, UnknownItem
+from store.repositories.common import in_chunks
+from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow
+
+# In the order of the fields of `Label`.
+LABEL_COLUMNS = (
+    LabelRow.id,
+    LabelRow.event_id,
+    LabelRow.image_id,
+    LabelRow.kind,
+    LabelRow.class_id,
+    LabelRow.annotator,
+    LabelRow.item_id,
+    LabelRow.recorded_at,
+    LabelRow.duration_ms,
+    LabelRow.suggested_class_id,
+    LabelRow.source,
+)
+
+
+def still_counts() -> ColumnElement[bool]:
+    """Of a label: nobody took it back."""
+    return ~exists().where(LabelRetractionRow.label_id == LabelRow.id)
+
+
+class LabelRepository:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # ------------------------------------------------------------------------------------- adding
+    def add(self, answer: Answer, now: datetime) -> Label:
+        """Record an answer, or give the stored label if its event id is known.
+
+        Leases are not looked at: who may answer is the caller's rule, to be checked in the same
+        write block with `rounds.item`. Raises NotInProject for an unknown image or class and
+        UnknownItem if the item is unknown or asks about another image.
+        """
+        return self.add_many([answer], now)[0]
+
+    def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:
+        """One label for each answer, in their order; all are recorded or none. See `add`."""
+        labels: dict[str, Label] = {}
+        for chunk in in_chunks(answers):
+            labels |= self._by_events(answer.event_id for answer in chunk)
+            # A repeated event id within the answers: the first is the one that was meant.
+            fresh = {a.event_id: a for a in reversed(chunk) if a.event_id not in labels}
+            if fresh:
+                self._check(fresh.values())
+                self._connection.execute(
+                    insert(LabelRow), [_values(a, now) for a in reversed(fresh.values())]
+                )
+                labels |= self._by_events(fresh)
+        return [labels[answer.event_id] for answer in answers]
+
+    def _check(self, answers: Iterable[Answer]) -> None:
+        """Foreign keys would refuse the same, with a message that helps nobody."""
+        answers = list(answers)
+        images = {a.image_id for a in answers}
+        if unknown := images - self._known(ImageRow.id, images):
+            raise NotInProject("image", min(unknown))
+        classes = {
+            id_ for a in answers for id_ in (a.class_id, a.suggested_class_id) if id_ is not None
+        }
+        if unknown := classes - self._known(ClassRow.id, classes):
+            raise NotInProject("class", min(unknown))
+        asked = {a.item_id: a.image_id for a in answers if a.item_id is not None}
+        rows = self._connection.execute(
+            select(ItemRow.id, ItemRow.image_id).where(ItemRow.id.in_(asked))
+        )
+        of_item = dict(rows.all())
+        for a in answers:
+            if a.item_id is not None and of_item.get(a.item_id) != a.image_id:
+                raise UnknownItem(
+                    f"No item {a.item_id} asks about image {a.image_id}; the answer was not "
+                    f"recorded. Reload the page to see what is asked now."
+                )
+
+    def _known(self, column: InstrumentedAttribute[int], ids: Iterable[int]) -> set[int]:
+        return {
+            id_
+            for chunk in in_chunks(ids)
+            for id_ in self._connection.scalars(select(column).where(column.in_(chunk)))
+        }
+
+    def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
+        """Take one label back. The same event id acts once, and so does a second take-back.
+
+        Raises NotInProject for an unknown label.
+        """
+        done = exists().where(
+            (LabelRetractionRow.event_id == event_id) | (LabelRetractionRow.label_id == label_id)
+        )
+        if self._connection.scalar(select(done)):
+            return
+        if not self._known(LabelRow.id, [label_id]):
+            raise NotInProject("label", label_id)
+        self._connection.execute(
+            insert(LabelRetractionRow).values(
+                event_id=event_id, label_id=label_id, annotator=annotator, recorded_at=now
+            )
+        )
+
+    # ------------------------------------------------------------------------------------ reading
+    def by_event(self, event_id: str) -> Label | None:
+        return self._by_events([event_id]).get(event_id)
+
+    def _by_events(self, event_ids: Iterable[str]) -> dict[str, Label]:
+        wanted = select(*LABEL_COLUMNS).where(LabelRow.event_id.in_(list(event_ids)))
+        return {label.event_id: label for label in self._labels(wanted)}
+
+    def newest_of(self, annotator: str, round_id: int) -> Label | None:
+        """The annotator's newest label in the round that was not taken back."""
+        newest = (
+            select(func.max(LabelRow.id))
+            .join(ItemRow, ItemRow.id == LabelRow.item_id)
+            .where(ItemRow.round_id == round_id, LabelRow.annotator == annotator, still_counts())
+        )
+        found = self._labels(select(*LABEL_COLUMNS).where(LabelRow.id == newest.scalar_subquery()))
+        return found[0] if found else None
+
+    def current(self, role: Role) -> dict[int, Label]:
+        """Image id -> the label that counts: the newest that was not taken back."""
+        newest = (
+            select(func.max(LabelRow.id).label("id"))
+            .where(still_counts())
+            .group_by(LabelRow.image_id)
+            .subquery()
+        )
+        counted = (
+            select(*LABEL_COLUMNS)
+            .join(newest, newest.c.id == LabelRow.id)
+            .join(ImageRow, ImageRow.id == LabelRow.image_id)
+            .where(ImageRow.role == role)
+            .order_by(LabelRow.image_id)
+        )
+        return {label.image_id: label for label in self._labels(counted)}
+
+    def history(self, image_id: int) -> list[Label]:
+        """Every label ever given to the image, those taken back included, oldest first."""
+        return self._labels(
+            select(*LABEL_COLUMNS).where(LabelRow.image_id == image_id).order_by(LabelRow.id)
+        )
+
+    def count(self) -> int:
+        """How many labels were ever recorded, those taken back included."""
+        return self._connection.scalar(select(func.count()).select_from(LabelRow)) or 0
+
+    def _labels(self, statement: Select) -> list[Label]:
+        return [Label(*row) for row in self._connection.execute(statement)]
+
+
+def _values(answer: Answer, now: datetime) -> dict[str, object]:
+    return {
+        "event_id": answer.event_id,
+        "image_id": answer.image_id,
+        "kind": answer.kind,
+        "class_id": answer.class_id,
+        "annotator": answer.annotator,
+        "item_id": answer.item_id,
+        "recorded_at": now,
+        "duration_ms": answer.duration_ms,
+        "suggested_class_id": answer.suggested_class_id,
+        "source": answer.source,
+    }

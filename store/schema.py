@@ -1,0 +1,354 @@
+"""The tables. Their nouns are those of `alworkbench.domain`; `README.md` has them on one page.
+
+Rows are never handed out: the repositories select columns and build frozen values. What must hold
+whatever the program does is written here (foreign keys, CHECK and UNIQUE), so that the database
+refuses it. Triggers, which SQLAlchemy does not describe, stand in `APPEND_ONLY`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Dialect,
+    Double,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from alworkbench.domain import AnswerKind, QuarantineCode, Role, RoundState
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An instant, stored as whole microseconds since 1970 in UTC: exact, sortable, zone-free."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
+def microseconds(value: datetime) -> int:
+    """Whole microseconds since 1970. Raises ValueError for a time without a zone."""
+    if value.tzinfo is None:
+        raise ValueError(f"times need a zone, found {value!r}")
+    return (value - EPOCH) // MICROSECOND
+
+
+def words_of(kind: type[StrEnum]) -> Enum:
+    """A text column that holds the values of `kind` and, by CHECK, nothing else."""
+    return Enum(
+        kind,
+        name=kind.__name__.lower(),
+        native_enum=False,
+        create_constraint=True,
+        length=16,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        float: Double(),
+        datetime: UtcTime(),
+        dict[str, Any]: JSON(),
+        list[str]: JSON(),
+        Role: words_of(Role),
+        AnswerKind: words_of(AnswerKind),
+        RoundState: words_of(RoundState),
+        QuarantineCode: words_of(QuarantineCode),
+    }
+
+
+# --------------------------------------------------------------------------------------- project
+class ProjectRow(Base):
+    """The one row of the project itself."""
+
+    __tablename__ = "project"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    settings: Mapped[dict[str, Any]]
+    encoder_id: Mapped[str | None] = mapped_column(ForeignKey("encoder.id"))
+    """The encoder in use."""
+
+
+# ---------------------------------------------------------------------------------------- images
+class ImageRow(Base):
+    __tablename__ = "image"
+    __table_args__ = (
+        CheckConstraint("length(hash) = 64", name="hash_is_sha256"),
+        CheckConstraint("bytes >= 0 AND width >= 0 AND height >= 0", name="sizes"),
+        Index(None, "role"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[Role]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int]
+    height: Mapped[int]
+
+
+class ImageRootRow(Base):
+    """A folder that pictures were imported from, absolute or relative to the project.
+
+    A file below several roots belongs to the one with the lowest id, so that importing a folder
+    and later a folder inside it meets the same files and not new ones.
+    """
+
+    __tablename__ = "image_root"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root: Mapped[str] = mapped_column(unique=True)
+
+
+class ImagePathRow(Base):
+    """A place where a picture was found. Of several rows for one file the newest is its content."""
+
+    __tablename__ = "image_path"
+    __table_args__ = (
+        UniqueConstraint("root_id", "path", "image_id"),
+        Index(None, "image_id"),
+        Index(None, "name"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    root_id: Mapped[int] = mapped_column(ForeignKey("image_root.id"))
+    path: Mapped[str]
+    name: Mapped[str]
+    """The last part of the path: what a search by the end of a path starts from."""
+
+
+class QuarantinedFileRow(Base):
+    __tablename__ = "quarantined_file"
+    __table_args__ = (UniqueConstraint("root_id", "path"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("image_root.id"))
+    path: Mapped[str]
+    code: Mapped[QuarantineCode]
+    detail: Mapped[str]
+
+
+# --------------------------------------------------------------------------------------- classes
+class ClassRow(Base):
+    """A class name; its id is the same in every version of the class list."""
+
+    __tablename__ = "label_class"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class ClassListRow(Base):
+    __tablename__ = "class_list"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class ClassListEntryRow(Base):
+    __tablename__ = "class_list_entry"
+    __table_args__ = (UniqueConstraint("class_list_id", "class_id"),)
+
+    class_list_id: Mapped[int] = mapped_column(ForeignKey("class_list.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    class_id: Mapped[int] = mapped_column(ForeignKey("label_class.id"))
+    templates: Mapped[list[str]]
+
+
+# -------------------------------------------------------------------------------- what was computed
+class EncoderRow(Base):
+    __tablename__ = "encoder"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    spec: Mapped[str]
+
+
+class PosteriorRow(Base):
+    __tablename__ = "posterior"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encoder_id: Mapped[str] = mapped_column(ForeignKey("encoder.id"))
+    file: Mapped[str]
+    created_at: Mapped[datetime]
+    provenance: Mapped[dict[str, Any]]
+
+
+class LearnerRow(Base):
+    __tablename__ = "learner"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))
+    posterior_id: Mapped[int] = mapped_column(ForeignKey("posterior.id"))
+    class_list_id: Mapped[int] = mapped_column(ForeignKey("class_list.id"))
+    file: Mapped[str]
+    labels: Mapped[int]
+    created_at: Mapped[datetime]
+    settings: Mapped[dict[str, Any]]
+
+
+class MetricRow(Base):
+    """What the audit set says of a learner; a null learner is the model as it came."""
+
+    __tablename__ = "metric"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_number: Mapped[int]
+    learner_id: Mapped[int | None] = mapped_column(ForeignKey("learner.id"))
+    labels: Mapped[int]
+    audit_images: Mapped[int]
+    figures: Mapped[dict[str, Any]]
+    measured_at: Mapped[datetime]
+
+
+# UNIQUE holds two nulls for different, so the null learner stands as 0 in the index.
+Index(
+    "uq_metric_round_learner",
+    MetricRow.round_number,
+    func.coalesce(MetricRow.learner_id, text("0")),
+    unique=True,
+)
+
+
+# -------------------------------------------------------------------------------- rounds and labels
+class RoundRow(Base):
+    __tablename__ = "round"
+    __table_args__ = (
+        CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+        Index(
+            "uq_round_open",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)
+    strategy: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    batch_size: Mapped[int]
+    class_list_id: Mapped[int] = mapped_column(ForeignKey("class_list.id"))
+    posterior_id: Mapped[int | None] = mapped_column(ForeignKey("posterior.id"))
+    # A learner names its round and a round its learner: one of the two keys is made afterwards
+    # where a database can do that (SQLite needs not).
+    learner_id: Mapped[int | None] = mapped_column(ForeignKey("learner.id", use_alter=True))
+    state: Mapped[RoundState]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    seconds: Mapped[float]
+    settings: Mapped[dict[str, Any]]
+
+
+class ItemRow(Base):
+    """An image asked in a round, with the lease on it."""
+
+    __tablename__ = "item"
+    __table_args__ = (
+        UniqueConstraint("round_id", "position"),
+        UniqueConstraint("round_id", "image_id"),
+        UniqueConstraint("id", "image_id"),  # what the labels' foreign key refers to
+        CheckConstraint(
+            "(suggested_class_id IS NULL) = (suggested_probability IS NULL)", name="suggestion"
+        ),
+        CheckConstraint(
+            "(lease_annotator IS NULL) = (lease_token IS NULL)"
+            " AND (lease_annotator IS NULL) = (lease_since IS NULL)"
+            " AND (lease_annotator IS NULL) = (lease_until IS NULL)",
+            name="lease",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    position: Mapped[int]
+    score: Mapped[float | None]
+    suggested_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
+    suggested_probability: Mapped[float | None]
+    lease_annotator: Mapped[str | None]
+    lease_token: Mapped[str | None] = mapped_column(unique=True)
+    lease_since: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+
+
+class LabelRow(Base):
+    """Every answer ever given. Append-only: see `APPEND_ONLY`."""
+
+    __tablename__ = "label"
+    __table_args__ = (
+        CheckConstraint("(kind = 'class') = (class_id IS NOT NULL)", name="class_given"),
+        CheckConstraint("duration_ms >= 0", name="duration"),
+        # Both columns together: an answer cannot land on another image than its item's.
+        ForeignKeyConstraint(["item_id", "image_id"], ["item.id", "item.image_id"]),
+        Index(None, "image_id"),
+        Index(None, "item_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(unique=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    kind: Mapped[AnswerKind]
+    class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
+    annotator: Mapped[str]
+    item_id: Mapped[int | None]
+    recorded_at: Mapped[datetime]
+    duration_ms: Mapped[int | None] = mapped_column(BigInteger)
+    suggested_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
+    source: Mapped[str]
+
+
+class LabelRetractionRow(Base):
+    """A take-back: the label stays and no longer counts. Append-only as well."""
+
+    __tablename__ = "label_retraction"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(unique=True)
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"), unique=True)
+    annotator: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+APPEND_ONLY = tuple(
+    f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, '{table}: rows are only ever added'); END"
+    for table in ("label", "label_retraction")
+    for verb in ("update", "delete")
+)
+"""SQLite triggers that refuse to change or remove an answer or a take-back."""

@@ -1,0 +1,170 @@
+"""Which schema a database has, and how an older one becomes the present one.
+
+Alembic does the steps; nothing here needs an ini file. An upgrade is one transaction, and a copy of
+the database is made before it. What is not understood is left exactly as it was found.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from alworkbench.errors import ProjectDamaged, ProjectTooNew
+from store.engine import migration_engine, sqlite_module, transaction
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""The newest revision in `migrations/versions`: what this program reads and writes."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database file holds."""
+
+    empty: bool
+    """No table at all: a file that was only just made."""
+    revision: str | None
+
+
+def inspect(path: Path) -> Schema:
+    """Look at a database file and leave it byte for byte as it is.
+
+    A WAL file with contents would be folded into the database when an ordinary connection closes,
+    and a read-only connection would leave a WAL file where there was none: hence the choice.
+    Raises the driver's errors for what is no SQLite file, and ProjectDamaged for a database that
+    is not ours.
+    """
+    wal = path.with_name(path.name + "-wal")
+    mode = "ro" if wal.exists() and wal.stat().st_size else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    with closing(sqlite_module().connect(uri, uri=True, timeout=30.0)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        return _schema_of(connection, path)
+
+
+def _schema_of(connection: sqlite3.Connection, path: Path) -> Schema:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if not tables:
+        return Schema(empty=True, revision=None)
+    if "alembic_version" not in tables:
+        raise ProjectDamaged(path.parent, f"{path.name} is a database of another program")
+    rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    return Schema(empty=False, revision=rows[0][0] if rows else None)
+
+
+def config(migrations: Path = MIGRATIONS, connection: Connection | None = None) -> Config:
+    """What Alembic's commands need: where the steps are and, for some, a connection."""
+    from alembic.config import Config
+
+    made = Config(attributes={"connection": connection})
+    # Alembic reads a percent sign in its options as the start of a substitution.
+    made.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    return made
+
+
+def known_revisions(migrations: Path = MIGRATIONS) -> list[str]:
+    """Every revision that this program can read or upgrade, newest first."""
+    from alembic.script import ScriptDirectory
+
+    return [
+        step.revision for step in ScriptDirectory.from_config(config(migrations)).walk_revisions()
+    ]
+
+
+def upgrade(connection: Connection, migrations: Path = MIGRATIONS) -> None:
+    """Bring the schema to the newest revision, inside the caller's transaction.
+
+    The foreign keys of `connection` must be off (see `migration_engine`); they are checked here.
+    """
+    from alembic import command
+
+    command.upgrade(config(migrations, connection), "head")
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise RuntimeError(f"the upgrade broke {len(broken)} foreign keys, first {broken[0]}")
+
+
+def bring_up_to_date(path: Path, head: str = HEAD, migrations: Path = MIGRATIONS) -> None:
+    """Upgrade the database file if it is older, after making a copy of it.
+
+    Raises ProjectTooNew for a revision that is not known here. A failure changes nothing.
+    """
+    found = inspect(path)
+    if found.revision == head:
+        return
+    known = known_revisions(migrations)
+    _refuse_unknown(found, known, path)
+    with migrating(path) as connection:
+        driver: Any = connection.connection.driver_connection
+        found = _schema_of(driver, path)  # another process may have been quicker
+        if found.revision == head:
+            return
+        _refuse_unknown(found, known, path)
+        if not found.empty:
+            back_up(path, path.with_name(f"{path.name}.before-{head}"))
+        upgrade(connection, migrations)
+
+
+def _refuse_unknown(found: Schema, known: list[str], path: Path) -> None:
+    if found.revision is not None and found.revision not in known:
+        raise ProjectTooNew(path.parent, found.revision)
+
+
+@contextmanager
+def migrating(path: Path) -> Iterator[Connection]:
+    """A transaction that may change the schema of a database file."""
+    engine = migration_engine(path)
+    try:
+        with engine.connect() as connection, transaction(connection):
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def back_up(path: Path, target: Path) -> Path:
+    """Copy a database that may be in use to `target`, or `target.2` and so on if that exists.
+
+    The copy is complete, checked and on the disk when its name appears.
+    """
+    target = _free_name(target)
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    connect = sqlite_module().connect
+    with closing(connect(path)) as source, closing(connect(unfinished)) as copy:
+        source.execute("PRAGMA query_only = ON")
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be put back as it is
+        (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        unfinished.unlink()
+        raise ProjectDamaged(path.parent, verdict)
+    _sync(unfinished)
+    unfinished.replace(target)
+    if os.name == "posix":
+        _sync(target.parent)
+    return target
+
+
+def _free_name(target: Path) -> Path:
+    names = (target.with_name(f"{target.name}.{n}") for n in range(2, 10_000))
+    return target if not target.exists() else next(name for name in names if not name.exists())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
