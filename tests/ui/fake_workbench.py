@@ -1,0 +1,372 @@
+"""The service without an engine: rounds and labels in memory, in a journal file if one is named.
+
+It keeps the promises that screens rely on (idempotent answers, leases, take-backs), draws small
+pictures instead of reading files, and counts what was written so that a test can say "nothing was".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from alworkbench.domain import (
+    Answer,
+    AnswerKind,
+    ClassList,
+    Image,
+    Item,
+    Label,
+    LabelClass,
+    Lease,
+    MetricRecord,
+    ProjectFolder,
+    ProjectSettings,
+    Role,
+    Round,
+    RoundState,
+    Suggestion,
+)
+from alworkbench.errors import (
+    LeaseLost,
+    NoOpenRound,
+    NothingToUndo,
+    PoolExhausted,
+    RoundStillOpen,
+    UnknownItem,
+)
+from ui.service import Progress
+
+NAMES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+LEASE = timedelta(minutes=10)
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeStatus:
+    name: str
+    encoder: str
+    pool_images: int
+    audit_images: int
+    quarantined: int
+    encoded: int
+    classes: tuple[str, ...]
+    labels: int
+    skipped: int
+    rounds_closed: int
+    open_round: Round | None
+    open_answered: int
+    has_posterior: bool
+    audit_accuracy: float | None
+    zero_shot_accuracy: float | None
+    next_step: str
+    labels_per_class: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FakeDisplay:
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FakeStrategy:
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class FakeSimulation:
+    name: str
+    curves: list[tuple[str, int, int, float]]
+    picture: Path
+
+
+class FakeWorkbench:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        names: tuple[str, ...] = NAMES,
+        pool: int = 200,
+        audit: int = 100,
+        batch_size: int = 10,
+        side: int = 28,
+        name: str = "Fashion sample",
+        journal: Path | None = None,
+        measured: bool = True,
+    ) -> None:
+        self.folder = ProjectFolder(folder)
+        self._settings = ProjectSettings(name=name, batch_size=batch_size)
+        self._classes = ClassList(tuple(LabelClass(n, id=100 + i) for i, n in enumerate(names)), 1)
+        self._pool, self._audit, self._side = pool, audit, side
+        self._lock = threading.RLock()
+        self._rounds: list[Round] = []
+        self._items: dict[int, list[Item]] = {}
+        self._labels: list[Label] = []
+        self._taken_back: dict[str, Label] = {}
+        self._measured = measured
+        self._metrics = [self._metric(0, 0)] if measured and audit else []
+        self.writes = 0
+        """How often something was recorded, proposed, claimed or closed."""
+        self._journal = journal
+        if journal is not None and journal.exists():
+            self._replay(journal)
+
+    # ------------------------------------------------------------------------------ reading
+
+    def settings(self) -> ProjectSettings:
+        return self._settings
+
+    def classes(self) -> ClassList:
+        return self._classes
+
+    def open_round(self) -> Round | None:
+        return next((r for r in self._rounds if r.state is RoundState.OPEN), None)
+
+    def rounds(self) -> list[Round]:
+        return list(self._rounds)
+
+    def items(self, round_id: int) -> list[Item]:
+        with self._lock:
+            current = self._current()
+            return [replace(i, label=current.get(i.image_id)) for i in self._items[round_id]]
+
+    def metrics(self) -> list[MetricRecord]:
+        return list(self._metrics)
+
+    def image(self, image_id: int) -> Image:
+        return Image(
+            image_id, self._hash(image_id), Role.POOL, self._side, self._side, (f"{image_id}.png",)
+        )
+
+    def display(self, content_hash: str) -> FakeDisplay:
+        for image_id in range(1, self._pool + 1):
+            if self._hash(image_id) == content_hash:
+                return FakeDisplay("image/png", self._draw(image_id))
+        raise KeyError(content_hash)
+
+    def strategies(self) -> list[FakeStrategy]:
+        return [
+            FakeStrategy("epig", "What a label would teach about the predictions on the pool."),
+            FakeStrategy("entropy", "Where the model is least sure."),
+            FakeStrategy("random", "Any image, all alike."),
+        ]
+
+    def simulations(self) -> list[FakeSimulation]:
+        if not self._measured:
+            return []
+        rows = []
+        for strategy, gain in (("epig", 0.24), ("entropy", 0.19), ("random", 0.14)):
+            for seed in range(3):
+                noise = random.Random(f"{strategy}{seed}")
+                for labels in range(0, 101, 10):
+                    learned = gain * (1 - 0.97**labels)
+                    rows.append((strategy, seed, labels, 0.62 + learned + noise.gauss(0, 0.008)))
+        return [FakeSimulation("fashion-sample", rows, self.folder.simulations / "curve.png")]
+
+    def status(self) -> FakeStatus:
+        with self._lock:
+            current = self._current().values()
+            open_round = self.open_round()
+            per_class = [sum(v.class_id == c.id for v in current) for c in self._classes.classes]
+            answered = sum(i.label is not None for i in self.items(open_round.id)) if open_round else 0
+            newest = self._metrics[-1].values["accuracy"] if len(self._metrics) > 1 else None
+            first = self._metrics[0].values["accuracy"] if self._metrics else None
+            return FakeStatus(
+                self._settings.name, "bundled", self._pool, self._audit, 3,
+                self._pool + self._audit, self._classes.names, sum(per_class),
+                len(current) - sum(per_class), sum(r.state is RoundState.CLOSED for r in self._rounds),
+                open_round, answered, True, newest, first, "Start a round.", tuple(per_class),
+            )  # fmt: skip
+
+    def recorded(self) -> list[tuple[str, int, str, int | None]]:
+        """(event id, item id, kind, class id) of every label that was not taken back, in order."""
+        back = {label.event_id for label in self._taken_back.values()}
+        return [
+            (x.event_id, x.item_id or 0, x.kind.value, x.class_id)
+            for x in self._labels
+            if x.event_id not in back
+        ]
+
+    # ------------------------------------------------------------------------------ writing
+
+    def claim(self, annotator: str, limit: int) -> list[Item]:
+        with self._lock:
+            round_ = self.open_round()
+            if round_ is None:
+                raise NoOpenRound
+            self.writes += 1
+            free = [i for i in self.items(round_.id) if i.label is None][:limit]
+            until = datetime.now(UTC) + LEASE
+            return [replace(i, lease=Lease(annotator, self._token(i.id), until)) for i in free]
+
+    def record(self, answer: Answer) -> Label:
+        with self._lock:
+            for known in self._labels:
+                if known.event_id == answer.event_id:
+                    return known
+            items = {i.id: i for items in self._items.values() for i in items}
+            if answer.item_id not in items:
+                raise UnknownItem(f"There is no item {answer.item_id}.")
+            if answer.lease_token != self._token(answer.item_id):
+                raise LeaseLost
+            label = Label(
+                len(self._labels) + 1, answer.event_id, answer.image_id, answer.kind,
+                answer.class_id, answer.annotator, answer.item_id, datetime.now(UTC),
+                answer.duration_ms, answer.suggested_class_id, answer.source,
+            )  # fmt: skip
+            self._labels.append(label)
+            self._write({"do": "answer", "event_id": answer.event_id, "image_id": answer.image_id,
+                         "kind": answer.kind.value, "class_id": answer.class_id,
+                         "item_id": answer.item_id, "duration_ms": answer.duration_ms})  # fmt: skip
+            return label
+
+    def undo(self, annotator: str, event_id: str) -> Label:
+        with self._lock:
+            if event_id in self._taken_back:
+                return self._taken_back[event_id]
+            round_ = self.open_round()
+            items = {i.id for i in self._items[round_.id]} if round_ else set()
+            back = {label.event_id for label in self._taken_back.values()}
+            standing = [x for x in self._labels if x.item_id in items and x.event_id not in back]
+            if not standing:
+                raise NothingToUndo(annotator)
+            self._taken_back[event_id] = standing[-1]
+            self._write({"do": "undo", "event_id": event_id})
+            return standing[-1]
+
+    def propose(
+        self,
+        strategy: str | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        progress: Progress | None = None,
+    ) -> Round:
+        with self._lock:
+            if (open_round := self.open_round()) is not None:
+                raise RoundStillOpen(open_round.number, 1)
+            asked = {i.image_id for items in self._items.values() for i in items}
+            free = [i for i in range(1, self._pool + 1) if i not in asked]
+            if not free:
+                raise PoolExhausted
+            size = batch_size or self._settings.batch_size
+            number = len(self._rounds) + 1
+            if progress is not None:
+                progress("Scoring the pool", self._pool, self._pool)
+            round_ = Round(
+                number, number, strategy or "epig", seed or 0, min(size, len(free)), 1, 1,
+                None if number == 1 else number - 1, RoundState.OPEN, datetime.now(UTC), None, 0.4,
+            )  # fmt: skip
+            self._rounds.append(round_)
+            self._items[round_.id] = [
+                Item(1000 * number + n, round_.id, image_id, n, 0.5, self._suggest(image_id))
+                for n, image_id in enumerate(free[:size])
+            ]
+            self._write({"do": "propose", "strategy": round_.strategy, "batch_size": size})
+            return round_
+
+    def close_round(self, progress: Progress | None = None) -> MetricRecord | None:
+        with self._lock:
+            round_ = self.open_round()
+            if round_ is None:
+                raise NoOpenRound
+            if progress is not None:
+                progress("Adapting the projections", 1, 2)
+            closed = replace(round_, state=RoundState.CLOSED, closed_at=datetime.now(UTC))
+            self._rounds[self._rounds.index(round_)] = closed
+            self._write({"do": "close"})
+            if not self._measured or not self._audit:
+                return None
+            self._metrics.append(self._metric(round_.number, len(self._current())))
+            return self._metrics[-1]
+
+    # ------------------------------------------------------------------------------ inside
+
+    def _current(self) -> dict[int, Label]:
+        back = {label.event_id for label in self._taken_back.values()}
+        return {x.image_id: x for x in self._labels if x.event_id not in back}
+
+    def _token(self, item_id: int | None) -> str:
+        return f"lease-{item_id}"
+
+    def _hash(self, image_id: int) -> str:
+        return hashlib.sha256(f"{self._settings.name}/{image_id}".encode()).hexdigest()
+
+    def _suggest(self, image_id: int) -> Suggestion:
+        classes = self._classes.classes
+        chosen = classes[image_id % len(classes)]
+        assert chosen.id is not None
+        return Suggestion(chosen.id, 0.35 + (image_id * 37 % 60) / 100)
+
+    def _draw(self, image_id: int) -> bytes:
+        noise = random.Random(image_id)
+        picture = Pillow.new("L", (self._side, self._side), 12)
+        pen = ImageDraw.Draw(picture)
+        unit = self._side / 28
+        for _ in range(5):
+            x, y = noise.randint(3, 14), noise.randint(3, 14)
+            size = noise.randint(4, 11)
+            box = [unit * x, unit * y, unit * (x + size), unit * (y + size)]
+            pen.rectangle(box, fill=noise.randint(70, 240))
+        data = io.BytesIO()
+        picture.save(data, "PNG")
+        return data.getvalue()
+
+    def _metric(self, number: int, labels: int) -> MetricRecord:
+        accuracy = 0.62 + 0.2 * (1 - 0.97**labels)
+        values: Mapping[str, Any] = {
+            "accuracy": accuracy,
+            "accuracy_low": accuracy - 0.03,
+            "accuracy_high": accuracy + 0.03,
+            "per_class": {
+                n: min(1.0, accuracy - 0.3 + 0.06 * i + 0.01 * number * (i % 3))
+                for i, n in enumerate(self._classes.names)
+            },
+        }
+        return MetricRecord(number, number or None, labels, self._audit, values, EPOCH)
+
+    def _write(self, event: dict[str, Any]) -> None:
+        self.writes += 1
+        if self._journal is None:
+            return
+        with self._journal.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _replay(self, journal: Path) -> None:
+        lines = journal.read_text().splitlines(keepends=True)
+        self._journal = None
+        for line in lines:
+            if not line.endswith("\n"):
+                break  # the process was killed while it wrote this one: it was not acknowledged
+            event = json.loads(line)
+            match event.pop("do"):
+                case "answer":
+                    event["kind"] = AnswerKind(event["kind"])
+                    token = self._token(event["item_id"])
+                    self.record(Answer(annotator="annotator", lease_token=token, **event))
+                case "undo":
+                    self.undo("annotator", event["event_id"])
+                case "propose":
+                    self.propose(**event)
+                case "close":
+                    self.close_round()
+        self._journal = journal
+        whole = "".join(line for line in lines if line.endswith("\n"))
+        journal.write_text(whole)

@@ -1,0 +1,82 @@
+"""The application: pages and our own routes on one server, over one open project.
+
+The only module of `ui` that knows the store. `create_app` is a factory, so that any ASGI server can
+run it (`ALWORKBENCH_PROJECT=FOLDER uvicorn --factory ui.app:create_app`); `ui.serve` is the way that
+checks the port and sets Streamlit's options.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+from streamlit.starlette import App
+
+import ui
+from alworkbench.domain import ProjectFolder
+from ui.guard import SecurityHeaders
+from ui.routes import make_routes
+from ui.state import UiState, install
+
+PROJECT_VARIABLE = "ALWORKBENCH_PROJECT"
+STOP_SECONDS = 5.0
+"""How long a running computation is waited for when the server is shut down."""
+
+
+def open_state(project: Path) -> tuple[UiState, Callable[[], None]]:
+    """Open the project in this folder: the state for `build`, and what closes it again.
+
+    Raises ProjectMissing and ProjectTooNew.
+    """
+    # The engine loads torch, which the application over an already open project has no need of here.
+    from alworkbench.workbench import Workbench
+    from store import open_store
+
+    store = open_store(ProjectFolder(project).database)
+    return UiState(Workbench.open(project, store)), store.close
+
+
+def build(
+    state: UiState,
+    close: Callable[[], None] | None = None,
+    ready: Callable[[], None] | None = None,
+) -> App:
+    """The application over an open project.
+
+    `ready` is called once requests are answered; `close` when the server has stopped, after the
+    running computation was given `STOP_SECONDS` to stop.
+    """
+    install(state)
+
+    @asynccontextmanager
+    async def lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
+        if ready is not None:
+            ready()
+        try:
+            yield None
+        finally:
+            state.jobs.stop(STOP_SECONDS)
+            if close is not None:
+                close()
+
+    return App(
+        Path(ui.__file__).parent / "script.py",
+        routes=make_routes(state),
+        middleware=[Middleware(SecurityHeaders)],
+        lifespan=lifespan,
+    )
+
+
+def create_app() -> App:
+    """The application over the project that the environment names."""
+    project = os.environ.get(PROJECT_VARIABLE)
+    if not project:
+        raise RuntimeError(
+            f"{PROJECT_VARIABLE} names no project folder. Set it, or use `alworkbench serve`."
+        )
+    state, close = open_state(Path(project))
+    return build(state, close)

@@ -1,0 +1,76 @@
+"""The labelling component: one image, its answers, their keys; posts each answer to our routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from alworkbench.domain import ClassList, Round
+from ui.routes import PREFIX
+from ui.state import UiState
+
+_HERE = Path(__file__).parent
+# One module for the browser: classes first, the default export last.
+_SCRIPTS = ("outbox.js", "pictures.js", "screen.js", "labeller.js")
+
+_mount = st.components.v2.component(
+    "alworkbench_labeller",
+    html='<div class="alw" data-labeller></div>',
+    css=(_HERE / "labeller.css").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundProgress:
+    answered: int
+    total: int
+
+    @property
+    def complete(self) -> bool:
+        return self.answered >= self.total
+
+
+def labeller(
+    state: UiState,
+    round_: Round,
+    progress: RoundProgress,
+    classes: ClassList,
+    on_change: Callable[[], None],
+) -> None:
+    """Draw the desk of an open round.
+
+    `on_change` is called when the round becomes complete, or open again after a take-back; single
+    labels never reach the page. The key is the same on every rerun, so the desk stays mounted.
+    """
+    _mount(
+        key="labeller",
+        data=component_data(state, round_, progress, classes),
+        on_changed_change=on_change,
+    )
+
+
+def component_data(
+    state: UiState, round_: Round, progress: RoundProgress, classes: ClassList
+) -> dict[str, Any]:
+    """What the browser is told. It holds the token, so it goes to our own pages only."""
+    return {
+        "base": PREFIX,
+        "token": state.token,
+        "project": state.project_key,
+        "round": {"id": round_.id, "number": round_.number},
+        "progress": {
+            "round_id": round_.id,
+            "answered": progress.answered,
+            "total": progress.total,
+        },
+        "complete": progress.complete,
+        "classes": [
+            {"id": c.id, "name": c.name, "key": classes.key_of(position)}
+            for position, c in enumerate(classes.classes)
+        ],
+    }

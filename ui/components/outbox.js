@@ -1,0 +1,167 @@
+// Answers on their way to the server.
+//
+// An answer is written to localStorage before it is sent and leaves it when the server has said
+// that it is durable, so neither a reload nor a dead server loses one. Each entry is a key of its
+// own: two tabs never overwrite each other's list. Sending one twice is harmless, since the server
+// records an event id once. Entries are sent in order, one at a time.
+
+const FIRST_DELAY_MS = 400;
+const LONGEST_DELAY_MS = 5000;
+
+function newId() {
+  if (globalThis.crypto && typeof globalThis.crypto.randomUUID === "function") {
+    return globalThis.crypto.randomUUID();
+  }
+  // randomUUID is missing on plain http addresses other than localhost.
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+class Outbox {
+  // send(entry) resolves to {state: "stored" | "refused" | "again", reply}.
+  constructor({ prefix, send, onSettled, onChange }) {
+    this.prefix = prefix;
+    this.send = send;
+    this.onSettled = onSettled;
+    this.onChange = onChange;
+    this.durable = true;
+    this.failing = false;
+    this.entries = new Map();
+    this.lastSequence = 0;
+    this.delay = FIRST_DELAY_MS;
+    this.timer = null;
+    this.busy = false;
+    this.stopped = false;
+    this.load();
+  }
+
+  get size() {
+    return this.entries.size;
+  }
+
+  list() {
+    return [...this.entries.values()].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  load() {
+    try {
+      for (let i = 0; i < localStorage.length; i += 1) {
+        const key = localStorage.key(i);
+        if (key === null || !key.startsWith(this.prefix)) continue;
+        const entry = this.parse(localStorage.getItem(key));
+        if (entry !== null) {
+          this.entries.set(entry.body.event_id, entry);
+          this.lastSequence = Math.max(this.lastSequence, entry.sequence);
+        }
+      }
+    } catch {
+      this.durable = false;
+    }
+  }
+
+  parse(text) {
+    try {
+      const entry = JSON.parse(text);
+      const usable =
+        (entry.kind === "answer" || entry.kind === "undo") &&
+        Number.isFinite(entry.sequence) &&
+        typeof entry.body.event_id === "string";
+      return usable ? entry : null;
+    } catch {
+      return null;
+    }
+  }
+
+  add(kind, body, target = null) {
+    this.lastSequence = Math.max(this.lastSequence + 1, Date.now());
+    const entry = { kind, body, target, sequence: this.lastSequence };
+    this.entries.set(body.event_id, entry);
+    this.write(entry);
+    this.onChange();
+    this.wake(false);
+  }
+
+  write(entry) {
+    try {
+      localStorage.setItem(this.prefix + entry.body.event_id, JSON.stringify(entry));
+    } catch {
+      this.durable = false; // said on the page: these answers would not survive a reload
+    }
+  }
+
+  remove(entry) {
+    this.entries.delete(entry.body.event_id);
+    try {
+      localStorage.removeItem(this.prefix + entry.body.event_id);
+    } catch {
+      this.durable = false;
+    }
+  }
+
+  // An image that was taken back has a new lease: answers waiting behind the take-back use it.
+  renew(itemId, leaseToken) {
+    for (const entry of this.entries.values()) {
+      if (entry.kind === "answer" && entry.body.item_id === itemId) {
+        entry.body.lease_token = leaseToken;
+        this.write(entry);
+      }
+    }
+  }
+
+  // A take-back of an answer that was refused would take back another one.
+  dropUndoOf(eventId) {
+    for (const entry of this.list()) {
+      if (entry.kind === "undo" && entry.target === eventId) this.remove(entry);
+    }
+  }
+
+  wake(now) {
+    if (this.stopped) return;
+    if (now) {
+      this.delay = FIRST_DELAY_MS;
+      clearTimeout(this.timer);
+      this.timer = null;
+    }
+    if (this.timer === null) this.pump();
+  }
+
+  async pump() {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      while (!this.stopped && this.size > 0) {
+        const entry = this.list()[0];
+        const outcome = await this.send(entry);
+        if (this.stopped) return;
+        if (outcome.state === "again") {
+          this.failing = true;
+          this.timer = setTimeout(() => {
+            this.timer = null;
+            this.pump();
+          }, this.delay);
+          this.delay = Math.min(this.delay * 2, LONGEST_DELAY_MS);
+          break;
+        }
+        this.failing = false;
+        this.delay = FIRST_DELAY_MS;
+        this.remove(entry);
+        if (outcome.state === "refused" && entry.kind === "answer") {
+          this.dropUndoOf(entry.body.event_id);
+        }
+        this.onSettled(entry, outcome);
+        this.onChange();
+      }
+    } finally {
+      this.busy = false;
+      this.onChange();
+    }
+  }
+
+  dispose() {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+}

@@ -1,0 +1,64 @@
+// Pictures ahead of their turn, and the one on screen at a size that suits it.
+
+const PREFETCH = 4;
+const KEEP = 16; // pictures kept for take-backs
+const TINY = 160; // px; a picture with no longer side is shown as crisp squares
+const RETRY_MS = 1500;
+
+class Pictures {
+  constructor(onReady) {
+    this.onReady = onReady;
+    this.cache = new Map();
+    this.stopped = false;
+  }
+
+  // The element for this address; it loads, and tries again until it has loaded.
+  get(url) {
+    let picture = this.cache.get(url);
+    if (picture === undefined) {
+      picture = document.createElement("img");
+      picture.decoding = "sync";
+      picture.draggable = false;
+      picture.addEventListener("load", () => this.onReady(url));
+      picture.addEventListener("error", () => {
+        setTimeout(() => {
+          if (!this.stopped && this.cache.get(url) === picture) picture.src = url;
+        }, RETRY_MS);
+      });
+      picture.src = url;
+    }
+    this.cache.delete(url); // the order of the map is the order of use
+    this.cache.set(url, picture);
+    return picture;
+  }
+
+  prefetch(urls) {
+    for (const url of urls.slice(0, PREFETCH)) this.get(url);
+    for (const url of [...this.cache.keys()].slice(0, Math.max(0, this.cache.size - KEEP))) {
+      if (!urls.includes(url)) this.cache.delete(url);
+    }
+  }
+
+  static loaded(picture) {
+    return picture.complete && picture.naturalWidth > 0;
+  }
+
+  // Whole multiples keep the squares of a tiny picture equal; larger ones fill the frame.
+  static fit(picture, frame) {
+    const width = frame.clientWidth;
+    const height = frame.clientHeight;
+    const natural = Math.max(picture.naturalWidth, picture.naturalHeight);
+    if (natural === 0 || width === 0 || height === 0) return;
+    const scale = Math.min(width / picture.naturalWidth, height / picture.naturalHeight);
+    const tiny = natural <= TINY;
+    const used = tiny && scale >= 2 ? Math.floor(scale) : scale;
+    picture.style.width = `${Math.round(picture.naturalWidth * used)}px`;
+    picture.style.height = `${Math.round(picture.naturalHeight * used)}px`;
+    picture.classList.toggle("tiny", tiny);
+  }
+
+  dispose() {
+    this.stopped = true;
+    this.cache.clear();
+  }
+}

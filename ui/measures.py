@@ -1,0 +1,131 @@
+"""What the curves page shows, computed from records: pure functions over plain values."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alworkbench.domain import MetricRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One strategy after some labels, over seeds."""
+
+    strategy: str
+    labels: int
+    mean: float
+    standard_error: float | None
+    """Of the mean; None with one seed."""
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Accuracy on the audit set with its 95 % interval, where one was recorded."""
+
+    labels: int
+    value: float
+    low: float | None
+    high: float | None
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    name: str
+    before: float
+    after: float
+
+    @property
+    def points(self) -> float:
+        return 100 * (self.after - self.before)
+
+
+def summarise(rows: Iterable[Sequence[Any]]) -> list[CurvePoint]:
+    """Mean and standard error over seeds, by strategy and number of labels.
+
+    `rows` are (strategy, seed, labels, accuracy). A seed that appears twice at one point counts once,
+    with its last value. Strategies keep their order of appearance.
+    """
+    by_point: dict[tuple[str, int], dict[int, float]] = defaultdict(dict)
+    order: dict[str, int] = {}
+    for strategy, seed, labels, accuracy in rows:
+        order.setdefault(str(strategy), len(order))
+        by_point[str(strategy), int(labels)][int(seed)] = float(accuracy)
+    points = []
+    for (strategy, labels), by_seed in by_point.items():
+        values = list(by_seed.values())
+        error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+        points.append(
+            CurvePoint(strategy, labels, statistics.fmean(values), error, len(values))
+        )
+    return sorted(points, key=lambda p: (order[p.strategy], p.labels))
+
+
+def table_budgets(points: Sequence[CurvePoint], at_most: int = 6) -> list[int]:
+    """The numbers of labels worth a column: those that every strategy has, spread evenly.
+
+    The last one is always among them; 0 (before any label) only when nothing else is there.
+    """
+    strategies = {p.strategy for p in points}
+    common = sorted(
+        labels
+        for labels in {p.labels for p in points}
+        if {p.strategy for p in points if p.labels == labels} == strategies
+    )
+    common = [labels for labels in common if labels > 0] or common
+    if len(common) <= at_most:
+        return common
+    step = (len(common) - 1) / (at_most - 1)
+    return [common[round(i * step)] for i in range(at_most)]
+
+
+def audit_curve(metrics: Iterable[MetricRecord]) -> list[Accuracy]:
+    """Accuracy on the audit set by labels learned from; what has no accuracy is left out."""
+    found = (accuracy_of(record) for record in metrics)
+    return sorted((a for a in found if a is not None), key=lambda a: a.labels)
+
+
+def accuracy_of(record: MetricRecord) -> Accuracy | None:
+    value = _number(record.values.get("accuracy"))
+    if value is None:
+        return None
+    return Accuracy(
+        record.labels,
+        value,
+        _number(record.values.get("accuracy_low")),
+        _number(record.values.get("accuracy_high")),
+        record.audit_images,
+    )
+
+
+def class_changes(before: MetricRecord, after: MetricRecord) -> list[ClassChange]:
+    """Per-class accuracy in both records, for the classes that both have, in the newer order."""
+    old, new = _per_class(before), _per_class(after)
+    return [ClassChange(name, old[name], value) for name, value in new.items() if name in old]
+
+
+def intervals_overlap(a: Accuracy, b: Accuracy) -> bool | None:
+    """Whether the two 95 % intervals share a value; None where one has no interval."""
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return None
+    return a.low <= b.high and b.low <= a.high
+
+
+def _per_class(record: MetricRecord) -> dict[str, float]:
+    per_class = record.values.get("per_class")
+    if not isinstance(per_class, Mapping):
+        return {}
+    numbers = ((str(name), _number(value)) for name, value in per_class.items())
+    return {name: value for name, value in numbers if value is not None}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None

@@ -1,0 +1,115 @@
+"""What the labelling page may send, parsed strictly: everything that is not expected is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from alworkbench.domain import AnswerKind, ClassList
+from ui.guard import Refused, content_length
+
+MAX_BODY = 4096
+"""Bytes; an answer needs about 300."""
+_MAX_ID = 2**63 - 1
+_MAX_DURATION_MS = 7 * 24 * 3600 * 1000
+_EVENT_ID = re.compile(r"[A-Za-z0-9-]{16,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMessage:
+    event_id: str
+    item_id: int
+    lease_token: str
+    kind: AnswerKind
+    class_id: int | None
+    duration_ms: int | None
+    suggested_class_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoMessage:
+    event_id: str
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Refused: not JSON, too long, not an object."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise Refused(415, "type", "The body must be application/json.")
+    announced = content_length(request.headers)
+    if announced is not None and announced > MAX_BODY:
+        raise Refused(413, "size", f"The body is longer than {MAX_BODY} bytes.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Refused(413, "size", f"The body is longer than {MAX_BODY} bytes.")
+    try:
+        parsed = json.loads(body.decode("utf-8", errors="strict"))
+    except (ValueError, RecursionError):
+        raise Refused(400, "json", "The body is not valid JSON.") from None
+    if not isinstance(parsed, dict):
+        raise Refused(400, "json", "The body must be one JSON object.")
+    return parsed
+
+
+def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
+    """An answer of the labelling page. Raises Refused with the field that is wrong."""
+    needed = {"event_id", "item_id", "lease_token", "kind", "class_id"}
+    _check_fields(body, needed, {"duration_ms", "suggested_class_id"})
+    try:
+        kind = AnswerKind(body["kind"])
+    except ValueError:
+        kinds = ", ".join(AnswerKind)
+        raise Refused(422, "kind", f"`kind` must be one of {kinds}.") from None
+    class_id = _optional_integer(body, "class_id", 0, _MAX_ID)
+    if (kind is AnswerKind.CLASS) != (class_id is not None):
+        raise Refused(422, "class_id", "`class_id` belongs to the kind `class`, and to no other.")
+    if class_id is not None and classes.index_of_id(class_id) is None:
+        raise Refused(422, "class_id", "`class_id` is no class of this project.")
+    token = body["lease_token"]
+    if not isinstance(token, str) or not 1 <= len(token) <= 200:
+        raise Refused(422, "lease_token", "`lease_token` must be a text of 1 to 200 characters.")
+    return AnswerMessage(
+        event_id=_event_id(body),
+        item_id=_integer(body, "item_id", 0, _MAX_ID),
+        lease_token=token,
+        kind=kind,
+        class_id=class_id,
+        duration_ms=_optional_integer(body, "duration_ms", 0, _MAX_DURATION_MS),
+        suggested_class_id=_optional_integer(body, "suggested_class_id", 0, _MAX_ID),
+    )
+
+
+def parse_undo(body: dict[str, Any]) -> UndoMessage:
+    """A take-back of the labelling page. Raises Refused with the field that is wrong."""
+    _check_fields(body, {"event_id"}, set())
+    return UndoMessage(event_id=_event_id(body))
+
+
+def _check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) -> None:
+    if missing := needed - body.keys():
+        raise Refused(422, "fields", f"These fields are missing: {', '.join(sorted(missing))}.")
+    if len(body.keys() - needed - optional):
+        raise Refused(422, "fields", "The body has fields that are not known here.")
+
+
+def _event_id(body: dict[str, Any]) -> str:
+    event_id = body["event_id"]
+    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+        raise Refused(422, "event_id", "`event_id` must be 16 to 64 letters, digits or hyphens.")
+    return event_id
+
+
+def _integer(body: dict[str, Any], name: str, low: int, high: int) -> int:
+    value = body[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise Refused(422, name, f"`{name}` must be a whole number from {low} to {high}.")
+    return value
+
+
+def _optional_integer(body: dict[str, Any], name: str, low: int, high: int) -> int | None:
+    return None if body.get(name) is None else _integer(body, name, low, high)

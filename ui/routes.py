@@ -1,0 +1,230 @@
+"""The routes that the labelling component talks to, beside Streamlit's own.
+
+    GET  /alw/image/{hash}   the picture, by content, cached for good
+    GET  /alw/queue          the images leased to the annotator, in order
+    POST /alw/answer         one answer; acknowledged when it is durable
+    POST /alw/undo           take the annotator's newest answer back
+
+A label never passes through a Streamlit rerun: what a key answers is the picture that was on screen
+when it was pressed, however busy the server is. A refusal carries `"refused": true`, and sending the
+same thing again would be refused again; any other failure is worth another try.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from alworkbench.domain import Answer, ClassList, Item, Round
+from alworkbench.errors import LeaseLost, NoOpenRound, NothingToUndo, UnknownItem, WorkbenchError
+from ui.guard import Refused, check_caller, check_host, check_same_site
+from ui.messages import AnswerMessage, parse_answer, parse_undo, read_json
+from ui.state import UiState
+
+PREFIX = "/alw"
+QUEUE_LIMIT = 24
+"""Images leased at once: enough to go on through a short outage, few enough to leave for others."""
+
+_log = logging.getLogger(__name__)
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_MEDIA_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+_IMAGE_HEADERS = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Disposition": "inline",
+}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_routes(state: UiState) -> list[BaseRoute]:
+    """Our routes, to be mounted beside Streamlit's."""
+    desk = _Desk(state)
+    return [
+        Mount(
+            PREFIX,
+            routes=[
+                Route("/image/{content_hash}", _guarded(desk.image), methods=["GET"]),
+                Route("/queue", _guarded(desk.queue), methods=["GET"]),
+                Route("/answer", _guarded(desk.answer), methods=["POST"]),
+                Route("/undo", _guarded(desk.undo), methods=["POST"]),
+            ],
+        )
+    ]
+
+
+class _Desk:
+    """Each handler checks the caller, then works in a thread so that the event loop never waits."""
+
+    def __init__(self, state: UiState) -> None:
+        self._state = state
+        self._service = state.service
+
+    async def image(self, request: Request) -> Response:
+        check_host(request, self._state)
+        check_same_site(request)
+        content_hash = request.path_params["content_hash"]
+        if not _HASH.fullmatch(content_hash):
+            raise Refused(404, "image", "There is no such image.")
+        return await run_in_threadpool(self._image, content_hash)
+
+    async def queue(self, request: Request) -> Response:
+        check_caller(request, self._state)
+        return _json(await run_in_threadpool(self._queue))
+
+    async def answer(self, request: Request) -> Response:
+        check_caller(request, self._state)
+        body = await read_json(request)
+        return _json(await run_in_threadpool(self._answer, body))
+
+    async def undo(self, request: Request) -> Response:
+        check_caller(request, self._state)
+        body = await read_json(request)
+        return _json(await run_in_threadpool(self._undo, body))
+
+    # ---------------------------------------------------------------------- in a worker thread
+
+    def _image(self, content_hash: str) -> Response:
+        try:
+            picture = self._service.display(content_hash)
+        except (WorkbenchError, LookupError):
+            raise Refused(404, "image", "There is no such image.") from None
+        if picture.media_type not in _MEDIA_TYPES:
+            raise Refused(404, "image", "This image has no form that a browser can show.")
+        return Response(picture.data, media_type=picture.media_type, headers=_IMAGE_HEADERS)
+
+    def _queue(self) -> dict[str, Any]:
+        try:
+            items = self._service.claim(self._state.annotator, QUEUE_LIMIT)
+        except NoOpenRound:
+            items = []
+        classes = self._service.classes()
+        now = datetime.now(UTC)
+        ends = [item.lease.until for item in items if item.lease is not None]
+        return {
+            "progress": self._progress(),
+            "items": [self._item(item, classes) for item in items],
+            "limit": QUEUE_LIMIT,
+            "lease_seconds": max(0.0, (min(ends) - now).total_seconds()) if ends else None,
+        }
+
+    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        message = parse_answer(body, self._service.classes())
+        label = self._service.record(
+            Answer(
+                event_id=message.event_id,
+                image_id=self._find_item(message).image_id,
+                kind=message.kind,
+                annotator=self._state.annotator,
+                class_id=message.class_id,
+                item_id=message.item_id,
+                lease_token=message.lease_token,
+                duration_ms=message.duration_ms,
+                suggested_class_id=message.suggested_class_id,
+            )
+        )
+        return {"stored": True, "event_id": label.event_id, "progress": self._progress()}
+
+    def _undo(self, body: dict[str, Any]) -> dict[str, Any]:
+        message = parse_undo(body)
+        taken_back = self._service.undo(self._state.annotator, message.event_id)
+        # The image is open again: lease it again, so that it can be answered at once.
+        again = None
+        if self._service.open_round() is not None:
+            claimed = self._service.claim(self._state.annotator, QUEUE_LIMIT)
+            again = next((i for i in claimed if i.id == taken_back.item_id), None)
+        return {
+            "stored": True,
+            "event_id": message.event_id,
+            "item_id": taken_back.item_id,
+            "item": None if again is None else self._item(again, self._service.classes()),
+            "progress": self._progress(),
+        }
+
+    def _find_item(self, message: AnswerMessage) -> Item:
+        """The item answered; an answer that was sent twice may belong to a closed round."""
+        open_round = self._service.open_round()
+        rounds = [open_round] if open_round is not None else []
+        rounds += [r for r in reversed(self._service.rounds()) if r not in rounds]
+        for round_ in rounds:
+            for item in self._service.items(round_.id):
+                if item.id == message.item_id:
+                    return item
+        raise Refused(404, "item", "This image is not asked in any round of this project.")
+
+    def _progress(self) -> dict[str, Any] | None:
+        round_: Round | None = self._service.open_round()
+        if round_ is None:
+            return None
+        items = self._service.items(round_.id)
+        answered = sum(item.label is not None for item in items)
+        return {
+            "round_id": round_.id,
+            "round": round_.number,
+            "answered": answered,
+            "total": len(items),
+        }
+
+    def _item(self, item: Item, classes: ClassList) -> dict[str, Any]:
+        image = self._service.image(item.image_id)
+        suggestion = None
+        if item.suggestion is not None:
+            index = classes.index_of_id(item.suggestion.class_id)
+            if index is not None:  # a class that was removed since is not suggested
+                suggestion = {
+                    "class_id": item.suggestion.class_id,
+                    "name": classes.classes[index].name,
+                    "probability": item.suggestion.probability,
+                }
+        return {
+            "item_id": item.id,
+            "position": item.position,
+            "image_url": f"{PREFIX}/image/{image.hash}",
+            "width": image.width,
+            "height": image.height,
+            "lease_token": None if item.lease is None else item.lease.token,
+            "suggestion": suggestion,
+        }
+
+
+def _json(content: dict[str, Any], status: int = 200) -> JSONResponse:
+    return JSONResponse(content, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Every failure becomes a status and a plain reason; what went wrong inside stays inside."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refused as problem:
+            final = problem.code not in ("token", "origin", "host")
+            status, code, reason = problem.status, problem.code, problem.reason
+        except LeaseLost:
+            final, status, code = True, 409, "lease_lost"
+            reason = "Someone else has this image now, so the answer was not recorded."
+        except NothingToUndo as problem:
+            final, status, code, reason = True, 409, "nothing_to_undo", str(problem)
+        except UnknownItem as problem:
+            final, status, code, reason = True, 404, "item", str(problem)
+        except NoOpenRound as problem:
+            final, status, code, reason = True, 409, "no_open_round", str(problem)
+        except WorkbenchError as problem:
+            final, status, code, reason = True, 409, "refused", str(problem)
+        except Exception:
+            _log.exception("a request of the labelling page failed")
+            final, status, code = False, 500, "server"
+            reason = "The server could not do this now; its log says why."
+        return _json({"refused": final, "code": code, "reason": reason}, status)
+
+    return guarded

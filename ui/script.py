@@ -1,0 +1,35 @@
+"""What Streamlit runs for every drawing of a page: the frame around the views."""
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from ui.state import current
+from ui.views import curves, label, project
+
+state = current()
+
+
+def project_page() -> None:
+    project.render(state, go)
+
+
+def label_page() -> None:
+    label.render(state, go)
+
+
+def curves_page() -> None:
+    curves.render(state, go)
+
+
+def go(name: str) -> None:
+    st.switch_page(pages[name])
+
+
+pages: dict[str, StreamlitPage] = {
+    "project": st.Page(project_page, title="Project", url_path="project", default=True),
+    "label": st.Page(label_page, title="Label", url_path="label"),
+    "curves": st.Page(curves_page, title="Curves", url_path="curves"),
+}
+
+st.set_page_config(page_title="alworkbench", page_icon=":material/filter_center_focus:", layout="wide")
+st.navigation(list(pages.values()), position="top").run()

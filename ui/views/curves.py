@@ -1,0 +1,227 @@
+"""The curves page: what labels bought, measured on the audit set, and what simulations foretell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import altair as alt
+import streamlit as st
+
+from alworkbench.domain import MetricRecord
+from ui.measures import (
+    Accuracy,
+    ClassChange,
+    CurvePoint,
+    audit_curve,
+    class_changes,
+    summarise,
+    table_budgets,
+)
+from ui.service import SimulationView
+from ui.state import UiState
+from ui.views.parts import count, escape_markdown, heading, percent
+
+_HEIGHT = 340
+_ACCURACY = alt.Axis(format=".0%", tickCount=6, grid=True)
+_LABELS = alt.Axis(tickMinStep=1, grid=False)
+
+
+def render(state: UiState, go: Callable[[str], None]) -> None:
+    heading(
+        "Curves",
+        "What the labels bought",
+        "Accuracy on the audit set: images that were labelled and are never learned from.",
+    )
+    metrics = state.service.metrics()
+    curve = audit_curve(metrics)
+    if not curve:
+        _no_measurements(state, go)
+    else:
+        _audit(metrics, curve)
+    st.space("medium")
+    _simulations(list(state.service.simulations()))
+
+
+def _no_measurements(state: UiState, go: Callable[[str], None]) -> None:
+    if state.service.status().audit_images == 0:
+        st.info(
+            "This project has no audit set, so nothing can be measured. Set labelled images apart "
+            "with `alworkbench import FOLDER --role audit`."
+        )
+        return
+    st.info("Nothing is measured yet. The first point appears when a round is closed.")
+    if st.button("Go to labelling", key="curves-label"):
+        go("label")
+
+
+# ---------------------------------------------------------------------------------- the audit set
+
+
+def _audit(metrics: Sequence[MetricRecord], curve: Sequence[Accuracy]) -> None:
+    zero_shot = next((a for a in curve if a.labels == 0), None)
+    st.altair_chart(_audit_chart(curve, zero_shot), alt="Accuracy by labels, with its interval")
+    parts = [
+        f"The line is accuracy on {count(curve[-1].images, 'audit image')} after each round; "
+        f"the band is its 95 % (Wilson) interval."
+    ]
+    if zero_shot is not None:
+        parts.append(f"The dashed rule is the model before any label, {percent(zero_shot.value)}.")
+    parts.append("One run of one project: chance in the choice of images is not in the band.")
+    st.caption(" ".join(parts))
+    changes = class_changes(metrics[0], metrics[-1]) if len(metrics) > 1 else []
+    if changes:
+        st.space("small")
+        st.subheader("By class", anchor=False)
+        st.altair_chart(_class_chart(changes), alt="Accuracy of each class, first and newest")
+        st.caption(
+            "Share of each class's audit images that are classified correctly: hollow before any "
+            "label, filled now. Classes with few audit images move by chance."
+            if metrics[0].round_number == 0
+            else "Share of each class's audit images that are classified correctly: hollow at the "
+            "first measurement, filled now. Classes with few audit images move by chance."
+        )
+
+
+def _audit_chart(curve: Sequence[Accuracy], zero_shot: Accuracy | None) -> alt.LayerChart:
+    rows = alt.InlineData(
+        values=[
+            {"labels": a.labels, "accuracy": a.value, "low": a.low, "high": a.high} for a in curve
+        ]
+    )
+    y = alt.Y("accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True))
+    base = alt.Chart(rows).encode(x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS))
+    tooltip = [
+        alt.Tooltip("labels:Q", title="Labels"),
+        alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
+        alt.Tooltip("low:Q", title="95 % from", format=".1%"),
+        alt.Tooltip("high:Q", title="95 % to", format=".1%"),
+    ]
+    layers = [
+        base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title="Accuracy"), y2="high:Q"),
+        base.mark_line(strokeWidth=2.5).encode(y=y),
+        base.mark_point(size=70, filled=True, opacity=1).encode(y=y, tooltip=tooltip),
+    ]
+    if zero_shot is not None:
+        rule = alt.Chart(alt.InlineData(values=[{"accuracy": zero_shot.value}]))
+        layers.insert(0, rule.mark_rule(strokeDash=[5, 5], color="#8a8f94", size=1.5).encode(y=y))
+    return alt.layer(*layers).properties(height=_HEIGHT)
+
+
+def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
+    ordered = sorted(changes, key=lambda c: c.after, reverse=True)
+    rows = alt.InlineData(
+        values=[{"name": c.name, "before": c.before, "after": c.after} for c in ordered]
+    )
+    y = alt.Y("name:N", title=None, sort=[c.name for c in ordered], axis=alt.Axis(labelLimit=220))
+    x = alt.X(
+        "after:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(domain=[0, 1], nice=False)
+    )
+    tooltip = [
+        alt.Tooltip("name:N", title="Class"),
+        alt.Tooltip("before:Q", title="Before", format=".1%"),
+        alt.Tooltip("after:Q", title="Now", format=".1%"),
+    ]
+    base = alt.Chart(rows).encode(y=y, tooltip=tooltip)
+    return alt.layer(
+        base.mark_rule(strokeWidth=2, opacity=0.45).encode(
+            x=alt.X("before:Q", title="Accuracy"), x2="after:Q"
+        ),
+        base.mark_point(size=80, filled=False, strokeWidth=2).encode(x="before:Q"),
+        base.mark_point(size=90, filled=True, opacity=1).encode(x=x),
+    ).properties(height=max(140, 30 * len(ordered)))
+
+
+# ------------------------------------------------------------------------------------ simulations
+
+
+def _simulations(simulations: Sequence[SimulationView]) -> None:
+    st.subheader("Simulations", anchor=False)
+    if not simulations:
+        st.caption(
+            "No simulation has been run. `alworkbench simulate` replays the loop with labels that "
+            "are known, and compares strategies over several seeds."
+        )
+        return
+    chosen = simulations[0]
+    if len(simulations) > 1:
+        names = [s.name for s in simulations]
+        index = st.selectbox(
+            "Simulation",
+            range(len(names)),
+            format_func=lambda i: escape_markdown(names[i]),
+            key="simulation",
+        )
+        chosen = simulations[index]
+    points = summarise(chosen.curves)
+    if not points:
+        st.caption("This simulation holds no results yet.")
+        return
+    st.altair_chart(_simulation_chart(points), alt="Mean accuracy by labels for each strategy")
+    st.caption(_simulation_words(chosen, points))
+    st.dataframe(_simulation_table(points), hide_index=True, alt="Accuracy at some label budgets")
+
+
+def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
+    rows = alt.InlineData(
+        values=[
+            {
+                "strategy": p.strategy,
+                "labels": p.labels,
+                "mean": p.mean,
+                "low": p.mean - (p.standard_error or 0.0),
+                "high": p.mean + (p.standard_error or 0.0),
+                "seeds": p.seeds,
+            }
+            for p in points
+        ]
+    )
+    strategies = list(dict.fromkeys(p.strategy for p in points))
+    base = alt.Chart(rows).encode(
+        x=alt.X("labels:Q", title="Labels", axis=_LABELS),
+        color=alt.Color(
+            "strategy:N", title=None, sort=strategies, legend=alt.Legend(orient="top", columns=4)
+        ),
+    )
+    y = alt.Y("mean:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True))
+    tooltip = [
+        alt.Tooltip("strategy:N", title="Strategy"),
+        alt.Tooltip("labels:Q", title="Labels"),
+        alt.Tooltip("mean:Q", title="Mean accuracy", format=".1%"),
+        alt.Tooltip("seeds:Q", title="Seeds"),
+    ]
+    return alt.layer(
+        base.mark_area(opacity=0.14).encode(y=alt.Y("low:Q", title="Accuracy"), y2="high:Q"),
+        base.mark_line(strokeWidth=2.5).encode(y=y),
+        base.mark_point(size=45, filled=True, opacity=1).encode(y=y, tooltip=tooltip),
+    ).properties(height=_HEIGHT + 40)
+
+
+def _simulation_words(simulation: SimulationView, points: Sequence[CurvePoint]) -> str:
+    fewest, most = min(p.seeds for p in points), max(p.seeds for p in points)
+    seeds = count(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    band = (
+        "the band is one standard error of the mean"
+        if most > 1
+        else "one seed says nothing about chance"
+    )
+    return (
+        f"{escape_markdown(simulation.name)}: the loop replayed with known labels in place of an "
+        f"annotator. Each line is the mean over {seeds}; {band}. Accuracy is measured on images "
+        f"that are never asked."
+    )
+
+
+def _simulation_table(points: Sequence[CurvePoint]) -> dict[str, list[str]]:
+    budgets = table_budgets(points)
+    at = {(p.strategy, p.labels): p for p in points}
+    strategies = list(dict.fromkeys(p.strategy for p in points))
+    table: dict[str, list[str]] = {"Strategy": strategies}
+    for labels in budgets:
+        table[count(labels, "label")] = [_cell(at[s, labels]) for s in strategies]
+    return table
+
+
+def _cell(point: CurvePoint) -> str:
+    if point.standard_error is None:
+        return f"{100 * point.mean:.1f}"
+    return f"{100 * point.mean:.1f} ± {100 * point.standard_error:.1f}"

@@ -1,0 +1,85 @@
+"""The labelling page: the desk while a round is open, what it bought when it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from alworkbench.domain import Round
+from ui.components.labeller import RoundProgress, labeller
+from ui.state import UiState
+from ui.views.next_round import start_round
+from ui.views.outcome import outcome
+from ui.views.parts import count, heading
+from ui.views.work import failure, working
+
+
+def render(state: UiState, go: Callable[[str], None]) -> None:
+    if working(state):
+        return
+    failure(state)
+    round_ = state.service.open_round()
+    if round_ is None:
+        _between_rounds(state, go)
+        return
+    items = state.service.items(round_.id)
+    progress = RoundProgress(sum(item.label is not None for item in items), len(items))
+    labeller(state, round_, progress, state.service.classes(), on_change=_redraw)
+    if progress.complete:
+        _closing(state, round_)
+    else:
+        _closing_early(state, round_, progress)
+
+
+def _redraw() -> None:
+    """The rerun that the component asked for is all that is needed."""
+
+
+def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
+    closed = state.service.rounds()
+    if closed:
+        heading(f"Round {closed[-1].number}", "The round is closed")
+        outcome(state.service.metrics())
+        st.space("small")
+        start_round(state, "Start the next round", go)
+        return
+    heading("Label", "No round is open", "A round is a batch of images that the model asks about.")
+    status = state.service.status()
+    waiting = status.pool_images + status.audit_images - status.encoded
+    if status.pool_images == 0:
+        st.info("The project has no images yet. Add some with `alworkbench import FOLDER`.")
+    elif waiting > 0:
+        st.info(
+            f"{count(waiting, 'image')} not encoded yet. Run `alworkbench encode`; "
+            f"it goes on where it stopped."
+        )
+    else:
+        start_round(state, "Start the first round", go)
+
+
+def _closing(state: UiState, round_: Round) -> None:
+    with st.container(border=True):
+        st.subheader("Ready to learn", anchor=False)
+        st.write("The model adapts to every label so far and is measured on the audit set.")
+        if st.button("Close the round and learn", type="primary", key="close-round"):
+            _close(state, round_)
+
+
+def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> None:
+    with st.popover("Close the round early", type="tertiary"):
+        left = progress.total - progress.answered
+        st.write(
+            f"{count(left, 'image')} not answered yet. They go back to the pool, and the model "
+            f"learns from the answers that are there."
+        )
+        if st.button("Close it as it is", key="close-early"):
+            _close(state, round_)
+
+
+def _close(state: UiState, round_: Round) -> None:
+    service = state.service
+    state.jobs.start(
+        f"Learning from round {round_.number}", lambda progress: service.close_round(progress)
+    )
+    st.rerun()

@@ -1,0 +1,47 @@
+"""Starting a round: one button, with the choices behind it for those who want them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ui.state import UiState
+from ui.views.parts import escape_markdown
+
+MAX_BATCH = 500
+
+
+def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
+    """Draw the button and its choices. Pressed: ranks the pool and leads to the labelling page."""
+    service = state.service
+    settings = service.settings()
+    known = {s.name: s.summary for s in service.strategies()}
+    names = list(known)
+    pressed = st.button(label, type="primary", key="start-round")
+    with st.expander("Choose how images are picked"):
+        strategy = st.selectbox(
+            "Strategy",
+            names,
+            index=names.index(settings.strategy) if settings.strategy in known else 0,
+            key="round-strategy",
+        )
+        st.caption(escape_markdown(known.get(strategy, "")))
+        batch = st.number_input(
+            "Images in the round",
+            min_value=1,
+            max_value=max(MAX_BATCH, settings.batch_size),
+            value=settings.batch_size,
+            step=1,
+            key="round-batch",
+            help="Few images per round let the model use what it learned sooner.",
+        )
+    if pressed:
+        size = int(batch)
+        state.jobs.start(
+            "Ranking the pool",
+            lambda progress: service.propose(
+                strategy=strategy, batch_size=size, progress=progress
+            ),
+        )
+        go("label")

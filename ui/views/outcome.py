@@ -1,0 +1,68 @@
+"""What a round bought: accuracy before and after, with what can be said honestly about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from alworkbench.domain import MetricRecord
+from ui.measures import Accuracy, accuracy_of, class_changes, intervals_overlap
+from ui.views.parts import Figure, count, escape_markdown, figures, percent
+
+_SHOWN_CLASSES = 3
+
+
+def outcome(metrics: Sequence[MetricRecord]) -> None:
+    """Draw the newest measurement beside the one before it; nothing when there is none."""
+    measured = [(m, a) for m in metrics if (a := accuracy_of(m)) is not None]
+    if not measured:
+        st.caption(
+            "This project has no audit set, so nothing can be measured. Set images apart with "
+            "`alworkbench import FOLDER --role audit` to see what labels buy."
+        )
+        return
+    record, after = measured[-1]
+    before = measured[-2] if len(measured) > 1 else None
+    shown = [Figure("Accuracy now", percent(after.value), _interval(after))]
+    if before is not None:
+        change = 100 * (after.value - before[1].value)
+        shown = [
+            Figure("Accuracy before", percent(before[1].value), _interval(before[1])),
+            *shown,
+            Figure("Change", f"{change:+.1f} points", _verdict(before[1], after)),
+        ]
+    figures(shown)
+    st.caption(
+        f"Measured on {count(after.images, 'audit image')}: labelled, drawn at random, never learned "
+        f"from. Learned from {count(after.labels, 'label')} so far."
+    )
+    if before is not None:
+        _classes(before[0], record)
+
+
+def _classes(before: MetricRecord, after: MetricRecord) -> None:
+    changes = sorted(class_changes(before, after), key=lambda c: c.points, reverse=True)
+    better = [c for c in changes if c.points > 0][:_SHOWN_CLASSES]
+    worse = [c for c in reversed(changes) if c.points < 0][:_SHOWN_CLASSES]
+    for title, group in (("Gained most", better), ("Lost most", worse)):
+        if group:
+            names = ", ".join(f"{escape_markdown(c.name)} ({c.points:+.0f})" for c in group)
+            st.markdown(f"**{title}**, in points: {names}")
+
+
+def _interval(accuracy: Accuracy) -> str:
+    if accuracy.low is None or accuracy.high is None:
+        return ""
+    return f"95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}"
+
+
+def _verdict(before: Accuracy, after: Accuracy) -> str:
+    overlap = intervals_overlap(before, after)
+    if overlap is None:
+        return ""
+    return (
+        "the intervals overlap: one round may be chance"
+        if overlap
+        else "the intervals do not overlap"
+    )

@@ -1,0 +1,111 @@
+"""Pieces that several pages draw. Names come from users: everything here escapes what it is given."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+# CommonMark lets every ASCII punctuation mark be escaped; that also disarms Streamlit's own
+# directives (:red[...], :material/...:), formulas and emoji codes.
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+_STYLE = """
+<style>
+.alw-eyebrow { font-size: .8rem; letter-spacing: .08em; text-transform: uppercase; opacity: .68; }
+.alw-title { font-family: "Source Serif", serif; font-weight: 600; font-size: 2.25rem;
+  line-height: 1.15; letter-spacing: -.015em; overflow-wrap: anywhere; margin: .1rem 0 .35rem; }
+.alw-lead { opacity: .75; max-width: 46rem; line-height: 1.5; }
+.alw-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
+  gap: 1.5rem 2rem; }
+.alw-figure { border-top: 2px solid color-mix(in srgb, currentColor 16%, transparent);
+  padding-top: .7rem; }
+.alw-figure .value { font-family: "Source Serif", serif; font-size: 1.9rem; font-weight: 600;
+  line-height: 1.2; font-variant-numeric: tabular-nums; }
+.alw-figure .label { font-size: .88rem; opacity: .72; }
+.alw-figure .note { font-size: .84rem; opacity: .72; margin-top: .2rem; line-height: 1.4; }
+.alw-bars { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr max-content;
+  gap: .5rem 1rem; align-items: center; font-size: .95rem; }
+.alw-bars .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 16rem; }
+.alw-bars .track { height: .5rem; border-radius: .25rem;
+  background: color-mix(in srgb, currentColor 8%, transparent); }
+.alw-bars .fill { height: 100%; border-radius: .25rem; background: #2a8f85; }
+.alw-bars .value { font-variant-numeric: tabular-nums; text-align: right; opacity: .8; }
+.alw-facts { display: grid; grid-template-columns: max-content 1fr; gap: .45rem 1.5rem;
+  font-size: .95rem; margin: 0; }
+.alw-facts dt { opacity: .72; }
+.alw-facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+</style>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    name: str
+    value: float
+    shown: str
+
+
+def escape_markdown(text: str) -> str:
+    """The text so that markdown shows it as it is: no image is fetched, no link is made."""
+    return _PUNCTUATION.sub(r"\\\1", text)
+
+
+def heading(eyebrow: str, title: str, lead: str = "") -> None:
+    """The head of a page."""
+    below = f'<div class="alw-lead">{html.escape(lead)}</div>' if lead else ""
+    st.html(
+        f'{_STYLE}<div class="alw-eyebrow">{html.escape(eyebrow)}</div>'
+        f'<div class="alw-title" role="heading" aria-level="1">{html.escape(title)}</div>{below}'
+    )
+
+
+def figures(shown: Sequence[Figure]) -> None:
+    """A row of large numbers."""
+    cells = "".join(
+        f'<div class="alw-figure"><div class="label">{html.escape(f.label)}</div>'
+        f'<div class="value">{html.escape(f.value)}</div>'
+        + (f'<div class="note">{html.escape(f.note)}</div>' if f.note else "")
+        + "</div>"
+        for f in shown
+    )
+    st.html(f'{_STYLE}<div class="alw-figures">{cells}</div>')
+
+
+def bars(shown: Sequence[Bar]) -> None:
+    """Named amounts as bars; the longest fills the width."""
+    longest = max((b.value for b in shown), default=0.0) or 1.0
+    rows = "".join(
+        f'<div class="name" title="{html.escape(b.name)}">{html.escape(b.name)}</div>'
+        f'<div class="track"><div class="fill" style="width:{100 * b.value / longest:.1f}%"></div>'
+        f'</div><div class="value">{html.escape(b.shown)}</div>'
+        for b in shown
+    )
+    st.html(f'{_STYLE}<div class="alw-bars">{rows}</div>')
+
+
+def facts(shown: Sequence[tuple[str, str]]) -> None:
+    """Small named facts, one a line."""
+    rows = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in shown
+    )
+    st.html(f'{_STYLE}<dl class="alw-facts">{rows}</dl>')
+
+
+def percent(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f} %"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """'1 label', '1,234 labels'."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

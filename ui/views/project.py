@@ -1,0 +1,133 @@
+"""The start page: how the project stands and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from alworkbench.domain import Round, RoundState
+from ui.service import StatusView
+from ui.state import UiState
+from ui.views.next_round import start_round
+from ui.views.parts import Bar, Figure, bars, count, escape_markdown, facts, figures, heading, percent
+from ui.views.work import failure, working
+
+
+def render(state: UiState, go: Callable[[str], None]) -> None:
+    status = state.service.status()
+    heading("Project", status.name)
+    if not working(state):
+        failure(state)
+        _next_step(state, status, go)
+    st.space("small")
+    figures(_figures(status))
+    st.space("small")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Labels by class", anchor=False)
+        _classes(status)
+    with right:
+        st.subheader("Collection", anchor=False)
+        facts(_facts(status))
+    _history(state.service.rounds())
+
+
+def _next_step(state: UiState, status: StatusView, go: Callable[[str], None]) -> None:
+    open_round = status.open_round
+    if open_round is not None:
+        answered, total = status.open_answered, open_round.batch_size
+        if answered < total:
+            st.write(f"Round {open_round.number} is open: {answered} of {total} images answered.")
+            label = "Go on labelling" if answered else "Start labelling"
+        else:
+            st.write(f"All {total} images of round {open_round.number} are answered.")
+            label = "Close the round and learn"
+        if st.button(label, type="primary", key="open-label"):
+            go("label")
+    elif status.pool_images == 0 or status.encoded < status.pool_images + status.audit_images:
+        st.info(escape_markdown(status.next_step))
+    else:
+        number = status.rounds_closed + 1
+        st.write(
+            "The model ranks the pool and asks about the images that would teach it most."
+            if number == 1
+            else "The model has learned from your labels and can pick the next images."
+        )
+        start_round(state, f"Start round {number}", go)
+
+
+def _figures(status: StatusView) -> list[Figure]:
+    shown = [
+        Figure("Images in the pool", f"{status.pool_images:,}"),
+        Figure(
+            "Labelled",
+            f"{status.labels:,}",
+            f"{status.skipped:,} skipped or unclear" if status.skipped else "",
+        ),
+        Figure("Rounds closed", f"{status.rounds_closed:,}"),
+    ]
+    if status.audit_accuracy is not None:
+        note = f"on {count(status.audit_images, 'audit image')}"
+        if status.zero_shot_accuracy is not None:
+            note += f"; {percent(status.zero_shot_accuracy)} before any label"
+        shown.append(Figure("Accuracy", percent(status.audit_accuracy), note))
+    elif status.zero_shot_accuracy is not None:
+        shown.append(
+            Figure("Accuracy, no labels yet", percent(status.zero_shot_accuracy), "zero-shot")
+        )
+    else:
+        shown.append(Figure("Accuracy", "–", "measured when the first round closes"))
+    return shown
+
+
+def _classes(status: StatusView) -> None:
+    if not any(status.labels_per_class):
+        st.caption("No labels yet. They are counted here as you give them.")
+    bars(
+        [
+            Bar(name, float(number), f"{number:,}")
+            for name, number in zip(status.classes, status.labels_per_class, strict=True)
+        ]
+    )
+
+
+def _facts(status: StatusView) -> list[tuple[str, str]]:
+    total = status.pool_images + status.audit_images
+    return [
+        ("Model", status.encoder),
+        ("Uncertainty", "posterior fitted" if status.has_posterior else "no posterior fitted"),
+        ("Encoded", f"{status.encoded:,} of {total:,}"),
+        ("Audit set", count(status.audit_images, "image") if status.audit_images else "none"),
+        (
+            "Quarantine",
+            f"{count(status.quarantined, 'file')}; `alworkbench status` lists them"
+            if status.quarantined
+            else "no unreadable files",
+        ),
+    ]
+
+
+def _history(rounds: list[Round]) -> None:
+    st.space("small")
+    st.subheader("Rounds", anchor=False)
+    if not rounds:
+        st.caption("Every round is kept with its strategy, seed and time, so that it can be replayed.")
+        return
+    newest_first = list(reversed(rounds))
+    st.dataframe(
+        {
+            "Round": [r.number for r in newest_first],
+            "Strategy": [r.strategy for r in newest_first],
+            "Images": [r.batch_size for r in newest_first],
+            "Ranking took": [f"{r.seconds:.1f} s" for r in newest_first],
+            "Seed": [r.seed for r in newest_first],
+            "Learner": [
+                "as it came" if r.learner_id is None else f"no. {r.learner_id}"
+                for r in newest_first
+            ],
+            "State": ["open" if r.state is RoundState.OPEN else "closed" for r in newest_first],
+        },
+        hide_index=True,
+        alt="Rounds of this project, newest first",
+    )
