@@ -1,9 +1,9 @@
 """Makes the bundled sample: `python -m alworkbench.datasets.make_sample`.
 
 The choice depends on the seed and the published files alone: images are ordered by a hash of seed,
-part and row, taken from the front, and named in a second such order. An image whose very pixels stand elsewhere in Fashion-MNIST
-is never taken, so that no picture occurs twice in the sample and none of its pictures is in rows
-30,000 and up of the training files, which are left to train models on.
+part and row, taken from the front, and named in a second such order. An image whose very pixels
+stand elsewhere in Fashion-MNIST is never taken, so that no picture occurs twice in the sample and
+none of its pictures is in rows 30,000 and up of the training files, which are left to train on.
 """
 
 from __future__ import annotations
