@@ -67,9 +67,7 @@ class FixedEngine:
 class ProjectEngine:
     """Engine values of a project folder, read when they are first needed."""
 
-    def __init__(
-        self, folder: ProjectFolder, encoder: EncoderRecord, device: torch.device
-    ) -> None:
+    def __init__(self, folder: ProjectFolder, encoder: EncoderRecord, device: torch.device) -> None:
         self._folder = folder
         self._encoder = encoder
         self._store = FeatureStore(folder.features / encoder.id)
@@ -123,5 +121,3 @@ def resolve(folder: ProjectFolder, path: str) -> Path:
     """A stored path: absolute, or relative to the project folder."""
     found = Path(path)
     return found if found.is_absolute() else folder.path / found
-
-

@@ -88,9 +88,7 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def calibration_error(
-    confidence: Float[Tensor, "N"], right: Tensor, bins: int = ECE_BINS
-) -> float:
+def calibration_error(confidence: Float[Tensor, "N"], right: Tensor, bins: int = ECE_BINS) -> float:
     """sum_b n_b / N |accuracy in b - mean confidence in b| over equal-width bins (lo, hi].
 
     It has a floor that falls with N even for a perfectly calibrated model: compare it at equal N only.

@@ -353,9 +353,7 @@ class Workbench:
         if newest is not None:
             stored = load_learner(self.folder.path / newest.file)
             engine = self.engine()
-            labelled = engine.table().gather(
-                engine.table().rows_of(stored.hashes), engine.device
-            )
+            labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
             step = Step(stored.step.image.to(engine.device), stored.step.text.to(engine.device))
             learner = restore(learner, step, labelled)
         self._learner = (key, learner)
@@ -498,5 +496,3 @@ def _next_step(
     if left:
         return f"Label the {left} images left in round {current.number}: alworkbench serve"
     return f"Close round {current.number} and learn: alworkbench close"
-
-

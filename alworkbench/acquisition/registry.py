@@ -85,7 +85,9 @@ class Strategy:
 _REGISTRY: dict[str, Strategy] = {}
 
 
-def strategy(name: str, summary: str, unit: str) -> Callable[[Callable[[Question], Selection]], Strategy]:
+def strategy(
+    name: str, summary: str, unit: str
+) -> Callable[[Callable[[Question], Selection]], Strategy]:
     """Register a selecting function under a name."""
 
     def register(select: Callable[[Question], Selection]) -> Strategy:

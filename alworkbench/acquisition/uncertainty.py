@@ -14,13 +14,19 @@ def entropy(question: Question) -> Selection:
     return selection(question, scores.best(value, question.batch_size), value)
 
 
-@strategy("margin", "smallest gap between the two likeliest classes (no posterior)", unit="probability")
+@strategy(
+    "margin", "smallest gap between the two likeliest classes (no posterior)", unit="probability"
+)
 def margin(question: Question) -> Selection:
     value = scores.margin(question.logits().softmax(dim=-1))
     return selection(question, scores.best(-value, question.batch_size), value)
 
 
-@strategy("predictive-entropy", "highest entropy of the prediction averaged over the posterior", unit="nats")
+@strategy(
+    "predictive-entropy",
+    "highest entropy of the prediction averaged over the posterior",
+    unit="nats",
+)
 def predictive_entropy(question: Question) -> Selection:
     value = torch.cat([scores.predictive_entropy(p) for p in question.drawn_probabilities()])
     return selection(question, scores.best(value, question.batch_size), value)

@@ -119,4 +119,3 @@ def restore(start: Learner, step: Step, labelled: Features) -> Learner:
     images = exact.images(labelled.to(device, torch.float64))
     taught = Taught(images, logits.double().softmax(dim=-1))
     return Learner(start.model, start.class_activations, step, taught)
-

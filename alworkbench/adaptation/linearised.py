@@ -93,7 +93,9 @@ def fit(
         dual = dual + size * direction
         shift = shift + size * moved
         objective = tried
-    raise ArithmeticError(f"learning did not converge: gradient {gradient:.2e} after {_MAX_NEWTON} steps")
+    raise ArithmeticError(
+        f"learning did not converge: gradient {gradient:.2e} after {_MAX_NEWTON} steps"
+    )
 
 
 def condition(
@@ -119,7 +121,9 @@ def condition(
     own = model.change(images, Step(draws.image.to(roots), draws.text.to(roots)))  # K n C
     noise = torch.randn(
         len(probabilities), probabilities.shape[1], count, generator=generator, dtype=roots.dtype
-    ).permute(2, 0, 1)  # K n C; label-major, so that earlier labels keep their noise in later rounds
+    ).permute(
+        2, 0, 1
+    )  # K n C; label-major, so that earlier labels keep their noise in later rounds
     taught = model.pull(images, gram.push(gram.solve(gram.pull(own) + noise.to(roots))))
     return Step(draws.image - taught.image.to(draws.image), draws.text - taught.text.to(draws.text))
 

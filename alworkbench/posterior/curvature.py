@@ -75,7 +75,7 @@ def activation_factor(activations: Float[Tensor, "N P"], rows: int = 8192) -> Fl
     for block in activations.split(rows):
         block = block.double()
         total += block.T @ block
-    return total
+    return _symmetric(total)
 
 
 def infonce_curvature(

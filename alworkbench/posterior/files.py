@@ -24,7 +24,13 @@ from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spect
 FORMAT = "alworkbench-posterior-1"
 
 _SIDES = ("image", "text")
-_TENSORS = ("mean", "activation_values", "activation_vectors", "embedding_values", "embedding_vectors")
+_TENSORS = (
+    "mean",
+    "activation_values",
+    "activation_vectors",
+    "embedding_values",
+    "embedding_vectors",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,9 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
                 for name in _TENSORS
             }
         posterior = Posterior(
-            _side("image", tensors, metadata), _side("text", tensors, metadata), metadata["encoder_id"]
+            _side("image", tensors, metadata),
+            _side("text", tensors, metadata),
+            metadata["encoder_id"],
         )
         created_at = datetime.fromisoformat(metadata["created_at"])
         provenance = json.loads(metadata["provenance"])
@@ -105,8 +113,12 @@ def _side(
         values = tensors[f"{side}.{name}_values"].double()
         vectors = tensors[f"{side}.{name}_vectors"].double()
         if values.shape != (size,) or vectors.shape != (size, size):
-            raise ValueError(f"the {side} {name} factor does not fit a projection of {size_d} x {size_p}")
-        if not (torch.isfinite(values).all() and torch.isfinite(vectors).all() and (values >= 0).all()):
+            raise ValueError(
+                f"the {side} {name} factor does not fit a projection of {size_d} x {size_p}"
+            )
+        if not (
+            torch.isfinite(values).all() and torch.isfinite(vectors).all() and (values >= 0).all()
+        ):
             raise ValueError(f"the {side} {name} factor is not finite and positive")
         # Re-orthonormalised, since single precision keeps them so to seven digits only.
         spectra.append(Spectrum(values, torch.linalg.qr(vectors).Q))

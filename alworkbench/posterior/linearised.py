@@ -195,7 +195,9 @@ class Linearisation:
         own = images.by_text.square().sum(dim=-1)  # N
         cosines = images.cosines
         # (u - S_c t_c) . (u - S_d t_d), where u . t_c is `towards`
-        text = own[:, None, None] - (towards * cosines)[:, :, None] - (towards * cosines)[:, None, :]
+        text = (
+            own[:, None, None] - (towards * cosines)[:, :, None] - (towards * cosines)[:, None, :]
+        )
         text = text + cosines[:, :, None] * cosines[:, None, :] * (
             classes.by_text @ classes.by_text.T
         )
@@ -207,9 +209,7 @@ class Linearisation:
         classes = self.classes
 
         def noise(rows: int, columns: int) -> Tensor:
-            normal = torch.randn(
-                draws, rows, columns, generator=generator, device=generator.device
-            )
+            normal = torch.randn(draws, rows, columns, generator=generator, device=generator.device)
             return normal.to(classes.unit)
 
         size = classes.unit.shape[1]

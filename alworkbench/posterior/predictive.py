@@ -1,15 +1,17 @@
 """What the posterior says of a cosine: moments, factorised, and class probabilities.
 
 With alpha_i = phi_i^T A~^-1 phi_i on the image side and beta_c likewise on the text side, the
-embeddings have Cov[g_i] = alpha_i B~^-1 and Cov[h_c] = beta_c B'~^-1. With b = diag B~^-1, b' the text
-side's, mu and eta the mean embeddings,
+embeddings have Cov[g_i] = alpha_i S and Cov[h_c] = beta_c S' with S = B~^-1 and S' of the text side.
+With mu and eta the mean embeddings,
 
-    N_i = |mu_i|^2 + alpha_i sum b        M_c = |eta_c|^2 + beta_c sum b'
+    N_i = E |g_i|^2 = |mu_i|^2 + alpha_i tr S        M_c = E |h_c|^2 = |eta_c|^2 + beta_c tr S'
     E z_ic   = s mu_i . eta_c / sqrt(N_i M_c) + bias
-    Var z_ic = s^2 [beta_c (mu_i^2 . b') + alpha_i (b . eta_c^2) + alpha_i beta_c (b . b')] / (N_i M_c)
+    Var z_ic = s^2 [beta_c mu_i^T S' mu_i + alpha_i eta_c^T S eta_c + alpha_i beta_c tr(S S')] / (N_i M_c)
 
-One N x D x C product, as plain cosine similarity costs. ProbCosine of Baumann et al.,
-arXiv:2412.06014.
+which is exact for s g . h / sqrt(N M). ProbCosine of Baumann et al., arXiv:2412.06014, which keeps the
+diagonals of S and S' alone; the full forms cost the same, since alpha_i and mu_i^T S' mu_i belong to an
+image and a posterior and are computed once. Then one N x D x C product is left, as plain cosine costs,
+and an outer sum.
 
 Dimensions used in this file
     N  images
@@ -39,6 +41,27 @@ class LogitMoments:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSpread:
+    """How uncertain images are, apart from any class: computed once per posterior."""
+
+    alpha: Float[Tensor, "N"]
+    """phi^T A~^-1 phi."""
+    through_text: Float[Tensor, "N"]
+    """mu^T S' mu: the mean embedding seen through the text side's covariance."""
+
+    @classmethod
+    def of(
+        cls,
+        posterior: Posterior,
+        activations: Float[Tensor, "N P"],
+        embeddings: Float[Tensor, "N D"],
+    ) -> ImageSpread:
+        root = posterior.text.embedding_root().to(embeddings)
+        through_text = (embeddings @ root).square().sum(dim=-1)
+        return cls(posterior.image.quadratic(activations), through_text)
+
+
+@dataclass(frozen=True, slots=True)
 class CosineMoments:
     """The class side of the moments, prepared once; images stream through it."""
 
@@ -46,48 +69,40 @@ class CosineMoments:
     logit_bias: float
     directions: Float[Tensor, "C D"]
     """eta_c / sqrt(M_c)."""
-    text_variance: Float[Tensor, "C"]
+    text_spread: Float[Tensor, "C"]
     """beta_c / M_c."""
     image_spread: Float[Tensor, "C"]
-    """(b . eta_c^2) / M_c."""
-    joint_spread: Float[Tensor, "C"]
-    """beta_c (b . b') / M_c."""
-    image_diagonal: Float[Tensor, "D"]
-    """b."""
-    text_diagonal: Float[Tensor, "D"]
-    """b'."""
+    """(eta_c^T S eta_c + beta_c tr(S S')) / M_c."""
+    image_trace: float
+    """tr S."""
 
     @classmethod
     def prepare(
         cls, head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]
     ) -> CosineMoments:
         means = head.embed_texts(classes)  # C D
-        image_diagonal = _diagonal(posterior.image.embedding_root()).to(means)
-        text_diagonal = _diagonal(posterior.text.embedding_root()).to(means)
+        image_root = posterior.image.embedding_root().to(means)
+        text_root = posterior.text.embedding_root().to(means)
         beta = posterior.text.quadratic(classes)  # C
-        norms = means.square().sum(dim=-1) + beta * text_diagonal.sum()  # C: M
+        norms = means.square().sum(dim=-1) + beta * text_root.square().sum()  # C: M
+        through_image = (means @ image_root).square().sum(dim=-1)  # C: eta^T S eta
+        both = (image_root.T @ text_root).square().sum()  # tr(S S')
         return cls(
             head.logit_scale,
             head.logit_bias,
             means / norms.sqrt()[:, None],
             beta / norms,
-            means.square() @ image_diagonal / norms,
-            beta * (image_diagonal @ text_diagonal) / norms,
-            image_diagonal,
-            text_diagonal,
+            (through_image + beta * both) / norms,
+            float(image_root.square().sum()),
         )
 
-    def of(
-        self, embeddings: Float[Tensor, "N D"], alpha: Float[Tensor, "N"]
-    ) -> LogitMoments:
-        """Moments of all logits of images with these mean embeddings and alphas."""
-        squares = embeddings.square()  # N D
-        norms = squares.sum(dim=-1) + alpha * self.image_diagonal.sum()  # N
-        mean = (self.logit_scale * norms.rsqrt())[:, None] * embeddings @ self.directions.T
+    def of(self, embeddings: Float[Tensor, "N D"], spread: ImageSpread) -> LogitMoments:
+        """Moments of all logits of images with these mean embeddings."""
+        norms = embeddings.square().sum(dim=-1) + spread.alpha * self.image_trace  # N
+        mean = (self.logit_scale * norms.rsqrt())[:, None] * (embeddings @ self.directions.T)
         scale = self.logit_scale**2 / norms  # N
-        own = scale * (squares @ self.text_diagonal)  # N
-        variance = torch.outer(own, self.text_variance)
-        variance += torch.outer(scale * alpha, self.image_spread + self.joint_spread)
+        variance = torch.outer(scale * spread.through_text, self.text_spread)
+        variance += torch.outer(scale * spread.alpha, self.image_spread)
         return LogitMoments(mean + self.logit_bias, variance)
 
 
@@ -95,16 +110,11 @@ def logit_moments(
     head: Head, posterior: Posterior, features: Features, classes: Float[Tensor, "C Q"]
 ) -> LogitMoments:
     """Means and variances of the logits of all images and classes under the posterior."""
-    alpha = posterior.image.quadratic(features.activations)
-    prepared = CosineMoments.prepare(head, posterior, classes)
-    return prepared.of(head.embed_images(features), alpha)
+    embeddings = head.embed_images(features)
+    spread = ImageSpread.of(posterior, features.activations, embeddings)
+    return CosineMoments.prepare(head, posterior, classes).of(embeddings, spread)
 
 
 def probit_logits(moments: LogitMoments) -> Float[Tensor, "N C"]:
     """Mean logits, moderated: E z / sqrt(1 + pi / 8 Var z) (MacKay 1992)."""
     return moments.mean * (1 + math.pi / 8 * moments.variance).rsqrt()
-
-
-def _diagonal(root: Float[Tensor, "D D"]) -> Float[Tensor, "D"]:
-    """diag of root root^T."""
-    return root.square().sum(dim=-1)

@@ -51,7 +51,12 @@ class SimulationResult:
 
 
 def save_result(
-    folder: Path, name: str, key: str, plan: Plan, data: dict[str, Any], points: Sequence[Point],
+    folder: Path,
+    name: str,
+    key: str,
+    plan: Plan,
+    data: dict[str, Any],
+    points: Sequence[Point],
     now: datetime,
 ) -> SimulationResult:
     """Write result.json and the picture; the result appears whole or not at all."""
@@ -135,7 +140,12 @@ def draw_curves(result: SimulationResult, path: Path) -> None:
     for value, name, colour in sorted(ends):
         place = max(value, place + gap)
         axes.annotate(
-            name, (last, place), xytext=(6, 0), textcoords="offset points", color=colour, va="center"
+            name,
+            (last, place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
         )
     axes.annotate("zero-shot", (0, start), xytext=(0, 4), textcoords="offset points", color=_GREY)
     axes.set_xlim(0, last)

@@ -1,0 +1,149 @@
+"""Every closed form of the Kronecker posterior against the dense matrix, with rectangular factors."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import torch
+
+from alworkbench.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
+from alworkbench.posterior.curvature import KroneckerFactors
+from alworkbench.posterior.files import load_posterior, save_posterior
+from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision
+from tests.factories import generator, normal, small_model
+
+D, P = 3, 5
+
+
+def posterior(prior=0.7, weight=2.0, strength=0.3) -> KroneckerPosterior:
+    a, b = normal(1, 20, P), normal(2, 20, D)
+    factors = KroneckerFactors(a.T @ a, b.T @ b, 20)
+    found = KroneckerPosterior.from_factors(
+        normal(3, D, P), factors, pseudo_data_weight=weight, prior_precision=prior
+    )
+    return found.tempered(strength)
+
+
+def dense_precision(p: KroneckerPosterior) -> torch.Tensor:
+    """A~ (x) B~ for vec(W) with W[d, p] at p * D + d (columns stacked)."""
+    scale = math.sqrt(p.pseudo_data_weight / p.pairs)
+    root = math.sqrt(p.prior_precision)
+    a = scale * p.activation.dense() + root * torch.eye(P, dtype=torch.float64)
+    b = scale * p.embedding.dense() + root * torch.eye(D, dtype=torch.float64)
+    return torch.kron(a, p.strength * b)
+
+
+def test_log_determinant_and_trace_are_those_of_the_dense_matrix():
+    p = posterior()
+    dense = dense_precision(p)
+    assert p.log_determinant() == pytest.approx(float(torch.logdet(dense)), rel=1e-12)
+    assert p.trace_of_covariance() == pytest.approx(float(dense.inverse().trace()), rel=1e-12)
+
+
+def test_the_covariance_is_the_inverse_of_the_precision():
+    p = posterior()
+    dense = torch.kron(p.activation_covariance(), p.embedding_covariance())
+    assert torch.allclose(dense, dense_precision(p).inverse(), rtol=1e-10, atol=1e-12)
+
+
+def test_the_quadratic_form_is_the_variance_of_an_embedding():
+    p = posterior()
+    phi = normal(4, 6, P)
+    covariance = dense_precision(p).inverse()
+    for row, alpha in zip(phi, p.quadratic(phi), strict=True):
+        lift = torch.kron(row[None], torch.eye(D, dtype=torch.float64))  # D, P D
+        found = lift @ covariance @ lift.T
+        assert torch.allclose(found, alpha * p.embedding_covariance(), rtol=1e-10, atol=1e-12)
+
+
+def test_draws_have_the_stated_mean_and_covariance():
+    p = posterior()
+    draws = p.sample(40_000, generator(5)) - p.mean
+    flat = draws.mT.reshape(len(draws), -1)  # columns stacked
+    covariance = dense_precision(p).inverse()
+    error = flat.T @ flat / len(flat) - covariance
+    # the standard error of a covariance of Gaussians
+    own = covariance.diagonal()
+    allowed = 5 * ((torch.outer(own, own) + covariance**2) / len(flat)).sqrt()
+    assert (error.abs() <= allowed).all()
+    assert flat.mean(dim=0).abs().max() <= 5 * float(own.max().sqrt()) / math.sqrt(len(flat))
+
+
+def test_the_evidence_is_the_dense_laplace_evidence():
+    p = posterior(strength=1.0)
+    dense = dense_precision(p)
+    wanted = (
+        -0.5 * p.prior_precision * float(p.mean.square().sum())
+        + 0.5 * D * P * math.log(p.prior_precision)
+        - 0.5 * float(torch.logdet(dense))
+    )
+    assert p.log_evidence() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_the_best_prior_precision_has_no_better_neighbour():
+    p = posterior(strength=1.0)
+    best = best_prior_precision(p)
+    top = replace(p, prior_precision=best).log_evidence()
+    grid = torch.logspace(-6, 6, 2000).tolist()
+    assert all(replace(p, prior_precision=v).log_evidence() <= top + 1e-9 for v in grid)
+
+
+def test_swapping_the_factors_is_another_posterior():
+    """The published code's error: with rectangular factors it must show."""
+    p = posterior(strength=1.0)
+    swapped = P * float(p.activation_precisions.log().sum()) + D * float(
+        p.embedding_precisions.log().sum()
+    )
+    assert abs(swapped - p.log_determinant()) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (torch.full((D, D), torch.nan, dtype=torch.float64), "not finite"),
+        (-torch.eye(D, dtype=torch.float64), "not positive semi-definite"),
+        (torch.zeros(D, D, dtype=torch.float64), "not positive semi-definite"),
+    ],
+)
+def test_factors_that_no_sum_of_squares_can_be_are_refused(factor, words):
+    good = torch.eye(P, dtype=torch.float64)
+    with pytest.raises(NotPositiveDefinite, match=words):
+        KroneckerPosterior.from_factors(normal(1, D, P), KroneckerFactors(good, factor, 5))
+
+
+def test_rounding_below_zero_is_cut_off():
+    values = torch.tensor([-1e-9, 1.0, 2.0], dtype=torch.float64)
+    factors = KroneckerFactors(torch.eye(P, dtype=torch.float64), torch.diag(values), 5)
+    found = KroneckerPosterior.from_factors(normal(1, D, P), factors)
+    assert (found.embedding.values >= 0).all()
+
+
+class TestFiles:
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def test_a_posterior_comes_back_as_it_was(self, tmp_path):
+        model = small_model()
+        path = tmp_path / "p.safetensors"
+        save_posterior(path, model.posterior, created_at=self.now, provenance={"pairs": 12})
+        found = load_posterior(path, encoder_id="small")
+        assert found.created_at == self.now
+        assert found.provenance == {"pairs": 12}
+        for side in ("image", "text"):
+            one, other = getattr(model.posterior, side), getattr(found.posterior, side)
+            assert one.prior_precision == other.prior_precision
+            phi = normal(9, 4, one.mean.shape[1])
+            assert torch.allclose(one.quadratic(phi), other.quadratic(phi), rtol=1e-5)
+
+    def test_another_encoder_is_refused(self, tmp_path):
+        path = tmp_path / "p.safetensors"
+        save_posterior(path, small_model().posterior, created_at=self.now, provenance={})
+        with pytest.raises(EncoderMismatch, match="other"):
+            load_posterior(path, encoder_id="other")
+
+    @pytest.mark.parametrize("data", [b"", b"junk" * 100, b"\x08\0\0\0\0\0\0\0{}      "])
+    def test_what_is_no_posterior_is_refused(self, tmp_path, data):
+        path = tmp_path / "p.safetensors"
+        path.write_bytes(data)
+        with pytest.raises(InvalidPosteriorFile, match="alworkbench fit"):
+            load_posterior(path)
