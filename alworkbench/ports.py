@@ -118,6 +118,14 @@ class Labels(Protocol):
         """Take one label back, by adding the record of that; the same event id acts once."""
         ...
 
+    def retracted_by(self, event_id: str) -> Label | None:
+        """The label that this take-back took back, or None for an unknown event id."""
+        ...
+
+    def all(self) -> list[Label]:
+        """Every label ever recorded, those taken back included, oldest first."""
+        ...
+
     def newest_of(self, annotator: str, round_id: int) -> Label | None:
         """The annotator's newest label in the round that was not taken back."""
         ...

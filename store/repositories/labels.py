@@ -119,6 +119,16 @@ class LabelRepository:
         wanted = select(*LABEL_COLUMNS).where(LabelRow.event_id.in_(list(event_ids)))
         return {label.event_id: label for label in self._labels(wanted)}
 
+    def retracted_by(self, event_id: str) -> Label | None:
+        """The label that this take-back took back, or None for an unknown event id."""
+        taken = select(LabelRetractionRow.label_id).where(LabelRetractionRow.event_id == event_id)
+        found = self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(taken)))
+        return found[0] if found else None
+
+    def all(self) -> list[Label]:
+        """Every label ever recorded, those taken back included, oldest first."""
+        return self._labels(select(*LABEL_COLUMNS).order_by(LabelRow.id))
+
     def newest_of(self, annotator: str, round_id: int) -> Label | None:
         """The annotator's newest label in the round that was not taken back."""
         newest = (
