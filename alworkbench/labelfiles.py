@@ -95,11 +95,13 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
         if path.suffix == ".csv":
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            for count, row in enumerate(rows, start=1):
+            for row in rows:
                 writer.writerow({name: _harmless(row[name]) for name in COLUMNS})
+                count += 1
         else:
-            for count, row in enumerate(rows, start=1):
+            for row in rows:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                count += 1
     partial.replace(path)
     return count
 

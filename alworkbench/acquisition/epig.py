@@ -32,6 +32,9 @@ from torch import Tensor
 
 from alworkbench.adaptation.kernel import softmax_curvature_roots
 
+BLOCK = 4096
+"""Images whose small systems are solved at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrawSpace:
@@ -84,13 +87,22 @@ class Pick:
     """Expected information about the targets, in nats, given the picks before it."""
 
 
+def epig_scores(
+    candidates: DrawSpace, targets: DrawSpace, target_weights: Float[Tensor, "M"]
+) -> Float[Tensor, "N"]:
+    """Expected information of each candidate alone about the targets, in nats."""
+    weights = target_weights / target_weights.sum()
+    state = torch.eye(candidates.deviations.shape[1]).to(candidates.deviations)  # K K
+    return _scores(candidates, state, _wanted(targets, weights, state, BLOCK))
+
+
 def greedy_epig(
     candidates: DrawSpace,
     targets: DrawSpace,
     target_weights: Float[Tensor, "M"],
     count: int,
     *,
-    block: int = 4096,
+    block: int = BLOCK,
 ) -> list[Pick]:
     """Up to `count` candidates, one by one, each given those before it.
 

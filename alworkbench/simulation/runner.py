@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Plan:
     """Budget of each run."""
     pool_fraction: float = 2 / 3
     """Each seed sees its own random part of the pool, or deterministic strategies would not vary."""
-    strengths: Strengths = Strengths()
+    strengths: Strengths = field(default_factory=Strengths)
 
     def key(self, data: SimulationData) -> str:
         """Names the result: another plan, other data or another version is another result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -66,7 +67,7 @@ def area_under_curve(points: Sequence[Point]) -> dict[str, Estimate]:
         run.sort()
         total = math.fsum(
             (right[0] - left[0]) * (left[1] + right[1]) / 2
-            for left, right in zip(run, run[1:], strict=False)
+            for left, right in itertools.pairwise(run)
         )
         areas[strategy].append(total / (run[-1][0] - run[0][0]))
     return {strategy: estimate(values) for strategy, values in areas.items()}

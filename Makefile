@@ -1,0 +1,53 @@
+# Everything from a plain Python: `make demo` shows the loop, `make test` checks the project.
+# PIP_* settings are honoured, for example a package index with CPU-only builds of torch.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_FOLDER ?= demo
+DEMO_FLAGS ?=
+PYTEST_FLAGS ?=
+
+.PHONY: help demo test check format bench clean
+
+help:
+	@echo "make demo    set up, run the whole loop on the bundled sample, serve http://127.0.0.1:8501"
+	@echo "             (make demo DEMO_FLAGS=--no-serve ends before serving)"
+	@echo "make test    set up, then format check, lint, types and all tests"
+	@echo "make format  bring the code into its format"
+	@echo "make bench   speed and memory, as ratios against stated baselines"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version). Name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/alworkbench demo --folder $(DEMO_FOLDER) $(DEMO_FLAGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check
+	@PYTHON=$(BIN)/python sh tests/browser/need_chromium.sh
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,131 @@
+"""Scores in their theoretical ranges; draw-space EPIG against the sampled truth and its dense form."""
+
+import math
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from alworkbench.acquisition.epig import DrawSpace, epig_scores, greedy_epig
+from alworkbench.acquisition.scores import bald, entropy, epig, margin, predictive_entropy
+from tests.factories import generator, normal, small_model
+
+
+def random_draws(seed, draws, images, classes, spread=2.0):
+    return (spread * normal(seed, draws, images, classes)).softmax(dim=-1)
+
+
+@given(st.integers(0, 9999), st.integers(2, 9), st.integers(2, 6))
+def test_a_label_teaches_no_more_about_predictions_than_about_the_model(seed, draws, classes):
+    """0 <= EPIG <= BALD <= H <= log C, exactly, when the draws are shared."""
+    pool = random_draws(seed, draws, 5, classes)
+    targets = random_draws(seed + 1, draws, 4, classes)
+    gain, information, total = epig(pool, targets), bald(pool), predictive_entropy(pool)
+    assert (gain >= -1e-12).all()
+    assert (gain <= information + 1e-12).all()
+    assert (information <= total + 1e-12).all()
+    assert (total <= math.log(classes) + 1e-12).all()
+
+
+def test_entropy_and_margin_at_their_ends():
+    certain = torch.tensor([[1.0, 0, 0]])
+    even = torch.full((1, 3), 1 / 3)
+    assert float(entropy(certain)) == 0
+    assert math.isclose(float(entropy(even)), math.log(3), rel_tol=1e-6)
+    assert float(margin(certain)) == 1
+    assert abs(float(margin(even))) < 1e-7
+
+
+def spaces(seed=0, draws=24, images=9, targets=7, classes=3):
+    def space(k, n):
+        return DrawSpace.of(normal(seed + k, draws, n, classes), normal(seed + k + 10, n, classes))
+
+    return space(1, images), space(2, targets)
+
+
+def dense_scores(pool, targets, weights, picked):
+    """The same from the dense joint covariance of all logits, conditioned on the picks."""
+    everything = [*range(len(pool))]
+    deviations = torch.cat([pool.deviations, targets.deviations])  # N+M K C
+    roots = torch.cat([pool.roots, targets.roots])
+    count, draws, classes = deviations.shape
+    flat = deviations.permute(1, 0, 2).reshape(draws, -1)
+    cov = flat.T @ flat
+    for row in picked:
+        own = slice(row * classes, (row + 1) * classes)
+        curvature = roots[row] @ roots[row].T
+        eye = torch.eye(classes, dtype=cov.dtype)
+        gain = torch.linalg.solve(eye + curvature @ cov[own, own], curvature)
+        cov = cov - cov[:, own] @ gain @ cov[own, :]
+    cov = cov.reshape(count, classes, count, classes)
+    scores = []
+    for i in everything:
+        total = 0.0
+        curvature = roots[i] @ roots[i].T
+        eye = torch.eye(classes, dtype=cov.dtype)
+        g = torch.linalg.solve(eye + curvature @ cov[i, :, i], curvature)
+        for j, weight in enumerate(weights / weights.sum()):
+            t = len(pool) + j
+            other = roots[t] @ roots[t].T
+            w = torch.linalg.solve(eye + other @ cov[t, :, t], other)
+            cross = cov[i, :, t]
+            total += 0.5 * float(weight) * float(torch.trace(g @ cross @ w @ cross.T))
+        scores.append(total)
+    return torch.tensor(scores, dtype=torch.float64)
+
+
+def test_greedy_scores_are_those_of_the_dense_gaussian_after_each_pick():
+    pool, targets = spaces()
+    weights = torch.tensor([1.0, 2, 1, 1, 3, 1, 1], dtype=torch.float64)
+    picks = greedy_epig(pool, targets, weights, 4)
+    done: list[int] = []
+    for pick in picks:
+        wanted = dense_scores(pool, targets, weights, done)
+        wanted[done] = -torch.inf
+        assert pick.row == int(wanted.argmax())
+        assert math.isclose(pick.score, float(wanted[pick.row]), rel_tol=1e-8)
+        done.append(pick.row)
+
+
+def test_blocks_do_not_change_the_batch():
+    pool, targets = spaces()
+    weights = torch.ones(len(targets), dtype=torch.float64)
+    small = greedy_epig(pool, targets, weights, 5, block=2)
+    whole = greedy_epig(pool, targets, weights, 5)
+    assert [pick.row for pick in small] == [pick.row for pick in whole]
+    for one, other in zip(small, whole, strict=True):
+        assert math.isclose(one.score, other.score, rel_tol=1e-9)
+
+
+def test_a_copy_of_a_picked_image_is_worth_less_than_the_image_was():
+    pool, targets = spaces()
+    twice = DrawSpace.concatenate([pool, pool])
+    weights = torch.ones(len(targets), dtype=torch.float64)
+    first, *_ = greedy_epig(pool, targets, weights, 1)
+    picks = greedy_epig(twice, targets, weights, len(twice))
+    scores = {pick.row: pick.score for pick in picks}
+    copy = (first.row + len(pool)) % len(twice)
+    assert scores[copy] < scores[first.row]
+    assert sorted(scores) == list(range(len(twice)))
+
+
+def test_draw_space_ranks_as_sampled_epig_does():
+    """With small deviations the second-order form and the sampled truth are one quantity."""
+    model = small_model(images=60, classes=3, scale=2.0)
+    linear = model.linearisation()
+    pool = linear.images(model.images)
+    target = linear.images(small_model(seed=70, images=20).images)
+    tight = linear.sample(2000, generator(1))
+    shrink = 0.3
+    changes = shrink * linear.change(pool, tight), shrink * linear.change(target, tight)
+    truth = epig(
+        (pool.logits + changes[0]).softmax(-1), (target.logits + changes[1]).softmax(-1)
+    )
+    spaces = [
+        DrawSpace.of(change, images.logits)
+        for change, images in zip(changes, (pool, target), strict=True)
+    ]
+    ones = torch.ones(len(target), dtype=torch.float64)
+    found = epig_scores(*spaces, ones)
+    assert spearmanr(truth, found).statistic > 0.97
