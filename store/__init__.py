@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from alworkbench.domain import ClassList, ProjectSettings
-from alworkbench.errors import ProjectExists, ProjectMissing
+from alworkbench.domain import ClassList, ProjectFolder, ProjectSettings
+from alworkbench.errors import ProjectExists, ProjectMissing, ProjectUnavailable
 from alworkbench.ports import Store
 from store.engine import FileDatabase, MemoryDatabase, memory_engine, transaction
 from store.errors import translated
@@ -17,37 +17,37 @@ __all__ = ["create_store", "memory_store", "open_store"]
 
 
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
-    """The store in the database file `path` (`ProjectFolder.database`).
+    """The store of the project in `path`: its folder, or the project.db in it.
 
     An older schema is upgraded first, after a copy was made beside it. Without `must_exist` an
     absent file becomes an empty store, which has neither settings nor classes yet.
     Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy or ProjectUnavailable.
     """
-    folder = path.parent
+    database = _database(path)
+    folder = database.parent
     with translated(folder):
-        if must_exist and (not path.exists() or inspect(path).empty):
+        if must_exist and inspect(database).empty:
             raise ProjectMissing(folder)
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        bring_up_to_date(path)
-        return SqlStore(FileDatabase(path), folder)
+        _make_folder(folder)
+        bring_up_to_date(database)
+        return SqlStore(FileDatabase(database), folder)
 
 
 def create_store(path: Path, settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
-    """A new project in the database file `path`; missing folders are made.
+    """A new project in `path`: its folder, or the project.db in it. Missing folders are made.
 
-    It is there as a whole or not at all. Raises ProjectExists if there is one.
+    The project is there as a whole or not at all. Raises ProjectExists if there is one.
     """
-    folder = path.parent
+    database = _database(path)
+    folder = database.parent
+    _make_folder(folder)
     with translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with migrating(path) as connection:
-            if not inspect(path).empty:
+        with migrating(database) as connection:
+            if not inspect(database).empty:
                 raise ProjectExists(folder)
             upgrade(connection)
             _fill(SqlWriter(connection, folder), settings, classes, now)
-        return SqlStore(FileDatabase(path), folder)
+        return SqlStore(FileDatabase(database), folder)
 
 
 def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
@@ -62,3 +62,15 @@ def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -
 def _fill(writer: SqlWriter, settings: ProjectSettings, classes: ClassList, now: datetime) -> None:
     writer.save_settings(settings)
     writer.classes.add(classes, now)
+
+
+def _database(path: Path) -> Path:
+    inside = ProjectFolder(path).database
+    return path if path.name == inside.name else inside
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProjectUnavailable(folder, str(error)) from error

@@ -33,7 +33,7 @@ class Schema:
     """What a database file holds."""
 
     empty: bool
-    """No table at all: a file that was only just made."""
+    """No table at all: no file, or one that was only just made."""
     revision: str | None
 
 
@@ -45,6 +45,8 @@ def inspect(path: Path) -> Schema:
     Raises the driver's errors for what is no SQLite file, and ProjectDamaged for a database that
     is not ours.
     """
+    if not path.exists():
+        return Schema(empty=True, revision=None)
     wal = path.with_name(path.name + "-wal")
     mode = "ro" if wal.exists() and wal.stat().st_size else "rw"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
