@@ -12,6 +12,8 @@ A caller may rely on this:
   nothing, whatever else the answer says.
 - Rows never leave the store: every method takes and returns values of `domain.py`.
 - Clocks: the store never asks for the time. Callers pass it in, always aware and in UTC.
+
+The protocols are `runtime_checkable` because the test run checks annotations, these included.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from alworkbench.domain import (
     Answer,
@@ -41,6 +43,8 @@ from alworkbench.domain import (
 )
 
 
+@runtime_checkable
+@runtime_checkable
 class Images(Protocol):
     def add(
         self,
@@ -72,6 +76,8 @@ class Images(Protocol):
     def quarantined(self) -> list[QuarantinedFile]: ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Classes(Protocol):
     def current(self) -> ClassList: ...
     def get(self, class_list_id: int) -> ClassList: ...
@@ -80,6 +86,8 @@ class Classes(Protocol):
         ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Rounds(Protocol):
     def open(self, new: NewRound, now: datetime) -> Round:
         """Publish a round with its items. Raises RoundStillOpen if one is open."""
@@ -110,6 +118,8 @@ class Rounds(Protocol):
     def close(self, round_id: int, now: datetime) -> Round: ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Labels(Protocol):
     def add(self, answer: Answer, now: datetime) -> Label: ...
     def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]: ...
@@ -143,6 +153,8 @@ class Labels(Protocol):
         ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Computed(Protocol):
     """Encoders, posteriors, learners and metrics: records of files and figures."""
 
@@ -180,6 +192,8 @@ class Computed(Protocol):
         ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Reader(Protocol):
     @property
     def images(self) -> Images: ...
@@ -194,10 +208,14 @@ class Reader(Protocol):
     def settings(self) -> ProjectSettings: ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Writer(Reader, Protocol):
     def save_settings(self, settings: ProjectSettings) -> None: ...
 
 
+@runtime_checkable
+@runtime_checkable
 class Store(Protocol):
     def read(self) -> AbstractContextManager[Reader]: ...
     def write(self) -> AbstractContextManager[Writer]: ...

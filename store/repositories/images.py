@@ -53,7 +53,10 @@ class ImageRepository:
         self, chunk: Sequence[FoundImage], places: Places, role: Role, tally: Tally
     ) -> None:
         image_ids = self._ids_of([f.hash for f in chunk])
-        unseen = {f.hash: f for f in reversed(chunk) if f.hash not in image_ids}
+        unseen: dict[str, FoundImage] = {}
+        for f in chunk:
+            if f.hash not in image_ids:
+                unseen.setdefault(f.hash, f)
         if unseen:
             self._connection.execute(
                 insert(ImageRow),
@@ -65,7 +68,7 @@ class ImageRepository:
                         "width": f.width,
                         "height": f.height,
                     }
-                    for f in reversed(unseen.values())  # in the order in which they were found
+                    for f in unseen.values()
                 ],
             )
             image_ids |= self._ids_of(list(unseen))

@@ -53,12 +53,14 @@ class LabelRepository:
         labels: dict[str, Label] = {}
         for chunk in in_chunks(answers):
             labels |= self._by_events(answer.event_id for answer in chunk)
-            # A repeated event id within the answers: the first is the one that was meant.
-            fresh = {a.event_id: a for a in reversed(chunk) if a.event_id not in labels}
+            fresh: dict[str, Answer] = {}
+            for a in chunk:
+                if a.event_id not in labels:
+                    fresh.setdefault(a.event_id, a)  # of a repeated event the first is meant
             if fresh:
                 self._check(fresh.values())
                 self._connection.execute(
-                    insert(LabelRow), [_values(a, now) for a in reversed(fresh.values())]
+                    insert(LabelRow), [_values(a, now) for a in fresh.values()]
                 )
                 labels |= self._by_events(fresh)
         return [labels[answer.event_id] for answer in answers]

@@ -1,0 +1,260 @@
+"""What is seen by whom, and who waits for whom."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy.exc
+
+from alworkbench.domain import Role
+from alworkbench.errors import ProjectBusy
+from alworkbench.ports import Store
+from store import engine
+from store.lock import FairLock
+from store.unit_of_work import SqlStore
+from tests.store.making import NOW, answer, found, import_pictures, new_project
+
+
+def elsewhere(action: Callable[[], object]) -> object:
+    """What the action gives in another thread; fails if it has to wait for this one."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(action()), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert results, "the other thread waits, or failed"
+    return results[0]
+
+
+def count(store: Store) -> int:
+    with store.read() as reader:
+        return reader.labels.count()
+
+
+def label(store: Store, event_id: str) -> None:
+    with store.write() as writer:
+        writer.labels.add(answer(event_id, 1), NOW)
+
+
+def test_a_block_that_raises_leaves_nothing(store: Store) -> None:
+    def interrupted() -> None:
+        with store.write() as writer:
+            writer.labels.add(answer("e", 1), NOW)
+            writer.images.add([found(70)], [], root="x", role=Role.POOL)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert count(store) == 0
+    label(store, "f")
+    with store.read() as reader:
+        assert reader.images.count(Role.POOL) == 6
+        assert reader.labels.by_event("e") is None
+        assert reader.labels.by_event("f") is not None
+
+
+def test_a_read_inside_a_write_of_one_thread_does_not_wait(store: Store) -> None:
+    with store.write() as writer:
+        writer.labels.add(answer("e", 1), NOW)
+        with store.read() as reader:
+            assert reader.images.count(Role.POOL) == 6
+        assert writer.labels.count() == 1
+    assert count(store) == 1
+
+
+def test_a_write_inside_a_read_of_one_thread_does_not_wait(store: Store) -> None:
+    with store.read() as reader:
+        assert reader.images.count(Role.POOL) == 6
+        label(store, "e")
+    assert count(store) == 1
+
+
+def test_write_blocks_do_not_nest(store: Store) -> None:
+    with store.write() as writer:
+        writer.labels.add(answer("e", 1), NOW)
+        with pytest.raises(RuntimeError, match="open in this thread already"), store.write():
+            raise AssertionError("never reached")
+    assert count(store) == 1
+
+
+def test_nothing_is_read_or_written_after_the_block(store: Store) -> None:
+    with store.write() as writer:
+        pass
+    with store.read() as reader:
+        pass
+    with pytest.raises(sqlalchemy.exc.ResourceClosedError):
+        writer.labels.add(answer("e", 1), NOW)
+    with pytest.raises(sqlalchemy.exc.ResourceClosedError):
+        reader.labels.count()
+    assert count(store) == 0
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(RuntimeError, match="closed"), store.read():
+        pass
+    with pytest.raises(RuntimeError, match="closed"), store.write():
+        pass
+
+
+def test_threads_read_and_write_together(store: Store) -> None:
+    failures: list[BaseException] = []
+
+    def work(name: int) -> None:
+        try:
+            for n in range(15):
+                label(store, f"{name}-{n}")
+                with store.read() as reader:
+                    assert reader.labels.by_event(f"{name}-{n}") is not None
+                    assert reader.labels.count() >= n
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert count(store) == 60
+
+
+# ------------------------------------------------------------------------------- of files only
+def test_a_reader_does_not_wait_for_a_writer_and_sees_the_state_before(path: Path) -> None:
+    with closing(new_project(path, images=2)) as store:
+        with store.write() as writer:
+            writer.labels.add(answer("e", 1), NOW)
+            assert elsewhere(lambda: count(store)) == 0
+            assert count(store) == 0
+        assert elsewhere(lambda: count(store)) == 1
+
+
+def test_a_writer_does_not_wait_for_a_reader_whose_state_stays(path: Path) -> None:
+    with closing(new_project(path, images=2)) as store:
+        with store.read() as reader:  # its state is fixed here, before anything is asked
+            elsewhere(lambda: label(store, "e") or True)
+            assert reader.labels.count() == 0
+            elsewhere(lambda: import_pictures(store, 5) or True)
+            assert reader.images.count(Role.POOL) == 2
+        assert count(store) == 1
+
+
+def test_a_reader_cannot_write(path: Path) -> None:
+    with closing(new_project(path, images=1)) as store, store.read() as reader:
+        with pytest.raises(sqlalchemy.exc.OperationalError, match="readonly"):
+            reader.labels.add(answer("e", 1), NOW)  # type: ignore[attr-defined]
+        assert reader.labels.count() == 0
+
+
+def test_another_process_that_writes_for_too_long_is_told(path: Path) -> None:
+    new_project(path, images=1).close()
+    impatient = SqlStore(engine.FileDatabase(path, patience=0.1), path.parent)
+    with closing(impatient), closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ProjectBusy, match="Try again"):
+            label(impatient, "e")
+        assert count(impatient) == 0  # reading goes on
+        other.rollback()
+        label(impatient, "e")
+        assert count(impatient) == 1
+
+
+def test_another_thread_that_writes_for_too_long_is_told(path: Path) -> None:
+    new_project(path, images=1).close()
+    with closing(SqlStore(engine.FileDatabase(path, patience=0.1), path.parent)) as store:
+
+        def attempt() -> bool:
+            with pytest.raises(ProjectBusy):
+                label(store, "e")
+            return True
+
+        with store.write():
+            assert elsewhere(attempt)
+
+
+def test_the_pragmas_that_promises_rest_on_are_set(path: Path) -> None:
+    with closing(new_project(path)):
+        database = engine.FileDatabase(path)
+        with closing(database), database.writing() as writer, database.reading() as reader:
+            for connection in (writer, reader):
+                for pragma, value in {
+                    "journal_mode": "wal",
+                    "synchronous": 2,
+                    "foreign_keys": 1,
+                    "fullfsync": 1,
+                    "recursive_triggers": 1,
+                    "busy_timeout": 30_000,
+                }.items():
+                    found_ = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+                    assert found_ == value, pragma
+
+
+# ------------------------------------------------------------------------------------- the lock
+def test_the_lock_goes_round_in_the_order_of_asking() -> None:
+    lock = FairLock()
+    order: list[int] = []
+    assert lock.acquire(1)
+
+    def wait(number: int) -> None:
+        assert lock.acquire(20)
+        order.append(number)
+        lock.release()
+
+    threads = []
+    for number in range(8):
+        threads.append(threading.Thread(target=wait, args=(number,)))
+        threads[-1].start()
+        while len(lock._queue) <= number:
+            pass
+    lock.release()
+    for thread in threads:
+        thread.join(20)
+    assert order == list(range(8))
+
+
+def test_who_gives_up_waiting_leaves_the_queue() -> None:
+    lock = FairLock()
+    assert lock.acquire(1)
+    assert lock.held_here
+    assert elsewhere(lambda: (lock.acquire(0.01), lock.held_here)) == (False, False)
+    lock.release()
+    assert not lock.held_here
+    assert lock.acquire(0)
+    lock.release()
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [
+        ((3, 6, 23), False),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((4, 0, 0), False),
+    ],
+)
+def test_versions_of_sqlite_with_the_wal_reset_bug(
+    version: tuple[int, ...], affected: bool
+) -> None:
+    assert engine.has_wal_reset_bug(version) is affected
+
+
+def test_an_affected_sqlite_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engine, "has_wal_reset_bug", lambda version: True)
+    engine.warn_of_wal_reset_bug.cache_clear()
+    engine.warn_of_wal_reset_bug()
+    engine.warn_of_wal_reset_bug()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "3.51.3" in caplog.text
