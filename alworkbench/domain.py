@@ -65,6 +65,8 @@ class FoundImage:
     height: int
     class_name: str | None = None
     """The label that came with it (folder name or manifest), if any."""
+    split: str | None = None
+    """The part of its data set that a manifest puts it into, such as `pool` or `test`, if any."""
 
 
 @dataclass(frozen=True, slots=True)

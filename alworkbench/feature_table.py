@@ -203,19 +203,16 @@ def _assemble(
     fp16 goes to the device first and becomes fp32 there: half the transfer, the same values.
     """
     in_order = bool((order == torch.arange(len(order))).all())
-    destination = order.to(device)
-
-    def join(parts: Sequence[Tensor]) -> Tensor:
-        moved = [part.to(device).to(torch.float32) for part in parts]
-        joined = moved[0] if len(moved) == 1 else torch.cat(moved)
-        if in_order:
-            return joined
-        return torch.empty_like(joined).index_copy_(0, destination, joined)
-
+    target = None if in_order else order.to(device)
+    activations = _join([piece.activations for piece in pieces], target, device)
     residuals = [piece.residuals for piece in pieces if piece.residuals is not None]
-    return Features(
-        join([piece.activations for piece in pieces]), join(residuals) if residuals else None
-    )
+    return Features(activations, _join(residuals, target, device) if residuals else None)
+
+
+def _join(parts: Sequence[Tensor], target: Int[Tensor, "M"] | None, device: torch.device) -> Tensor:
+    moved = [part.to(device).to(torch.float32) for part in parts]
+    joined = moved[0] if len(moved) == 1 else torch.cat(moved)
+    return joined if target is None else torch.empty_like(joined).index_copy_(0, target, joined)
 
 
 # --------------------------------------------------------------------------------- rows from a file
@@ -231,35 +228,36 @@ def read_rows(matrix: Matrix, rows: Int[np.ndarray, "M"]) -> Tensor:
         return target
     view = target.view(torch.uint8).numpy().data.cast("B")
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-    starts = [0, *breaks.tolist()]
-    stops = [*breaks.tolist(), len(rows)]
-    firsts = rows[starts].tolist()
+    starts, stops = [0, *breaks.tolist()], [*breaks.tolist(), len(rows)]
     size = matrix.row_bytes
+    runs = [
+        (view[start * size : stop * size], matrix.offset + row * size)
+        for start, stop, row in zip(starts, stops, rows[starts].tolist(), strict=True)
+    ]
     try:
         descriptor = os.open(matrix.path, os.O_RDONLY)
     except OSError as error:
         raise _damaged(matrix, str(error)) from error
-
-    def read_runs(first: int, last: int) -> None:
-        for start, stop, row in zip(
-            starts[first:last], stops[first:last], firsts[first:last], strict=True
-        ):
-            _read_fully(
-                descriptor, view[start * size : stop * size], matrix.offset + row * size, matrix
-            )
-
     try:
-        if len(starts) == 1:
-            read_runs(0, 1)
+        if len(runs) == 1:
+            _read_runs(descriptor, runs, matrix)
         else:
-            share = -(-len(starts) // READERS)
-            with ThreadPoolExecutor(min(READERS, len(starts))) as pool:
-                jobs = [pool.submit(read_runs, k, k + share) for k in range(0, len(starts), share)]
+            share = -(-len(runs) // READERS)
+            with ThreadPoolExecutor(min(READERS, len(runs))) as pool:
+                jobs = [
+                    pool.submit(_read_runs, descriptor, runs[k : k + share], matrix)
+                    for k in range(0, len(runs), share)
+                ]
                 for job in jobs:
                     job.result()
     finally:
         os.close(descriptor)
     return target
+
+
+def _read_runs(descriptor: int, runs: Sequence[tuple[memoryview, int]], matrix: Matrix) -> None:
+    for view, offset in runs:
+        _read_fully(descriptor, view, offset, matrix)
 
 
 def _read_fully(descriptor: int, target: memoryview, offset: int, matrix: Matrix) -> None:
