@@ -205,7 +205,8 @@ class FileDatabase:
         """Wait for an open write block, then close; the last to close folds the WAL file in."""
         if self._closed:
             return
-        got = self._lock.acquire(self._patience)
+        # Inside a write block of this thread there is nothing to wait for: it ends on its own.
+        got = not self._lock.held_here and self._lock.acquire(self._patience)
         self._closed = True
         self._readers.dispose()
         self._writer.dispose()

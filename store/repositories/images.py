@@ -209,6 +209,21 @@ class ImageRepository:
         with result:
             return result.cursor.fetchall()  # type: ignore[return-value]
 
+    def hashes_and_paths(self, role: Role) -> list[tuple[str, str]]:
+        """(content hash, the newest place where it was found) of every image with this role."""
+        newest = (
+            select(func.max(ImagePathRow.id).label("id")).group_by(ImagePathRow.image_id).subquery()
+        )
+        rows = self._connection.execute(
+            select(ImageRow.hash, ImageRootRow.root, ImagePathRow.path)
+            .join(ImagePathRow, ImagePathRow.image_id == ImageRow.id)
+            .join(newest, newest.c.id == ImagePathRow.id)
+            .join(ImageRootRow, ImageRootRow.id == ImagePathRow.root_id)
+            .where(ImageRow.role == role)
+            .order_by(ImageRow.id)
+        )
+        return [(content, joined(root, path)) for content, root, path in rows]
+
     def count(self, role: Role) -> int:
         total = select(func.count()).select_from(ImageRow).where(ImageRow.role == role)
         return self._connection.scalar(total) or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -210,7 +211,7 @@ def test_the_lock_goes_round_in_the_order_of_asking() -> None:
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
         while len(lock._queue) <= number:
-            pass
+            time.sleep(0.001)
     lock.release()
     for thread in threads:
         thread.join(20)
