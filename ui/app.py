@@ -27,17 +27,19 @@ STOP_SECONDS = 5.0
 """How long a running computation is waited for when the server is shut down."""
 
 
-def open_state(project: Path) -> tuple[UiState, Callable[[], None]]:
+def open_state(project: Path, device: str = "auto") -> tuple[UiState, Callable[[], None]]:
     """Open the project in this folder: the state for `build`, and what closes it again.
 
-    Raises ProjectMissing and ProjectTooNew.
+    Raises ProjectMissing, ProjectTooNew and DeviceUnavailable.
     """
     # The engine loads torch, which the application over an already open project has no need of here.
+    from alworkbench.devices import resolve_device
     from alworkbench.workbench import Workbench
     from store import open_store
 
-    store = open_store(ProjectFolder(project).database)
-    return UiState(Workbench.open(project, store)), store.close
+    folder, chosen = ProjectFolder(project), resolve_device(device)
+    store = open_store(folder.database)
+    return UiState(Workbench(folder, store, device=chosen)), store.close
 
 
 def build(

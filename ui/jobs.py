@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from alworkbench.errors import WorkbenchError
-
-from ui.service import Progress
+from alworkbench.progress import Progress
 
 _log = logging.getLogger(__name__)
 

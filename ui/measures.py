@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from alworkbench.domain import MetricRecord
+from ui.service import SimulatedPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,43 +46,23 @@ class ClassChange:
         return 100 * (self.after - self.before)
 
 
-def summarise(rows: Iterable[Sequence[Any]]) -> list[CurvePoint]:
+def summarise(rows: Iterable[SimulatedPoint]) -> list[CurvePoint]:
     """Mean and standard error over seeds, by strategy and number of labels.
 
-    `rows` are (strategy, seed, labels, accuracy). A seed that appears twice at one point counts once,
-    with its last value. Strategies keep their order of appearance.
+    A seed that appears twice at one point counts once, with its last value. Strategies keep their
+    order of appearance.
     """
     by_point: dict[tuple[str, int], dict[int, float]] = defaultdict(dict)
     order: dict[str, int] = {}
-    for strategy, seed, labels, accuracy in rows:
-        order.setdefault(str(strategy), len(order))
-        by_point[str(strategy), int(labels)][int(seed)] = float(accuracy)
+    for row in rows:
+        order.setdefault(row.strategy, len(order))
+        by_point[row.strategy, row.labels][row.seed] = row.accuracy
     points = []
     for (strategy, labels), by_seed in by_point.items():
         values = list(by_seed.values())
         error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-        points.append(
-            CurvePoint(strategy, labels, statistics.fmean(values), error, len(values))
-        )
+        points.append(CurvePoint(strategy, labels, statistics.fmean(values), error, len(values)))
     return sorted(points, key=lambda p: (order[p.strategy], p.labels))
-
-
-def table_budgets(points: Sequence[CurvePoint], at_most: int = 6) -> list[int]:
-    """The numbers of labels worth a column: those that every strategy has, spread evenly.
-
-    The last one is always among them; 0 (before any label) only when nothing else is there.
-    """
-    strategies = {p.strategy for p in points}
-    common = sorted(
-        labels
-        for labels in {p.labels for p in points}
-        if {p.strategy for p in points if p.labels == labels} == strategies
-    )
-    common = [labels for labels in common if labels > 0] or common
-    if len(common) <= at_most:
-        return common
-    step = (len(common) - 1) / (at_most - 1)
-    return [common[round(i * step)] for i in range(at_most)]
 
 
 def audit_curve(metrics: Iterable[MetricRecord]) -> list[Accuracy]:

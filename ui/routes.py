@@ -24,7 +24,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from alworkbench.domain import Answer, ClassList, Item, Round
-from alworkbench.errors import LeaseLost, NoOpenRound, NothingToUndo, UnknownItem, WorkbenchError
+from alworkbench.errors import (
+    LeaseLost,
+    NoOpenRound,
+    NothingToUndo,
+    NotInProject,
+    ProjectError,
+    UnknownItem,
+    WorkbenchError,
+)
 from ui.guard import Refused, check_caller, check_host, check_same_site
 from ui.messages import AnswerMessage, parse_answer, parse_undo, read_json
 from ui.state import UiState
@@ -210,15 +218,17 @@ def _guarded(handler: Handler) -> Handler:
         except Refused as problem:
             final = problem.code not in ("token", "origin", "host")
             status, code, reason = problem.status, problem.code, problem.reason
-        except LeaseLost:
-            final, status, code = True, 409, "lease_lost"
-            reason = "Someone else has this image now, so the answer was not recorded."
+        except LeaseLost as problem:
+            final, status, code, reason = True, 409, "lease_lost", str(problem)
         except NothingToUndo as problem:
             final, status, code, reason = True, 409, "nothing_to_undo", str(problem)
-        except UnknownItem as problem:
+        except (UnknownItem, NotInProject) as problem:
             final, status, code, reason = True, 404, "item", str(problem)
         except NoOpenRound as problem:
             final, status, code, reason = True, 409, "no_open_round", str(problem)
+        except ProjectError as problem:
+            # A full disk or a busy database passes: the answer waits in the browser meanwhile.
+            final, status, code, reason = False, 503, "project", str(problem)
         except WorkbenchError as problem:
             final, status, code, reason = True, 409, "refused", str(problem)
         except Exception:

@@ -1,5 +1,7 @@
 """What Streamlit runs for every drawing of a page: the frame around the views."""
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
@@ -31,5 +33,8 @@ pages: dict[str, StreamlitPage] = {
     "curves": st.Page(curves_page, title="Curves", url_path="curves"),
 }
 
-st.set_page_config(page_title="alworkbench", page_icon=":material/filter_center_focus:", layout="wide")
+# Our own pictures: Streamlit would fetch its named icons for the browser tab from the internet.
+ASSETS = Path(__file__).parent / "assets"
+st.set_page_config(page_title="alworkbench", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.logo(str(ASSETS / "logo.svg"), size="medium")
 st.navigation(list(pages.values()), position="top").run()

@@ -24,21 +24,30 @@ Ready = Callable[[str], None]
 
 
 def serve(
-    project: Path, host: str = "127.0.0.1", port: int = 8501, ready: Ready | None = None
+    project: Path,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    ready: Ready | None = None,
+    device: str = "auto",
 ) -> None:
     """Serve the project's screens; returns after Ctrl-C.
 
-    `ready(url)` is called once the address answers. Raises PortInUse, ProjectMissing, ProjectTooNew.
+    `ready(url)` is called once the address answers; `device` is where rounds are computed.
+    Raises PortInUse, ProjectMissing, ProjectTooNew, DeviceUnavailable.
     """
     check_port(host, port)
     # Streamlit takes a second to import: not before the port is known to be free.
     from ui.app import build, open_state
 
-    state, close = open_state(project)
+    state, close = open_state(project, device)
     if not is_loopback(host):
         state = replace(state, allowed_hosts=None)
     address = url_of(host, port)
-    run(build(state, close, ready=(lambda: ready(address)) if ready is not None else None), host, port)
+    run(
+        build(state, close, ready=(lambda: ready(address)) if ready is not None else None),
+        host,
+        port,
+    )
 
 
 def run(app: App, host: str, port: int) -> None:

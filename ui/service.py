@@ -5,9 +5,8 @@ The screens draw values of `alworkbench.domain` and the views below, and call no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from alworkbench.domain import (
     Answer,
@@ -20,9 +19,7 @@ from alworkbench.domain import (
     ProjectSettings,
     Round,
 )
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, how much is done, of how much)."""
+from alworkbench.progress import Progress
 
 
 class StatusView(Protocol):
@@ -80,15 +77,41 @@ class StrategyView(Protocol):
     def summary(self) -> str: ...
 
 
+class SimulatedPoint(Protocol):
+    """One simulated run after some labels, measured on its test part."""
+
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def labels(self) -> int: ...
+    @property
+    def accuracy(self) -> float: ...
+
+
+class SimulatedRow(Protocol):
+    """One strategy's line of a table: estimates print as mean ± standard error."""
+
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def at(self) -> Mapping[int, object]: ...
+    @property
+    def area(self) -> object: ...
+
+
 class SimulationView(Protocol):
-    """A replay of the loop with an oracle: curves are rows of (strategy, seed, labels, accuracy)."""
+    """The loop replayed with an oracle where the annotator stands."""
 
     @property
     def name(self) -> str: ...
     @property
-    def curves(self) -> Sequence[Any]: ...
-    @property
-    def picture(self) -> Path: ...
+    def curves(self) -> Sequence[SimulatedPoint]: ...
+    def table(self) -> Sequence[SimulatedRow]: ...
+    def summary(self) -> str:
+        """What was measured on what, in one line."""
+        ...
 
 
 class Service(Protocol):
@@ -110,9 +133,9 @@ class Service(Protocol):
         strategy: str | None = None,
         batch_size: int | None = None,
         seed: int | None = None,
-        progress: Progress | None = None,
+        progress: Progress = ...,
     ) -> Round: ...
-    def close_round(self, progress: Progress | None = None) -> MetricRecord | None: ...
+    def close_round(self, progress: Progress = ...) -> MetricRecord | None: ...
     def metrics(self) -> list[MetricRecord]: ...
     def image(self, image_id: int) -> Image: ...
     def display(self, content_hash: str) -> DisplayView: ...

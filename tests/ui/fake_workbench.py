@@ -46,7 +46,7 @@ from alworkbench.errors import (
     RoundStillOpen,
     UnknownItem,
 )
-from ui.service import Progress
+from alworkbench.progress import Progress, silent
 
 NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -90,10 +90,33 @@ class FakeStrategy:
 
 
 @dataclass(frozen=True, slots=True)
+class FakePoint:
+    strategy: str
+    seed: int
+    labels: int
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRow:
+    strategy: str
+    at: dict[int, str]
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
 class FakeSimulation:
     name: str
-    curves: list[tuple[str, int, int, float]]
-    picture: Path
+    curves: list[FakePoint]
+
+    def table(self) -> list[FakeRow]:
+        names = dict.fromkeys(p.strategy for p in self.curves)
+        return [
+            FakeRow(n, {10: "0.650 ± 0.010", 100: "0.800 ± 0.010"}, "0.740 ± 0.010") for n in names
+        ]
+
+    def summary(self) -> str:
+        return f"{self.name}: pool of 200 images a seed, 100 test images, 3 seeds"
 
 
 class FakeWorkbench:
@@ -176,15 +199,18 @@ class FakeWorkbench:
                 noise = random.Random(f"{strategy}{seed}")
                 for labels in range(0, 101, 10):
                     learned = gain * (1 - 0.97**labels)
-                    rows.append((strategy, seed, labels, 0.62 + learned + noise.gauss(0, 0.008)))
-        return [FakeSimulation("fashion-sample", rows, self.folder.simulations / "curve.png")]
+                    accuracy = 0.62 + learned + noise.gauss(0, 0.008)
+                    rows.append(FakePoint(strategy, seed, labels, accuracy))
+        return [FakeSimulation("fashion-sample", rows)]
 
     def status(self) -> FakeStatus:
         with self._lock:
             current = self._current().values()
             open_round = self.open_round()
             per_class = [sum(v.class_id == c.id for v in current) for c in self._classes.classes]
-            answered = sum(i.label is not None for i in self.items(open_round.id)) if open_round else 0
+            answered = (
+                sum(i.label is not None for i in self.items(open_round.id)) if open_round else 0
+            )
             newest = self._metrics[-1].values["accuracy"] if len(self._metrics) > 1 else None
             first = self._metrics[0].values["accuracy"] if self._metrics else None
             return FakeStatus(
@@ -255,7 +281,7 @@ class FakeWorkbench:
         strategy: str | None = None,
         batch_size: int | None = None,
         seed: int | None = None,
-        progress: Progress | None = None,
+        progress: Progress = silent,
     ) -> Round:
         with self._lock:
             if (open_round := self.open_round()) is not None:
@@ -266,8 +292,7 @@ class FakeWorkbench:
                 raise PoolExhausted
             size = batch_size or self._settings.batch_size
             number = len(self._rounds) + 1
-            if progress is not None:
-                progress("Scoring the pool", self._pool, self._pool)
+            progress("Scoring the pool", self._pool, self._pool)
             round_ = Round(
                 number, number, strategy or "epig", seed or 0, min(size, len(free)), 1, 1,
                 None if number == 1 else number - 1, RoundState.OPEN, datetime.now(UTC), None, 0.4,
@@ -280,13 +305,12 @@ class FakeWorkbench:
             self._write({"do": "propose", "strategy": round_.strategy, "batch_size": size})
             return round_
 
-    def close_round(self, progress: Progress | None = None) -> MetricRecord | None:
+    def close_round(self, progress: Progress = silent) -> MetricRecord | None:
         with self._lock:
             round_ = self.open_round()
             if round_ is None:
                 raise NoOpenRound
-            if progress is not None:
-                progress("Adapting the projections", 1, 2)
+            progress("Adapting the projections", 1, 2)
             closed = replace(round_, state=RoundState.CLOSED, closed_at=datetime.now(UTC))
             self._rounds[self._rounds.index(round_)] = closed
             self._write({"do": "close"})

@@ -112,7 +112,10 @@ class Desk {
       redirect: "error",
       signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
     });
-    return { ok: response.ok, reply: await response.json() };
+    const reply = await response.json();
+    // The server was started anew: only a rerun of the page brings its token here.
+    if (!response.ok && reply.code === "token") this.trigger("changed", { stale: newId() });
+    return { ok: response.ok, reply };
   }
 
   async send(entry) {
@@ -428,7 +431,7 @@ class Desk {
       this.screen.drawWaiting(taken ? "Waiting for the next image" : "Loading");
     }
     const lost = "This browser keeps nothing: answers that are not saved yet would not survive a reload.";
-    this.screen.drawNotice(this.notice || (this.outbox.durable ? "" : lost));
+    this.screen.drawNotice(this.notice || this.outbox.reason || (this.outbox.durable ? "" : lost));
     this.report(done && this.outbox.size === 0);
   }
 

@@ -29,6 +29,7 @@ class Outbox {
     this.onChange = onChange;
     this.durable = true;
     this.failing = false;
+    this.reason = ""; // what the server says stands in the way, a full disk for one
     this.entries = new Map();
     this.lastSequence = 0;
     this.delay = FIRST_DELAY_MS;
@@ -138,6 +139,7 @@ class Outbox {
         if (this.stopped) return;
         if (outcome.state === "again") {
           this.failing = true;
+          this.reason = outcome.reply && outcome.reply.code === "project" ? outcome.reply.reason : "";
           this.timer = setTimeout(() => {
             this.timer = null;
             this.pump();
@@ -146,6 +148,7 @@ class Outbox {
           break;
         }
         this.failing = false;
+        this.reason = "";
         this.delay = FIRST_DELAY_MS;
         this.remove(entry);
         if (outcome.state === "refused" && entry.kind === "answer") {

@@ -45,10 +45,11 @@ class Pictures {
 
   // Whole multiples keep the squares of a tiny picture equal; larger ones fill the frame.
   static fit(picture, frame) {
-    const width = frame.clientWidth;
-    const height = frame.clientHeight;
+    const style = getComputedStyle(frame);
+    const width = frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const height = frame.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
     const natural = Math.max(picture.naturalWidth, picture.naturalHeight);
-    if (natural === 0 || width === 0 || height === 0) return;
+    if (natural === 0 || width <= 0 || height <= 0) return;
     const scale = Math.min(width / picture.naturalWidth, height / picture.naturalHeight);
     const tiny = natural <= TINY;
     const used = tiny && scale >= 2 ? Math.floor(scale) : scale;

@@ -15,15 +15,14 @@ from ui.measures import (
     audit_curve,
     class_changes,
     summarise,
-    table_budgets,
 )
-from ui.service import SimulationView
+from ui.service import SimulatedRow, SimulationView
 from ui.state import UiState
-from ui.views.parts import count, escape_markdown, heading, percent
+from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
 
 _HEIGHT = 340
 _ACCURACY = alt.Axis(format=".0%", tickCount=6, grid=True)
-_LABELS = alt.Axis(tickMinStep=1, grid=False)
+_LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
@@ -36,6 +35,8 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     curve = audit_curve(metrics)
     if not curve:
         _no_measurements(state, go)
+    elif len(curve) == 1:
+        _first_measurement(curve[0], go)
     else:
         _audit(metrics, curve)
     st.space("medium")
@@ -50,6 +51,27 @@ def _no_measurements(state: UiState, go: Callable[[str], None]) -> None:
         )
         return
     st.info("Nothing is measured yet. The first point appears when a round is closed.")
+    if st.button("Go to labelling", key="curves-label"):
+        go("label")
+
+
+def _first_measurement(first: Accuracy, go: Callable[[str], None]) -> None:
+    when = "before any label" if first.labels == 0 else f"after {count(first.labels, 'label')}"
+    interval = (
+        f"95 % interval {percent(first.low)} to {percent(first.high)}, "
+        if first.low is not None and first.high is not None
+        else ""
+    )
+    figures(
+        [
+            Figure(
+                f"Accuracy {when}",
+                percent(first.value),
+                f"{interval}on {count(first.images, 'image')}",
+            )
+        ]
+    )
+    st.caption("The curve starts with the next round that is closed.")
     if st.button("Go to labelling", key="curves-label"):
         go("label")
 
@@ -88,7 +110,9 @@ def _audit_chart(curve: Sequence[Accuracy], zero_shot: Accuracy | None) -> alt.L
             {"labels": a.labels, "accuracy": a.value, "low": a.low, "high": a.high} for a in curve
         ]
     )
-    y = alt.Y("accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True))
+    y = alt.Y(
+        "accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True)
+    )
     base = alt.Chart(rows).encode(x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS))
     tooltip = [
         alt.Tooltip("labels:Q", title="Labels"),
@@ -128,7 +152,7 @@ def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
         ),
         base.mark_point(size=80, filled=False, strokeWidth=2).encode(x="before:Q"),
         base.mark_point(size=90, filled=True, opacity=1).encode(x=x),
-    ).properties(height=max(140, 30 * len(ordered)))
+    ).properties(height=alt.Step(30))
 
 
 # ------------------------------------------------------------------------------------ simulations
@@ -158,7 +182,9 @@ def _simulations(simulations: Sequence[SimulationView]) -> None:
         return
     st.altair_chart(_simulation_chart(points), alt="Mean accuracy by labels for each strategy")
     st.caption(_simulation_words(chosen, points))
-    st.dataframe(_simulation_table(points), hide_index=True, alt="Accuracy at some label budgets")
+    st.dataframe(
+        _simulation_table(chosen.table()), hide_index=True, alt="Accuracy at some label budgets"
+    )
 
 
 def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
@@ -179,7 +205,12 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
     base = alt.Chart(rows).encode(
         x=alt.X("labels:Q", title="Labels", axis=_LABELS),
         color=alt.Color(
-            "strategy:N", title=None, sort=strategies, legend=alt.Legend(orient="top", columns=4)
+            "strategy:N",
+            title=None,
+            sort=strategies,
+            legend=alt.Legend(
+                orient="top", columns=4, symbolOpacity=1, symbolType="circle", offset=12
+            ),
         ),
     )
     y = alt.Y("mean:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True))
@@ -197,31 +228,20 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
 
 
 def _simulation_words(simulation: SimulationView, points: Sequence[CurvePoint]) -> str:
-    fewest, most = min(p.seeds for p in points), max(p.seeds for p in points)
-    seeds = count(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     band = (
-        "the band is one standard error of the mean"
-        if most > 1
-        else "one seed says nothing about chance"
+        "the band is one standard error of the mean over seeds"
+        if max(p.seeds for p in points) > 1
+        else "a single seed says nothing about chance"
     )
-    return (
-        f"{escape_markdown(simulation.name)}: the loop replayed with known labels in place of an "
-        f"annotator. Each line is the mean over {seeds}; {band}. Accuracy is measured on images "
-        f"that are never asked."
+    return escape_markdown(
+        f"{simulation.summary()}. An oracle answers with the known labels; {band}."
     )
 
 
-def _simulation_table(points: Sequence[CurvePoint]) -> dict[str, list[str]]:
-    budgets = table_budgets(points)
-    at = {(p.strategy, p.labels): p for p in points}
-    strategies = list(dict.fromkeys(p.strategy for p in points))
-    table: dict[str, list[str]] = {"Strategy": strategies}
+def _simulation_table(rows: Sequence[SimulatedRow]) -> dict[str, list[str]]:
+    budgets = sorted({labels for row in rows for labels in row.at})
+    table = {"Strategy": [row.strategy for row in rows]}
     for labels in budgets:
-        table[count(labels, "label")] = [_cell(at[s, labels]) for s in strategies]
+        table[count(labels, "label")] = [str(row.at.get(labels, "–")) for row in rows]
+    table["Mean over the curve"] = [str(row.area) for row in rows]
     return table
-
-
-def _cell(point: CurvePoint) -> str:
-    if point.standard_error is None:
-        return f"{100 * point.mean:.1f}"
-    return f"{100 * point.mean:.1f} ± {100 * point.standard_error:.1f}"

@@ -11,7 +11,7 @@ from ui.components.labeller import RoundProgress, labeller
 from ui.state import UiState
 from ui.views.next_round import start_round
 from ui.views.outcome import outcome
-from ui.views.parts import count, heading
+from ui.views.parts import ROW, count, heading
 from ui.views.work import failure, working
 
 
@@ -59,9 +59,8 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
 
 
 def _closing(state: UiState, round_: Round) -> None:
-    with st.container(border=True):
-        st.subheader("Ready to learn", anchor=False)
-        st.write("The model adapts to every label so far and is measured on the audit set.")
+    with st.container(border=True, **ROW):
+        st.write("The model can now adapt to every label so far, and is measured on the audit set.")
         if st.button("Close the round and learn", type="primary", key="close-round"):
             _close(state, round_)
 

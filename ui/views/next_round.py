@@ -40,8 +40,6 @@ def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
         size = int(batch)
         state.jobs.start(
             "Ranking the pool",
-            lambda progress: service.propose(
-                strategy=strategy, batch_size=size, progress=progress
-            ),
+            lambda progress: service.propose(strategy=strategy, batch_size=size, progress=progress),
         )
         go("label")

@@ -6,8 +6,16 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
+
+ROW: Any = {
+    "horizontal": True,
+    "horizontal_alignment": "distribute",
+    "vertical_alignment": "center",
+}
+"""Options of a container whose text stands left and whose button stands right."""
 
 # CommonMark lets every ASCII punctuation mark be escaped; that also disarms Streamlit's own
 # directives (:red[...], :material/...:), formulas and emoji codes.
@@ -35,9 +43,9 @@ _STYLE = """
 .alw-bars .fill { height: 100%; border-radius: .25rem; background: #2a8f85; }
 .alw-bars .value { font-variant-numeric: tabular-nums; text-align: right; opacity: .8; }
 .alw-facts { display: grid; grid-template-columns: max-content 1fr; gap: .45rem 1.5rem;
-  font-size: .95rem; margin: 0; }
-.alw-facts dt { opacity: .72; }
-.alw-facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+  font-size: .95rem; }
+.alw-facts .name { opacity: .72; }
+.alw-facts .value { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 </style>
 """
 
@@ -97,9 +105,10 @@ def bars(shown: Sequence[Bar]) -> None:
 def facts(shown: Sequence[tuple[str, str]]) -> None:
     """Small named facts, one a line."""
     rows = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in shown
+        f'<div class="name">{html.escape(name)}</div><div class="value">{html.escape(value)}</div>'
+        for name, value in shown
     )
-    st.html(f'{_STYLE}<dl class="alw-facts">{rows}</dl>')
+    st.html(f'{_STYLE}<div class="alw-facts">{rows}</div>')
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -10,16 +10,28 @@ from alworkbench.domain import Round, RoundState
 from ui.service import StatusView
 from ui.state import UiState
 from ui.views.next_round import start_round
-from ui.views.parts import Bar, Figure, bars, count, escape_markdown, facts, figures, heading, percent
+from ui.views.parts import (
+    ROW,
+    Bar,
+    Figure,
+    bars,
+    count,
+    escape_markdown,
+    facts,
+    figures,
+    heading,
+    percent,
+)
 from ui.views.work import failure, working
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
+    heading("Project", state.service.settings().name)
+    if working(state):
+        return  # the figures below are about to change
+    failure(state)
     status = state.service.status()
-    heading("Project", status.name)
-    if not working(state):
-        failure(state)
-        _next_step(state, status, go)
+    _next_step(state, status, go)
     st.space("small")
     figures(_figures(status))
     st.space("small")
@@ -36,25 +48,32 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
 def _next_step(state: UiState, status: StatusView, go: Callable[[str], None]) -> None:
     open_round = status.open_round
     if open_round is not None:
-        answered, total = status.open_answered, open_round.batch_size
-        if answered < total:
-            st.write(f"Round {open_round.number} is open: {answered} of {total} images answered.")
-            label = "Go on labelling" if answered else "Start labelling"
-        else:
-            st.write(f"All {total} images of round {open_round.number} are answered.")
-            label = "Close the round and learn"
-        if st.button(label, type="primary", key="open-label"):
-            go("label")
+        _open_round(open_round, status.open_answered, go)
     elif status.pool_images == 0 or status.encoded < status.pool_images + status.audit_images:
         st.info(escape_markdown(status.next_step))
     else:
         number = status.rounds_closed + 1
-        st.write(
-            "The model ranks the pool and asks about the images that would teach it most."
-            if number == 1
-            else "The model has learned from your labels and can pick the next images."
-        )
-        start_round(state, f"Start round {number}", go)
+        with st.container(border=True):
+            st.write(
+                "The model ranks the pool and asks about the images that would teach it most."
+                if number == 1
+                else "The model has learned from your labels and can pick the next images."
+            )
+            start_round(state, f"Start round {number}", go)
+
+
+def _open_round(round_: Round, answered: int, go: Callable[[str], None]) -> None:
+    total = round_.batch_size
+    if answered < total:
+        words = f"Round {round_.number} is open: {answered} of {count(total, 'image')} answered."
+        label = "Go on labelling" if answered else "Start labelling"
+    else:
+        words = f"Round {round_.number} is answered; the model can learn from it."
+        label = "Close the round"
+    with st.container(border=True, **ROW):
+        st.write(words)
+        if st.button(label, type="primary", key="open-label"):
+            go("label")
 
 
 def _figures(status: StatusView) -> list[Figure]:
@@ -101,9 +120,9 @@ def _facts(status: StatusView) -> list[tuple[str, str]]:
         ("Audit set", count(status.audit_images, "image") if status.audit_images else "none"),
         (
             "Quarantine",
-            f"{count(status.quarantined, 'file')}; `alworkbench status` lists them"
+            f"{count(status.quarantined, 'unreadable file')}, listed by alworkbench status"
             if status.quarantined
-            else "no unreadable files",
+            else "empty: every file could be read",
         ),
     ]
 
@@ -112,7 +131,9 @@ def _history(rounds: list[Round]) -> None:
     st.space("small")
     st.subheader("Rounds", anchor=False)
     if not rounds:
-        st.caption("Every round is kept with its strategy, seed and time, so that it can be replayed.")
+        st.caption(
+            "Every round is kept with its strategy, seed and time, so that it can be replayed."
+        )
         return
     newest_first = list(reversed(rounds))
     st.dataframe(

@@ -37,7 +37,6 @@ def _watch(state: UiState) -> None:
     job = state.jobs.latest()
     if job is None or not job.running:
         st.rerun()
-        return
     step = escape_markdown(job.step)
     amount = f" · {job.done:,} of {job.total:,}" if job.total > 0 else ""
     st.progress(job.fraction, text=f"{step}{amount} · {job.seconds():.0f} s")

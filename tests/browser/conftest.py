@@ -1,0 +1,150 @@
+"""A real server in a process of its own, and a real Chromium in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.ui.fake_workbench import FakeWorkbench
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+START_SECONDS = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Project:
+    """A project with an open round, served on one port over restarts."""
+
+    folder: Path
+    options: dict[str, Any]
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        spec = self.folder / "spec.json"
+        spec.write_text(json.dumps({"folder": str(self.folder), **self.options}), encoding="utf-8")
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    str(ROOT / "tests/browser/fake_server.py"),
+                    str(spec),
+                    str(self.port),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=log,
+            )
+        end = time.monotonic() + START_SECONDS
+        while not self.healthy():
+            if self.process.poll() is not None or time.monotonic() > end:
+                pytest.fail("the server did not start:\n" + self.log())
+            time.sleep(0.1)
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
+
+    def kill(self) -> None:
+        """What a power cut of the process looks like: no handler runs."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=20)
+
+    def stored(self) -> list[tuple[str, int, str, int | None]]:
+        """(event id, item id, kind, class id) of every label that counts, in order."""
+        return self.read().recorded()
+
+    def durations(self) -> list[int | None]:
+        return [label.duration_ms for label in self.read()._labels]
+
+    def read(self) -> FakeWorkbench:
+        options = {k: tuple(v) if k == "names" else v for k, v in self.options.items()}
+        options.pop("open", None)
+        copy = self.folder / "journal-copy.jsonl"
+        shutil.copy(self.folder / "journal.jsonl", copy)
+        return FakeWorkbench(self.folder, journal=copy, **options)
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Iterator[Any]:
+    made: list[Project] = []
+
+    def make(**options: Any) -> Project:
+        project = Project(tmp_path, options)
+        made.append(project)
+        project.start()
+        return project
+
+    yield make
+    for project in made:
+        if project.process is not None and project.process.poll() is None:
+            project.kill()
+
+
+@pytest.fixture
+def project(make_project: Any) -> Project:
+    """Ten images to label."""
+    made: Project = make_project(batch_size=10)
+    return made
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        line = f"BROWSER TESTS SKIPPED: none of {', '.join(CHROMIUM_NAMES)} is installed."
+        print(f"\n{line}", file=sys.stderr)
+        pytest.skip(line)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, warnings.catch_warnings():
+        browser = playwright.chromium.launch(executable_path=found, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()

@@ -1,0 +1,262 @@
+"""A scripted annotator in Chromium: what is stored is what was pressed on the image on screen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Project
+from tests.browser.desk import Desk
+
+pytestmark = pytest.mark.browser
+
+KEYS = "1234567890"
+
+
+def class_of(key: str) -> int:
+    """The class id that this key answers with in the fake project."""
+    return 100 + KEYS.index(key)
+
+
+@pytest.fixture
+def desk(chromium: Browser, project: Project) -> Iterator[Desk]:
+    opened = Desk.open(chromium, project.url)
+    yield opened
+    assert opened.errors == []
+    assert opened.outside == []
+    opened.close()
+
+
+def expected_from(witnessed: list[dict[str, Any]]) -> list[tuple[int, str, int | None]]:
+    """What the keys of this record must have stored: those pressed on a painted image."""
+    return [
+        (press["item"], "class", class_of(press["key"]))
+        for press in witnessed
+        if press["armed"] and not press["repeat"] and press["key"] in KEYS
+    ]
+
+
+def test_ten_images_by_keyboard_with_a_skip_and_a_take_back(project: Project, desk: Desk) -> None:
+    said: list[tuple[int, str, int | None]] = []
+    for key in ("1", "4", "0"):
+        said.append((desk.press(key), "class", class_of(key)))
+    said.append((desk.press("s"), "skip", None))
+    wrong = desk.press("7")
+    desk.ready()
+    desk.page.keyboard.press("z")
+    expect(desk.root).to_have_attribute("data-item", str(wrong))
+    said.append((desk.press("8"), "class", class_of("8")))
+    said.append((desk.press("u"), "cannot_tell", None))
+    desk.ready()
+    accepted = desk.root.locator(".suggestion .name").inner_text()
+    names = [b.inner_text() for b in desk.root.locator(".grid .label").all()]
+    said.append((desk.press("Enter"), "class", 100 + names.index(accepted)))
+    desk.ready()
+    said.append((desk.item(), "class", 102))
+    desk.root.get_by_role("button", name="Pullover").click()
+    for key in ("2", "3"):
+        said.append((desk.press(key), "class", class_of(key)))
+    desk.finished()
+
+    stored = project.stored()
+    assert [row[1:] for row in stored] == said
+    assert len({row[0] for row in stored}) == 10
+    assert all(ms is not None and 0 <= ms < 30_000 for ms in project.durations())
+
+    desk.page.get_by_role("button", name="Close the round and learn").click()
+    expect(desk.page.get_by_text("The round is closed")).to_be_visible()
+    expect(desk.page.get_by_text("Accuracy now")).to_be_visible()
+    assert project.read().open_round() is None
+
+
+def test_fast_typing_answers_exactly_the_image_on_screen(
+    chromium: Browser, make_project: Any
+) -> None:
+    project: Project = make_project(batch_size=60)
+    desk = Desk.open(chromium, project.url)
+    desk.ready()
+    chance = random.Random(0)
+    pressed = 0
+    while desk.root.get_attribute("data-finished") != "true":
+        desk.page.keyboard.press(chance.choice(KEYS))
+        pressed += 1
+        desk.page.wait_for_timeout(chance.randint(30, 120))
+        assert pressed < 400
+    desk.finished()
+    witnessed = [press for press in desk.witnessed() if press["item"] is not None]
+    assert all(press["loaded"] for press in witnessed if press["armed"])
+    assert [row[1:] for row in project.stored()] == expected_from(witnessed)
+    assert len(project.stored()) == 60
+    assert desk.errors == []
+    desk.close()
+
+
+def test_a_held_key_is_one_label(project: Project, desk: Desk) -> None:
+    desk.ready()
+    for _ in range(15):  # after the first, Chromium marks them as repeats, as a held key does
+        desk.page.keyboard.down("3")
+        desk.page.wait_for_timeout(30)
+    desk.page.keyboard.up("3")
+    desk.saved(1)
+    assert [press["repeat"] for press in desk.witnessed()] == [False] + [True] * 14
+    assert len(project.stored()) == 1
+
+
+def test_keys_with_modifiers_and_keys_in_text_fields_are_left_alone(
+    project: Project, desk: Desk
+) -> None:
+    desk.ready()
+    for keys in ("Control+1", "Alt+2", "Meta+3", "Control+z", "Shift+s"):
+        desk.page.keyboard.press(keys)
+    desk.page.evaluate(
+        """() => { const field = document.createElement("input");
+                   document.body.append(field); field.focus(); }"""
+    )
+    desk.page.keyboard.type("12su")
+    desk.page.wait_for_timeout(300)
+    assert project.stored() == []
+    assert desk.root.get_attribute("data-answered") == "0"
+
+
+def test_a_killed_server_loses_and_doubles_nothing(chromium: Browser, make_project: Any) -> None:
+    """Keys go on while the server is dead; the answers wait, say so, and arrive once."""
+    project: Project = make_project(batch_size=20)
+    desk = Desk.open(chromium, project.url)
+    said = []
+    for key in "123":
+        said.append((desk.press(key), "class", class_of(key)))
+    desk.saved(3)
+    said.append((desk.press("4"), "class", class_of("4")))
+    project.kill()  # perhaps before the answer arrived, perhaps between commit and reply
+    for key in "567":
+        said.append((desk.press(key), "class", class_of(key)))
+    expect(desk.root.locator(".saved")).to_contain_text("unsaved")
+    desk.wait_until(lambda: int(desk.root.get_attribute("data-unsaved") or 0) >= 3)
+    project.start()
+    desk.saved(7)
+    for key in "890":
+        said.append((desk.press(key), "class", class_of(key)))
+    desk.saved(10)
+    stored = project.stored()
+    assert [row[1:] for row in stored] == said
+    assert len({row[0] for row in stored}) == 10
+    assert desk.errors == []
+    desk.close()
+
+
+def test_unsent_answers_survive_a_reload(chromium: Browser, make_project: Any) -> None:
+    project: Project = make_project(batch_size=10)
+    desk = Desk.open(chromium, project.url)
+    desk.press("1")
+    desk.saved(1)
+    # The answers never arrive while this stands; the page itself can still be loaded again.
+    desk.page.route("**/alw/answer", lambda route: route.abort())
+    said = [(desk.press(key), "class", class_of(key)) for key in "234"]
+    desk.wait_until(lambda: desk.root.get_attribute("data-unsaved") == "3")
+    desk.page.reload()
+    desk.ready()
+    assert desk.root.get_attribute("data-unsaved") == "3"
+    assert desk.item() not in [item for item, _, _ in said]
+    desk.page.unroute("**/alw/answer")
+    desk.saved(4)
+    assert [row[1:] for row in project.stored()][1:] == said
+    desk.close()
+
+
+def test_the_last_answer_can_be_taken_back_after_a_reload(project: Project, desk: Desk) -> None:
+    first = desk.press("1")
+    desk.saved(1)
+    desk.page.reload()
+    desk.ready()
+    desk.page.keyboard.press("Backspace")
+    expect(desk.root).to_have_attribute("data-item", str(first))
+    desk.press("2")
+    desk.saved(1)
+    assert [row[1:] for row in project.stored()] == [(first, "class", class_of("2"))]
+
+
+def test_a_reply_that_is_lost_does_not_double_the_label(project: Project, desk: Desk) -> None:
+    lost = []
+
+    def lose(route: Any) -> None:
+        if len(lost) < 3:
+            lost.append(route.fetch())  # the server has recorded it; the browser never hears of it
+            route.abort()
+        else:
+            route.continue_()
+
+    desk.page.route("**/alw/answer", lose)
+    items = [desk.press(key) for key in "12"]
+    desk.saved(2)
+    assert [row[1] for row in project.stored()] == items
+
+
+def test_hostile_class_names_do_nothing(chromium: Browser, make_project: Any) -> None:
+    names = [
+        "![x](http://192.0.2.1/p.png)",
+        "<img src=http://192.0.2.1/i.png onerror=window.hacked=1>",
+        "<script>window.hacked=1</script>",
+        "[a](javascript:window.hacked=1)",
+        "{{constructor.constructor('window.hacked=1')()}}",
+    ]
+    project: Project = make_project(batch_size=3, names=names, name=names[1])
+    desk = Desk.open(chromium, project.url)
+    shown = [b.inner_text() for b in desk.root.locator(".grid .label").all()]
+    assert shown == names
+    for key in "123":
+        desk.press(key)
+    desk.finished()
+    desk.page.get_by_role("button", name="Close the round and learn").click()
+    expect(desk.page.get_by_text("The round is closed")).to_be_visible()
+    for path in ("/", "/curves"):
+        desk.page.goto(project.url + path)
+        expect(desk.page.get_by_role("heading", level=1)).to_be_visible()
+        desk.page.wait_for_timeout(700)
+    assert desk.page.evaluate("window.hacked") is None
+    assert desk.outside == []
+    desk.close()
+
+
+def test_more_classes_than_keys_can_be_filtered(chromium: Browser, make_project: Any) -> None:
+    names = [f"species number {n}" for n in range(60)]
+    project: Project = make_project(batch_size=3, names=names)
+    desk = Desk.open(chromium, project.url)
+    item = desk.press("/")
+    desk.page.keyboard.type("number 47")
+    desk.page.keyboard.press("Enter")
+    desk.saved(1)
+    assert [row[1:] for row in project.stored()] == [(item, "class", 147)]
+    desk.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (800, 900)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_ten_classes_fit_without_scrolling(
+    project: Project, desk: Desk, width: int, height: int, scheme: Any
+) -> None:
+    desk.page.set_viewport_size({"width": width, "height": height})
+    desk.page.emulate_media(color_scheme=scheme)
+    desk.ready()
+    desk.page.wait_for_timeout(300)
+    for box in [
+        desk.root.locator(".frame"),
+        desk.root.locator(".others"),
+        desk.root.locator(".bar"),
+    ]:
+        placed = box.bounding_box()
+        assert placed["x"] >= 0
+        assert placed["x"] + placed["width"] <= width
+        assert placed["y"] + placed["height"] <= height
+    picture = desk.root.locator(".frame img").bounding_box()
+    assert picture["width"] % 28 == 0, "tiny images are enlarged by whole multiples"
+    assert picture["width"] >= 8 * 28
+
+
+def test_control_c_ends_the_server_while_a_page_is_open(project: Project, desk: Desk) -> None:
+    desk.ready()
+    assert project.stop() == 0
+    assert "Traceback" not in project.log()

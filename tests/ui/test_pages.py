@@ -1,0 +1,216 @@
+"""Laws of the pages: drawing writes nothing, buttons do one thing, names are never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import ui
+from alworkbench.domain import Answer, AnswerKind
+from alworkbench.errors import FeaturesMissing
+from tests.ui.fake_workbench import FakeWorkbench
+from ui import state as ui_state
+from ui.state import UiState
+
+PAGES = ("project", "label", "curves")
+SCRIPT = Path(ui.__file__).parent / "script.py"
+
+
+def draw(page: str) -> AppTest:
+    """The page, drawn by itself; where its buttons lead is noted in `session_state.went`."""
+
+    def script(page: str) -> None:
+        import importlib
+
+        import streamlit as st
+
+        from ui.state import current
+
+        def go(name: str) -> None:
+            st.session_state["went"] = name
+
+        importlib.import_module(f"ui.views.{page}").render(current(), go)
+
+    return AppTest.from_function(script, default_timeout=20, args=(page,)).run()
+
+
+def markdown(app: AppTest) -> str:
+    """Everything on the page that is read as markdown."""
+    shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.subheader]
+    return "\n".join(element.value for element in shown)
+
+
+def html(app: AppTest) -> str:
+    """Everything on the page that is read as HTML."""
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def texts(app: AppTest) -> str:
+    return markdown(app) + html(app)
+
+
+def install(workbench: FakeWorkbench) -> UiState:
+    made = UiState(workbench)
+    ui_state.install(made)
+    return made
+
+
+def answer_all(workbench: FakeWorkbench) -> None:
+    ids = [c.id for c in workbench.classes().classes]
+    for n, item in enumerate(workbench.claim("annotator", 100)):
+        assert item.lease is not None
+        workbench.record(
+            Answer(
+                event_id=f"answer-{item.id}-{n}",
+                image_id=item.image_id,
+                kind=AnswerKind.CLASS,
+                annotator="annotator",
+                class_id=ids[n % len(ids)],
+                item_id=item.id,
+                lease_token=item.lease.token,
+            )
+        )
+
+
+def nothing_open(folder: Path, **options: Any) -> FakeWorkbench:
+    return FakeWorkbench(folder, **options)
+
+
+def open_round(folder: Path, **options: Any) -> FakeWorkbench:
+    workbench = FakeWorkbench(folder, **options)
+    workbench.propose()
+    return workbench
+
+
+def answered(folder: Path, **options: Any) -> FakeWorkbench:
+    workbench = open_round(folder, **options)
+    answer_all(workbench)
+    return workbench
+
+
+def closed(folder: Path, **options: Any) -> FakeWorkbench:
+    workbench = answered(folder, **options)
+    workbench.close_round()
+    return workbench
+
+
+def empty(folder: Path, **options: Any) -> FakeWorkbench:
+    return FakeWorkbench(folder, pool=0, audit=0, measured=False, **options)
+
+
+Maker = Callable[..., FakeWorkbench]
+STATES = (empty, nothing_open, open_round, answered, closed)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("make", STATES)
+@pytest.mark.usefixtures("state")
+def test_drawing_a_page_writes_nothing(tmp_path: Path, page: str, make: Maker) -> None:
+    workbench = make(tmp_path)
+    install(workbench)
+    before = workbench.writes
+    app = draw(page)
+    for _ in range(2):
+        assert not app.exception
+        app.run()
+    assert workbench.writes == before
+
+
+@pytest.mark.usefixtures("state")
+def test_the_whole_script_draws_and_navigates() -> None:
+    app = AppTest.from_file(SCRIPT, default_timeout=20).run()
+    assert not app.exception
+    assert "Fashion sample" in texts(app)
+    app.button(key="open-label").click().run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("state")
+def test_an_empty_project_says_what_to_do(tmp_path: Path) -> None:
+    install(empty(tmp_path))
+    assert "alworkbench import" in texts(draw("label"))
+    assert "No labels yet" in texts(draw("project"))
+    assert "alworkbench simulate" in texts(draw("curves"))
+
+
+@pytest.mark.usefixtures("state")
+def test_starting_a_round_asks_for_what_was_chosen_and_leads_to_the_desk(tmp_path: Path) -> None:
+    workbench = nothing_open(tmp_path)
+    made = install(workbench)
+    app = draw("project")
+    app.selectbox(key="round-strategy").select("random")
+    app.number_input(key="round-batch").set_value(7)
+    app.button(key="start-round").click().run()
+    made.jobs.wait(10)
+    (round_,) = workbench.rounds()
+    assert (round_.strategy, round_.batch_size) == ("random", 7)
+    assert app.session_state["went"] == "label"
+
+
+@pytest.mark.usefixtures("state")
+def test_closing_a_round_learns_once_and_says_what_it_bought(tmp_path: Path) -> None:
+    workbench = answered(tmp_path)
+    made = install(workbench)
+    app = draw("label")
+    app.button(key="close-round").click().run()
+    made.jobs.wait(10)
+    app.run()
+    assert not app.exception
+    assert workbench.open_round() is None
+    assert len(workbench.metrics()) == 2
+    assert "Accuracy before" in texts(app)
+    assert "100 audit images" in texts(app)
+    assert "the intervals overlap" in texts(app)
+
+
+@pytest.mark.usefixtures("state")
+def test_a_round_can_be_closed_early(tmp_path: Path) -> None:
+    workbench = open_round(tmp_path)
+    made = install(workbench)
+    app = draw("label")
+    app.button(key="close-early").click().run()
+    made.jobs.wait(10)
+    assert workbench.open_round() is None
+
+
+@pytest.mark.usefixtures("state")
+def test_a_failed_computation_is_told_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workbench = nothing_open(tmp_path)
+
+    def fail(**_choices: object) -> None:
+        raise FeaturesMissing(5, 10)
+
+    monkeypatch.setattr(workbench, "propose", fail)
+    made = install(workbench)
+    app = draw("project")
+    app.button(key="start-round").click().run()
+    made.jobs.wait(10)
+    app.run()
+    assert "alworkbench encode" in texts(app)
+
+
+HOSTILE = (
+    "![x](http://evil.example/p.png)",
+    "<img src=http://evil.example/i.png onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    ":red[red] $x^2$ [a](http://evil.example)",
+    "`code` **bold** :material/home:",
+)
+
+
+@pytest.mark.parametrize("make", STATES)
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.usefixtures("state")
+def test_names_are_never_markup(tmp_path: Path, page: str, make: Maker) -> None:
+    """Whatever a class or a project is called, no page holds it as markdown or as HTML."""
+    install(make(tmp_path, names=HOSTILE, name=" ".join(HOSTILE)))
+    app = draw(page)
+    assert not app.exception
+    assert not [name for name in HOSTILE if name in markdown(app)]
+    assert not [name for name in HOSTILE if "<" in name and name in html(app)]

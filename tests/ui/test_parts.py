@@ -1,0 +1,157 @@
+"""Small laws of what the pages are made of."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from alworkbench.domain import MetricRecord
+from alworkbench.errors import PortInUse
+from ui.jobs import Jobs
+from ui.measures import audit_curve, class_changes, intervals_overlap, summarise
+from ui.serve import check_port, is_loopback, server_options, url_of
+from ui.views.parts import count, escape_markdown
+
+
+@dataclass(frozen=True)
+class Point:
+    strategy: str
+    seed: int
+    labels: int
+    accuracy: float
+
+
+def record(labels: int, **values: object) -> MetricRecord:
+    return MetricRecord(1, None, labels, 50, values, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@settings(deadline=None, derandomize=True)
+@given(values=some.lists(some.floats(0, 1), min_size=2, max_size=8))
+def test_mean_and_standard_error_are_those_of_the_seeds(values: list[float]) -> None:
+    (point,) = summarise(Point("epig", seed, 10, v) for seed, v in enumerate(values))
+    mean = sum(values) / len(values)
+    variance = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    assert point.mean == pytest.approx(mean)
+    assert point.standard_error == pytest.approx((variance / len(values)) ** 0.5, abs=1e-9)
+    assert point.seeds == len(values)
+
+
+def test_strategies_keep_their_order_and_one_seed_has_no_error() -> None:
+    points = summarise([Point("b", 0, 10, 0.5), Point("a", 0, 5, 0.25), Point("b", 0, 0, 0.125)])
+    assert [(p.strategy, p.labels, p.standard_error) for p in points] == [
+        ("b", 0, None),
+        ("b", 10, None),
+        ("a", 5, None),
+    ]
+
+
+def test_what_was_not_measured_is_not_drawn() -> None:
+    curve = audit_curve([record(20, accuracy=0.5), record(0), record(10, accuracy=float("nan"))])
+    assert [a.labels for a in curve] == [20]
+    assert intervals_overlap(curve[0], curve[0]) is None
+    before = record(0, per_class={"a": 0.5, "b": None})
+    after = record(9, per_class={"a": 0.75, "b": 1.0, "new": 1.0})
+    assert [(c.name, c.points) for c in class_changes(before, after)] == [("a", 25.0)]
+
+
+@settings(deadline=None, derandomize=True)
+@given(text=some.text())
+def test_escaping_disarms_every_ascii_mark(text: str) -> None:
+    escaped = escape_markdown(text)
+    marks = set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+    position = 0
+    for character in text:
+        if character in marks:
+            assert escaped[position] == "\\"
+            position += 1
+        assert escaped[position] == character
+        position += 1
+    assert position == len(escaped)
+
+
+def test_counts_agree_in_number() -> None:
+    assert count(1, "label") == "1 label"
+    assert count(1234, "label") == "1,234 labels"
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=str(port + 1)):
+            check_port("127.0.0.1", port)
+    check_port("127.0.0.1", port)
+
+
+def test_only_this_machine_is_served_by_default() -> None:
+    assert is_loopback("127.0.0.1")
+    assert is_loopback("::1")
+    assert not is_loopback("0.0.0.0")
+    assert not is_loopback("lab.example")
+    assert server_options("127.0.0.1", 1)["server.allowedHosts"]
+    assert url_of("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert url_of("::1", 80) == "http://[::1]:80"
+
+
+def test_every_option_is_one_that_streamlit_knows() -> None:
+    from streamlit.config import _config_options_template as known
+
+    assert set(server_options("127.0.0.1", 8501)) <= set(known)
+
+
+def test_one_computation_at_a_time() -> None:
+    jobs, may_end = Jobs(), threading.Event()
+    assert jobs.start("first", lambda progress: may_end.wait(10))
+    assert not jobs.start("second", lambda progress: None)
+    may_end.set()
+    jobs.wait(10)
+    view = jobs.latest()
+    assert view is not None
+    assert (view.title, view.running, view.error) == ("first", False, None)
+    assert jobs.start("third", lambda progress: None)
+    jobs.wait(10)
+
+
+def test_a_shutdown_stops_the_computation_at_its_next_step() -> None:
+    jobs, started = Jobs(), threading.Event()
+
+    def work(progress: object) -> None:
+        assert callable(progress)
+        for step in range(10_000):
+            progress("counting", step, 10_000)
+            started.set()
+            time.sleep(0.001)
+
+    jobs.start("count", work)
+    assert started.wait(10)
+    jobs.stop(10)
+    view = jobs.latest()
+    assert view is not None
+    assert view.error is not None
+    assert "shut down" in view.error
+    assert not jobs.start("late", lambda progress: None)
+
+
+def test_an_unexpected_error_is_logged_and_told_without_its_details(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    jobs = Jobs()
+
+    def work(progress: object) -> None:
+        raise RuntimeError("secret")
+
+    jobs.start("break", work)
+    jobs.wait(10)
+    view = jobs.latest()
+    assert view is not None
+    assert view.error is not None
+    assert "secret" not in view.error
+    assert "secret" in caplog.text

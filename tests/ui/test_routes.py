@@ -1,0 +1,356 @@
+"""Laws of the routes: durable before acknowledged, once per event, and only for our own pages."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+from starlette.applications import Starlette
+
+from alworkbench.errors import LeaseLost, ProjectDiskFull
+from tests.ui.fake_workbench import FakeDisplay, FakeWorkbench
+from ui.messages import MAX_BODY
+from ui.routes import make_routes
+from ui.state import UiState
+
+BASE = "http://127.0.0.1:8501"
+
+
+class Browser:
+    """A page of ours: sends the token and the origin unless told otherwise."""
+
+    def __init__(self, state: UiState) -> None:
+        self.state = state
+        self.app = Starlette(routes=make_routes(state))
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self.send(method, path, **options))
+
+    async def send(
+        self, method: str, path: str, headers: dict[str, str | None] | None = None, **options: Any
+    ) -> httpx.Response:
+        sent: dict[str, str | None] = {
+            "X-Alworkbench-Token": self.state.token,
+            "Origin": BASE,
+            "Sec-Fetch-Site": "same-origin",
+            **(headers or {}),
+        }
+        given_headers = {name: value for name, value in sent.items() if value is not None}
+        transport = httpx.ASGITransport(app=self.app)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            return await client.request(method, path, headers=given_headers, **options)
+
+    def queue(self) -> dict[str, Any]:
+        return self.call("GET", "/alw/queue").json()
+
+    def answer(self, item: dict[str, Any], **changes: Any) -> httpx.Response:
+        return self.call("POST", "/alw/answer", json=answer_to(item, **changes))
+
+
+def answer_to(item: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"0000000000000000-{item['item_id']}",
+        "item_id": item["item_id"],
+        "lease_token": item["lease_token"],
+        "kind": "class",
+        "class_id": 103,
+        "duration_ms": 900,
+        "suggested_class_id": 101,
+        **changes,
+    }
+
+
+@pytest.fixture
+def browser(state: UiState) -> Browser:
+    return Browser(state)
+
+
+def test_the_queue_says_what_the_page_needs(browser: Browser, workbench: FakeWorkbench) -> None:
+    queue = browser.queue()
+    assert queue["progress"] == {"round_id": 1, "round": 1, "answered": 0, "total": 10}
+    assert [item["position"] for item in queue["items"]] == list(range(10))
+    assert 0 < queue["lease_seconds"] <= 600
+    first = queue["items"][0]
+    assert first["suggestion"]["name"] in workbench.classes().names
+    assert (first["width"], first["height"]) == (28, 28)
+    assert browser.call("GET", "/alw/queue").headers["cache-control"] == "no-store"
+
+
+def test_an_answer_is_acknowledged_with_its_event_and_the_progress(
+    browser: Browser, workbench: FakeWorkbench
+) -> None:
+    item = browser.queue()["items"][0]
+    reply = browser.answer(item)
+    assert reply.status_code == 200
+    assert reply.json()["stored"] is True
+    assert reply.json()["progress"]["answered"] == 1
+    assert workbench.recorded() == [
+        (f"0000000000000000-{item['item_id']}", item["item_id"], "class", 103)
+    ]
+    (label,) = workbench._labels
+    assert (label.annotator, label.duration_ms, label.suggested_class_id) == ("annotator", 900, 101)
+
+
+def test_sending_an_answer_again_records_it_once_even_when_the_round_is_closed(
+    browser: Browser, workbench: FakeWorkbench
+) -> None:
+    item = browser.queue()["items"][0]
+    for _ in range(2):
+        assert browser.answer(item).status_code == 200
+    workbench.close_round()
+    reply = browser.answer(item)
+    assert reply.json() | {"progress": None} == {
+        "stored": True,
+        "event_id": answer_to(item)["event_id"],
+        "progress": None,
+    }
+    assert len(workbench.recorded()) == 1
+
+
+def test_a_take_back_opens_the_image_again_and_acts_once(
+    browser: Browser, workbench: FakeWorkbench
+) -> None:
+    first, second = browser.queue()["items"][:2]
+    browser.answer(first)
+    browser.answer(second)
+    for _ in range(2):
+        reply = browser.call("POST", "/alw/undo", json={"event_id": "take-back-0000001"}).json()
+        assert reply["item_id"] == second["item_id"]
+        assert reply["item"]["lease_token"] == second["lease_token"]
+        assert reply["progress"]["answered"] == 1
+    assert [row[1] for row in workbench.recorded()] == [first["item_id"]]
+
+
+def test_nothing_to_take_back_is_a_final_refusal(browser: Browser) -> None:
+    reply = browser.call("POST", "/alw/undo", json={"event_id": "take-back-0000001"})
+    assert reply.status_code == 409
+    assert reply.json()["refused"] is True
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Alworkbench-Token": None}, 403),
+        ({"X-Alworkbench-Token": "guessed"}, 403),
+        ({"X-Alworkbench-Token": "ü"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:9999"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "rebound.example", "Origin": "http://rebound.example"}, 403),
+    ],
+)
+def test_only_our_own_pages_are_answered(
+    browser: Browser, workbench: FakeWorkbench, headers: dict[str, str | None], status: int
+) -> None:
+    body = answer_to({"item_id": 1000, "lease_token": "lease-1000"})
+    encoded = {n: v.encode() if v else None for n, v in headers.items()}
+    before = workbench.writes
+    for method, path, options in (
+        ("POST", "/alw/answer", {"json": body}),
+        ("POST", "/alw/undo", {"json": {"event_id": body["event_id"]}}),
+        ("GET", "/alw/queue", {}),
+    ):
+        reply = browser.call(method, path, headers=encoded, **options)
+        assert reply.status_code == status
+        assert reply.json()["refused"] is False, "the page may get a new token and try again"
+    assert workbench.writes == before
+
+
+def test_a_post_must_say_where_it_comes_from(browser: Browser) -> None:
+    reply = browser.call("POST", "/alw/undo", headers={"Origin": None}, json={"event_id": "x" * 16})
+    assert reply.status_code == 403
+
+
+def test_a_server_on_a_network_answers_to_any_name(state: UiState) -> None:
+    browser = Browser(replace(state, allowed_hosts=None))
+    headers: dict[str, str | None] = {"Host": "lab:8501", "Origin": "http://lab:8501"}
+    assert browser.call("GET", "/alw/queue", headers=headers).status_code == 200
+
+
+ITEM = {"item_id": 1000, "lease_token": "lease-1000"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"event_id": "short"}, "event_id"),
+        ({"event_id": 17}, "event_id"),
+        ({"event_id": "x" * 65}, "event_id"),
+        ({"event_id": "spaces are not allowed"}, "event_id"),
+        ({"item_id": "1000"}, "item_id"),
+        ({"item_id": True}, "item_id"),
+        ({"item_id": 1000.0}, "item_id"),
+        ({"item_id": 2**63}, "item_id"),
+        ({"lease_token": ""}, "lease_token"),
+        ({"lease_token": "x" * 201}, "lease_token"),
+        ({"lease_token": None}, "lease_token"),
+        ({"kind": "maybe"}, "kind"),
+        ({"kind": ["class"]}, "kind"),
+        ({"kind": "skip"}, "class_id"),
+        ({"class_id": None}, "class_id"),
+        ({"class_id": 999}, "class_id"),
+        ({"duration_ms": -1}, "duration_ms"),
+        ({"duration_ms": 1e3}, "duration_ms"),
+        ({"suggested_class_id": "x"}, "suggested_class_id"),
+        ({"annotator": "someone else"}, "fields"),
+    ],
+)
+def test_a_wrong_field_is_refused_with_its_name(
+    browser: Browser, workbench: FakeWorkbench, changes: dict[str, Any], field: str
+) -> None:
+    reply = browser.answer(ITEM, **changes)
+    assert reply.status_code == 422
+    assert reply.json()["code"] == field
+    assert workbench.recorded() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b'"text"', "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b"[" * 3000, "application/json", 400),
+        (b"{}", "application/json", 422),
+        (b"{}", "text/plain", 415),
+        (b"a=1", "application/x-www-form-urlencoded", 415),
+        (b" " * (MAX_BODY + 1), "application/json", 413),
+    ],
+)
+def test_a_wrong_body_is_refused(browser: Browser, content: bytes, kind: str, status: int) -> None:
+    headers: dict[str, str | None] = {"Content-Type": kind}
+    for path in ("/alw/answer", "/alw/undo"):
+        reply = browser.call("POST", path, headers=headers, content=content)
+        assert reply.status_code == status
+
+
+json_values = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False) | some.text(),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=120,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(field=some.sampled_from(sorted(answer_to(ITEM))), value=json_values)
+def test_no_value_of_a_field_is_a_server_error(browser: Browser, field: str, value: object) -> None:
+    try:
+        reply = browser.answer(ITEM, **{field: value})
+    except UnicodeEncodeError:
+        return  # lone surrogates cannot be sent
+    assert reply.status_code in (200, 400, 404, 409, 413, 422)
+
+
+def test_an_unknown_item_and_a_lost_lease_are_final(
+    browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = browser.answer({"item_id": 5, "lease_token": "lease-5"})
+    assert (unknown.status_code, unknown.json()["refused"]) == (404, True)
+
+    def lose(_answer: object) -> None:
+        raise LeaseLost("Another annotator has it.")
+
+    monkeypatch.setattr(workbench, "record", lose)
+    lost = browser.answer(ITEM)
+    assert lost.status_code == 409
+    assert lost.json() == {
+        "refused": True, "code": "lease_lost", "reason": "Another annotator has it.",
+    }  # fmt: skip
+
+
+def test_a_full_disk_is_said_and_worth_another_try(
+    browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_answer: object) -> None:
+        raise ProjectDiskFull("/data")
+
+    monkeypatch.setattr(workbench, "record", fill)
+    reply = browser.answer(ITEM)
+    assert reply.status_code == 503
+    assert reply.json()["refused"] is False
+    assert "disk" in reply.json()["reason"]
+
+
+def test_what_went_wrong_inside_stays_inside(
+    browser: Browser,
+    workbench: FakeWorkbench,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_answer: object) -> None:
+        raise RuntimeError("secret path /home/someone")
+
+    monkeypatch.setattr(workbench, "record", fail)
+    reply = browser.answer(ITEM)
+    assert reply.status_code == 500
+    assert reply.json()["refused"] is False
+    assert "secret" not in reply.text
+    assert "secret path" in caplog.text
+
+
+def test_images_are_served_by_content_and_kept_for_good(browser: Browser) -> None:
+    url = browser.queue()["items"][0]["image_url"]
+    reply = browser.call("GET", url, headers={"X-Alworkbench-Token": None, "Origin": None})
+    assert reply.content.startswith(b"\x89PNG")
+    assert reply.headers["content-type"] == "image/png"
+    assert "immutable" in reply.headers["cache-control"]
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["content-security-policy"] == "default-src 'none'; sandbox"
+
+
+@pytest.mark.parametrize(
+    "name", ["0" * 64, "A" * 64, "short", "..%2F..%2Fetc%2Fpasswd", "0" * 63 + "\n", "0" * 5000]
+)
+def test_an_unknown_image_is_not_found(browser: Browser, name: str) -> None:
+    assert browser.call("GET", "/alw/image/" + name.replace("\n", "%0A")).status_code == 404
+
+
+def test_a_picture_that_could_hold_script_is_not_served(
+    browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench, "display", lambda _hash: FakeDisplay("image/svg+xml", b"<svg/>"))
+    assert browser.call("GET", browser.queue()["items"][0]["image_url"]).status_code == 404
+
+
+def test_no_open_round_is_an_empty_queue(browser: Browser, workbench: FakeWorkbench) -> None:
+    workbench.close_round()
+    assert browser.queue() == {"progress": None, "items": [], "limit": 24, "lease_seconds": None}
+
+
+def test_a_slow_write_holds_nobody_up(
+    browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an answer waits for the disk, other requests are served."""
+    record, may_go = workbench.record, threading.Event()
+
+    def slow(answer: Any) -> Any:
+        assert may_go.wait(10)
+        return record(answer)
+
+    monkeypatch.setattr(workbench, "record", slow)
+
+    async def both() -> tuple[httpx.Response, httpx.Response]:
+        answer = asyncio.create_task(browser.send("POST", "/alw/answer", json=answer_to(ITEM)))
+        queue = await asyncio.wait_for(browser.send("GET", "/alw/queue"), timeout=5)
+        assert not answer.done()
+        may_go.set()
+        return await answer, queue
+
+    answer, queue = asyncio.run(both())
+    assert answer.json()["stored"] is True
+    assert len(queue.json()["items"]) == 10
