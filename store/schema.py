@@ -82,8 +82,6 @@ class Base(DeclarativeBase):
         str: Text(),
         float: Double(),
         datetime: UtcTime(),
-        dict[str, Any]: JSON(),
-        list[str]: JSON(),
         Role: words_of(Role),
         AnswerKind: words_of(AnswerKind),
         RoundState: words_of(RoundState),
@@ -99,7 +97,7 @@ class ProjectRow(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    settings: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
     encoder_id: Mapped[str | None] = mapped_column(ForeignKey("encoder.id"))
     """The encoder in use."""
 
@@ -187,7 +185,7 @@ class ClassListEntryRow(Base):
     class_list_id: Mapped[int] = mapped_column(ForeignKey("class_list.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     class_id: Mapped[int] = mapped_column(ForeignKey("label_class.id"))
-    templates: Mapped[list[str]]
+    templates: Mapped[list[str]] = mapped_column(JSON)
 
 
 # -------------------------------------------------------------------------------- what was computed
@@ -205,7 +203,7 @@ class PosteriorRow(Base):
     encoder_id: Mapped[str] = mapped_column(ForeignKey("encoder.id"))
     file: Mapped[str]
     created_at: Mapped[datetime]
-    provenance: Mapped[dict[str, Any]]
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class LearnerRow(Base):
@@ -218,7 +216,7 @@ class LearnerRow(Base):
     file: Mapped[str]
     labels: Mapped[int]
     created_at: Mapped[datetime]
-    settings: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class MetricRow(Base):
@@ -231,7 +229,7 @@ class MetricRow(Base):
     learner_id: Mapped[int | None] = mapped_column(ForeignKey("learner.id"))
     labels: Mapped[int]
     audit_images: Mapped[int]
-    figures: Mapped[dict[str, Any]]
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON)
     measured_at: Mapped[datetime]
 
 
@@ -272,7 +270,7 @@ class RoundRow(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     seconds: Mapped[float]
-    settings: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class ItemRow(Base):

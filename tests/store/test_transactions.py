@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -155,7 +154,8 @@ def test_a_reader_cannot_write(path: Path) -> None:
 def test_another_process_that_writes_for_too_long_is_told(path: Path) -> None:
     new_project(path, images=1).close()
     impatient = SqlStore(engine.FileDatabase(path, patience=0.1), path.parent)
-    with closing(impatient), closing(sqlite3.connect(path)) as other:
+    # Two copies of SQLite in one process do not see each other's locks: take the store's own.
+    with closing(impatient), closing(engine.sqlite_module().connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ProjectBusy, match="Try again"):
             label(impatient, "e")
