@@ -116,7 +116,7 @@ def init(
     chosen = tuple(templates or DEFAULT_TEMPLATES)
     class_list = ClassList(tuple(LabelClass(name, chosen) for name in names))
     settings = ProjectSettings(folder.resolve().name, encoder, strategy, batch, seed)
-    store.create_store(folder, settings, class_list, utc_now()).close()
+    store.create_store(ProjectFolder(folder).database, settings, class_list, utc_now()).close()
     tell(
         as_json,
         {"project": str(folder), **asdict(settings), "classes": names},
@@ -339,6 +339,12 @@ def simulate(
     features: Annotated[
         Path | None, typer.Option(help="Simulate on a labelled .npz instead of a project.")
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="A manifest (label, split, sha256) of the project's images; or `sample`."
+        ),
+    ] = None,
     strategy: Annotated[
         list[str] | None, typer.Option("--strategy", "-s", help="May be given several times.")
     ] = None,
@@ -351,11 +357,16 @@ def simulate(
 ) -> None:
     """Replay the loop with an oracle, and show what each strategy's labels buy.
 
-    The truth is the project's own labels (pool against audit set), the bundled sample's, or those of
+    The truth is the project's own labels (pool against audit set), those of a manifest, or those of
     a features file. Test images are never asked and never learned from.
     """
-    from alworkbench.simulating import simulate_features, simulate_project
-    from alworkbench.simulation.runner import Plan
+    from alworkbench.demo import sample_truth
+    from alworkbench.simulation.plan import Plan
+    from alworkbench.simulation.replays import (
+        simulate_features,
+        simulate_project,
+        truth_of_manifest,
+    )
 
     plan = Plan(tuple(strategy or ("random", "entropy", "epig")), seeds, batch, labels)
     with progress_bar(as_json) as progress:
@@ -363,7 +374,11 @@ def simulate(
             result = simulate_features(features, plan, open_memory_store, out, progress)
         else:
             with opened(project, device) as workbench:
-                result = simulate_project(workbench, plan, open_memory_store, out, progress)
+                known = None
+                if truth is not None:
+                    is_sample = str(truth) == "sample"
+                    known = sample_truth(workbench) if is_sample else truth_of_manifest(truth)
+                result = simulate_project(workbench, plan, open_memory_store, known, out, progress)
     print_simulation(result, as_json)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from alworkbench.datasets.archives import unpack
+from alworkbench.datasets.readers import MANIFEST
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
 from alworkbench.domain import ClassList, ProjectSettings, Role
 from alworkbench.progress import Progress
-from alworkbench.simulating import simulate_project
+from alworkbench.simulation.data import LabelledPictures
+from alworkbench.simulation.plan import Plan
+from alworkbench.simulation.replays import simulate_project, truth_of_manifest
 from alworkbench.simulation.report import SimulationResult
-from alworkbench.simulation.runner import OpenStore, Plan
+from alworkbench.simulation.runner import OpenStore
 from alworkbench.workbench import Workbench
 
 DEMO_SETTINGS = ProjectSettings(name="Clothes (demonstration)")
@@ -27,4 +31,11 @@ def prepare_demo(
         workbench.encode(progress=progress)
     if workbench.open_round() is None:
         workbench.propose(progress=progress)
-    return simulate_project(workbench, DEMO_PLAN, open_store, None, progress)
+    truth = sample_truth(workbench)
+    return simulate_project(workbench, DEMO_PLAN, open_store, truth, None, progress)
+
+
+def sample_truth(workbench: Workbench) -> LabelledPictures:
+    """What the bundled sample's manifest says of each picture. The loop itself never sees it."""
+    folder = unpack(bundled_sample(), workbench.folder.images)
+    return truth_of_manifest(folder / MANIFEST)

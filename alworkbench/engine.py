@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ from alworkbench.posterior.files import load_posterior
 from alworkbench.posterior.kronecker import Posterior
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What the service computes with."""
 

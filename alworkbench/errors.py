@@ -1,21 +1,21 @@
 """Every error that a user can meet. Each says what was found, what was needed and what mends it.
 
-    WorkbenchError                 exit code 1
-      ProjectError                 3
-        ProjectMissing, ProjectExists, ProjectTooNew, ProjectDamaged, ProjectBusy,
-        ProjectDiskFull, ProjectUnavailable, NotInProject
-      DataError                    4
-        NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-        InvalidFeatureFile
-      EncoderError                 5
-        UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
-      PosteriorError               6
-        NotPositiveDefinite, PosteriorMissing, InvalidPosteriorFile
-      LoopError                    7
-        UnknownStrategy, NoOpenRound, RoundStillOpen, PoolExhausted, LeaseLost, UnknownItem,
-        NothingToUndo
-      DeviceUnavailable            8
-      PortInUse                    9
+WorkbenchError                 exit code 1
+  ProjectError                 3
+    ProjectMissing, ProjectExists, ProjectTooNew, ProjectDamaged, ProjectBusy,
+    ProjectDiskFull, ProjectUnavailable, NotInProject
+  DataError                    4
+    NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
+    InvalidFeatureFile
+  EncoderError                 5
+    UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
+  PosteriorError               6
+    NotPositiveDefinite, PosteriorMissing, InvalidPosteriorFile
+  LoopError                    7
+    UnknownStrategy, NoOpenRound, RoundStillOpen, PoolExhausted, LeaseLost, UnknownItem,
+    NothingToUndo
+  DeviceUnavailable            8
+  PortInUse                    9
 """
 
 from __future__ import annotations
@@ -243,6 +243,14 @@ class LeaseLost(LoopError):
 
 class UnknownItem(LoopError):
     pass
+
+
+class UnknownImage(LoopError):
+    def __init__(self, content_hash: str) -> None:
+        super().__init__(
+            f"This project has no image with the content hash {content_hash[:64]!r}. "
+            f"Reload the page; `alworkbench export` lists the hashes."
+        )
 
 
 class NothingToUndo(LoopError):

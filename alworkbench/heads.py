@@ -14,6 +14,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,15 @@ class Features:
     def __getitem__(self, rows: slice | Int[Tensor, "M"]) -> Features:
         residuals = None if self.residuals is None else self.residuals[rows]
         return Features(self.activations[rows], residuals)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Features]) -> Features:
+        """Blocks of one model, one below the other; at least one is needed."""
+        residuals = [part.residuals for part in parts if part.residuals is not None]
+        return cls(
+            torch.cat([part.activations for part in parts]),
+            torch.cat(residuals) if residuals else None,
+        )
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Features:
         residuals = None if self.residuals is None else self.residuals.to(device, dtype)
@@ -72,9 +82,7 @@ class Head:
         """Embeddings h = V psi, not normalised."""
         return activations @ self.text_projection.T
 
-    def logits(
-        self, features: Features, classes: Float[Tensor, "C Q"]
-    ) -> Float[Tensor, "N C"]:
+    def logits(self, features: Features, classes: Float[Tensor, "C Q"]) -> Float[Tensor, "N C"]:
         """The model's own (zero-shot) logits."""
         images = normalize(self.embed_images(features), dim=-1)
         texts = normalize(self.embed_texts(classes), dim=-1)

@@ -124,12 +124,12 @@ def inspect_file(path: Path) -> Inspection:
     return Inspection(content_hash(data), len(data), picture.width, picture.height)
 
 
-def display(path: Path) -> DisplayImage:
+def display(source: bytes | Path) -> DisplayImage:
     """The pixels of `read_image` for a browser. Raises Undecodable.
 
     The file itself where a browser makes the same pixels of it, else a PNG: no loss in either case.
     """
-    data = read_bytes(path)
+    data = source if isinstance(source, bytes) else read_bytes(source)
     picture = _decode(data)
     if _is_shown_as_it_is(picture, data):
         return DisplayImage(PIL.Image.MIME[picture.format or ""], data)

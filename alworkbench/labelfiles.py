@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alworkbench.domain import Role
 from alworkbench.errors import InvalidClassList, InvalidLabelFile
+from alworkbench.ports import Reader
 
 MAX_BYTES = 512 * 2**20
 MAX_ROWS = 5_000_000
@@ -25,6 +27,7 @@ COLUMNS = (
     "source",
     "round",
     "duration_ms",
+    "counts",
 )
 """Of exported labels."""
 
@@ -79,6 +82,37 @@ def read_class_names(path: Path) -> list[str]:
             f"with one class name a line."
         ) from error
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
+    """The labels of a project as rows of an export: those that count, or every one ever given."""
+    class_of = {c.id: c.name for c in reader.classes.current().classes}
+    round_of: dict[int, int] = {}
+    for round_ in reader.rounds.all():
+        round_of |= {item.id: round_.number for item in reader.rounds.items(round_.id)}
+    place_of = {
+        image: (content, path)
+        for role in Role
+        for (image, content), (_, path) in zip(
+            reader.images.ids_and_hashes(role), reader.images.hashes_and_paths(role), strict=True
+        )
+    }
+    counting = {label.id for role in Role for label in reader.labels.current(role).values()}
+    for label in reader.labels.all():
+        if history or label.id in counting:
+            content, path = place_of[label.image_id]
+            yield {
+                "image": path,
+                "hash": content,
+                "label": class_of.get(label.class_id, "") if label.class_id else "",
+                "kind": label.kind.value,
+                "annotator": label.annotator,
+                "recorded_at": label.recorded_at.isoformat(),
+                "source": label.source,
+                "round": round_of.get(label.item_id) if label.item_id else None,
+                "duration_ms": label.duration_ms,
+                "counts": label.id in counting,
+            }
 
 
 def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:

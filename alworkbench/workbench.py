@@ -12,17 +12,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from alworkbench.acquisition.registry import Question, find_strategy
+from alworkbench import intake
+from alworkbench.acquisition.registry import Question, Strategy, find_strategy, strategies
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
 from alworkbench.domain import (
     Answer,
     AnswerKind,
     ClassList,
     Image,
+    ImportSummary,
     Item,
     Label,
     LearnerRecord,
@@ -37,21 +40,33 @@ from alworkbench.domain import (
     RoundState,
     Suggestion,
 )
-from alworkbench.engine import Engine, ProjectEngine, starting_learner
+from alworkbench.encoders import load_encoder
+from alworkbench.engine import Engine, ProjectEngine, resolve, starting_learner
 from alworkbench.errors import (
     FeaturesMissing,
     LeaseLost,
     NoOpenRound,
     NothingToUndo,
     PoolExhausted,
+    PosteriorMissing,
     RoundStillOpen,
+    UnknownImage,
     UnknownItem,
+    UnreadableSource,
 )
+from alworkbench.fitting import fit_posterior, read_pairs
+from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
+from alworkbench.images import content_hash as content_digest
+from alworkbench.labelfiles import exported, write_labels
 from alworkbench.learnerfiles import load_learner, save_learner
 from alworkbench.metrics import measure
 from alworkbench.ports import Reader, Store
+from alworkbench.posterior.bundled import bundled_posterior
+from alworkbench.posterior.files import load_posterior, save_posterior
+from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.linearised import Step
 from alworkbench.progress import Progress, silent
+from alworkbench.simulation.report import SimulationResult, load_results
 
 LEASE = timedelta(minutes=10)
 TARGETS = 1000
@@ -182,6 +197,117 @@ class Workbench:
             audit_accuracy=_accuracy(metrics),
             next_step=_next_step(pool, encoded < pool + audit, posterior, current, items),
         )
+
+    def strategies(self) -> list[Strategy]:
+        return strategies()
+
+    def simulations(self) -> list[SimulationResult]:
+        """Finished simulations of this project, newest first."""
+        return load_results(self.folder.simulations)
+
+    def display(self, content_hash: str) -> DisplayImage:
+        """The picture as a browser can show it: exactly the pixels that the model saw.
+
+        Raises UnknownImage, or UnreadableSource when the file is gone or was changed.
+        """
+        with self.store.read() as reader:
+            image = reader.images.by_hash(content_hash)
+        if image is None:
+            raise UnknownImage(content_hash)
+        problems = []
+        for path in reversed(image.paths):
+            file = resolve(self.folder, path)
+            try:
+                data = read_bytes(file)
+            except Undecodable as error:
+                problems.append(f"{file}: {error.detail}")
+                continue
+            if content_digest(data) == content_hash:
+                return display(data)
+            problems.append(f"{file}: its content is not what was imported")
+        raise UnreadableSource(
+            f"The image {content_hash[:12]} cannot be shown: {'; '.join(problems)}. Bring the file "
+            f"back, or import it from where it is now: `alworkbench import FOLDER`."
+        )
+
+    # ------------------------------------------------------------------------------- taking things in
+
+    def import_images(
+        self,
+        location: Path,
+        *,
+        role: Role = Role.POOL,
+        pool_labels: bool = False,
+        progress: Progress = silent,
+    ) -> ImportSummary:
+        """Take the images of a folder, CSV manifest or archive into the project.
+
+        Rows of a manifest whose `split` is test or audit go to the audit set, whatever `role` is.
+        Labels that come along are recorded for the audit set, and with `pool_labels` for the pool.
+        """
+        return intake.import_images(
+            self.folder,
+            self.store,
+            location,
+            role=role,
+            pool_labels=pool_labels,
+            now=self._clock,
+            progress=progress,
+        )
+
+    def encode(
+        self, *, workers: int | None = None, batch_size: int = 64, progress: Progress = silent
+    ) -> intake.EncodeSummary:
+        """Compute the features of images that have none. Goes on where it was interrupted.
+
+        With the bundled encoder, its posterior comes along. Raises EncoderMismatch when the project
+        has features of another encoder.
+        """
+        encoder = load_encoder(self.settings().encoder, self._device)
+        summary = intake.encode(
+            self.folder,
+            self.store,
+            encoder,
+            workers=workers,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        bundled = bundled_posterior(self.settings().encoder)
+        if bundled is not None:
+            with self.store.read() as reader:
+                known = reader.computed.posterior(encoder.id)
+            if known is None:
+                found = load_posterior(bundled, encoder_id=encoder.id)
+                self._keep_posterior(found.posterior, dict(found.provenance))
+        return summary
+
+    def fit(
+        self, pairs: Path, *, batch: int = 1024, progress: Progress = silent
+    ) -> PosteriorRecord:
+        """Fit the posterior of the project's encoder from a CSV of image-caption pairs."""
+        settings = self.settings()
+        encoder = load_encoder(settings.encoder, self._device)
+        found = fit_posterior(
+            encoder, read_pairs(pairs), batch=batch, seed=settings.seed, progress=progress
+        )
+        provenance = {**found.provenance, "source": pairs.name}
+        return self._keep_posterior(found.posterior, provenance)
+
+    def _keep_posterior(self, posterior: Posterior, provenance: dict[str, Any]) -> PosteriorRecord:
+        now = self._clock()
+        file = f"posteriors/{posterior.encoder_id}-{now:%Y%m%dT%H%M%S%f}.safetensors"
+        save_posterior(self.folder.path / file, posterior, created_at=now, provenance=provenance)
+        with self.store.write() as writer:
+            return writer.computed.add_posterior(posterior.encoder_id, file, provenance, now)
+
+    def import_labels(self, path: Path, annotator: str) -> intake.LabelSummary:
+        """Record the labels of a CSV (columns image and label): all rows, or none."""
+        return intake.import_labels(self.store, path, annotator, self._clock())
+
+    def export(self, target: Path, *, history: bool = False) -> int:
+        """Write the labels that count, or with `history` all of them; how many."""
+        with self.store.read() as reader:
+            return write_labels(target, exported(reader, history=history))
 
     # ----------------------------------------------------------------------------------- labelling
 
@@ -326,6 +452,15 @@ class Workbench:
             return self._learn(rounds[-1], progress)
 
     # -------------------------------------------------------------------------------------- inside
+
+    def posterior(self) -> Posterior:
+        """The newest posterior of the project's encoder. Raises PosteriorMissing."""
+        with self._computing:
+            with self.store.read() as reader:
+                record = self._posterior_record(reader)
+            if record is None:
+                raise PosteriorMissing(self.engine().encoder_id)
+            return self.engine().posterior(record)
 
     def engine(self) -> Engine:
         """The engine values of this project. Raises FeaturesMissing before the first encoding."""

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alworkbench.simulation.runner import Plan, Point
+from alworkbench.disk import write_atomically
+from alworkbench.simulation.plan import Plan, Point
 from alworkbench.simulation.statistics import BUDGETS, TableRow, curves, table
 
 _COLOURS = ("#0f766e", "#c2410c", "#6d28d9", "#475569", "#b45309", "#be185d", "#1d4ed8", "#4d7c0f")
@@ -60,7 +61,8 @@ def save_result(
     now: datetime,
 ) -> SimulationResult:
     """Write result.json and the picture; the result appears whole or not at all."""
-    result = SimulationResult(folder, name, key, now, asdict(plan), data, tuple(points))
+    described = json.loads(json.dumps(asdict(plan)))
+    result = SimulationResult(folder, name, key, now, described, data, tuple(points))
     folder.mkdir(parents=True, exist_ok=True)
     draw_curves(result, result.picture)
     content = {
@@ -71,9 +73,7 @@ def save_result(
         "data": data,
         "points": [asdict(point) for point in points],
     }
-    partial = folder / "result.partial"
-    partial.write_text(json.dumps(content))
-    partial.replace(folder / "result.json")
+    write_atomically(folder / "result.json", json.dumps(content).encode())
     return result
 
 

@@ -6,18 +6,13 @@ asked for the label of an image when, and only when, it has been proposed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alworkbench import __version__
 from alworkbench.acquisition.registry import find_strategy
-from alworkbench.adaptation.learner import Strengths
 from alworkbench.domain import (
     Answer,
     AnswerKind,
@@ -32,6 +27,7 @@ from alworkbench.engine import FixedEngine
 from alworkbench.ports import Store
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.data import SimulationData, pool_of_seed
+from alworkbench.simulation.plan import Plan, Point
 from alworkbench.workbench import Workbench
 
 OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
@@ -39,42 +35,6 @@ OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 """Simulated time stands still: nothing in a run depends on the clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is simulated. Runs of one seed share the part of the pool, the test part and the start."""
-
-    strategies: tuple[str, ...]
-    seeds: int = 3
-    batch_size: int = 10
-    labels: int = 100
-    """Budget of each run."""
-    pool_fraction: float = 2 / 3
-    """Each seed sees its own random part of the pool, or deterministic strategies would not vary."""
-    strengths: Strengths = field(default_factory=Strengths)
-
-    def key(self, data: SimulationData) -> str:
-        """Names the result: another plan, other data or another version is another result."""
-        text = json.dumps([__version__, data.fingerprint(), asdict(self)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One learner of one run, measured on the test part. `labels` 0 is the model as it came."""
-
-    strategy: str
-    seed: int
-    labels: int
-    accuracy: float
-    balanced_accuracy: float
-    nlpd: float
-    ece: float
-    seconds_asking: float
-    seconds_learning: float
-    asked: tuple[int, ...]
-    """How many images of each class this round asked, in the order of the classes."""
 
 
 def simulate(

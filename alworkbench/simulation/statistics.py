@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alworkbench.simulation.runner import Point
+from alworkbench.simulation.plan import Point
 
 BUDGETS = (10, 20, 50, 100)
 """Label counts that tables show, as far as the runs go."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +9,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from alworkbench.domain import FoundImage, Image, ImportSummary, QuarantinedFile, Role
 from alworkbench.errors import NotInProject
-from store.repositories.common import in_chunks, new_id
+from store.repositories.common import in_chunks
+from store.repositories.places import Place, Places, by_root, joined
 from store.schema import ImagePathRow, ImageRootRow, ImageRow, QuarantinedFileRow
 
 
@@ -132,7 +132,7 @@ class ImageRepository:
         )
 
     def _leave_quarantine(self, located: Sequence[Place]) -> None:
-        for root_id, paths in _by_root(located).items():
+        for root_id, paths in by_root(located).items():
             self._connection.execute(
                 delete(QuarantinedFileRow).where(
                     QuarantinedFileRow.root_id == root_id, QuarantinedFileRow.path.in_(paths)
@@ -147,7 +147,7 @@ class ImageRepository:
 
     def _images_at(self, located: Sequence[Place]) -> defaultdict[Place, list[int]]:
         images: defaultdict[Place, list[int]] = defaultdict(list)
-        for root_id, paths in _by_root(located).items():
+        for root_id, paths in by_root(located).items():
             rows = self._connection.execute(
                 select(ImagePathRow.path, ImagePathRow.image_id)
                 .where(ImagePathRow.root_id == root_id, ImagePathRow.path.in_(paths))
@@ -244,71 +244,8 @@ class ImageRepository:
         ]
 
 
-# ------------------------------------------------------------------------------------------- places
-Place = tuple[int, str]
-"""The id of a root, and a path below it."""
-
-
 class Tally:
+    """The files of one import so far, by what they were."""
+
     def __init__(self) -> None:
         self.new = self.known = self.duplicates = 0
-
-
-class Places:
-    """Finds the one place of a file among roots that may lie inside each other.
-
-    A file belongs to the first stored root that it lies below. Roots are only added, so this never
-    changes, and a picture met again from a folder above or below is recognised.
-    """
-
-    def __init__(self, connection: Connection, root: str) -> None:
-        self._root = _tidy(root)
-        rows = connection.execute(
-            select(ImageRootRow.root, ImageRootRow.id).order_by(ImageRootRow.id)
-        )
-        # Only roots above or below this one can hold its files.
-        self._candidates = [
-            (known, id_)
-            for known, id_ in rows
-            if known == self._root or _below(self._root, known) or _below(known, self._root)
-        ]
-        if not any(
-            known == self._root or _below(self._root, known) for known, _ in self._candidates
-        ):
-            id_ = new_id(connection, insert(ImageRootRow).values(root=self._root))
-            self._candidates.append((self._root, id_))
-
-    def locate(self, path: str) -> Place:
-        full = joined(self._root, path.removeprefix("./"))
-        for root, id_ in self._candidates:
-            rest = _below(full, root)
-            if rest is not None:
-                return id_, rest
-        raise ValueError(f"the path {path!r} does not lie below {self._root!r}")
-
-
-def joined(root: str, path: str) -> str:
-    if not root:
-        return path
-    return root + path if root.endswith("/") else f"{root}/{path}"
-
-
-def _below(full: str, root: str) -> str | None:
-    """What is left of `full` below `root`, or None if it does not lie there."""
-    if not root:
-        return None if re.match(r"/|[A-Za-z]:", full) else full
-    prefix = root if root.endswith("/") else root + "/"
-    return full.removeprefix(prefix) if full.startswith(prefix) else None
-
-
-def _tidy(root: str) -> str:
-    """`.` and `./a/` become `` and `a`; the project folder itself is the empty root."""
-    tidy = root.removeprefix("./")
-    return "" if tidy in (".", "") else (tidy.rstrip("/") or "/")
-
-
-def _by_root(located: Iterable[Place]) -> dict[int, list[str]]:
-    paths: defaultdict[int, list[str]] = defaultdict(list)
-    for root_id, path in located:
-        paths[root_id].append(path)
-    return paths

@@ -1,0 +1,155 @@
+"""Simulations of what a user has: a project, the bundled sample in it, or a labelled features file.
+
+A finished result is kept under a key of plan, data and version; asked again, it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from alworkbench.datasets.manifests import read_manifest
+from alworkbench.domain import AnswerKind, ClassList, LabelClass, Role
+from alworkbench.encoders.feature_file import FeatureFile, read_feature_file
+from alworkbench.errors import InvalidFeatureFile, NothingToImport, UnreadableSource
+from alworkbench.features import FeatureTable
+from alworkbench.fitting import posterior_of_pairs
+from alworkbench.intake import AUDIT_SPLITS
+from alworkbench.progress import Progress
+from alworkbench.simulation.data import LabelledPictures, SimulationData, join, pool_of_seed
+from alworkbench.simulation.plan import Plan
+from alworkbench.simulation.report import SimulationResult, load_result, save_result
+from alworkbench.simulation.runner import OpenStore, simulate
+from alworkbench.workbench import Workbench, utc_now
+
+LEAST_TRUTH = 20
+"""Labelled images that either part needs before a replay says anything."""
+
+
+def simulate_project(
+    workbench: Workbench,
+    plan: Plan,
+    open_store: OpenStore,
+    truth: LabelledPictures | None,
+    out: Path | None,
+    progress: Progress,
+) -> SimulationResult:
+    """Replay on a project's images. The truth is its own labels, unless another is given.
+
+    Raises NothingToImport when there are too few labels to replay with.
+    """
+    truth = truth or own_labels(workbench)
+    for part, found in (("pool", truth.pool), ("audit set", truth.test)):
+        if len(found) < LEAST_TRUTH:
+            raise NothingToImport(
+                f"{len(found)} images of the {part} have labels; a simulation needs at least "
+                f"{LEAST_TRUTH}. Import labelled images (`alworkbench import FOLDER --labels`, and "
+                f"`--audit` for the audit set), or simulate on a features file (`--features FILE`)."
+            )
+    settings = workbench.settings()
+    data = join(
+        settings.name, workbench.engine(), workbench.posterior(), workbench.classes(), truth
+    )
+    return replay(data, plan, open_store, out or workbench.folder.simulations, progress)
+
+
+def simulate_features(
+    path: Path, plan: Plan, open_store: OpenStore, out: Path | None, progress: Progress
+) -> SimulationResult:
+    """Replay on a labelled features file; see `alworkbench.encoders.feature_file` for its layout.
+
+    The result goes beside the file unless `out` names a folder. Raises InvalidFeatureFile for a file
+    without labels in both parts, or without pairs to fit a posterior from.
+    """
+    data = data_of_features(read_feature_file(path), path)
+    return replay(data, plan, open_store, out or path.parent / f"{path.stem}-simulations", progress)
+
+
+def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
+    if file.labels is None or file.pairs is None:
+        lacking = "labels" if file.labels is None else "pair_activations"
+        raise InvalidFeatureFile(
+            f"{path} has no array {lacking}, and a simulation needs it: labels are what the oracle "
+            f"answers, pairs are what the posterior is fitted from. Write the file again with it."
+        )
+    split = file.split or ("pool",) * len(file.features)
+    known = file.labels >= 0
+    is_test = torch.tensor([part == "test" for part in split])
+    pool, test = (known & ~is_test).nonzero()[:, 0], (known & is_test).nonzero()[:, 0]
+    if not len(pool) or not len(test):
+        raise InvalidFeatureFile(
+            f"{path} has {len(pool)} labelled images in its pool and {len(test)} in its test part; "
+            f"both are needed. Mark images with `split` as pool or test."
+        )
+    posterior = posterior_of_pairs(
+        file.head, file.pairs.images, file.pairs.texts, file.encoder_id, batch=1024
+    )
+    # Names where there are no hashes: rows are told apart by them, nothing more.
+    names = file.hashes or file.paths or ()
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    return SimulationData(
+        path.stem,
+        file.encoder_id,
+        file.head,
+        posterior,
+        ClassList(tuple(LabelClass(name) for name in file.class_names)),
+        file.class_activations,
+        FeatureTable.from_features(hashes, file.features),
+        pool,
+        test,
+        file.labels,
+    )
+
+
+def truth_of_manifest(manifest: Path) -> LabelledPictures:
+    """Truth from a manifest with the columns label, split and sha256. Raises UnreadableSource."""
+    parts: dict[bool, dict[str, str]] = {False: {}, True: {}}
+    for row in read_manifest(manifest):
+        if row.label is None or row.hash is None:
+            raise UnreadableSource(
+                f"The manifest {manifest} gives no label or no sha256 for {row.path}. A truth to "
+                f"simulate with needs both for every image."
+            )
+        parts[row.split in AUDIT_SPLITS][row.hash] = row.label
+    return LabelledPictures(parts[False], parts[True])
+
+
+def own_labels(workbench: Workbench) -> LabelledPictures:
+    """What people have labelled in a project: the pool against the audit set."""
+    name_of = {c.id: c.name for c in workbench.classes().classes}
+    parts = []
+    with workbench.store.read() as reader:
+        for role in (Role.POOL, Role.AUDIT):
+            hash_of = dict(reader.images.ids_and_hashes(role))
+            parts.append(
+                {
+                    hash_of[image]: name_of[label.class_id]
+                    for image, label in reader.labels.current(role).items()
+                    if label.kind is AnswerKind.CLASS and label.class_id in name_of
+                }
+            )
+    return LabelledPictures(*parts)
+
+
+def replay(
+    data: SimulationData, plan: Plan, open_store: OpenStore, out: Path, progress: Progress
+) -> SimulationResult:
+    """Run a plan, or read its result if it was run before on this data with this version."""
+    key = plan.key(data.fingerprint())
+    folder = out / key
+    if (folder / "result.json").exists():
+        return load_result(folder)
+    points = simulate(data, plan, open_store, progress)
+    facts = {
+        "name": data.name,
+        "encoder": data.encoder_id,
+        "classes": list(data.classes.names),
+        "pool": len(data.pool),
+        "pool_per_seed": len(pool_of_seed(data.pool.tolist(), 0, plan.pool_fraction)),
+        "test": len(data.test),
+        "threads": torch.get_num_threads(),
+    }
+    name = f"{data.name}: {', '.join(plan.strategies)}"
+    return save_result(folder, name, key, plan, facts, points, utc_now())
