@@ -51,7 +51,10 @@ class FixedEngine:
     features: FeatureTable
     activations: Float[Tensor, "C Q"]
     belief: Posterior
-    device: torch.device = torch.device("cpu")
+
+    @property
+    def device(self) -> torch.device:
+        return self.activations.device
 
     def table(self) -> FeatureTable:
         return self.features

@@ -27,6 +27,8 @@ from alworkbench.posterior.curvature import PairFactors, pair_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
 from alworkbench.progress import Progress
 
+PAIR_BATCH = 1024
+"""Pairs that the contrastive loss compares at once, unless the user says another number."""
 TOWER_ROWS = 64
 """Images that the tower sees at once."""
 

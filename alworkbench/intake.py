@@ -13,6 +13,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+import torch
+
 from alworkbench.datasets.readers import read_source
 from alworkbench.domain import (
     Answer,
@@ -27,15 +29,16 @@ from alworkbench.domain import (
     Role,
 )
 from alworkbench.encoders.base import Encoder
+from alworkbench.encoders.feature_file import FeatureFile
 from alworkbench.encoding import encode_images
 from alworkbench.engine import resolve
 from alworkbench.errors import EncoderMismatch, InvalidLabelFile, NothingToImport, UnknownClass
-from alworkbench.features import FeatureStore
+from alworkbench.features import Entry, FeatureStore
 from alworkbench.labelfiles import read_labels
 from alworkbench.ports import Reader, Store
 from alworkbench.progress import Progress
 
-Entry = FoundImage | QuarantinedFile
+Read = FoundImage | QuarantinedFile
 
 CHUNK = 2000
 """Images that are stored in one transaction: a label never waits for longer than that takes."""
@@ -152,7 +155,7 @@ def _added(one: ImportSummary, other: ImportSummary) -> ImportSummary:
     )
 
 
-def _chunks(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
+def _chunks(entries: Iterable[Read], size: int) -> Iterator[list[Read]]:
     iterator = iter(entries)
     while chunk := list(islice(iterator, size)):
         yield chunk
@@ -180,7 +183,7 @@ def encode(
         raise EncoderMismatch("The project's features", known.id, encoder.id)
     record = EncoderRecord(encoder.id, encoder.spec)
     features = FeatureStore(folder.features / encoder.id)
-    features.describe(record, encoder.head, {"device": str(encoder.device)})
+    features.describe(record, encoder.head, {"device": str(encoder.head.image_projection.device)})
     prompts = [prompt for c in classes.classes for prompt in c.prompts]
     if missing := features.missing_prompts(prompts):
         features.add_prompts(missing, encoder.encode_prompts(missing))
@@ -206,6 +209,53 @@ def _paths(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:
         for role in Role
         for content, path in reader.images.hashes_and_paths(role)
     ]
+
+
+def take_features(
+    folder: ProjectFolder, store: Store, file: FeatureFile, name: str, progress: Progress
+) -> EncodeSummary:
+    """Features of the project's images from a features file, matched by content hash or path.
+
+    Raises UnknownClass when the file lacks a class of the project, NothingToImport when it has none
+    of its images, EncoderMismatch when the project has features of another encoder.
+    """
+    started = time.perf_counter()
+    with store.read() as reader:
+        known = reader.computed.encoder()
+        classes = reader.classes.current()
+        hash_of = {}
+        for row, place in enumerate(file.hashes or file.paths or ()):
+            image = reader.images.by_hash(place) if file.hashes else reader.images.by_path(place)
+            if image is not None:
+                hash_of[row] = image.hash
+            progress("matching features with images", row + 1, len(file.features))
+    if known is not None and known.id != file.encoder_id:
+        raise EncoderMismatch("The project's features", known.id, file.encoder_id)
+    if not hash_of:
+        raise NothingToImport(
+            f"None of the {len(file.features)} images of {name} is in this project. Import them first "
+            f"(`alworkbench import FOLDER`); they are matched by content hash, or by path."
+        )
+    record = EncoderRecord(file.encoder_id, file.spec)
+    features = FeatureStore(folder.features / file.encoder_id)
+    features.describe(record, file.head, {"file": name})
+    for label in classes.classes:
+        if label.name not in file.class_names:
+            raise UnknownClass(label.name, file.class_names, "The project's class list")
+        # The file's prompts stand in for all of the project's: one effective activation a class.
+        own = file.class_activations[file.class_names.index(label.name)]
+        features.add_prompts(label.prompts, own.expand(len(label.prompts), -1))
+    settled = features.settled()
+    rows = [row for row, content in hash_of.items() if content not in settled]
+    with features.writer(dtype=file.features.activations.dtype) as writer:
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            entries = [Entry(hash_of[row], (file.paths or file.hashes or ())[row]) for row in part]
+            writer.add(entries, file.features[torch.tensor(part)])
+    with store.write() as committed:
+        committed.computed.set_encoder(record)
+    seconds = time.perf_counter() - started
+    return EncodeSummary(file.encoder_id, len(rows), len(hash_of) - len(rows), 0, seconds)
 
 
 # ------------------------------------------------------------------------------------------ labels

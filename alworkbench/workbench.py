@@ -41,6 +41,7 @@ from alworkbench.domain import (
     Suggestion,
 )
 from alworkbench.encoders import load_encoder
+from alworkbench.encoders.feature_file import read_feature_file
 from alworkbench.engine import Engine, ProjectEngine, resolve, starting_learner
 from alworkbench.errors import (
     FeaturesMissing,
@@ -54,7 +55,7 @@ from alworkbench.errors import (
     UnknownItem,
     UnreadableSource,
 )
-from alworkbench.fitting import fit_posterior, read_pairs
+from alworkbench.fitting import PAIR_BATCH, fit_posterior, posterior_of_pairs, read_pairs
 from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
 from alworkbench.images import content_hash as content_digest
 from alworkbench.labelfiles import exported, write_labels
@@ -281,8 +282,24 @@ class Workbench:
                 self._keep_posterior(found.posterior, dict(found.provenance))
         return summary
 
+    def take_features(self, path: Path, progress: Progress = silent) -> intake.EncodeSummary:
+        """Features of this project's images from a features file, instead of encoding them.
+
+        Its training pairs, if it has any, become the posterior. See `encoders.feature_file`.
+        """
+        file = read_feature_file(path)
+        summary = intake.take_features(self.folder, self.store, file, path.name, progress)
+        if file.pairs is not None:
+            texts = file.pairs.texts
+            posterior = posterior_of_pairs(
+                file.head, file.pairs.images, texts, file.encoder_id, batch=PAIR_BATCH
+            )
+            provenance = {"pairs": len(texts), "class_batch": PAIR_BATCH, "source": path.name}
+            self._keep_posterior(posterior, provenance)
+        return summary
+
     def fit(
-        self, pairs: Path, *, batch: int = 1024, progress: Progress = silent
+        self, pairs: Path, *, batch: int = PAIR_BATCH, progress: Progress = silent
     ) -> PosteriorRecord:
         """Fit the posterior of the project's encoder from a CSV of image-caption pairs."""
         settings = self.settings()

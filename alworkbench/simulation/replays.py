@@ -15,7 +15,7 @@ from alworkbench.domain import AnswerKind, ClassList, LabelClass, Role
 from alworkbench.encoders.feature_file import FeatureFile, read_feature_file
 from alworkbench.errors import InvalidFeatureFile, NothingToImport, UnreadableSource
 from alworkbench.features import FeatureTable
-from alworkbench.fitting import posterior_of_pairs
+from alworkbench.fitting import PAIR_BATCH, posterior_of_pairs
 from alworkbench.intake import AUDIT_SPLITS
 from alworkbench.progress import Progress
 from alworkbench.simulation.data import LabelledPictures, SimulationData, join, pool_of_seed
@@ -84,7 +84,7 @@ def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
             f"both are needed. Mark images with `split` as pool or test."
         )
     posterior = posterior_of_pairs(
-        file.head, file.pairs.images, file.pairs.texts, file.encoder_id, batch=1024
+        file.head, file.pairs.images, file.pairs.texts, file.encoder_id, batch=PAIR_BATCH
     )
     # Names where there are no hashes: rows are told apart by them, nothing more.
     names = file.hashes or file.paths or ()

@@ -134,8 +134,8 @@ def draw_curves(result: SimulationResult, path: Path) -> None:
     start = by_name[ranked[0]].accuracy[0].mean
     axes.axhline(start, color=_GREY, linewidth=0.8, linestyle=(0, (4, 4)))
     last = max(by_name[ranked[0]].labels)
-    low, high = axes.get_ylim()
-    gap = (high - low) * 0.045
+    bottom, top = axes.get_ylim()
+    gap = (top - bottom) * 0.045
     place = -1.0
     for value, name, colour in sorted(ends):
         place = max(value, place + gap)
