@@ -29,13 +29,13 @@ from torch import Tensor
 
 from alworkbench.disk import write_atomically
 from alworkbench.domain import EncoderRecord, QuarantineCode, QuarantinedFile
+from alworkbench.entries import Entry
 from alworkbench.errors import EncoderMismatch, FeaturesLocked, InvalidFeatureFile
 from alworkbench.feature_table import FeatureTable
 from alworkbench.heads import Features, Head
 from alworkbench.shards import (
     DONE,
     MAX_ROWS,
-    Entry,
     Shard,
     finished_shards,
     read_shard,

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from alworkbench.disk import sync, sync_folder, write_atomically
 from alworkbench.domain import QuarantineCode
+from alworkbench.entries import Entry
 from alworkbench.errors import InvalidFeatureFile
 from alworkbench.heads import Features
 
@@ -49,21 +50,6 @@ META = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One input of an encoding run: it became a row, or it has a code that says why not."""
-
-    hash: str
-    path: str
-    bytes: int | None = None
-    modified_ns: int | None = None
-    """The file's modification time, in nanoseconds since 1970."""
-    width: int | None = None
-    height: int | None = None
-    code: QuarantineCode | None = None
-    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,134 @@
+"""From files to the pixels that a tower takes.
+
+`decode_here` uses threads of this process. Run as a program, this module is a worker process of
+`decoding_pool.py`: it takes lists of files as JSON, and answers each file with a line of JSON and
+the raw pixels; only the preprocessing, which comes from our own program, travels as a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import stat
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from alworkbench.domain import QuarantineCode
+from alworkbench.entries import Entry
+from alworkbench.images import Undecodable, content_hash, read_bytes, read_image
+
+Preprocess = Callable[[PIL.Image.Image], Tensor]
+
+MAX_ASPECT = 200
+"""Longer side by shorter side. Resizing the shorter one to the tower's size must stay affordable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file to decode, which must have this content."""
+
+    hash: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What became of a task: pixels, or an entry with a code."""
+
+    entry: Entry
+    pixels: Float32[Tensor, "3 H W"] | None
+
+
+def decode(preprocess: Preprocess, task: Task) -> Decoded:
+    """Read, check, decode and preprocess one file. Never raises for what a file may do."""
+    known: dict[str, Any] = {}
+    try:
+        status = _plain_file(Path(task.path))
+        known = {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+        data = read_bytes(Path(task.path))
+        if content_hash(data) != task.hash:
+            raise Undecodable(QuarantineCode.IO, "changed on disk since it was imported")
+        picture = read_image(data)
+        known |= {"width": picture.width, "height": picture.height}
+        if max(picture.size) > MAX_ASPECT * min(picture.size):
+            detail = f"{picture.width} x {picture.height} pixels are too long a strip to resize"
+            raise Undecodable(QuarantineCode.BOMB, detail)
+        pixels = preprocess(picture)
+    except Undecodable as error:
+        entry = Entry(task.hash, task.path, **known, code=error.code, detail=error.detail)
+        return Decoded(entry, None)
+    except MemoryError:
+        detail = "it does not fit into memory"
+        return Decoded(refused(task, QuarantineCode.BOMB, detail), None)
+    return Decoded(Entry(task.hash, task.path, **known), pixels)
+
+
+def _plain_file(path: Path) -> os.stat_result:
+    """A pipe, say, would make its reader wait for ever."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise Undecodable(QuarantineCode.IO, error.strerror or str(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise Undecodable(QuarantineCode.IO, "it is no plain file")
+    return status
+
+
+def refused(task: Task, code: QuarantineCode, detail: str) -> Entry:
+    return Entry(task.hash, task.path, code=code, detail=detail)
+
+
+def decode_here(
+    preprocess: Preprocess, tasks: Sequence[Task], *, threads: int, ahead: int
+) -> Generator[Decoded, None, None]:
+    """Decode with threads, at most `ahead` images before the one that is asked for."""
+    waiting: deque[Future[Decoded]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(decode, preprocess, task))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def serve(descriptor: int) -> None:
+    """What a worker does until the line is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
+    torch.set_num_threads(1)
+    with Connection(descriptor) as line:
+        preprocess = pickle.loads(line.recv_bytes())
+        line.send_bytes(b"ready")
+        while True:
+            try:
+                tasks = [Task(**task) for task in json.loads(line.recv_bytes())]
+            except EOFError:
+                return
+            for task in tasks:
+                found = decode(preprocess, task)
+                shape = None if found.pixels is None else list(found.pixels.shape)
+                answer = {**asdict(found.entry), "shape": shape}
+                line.send_bytes(json.dumps(answer).encode())
+                if found.pixels is not None:
+                    pixels = found.pixels.to(torch.float32).contiguous()
+                    line.send_bytes(pixels.numpy().data.cast("B"))
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))
