@@ -48,7 +48,7 @@ AUDIT_SPLITS = ("test", "audit")
 
 
 @dataclass(frozen=True, slots=True)
-class EncodeSummary:
+class FeaturesSummary:
     encoder_id: str
     encoded: int
     known: int
@@ -172,7 +172,7 @@ def encode(
     workers: int | None,
     batch_size: int,
     progress: Progress,
-) -> EncodeSummary:
+) -> FeaturesSummary:
     """Features of every image that has none, and of the prompts of the class list."""
     started = time.perf_counter()
     with store.read() as reader:
@@ -187,19 +187,13 @@ def encode(
     prompts = [prompt for c in classes.classes for prompt in c.prompts]
     if missing := features.missing_prompts(prompts):
         features.add_prompts(missing, encoder.encode_prompts(missing))
-    settled = features.settled()
-    todo = [(content, path) for content, path in images if content not in settled]
-    if todo:
-        summary = encode_images(
-            encoder, todo, features, workers=workers, batch_size=batch_size, progress=progress
-        )
-        encoded, quarantined = summary.encoded, summary.quarantined
-    else:
-        encoded = quarantined = 0
+    done = encode_images(
+        encoder, images, features, workers=workers, batch_size=batch_size, progress=progress
+    )
     with store.write() as writer:
         writer.computed.set_encoder(record)
     seconds = time.perf_counter() - started
-    return EncodeSummary(encoder.id, encoded, len(images) - len(todo), quarantined, seconds)
+    return FeaturesSummary(encoder.id, done.encoded, done.known, done.quarantined, seconds)
 
 
 def _paths(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:
@@ -213,7 +207,7 @@ def _paths(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:
 
 def take_features(
     folder: ProjectFolder, store: Store, file: FeatureFile, name: str, progress: Progress
-) -> EncodeSummary:
+) -> FeaturesSummary:
     """Features of the project's images from a features file, matched by content hash or path.
 
     Raises UnknownClass when the file lacks a class of the project, NothingToImport when it has none
@@ -255,7 +249,7 @@ def take_features(
     with store.write() as committed:
         committed.computed.set_encoder(record)
     seconds = time.perf_counter() - started
-    return EncodeSummary(file.encoder_id, len(rows), len(hash_of) - len(rows), 0, seconds)
+    return FeaturesSummary(file.encoder_id, len(rows), len(hash_of) - len(rows), 0, seconds)
 
 
 # ------------------------------------------------------------------------------------------ labels

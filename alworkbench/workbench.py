@@ -258,7 +258,7 @@ class Workbench:
 
     def encode(
         self, *, workers: int | None = None, batch_size: int = 64, progress: Progress = silent
-    ) -> intake.EncodeSummary:
+    ) -> intake.FeaturesSummary:
         """Compute the features of images that have none. Goes on where it was interrupted.
 
         With the bundled encoder, its posterior comes along. Raises EncoderMismatch when the project
@@ -282,7 +282,7 @@ class Workbench:
                 self._keep_posterior(found.posterior, dict(found.provenance))
         return summary
 
-    def take_features(self, path: Path, progress: Progress = silent) -> intake.EncodeSummary:
+    def take_features(self, path: Path, progress: Progress = silent) -> intake.FeaturesSummary:
         """Features of this project's images from a features file, instead of encoding them.
 
         Its training pairs, if it has any, become the posterior. See `encoders.feature_file`.
