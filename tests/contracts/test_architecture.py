@@ -12,8 +12,8 @@ JOINERS = {"alworkbench/cli.py"}
 """The files that alone may join the parts, besides all of ui/app.py."""
 
 
-OWN_PICKLES = {"alworkbench/decoding.py"}
-"""Reads what its parent process sends it through a pipe, and nothing from a file."""
+OWN_PICKLES = {"alworkbench/decoding.py", "alworkbench/decoding_pool.py"}
+"""What a parent process sends its own workers through a pipe; nothing from a file."""
 
 
 def imports(path: Path) -> set[str]:
