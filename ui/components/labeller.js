@@ -16,6 +16,7 @@ class Desk {
     this.data = data;
     this.current = null; // the item on screen
     this.armed = false; // its picture has been painted, so keys answer it
+    this.missing = false; // it has none: the file is gone, so it can be skipped only
     this.shownAt = 0;
     this.hiddenMs = 0;
     this.hiddenSince = null;
@@ -39,7 +40,10 @@ class Desk {
       undo: () => this.undo(),
     });
     this.root = root;
-    this.pictures = new Pictures((url) => this.onPicture(url));
+    this.pictures = new Pictures(
+      (url) => this.onPicture(url),
+      (url) => this.onMissing(url),
+    );
     this.outbox = new Outbox({
       prefix: `alworkbench.outbox.${data.project}.`,
       send: (entry) => this.send(entry),
@@ -231,6 +235,7 @@ class Desk {
   drop() {
     this.current = null;
     this.armed = false;
+    this.missing = false;
   }
 
   putBack(item) {
@@ -246,6 +251,7 @@ class Desk {
     if (this.current === null && this.upcoming.length > 0) {
       this.current = this.upcoming.shift();
       this.armed = false;
+      this.missing = false;
       this.show();
     }
     this.pictures.prefetch(this.upcoming.map((item) => item.image_url));
@@ -265,6 +271,7 @@ class Desk {
       this.screen.drawWaiting("Loading the image");
       return;
     }
+    this.missing = false;
     this.screen.drawPicture(picture, `Image ${item.position + 1} of this round, to be labelled`);
     this.root.dataset.item = String(item.item_id);
     // Keys count from the frame in which the picture is painted, not earlier.
@@ -280,6 +287,14 @@ class Desk {
 
   onPicture(url) {
     if (this.current !== null && !this.armed && this.current.image_url === url) this.show();
+  }
+
+  onMissing(url) {
+    if (this.current === null || this.current.image_url !== url || this.armed) return;
+    this.missing = true;
+    this.shownAt = performance.now();
+    this.hiddenMs = 0;
+    this.screen.drawWaiting("The file of this image is gone or was changed. Skip it with s.");
   }
 
   handleVisibility() {
@@ -299,11 +314,11 @@ class Desk {
   }
 
   answer(kind, classId) {
-    if (!this.armed || this.current === null) return;
+    const skipsMissing = this.missing && kind === "skip";
+    if (this.current === null || !(this.armed || skipsMissing)) return;
     const item = this.current;
     const eventId = newId();
-    this.armed = false;
-    this.current = null;
+    this.drop();
     this.notice = "";
     this.answered.set(item.item_id, eventId);
     this.history.push({ item, eventId, text: this.describe(kind, classId) });

@@ -3,11 +3,14 @@
 const PREFETCH = 4;
 const KEEP = 16; // pictures kept for take-backs
 const TINY = 160; // px; a picture with no longer side is shown as crisp squares
+const TINY_SHOWN = 460; // px; larger squares are harder to read, not easier
 const RETRY_MS = 1500;
 
 class Pictures {
-  constructor(onReady) {
+  // onMissing(url): the server is there and has no such picture.
+  constructor(onReady, onMissing) {
     this.onReady = onReady;
+    this.onMissing = onMissing;
     this.cache = new Map();
     this.stopped = false;
   }
@@ -20,16 +23,24 @@ class Pictures {
       picture.decoding = "sync";
       picture.draggable = false;
       picture.addEventListener("load", () => this.onReady(url));
-      picture.addEventListener("error", () => {
-        setTimeout(() => {
-          if (!this.stopped && this.cache.get(url) === picture) picture.src = url;
-        }, RETRY_MS);
-      });
+      picture.addEventListener("error", () => this.retry(url, picture));
       picture.src = url;
     }
     this.cache.delete(url); // the order of the map is the order of use
     this.cache.set(url, picture);
     return picture;
+  }
+
+  async retry(url, picture) {
+    try {
+      const response = await fetch(url, { credentials: "same-origin", cache: "no-store" });
+      if (response.status === 404 && !this.stopped) this.onMissing(url);
+    } catch {
+      // No connection: the answer to that is to try again.
+    }
+    setTimeout(() => {
+      if (!this.stopped && this.cache.get(url) === picture) picture.src = url;
+    }, RETRY_MS);
   }
 
   prefetch(urls) {
@@ -52,7 +63,8 @@ class Pictures {
     if (natural === 0 || width <= 0 || height <= 0) return;
     const scale = Math.min(width / picture.naturalWidth, height / picture.naturalHeight);
     const tiny = natural <= TINY;
-    const used = tiny && scale >= 2 ? Math.floor(scale) : scale;
+    const most = Math.max(1, TINY_SHOWN / natural);
+    const used = tiny && scale >= 2 ? Math.floor(Math.min(scale, most)) : scale;
     picture.style.width = `${Math.round(picture.naturalWidth * used)}px`;
     picture.style.height = `${Math.round(picture.naturalHeight * used)}px`;
     picture.classList.toggle("tiny", tiny);
