@@ -13,16 +13,20 @@ import time
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alworkbench.domain import Role
 from tests.ui.fake_workbench import FakeWorkbench
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from alworkbench.ports import Reader
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -53,17 +57,16 @@ class Project:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def command(self) -> list[str]:
         spec = self.folder / "spec.json"
         spec.write_text(json.dumps({"folder": str(self.folder), **self.options}), encoding="utf-8")
+        server = ROOT / "tests/browser/fake_server.py"
+        return [sys.executable, str(server), str(spec), str(self.port)]
+
+    def start(self) -> None:
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    str(ROOT / "tests/browser/fake_server.py"),
-                    str(spec),
-                    str(self.port),
-                ],
+                self.command(),
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
                 stdout=log,
@@ -110,6 +113,56 @@ class Project:
         copy = self.folder / "journal-copy.jsonl"
         shutil.copy(self.folder / "journal.jsonl", copy)
         return FakeWorkbench(self.folder, journal=copy, **options)
+
+
+@dataclass
+class RealProject(Project):
+    """The same over the real service and its database, served as `alworkbench serve` does."""
+
+    def command(self) -> list[str]:
+        code = (
+            "import sys, pathlib, ui.serve;"
+            "ui.serve.serve(pathlib.Path(sys.argv[1]), port=int(sys.argv[2]), device='cpu')"
+        )
+        return [sys.executable, "-c", code, str(self.folder), str(self.port)]
+
+    def stored(self) -> list[tuple[str, int, str, int | None]]:
+        with self.reading() as reader:
+            standing = sorted(reader.labels.current(Role.POOL).values(), key=lambda x: x.id)
+            return [(x.event_id, x.item_id or 0, x.kind.value, x.class_id) for x in standing]
+
+    def class_ids(self) -> list[int]:
+        """In the order of the class list, which is that of the keys."""
+        with self.reading() as reader:
+            return [c.id or 0 for c in reader.classes.current().classes]
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        from store import open_store
+
+        with closing(open_store(self.folder)) as store, store.read() as reader:
+            yield reader
+
+
+@pytest.fixture(scope="session")
+def real_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real project with an open round, to be copied."""
+    from tests.browser.real_project import make_project as make_real
+
+    folder = tmp_path_factory.mktemp("real") / "project"
+    make_real(folder)
+    return folder
+
+
+@pytest.fixture
+def real_project(real_folder: Path, tmp_path: Path) -> Iterator[RealProject]:
+    folder = tmp_path / "moved"  # a project folder works wherever it is copied to
+    shutil.copytree(real_folder, folder)
+    project = RealProject(folder, {})
+    project.start()
+    yield project
+    if project.process is not None and project.process.poll() is None:
+        project.kill()
 
 
 @pytest.fixture
