@@ -1,8 +1,8 @@
 """From files to the pixels that a tower takes.
 
 `decode_here` uses threads of this process. Run as a program, this module is a worker process of
-`decoding_pool.py`: it takes lists of files as JSON, and answers each file with a line of JSON and
-the raw pixels; only the preprocessing, which comes from our own program, travels as a pickle.
+`decoding_pool.py`: it takes lists of files as JSON, answers each file with JSON, and leaves the
+pixels in shared memory; only the preprocessing, our own program's, travels as a pickle.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
 import PIL.Image
 import torch
 from jaxtyping import Float32
@@ -108,27 +109,30 @@ def decode_here(
         pool.shutdown(cancel_futures=True)
 
 
-def serve(descriptor: int) -> None:
+def shared_pixels(file: IO[bytes], slots: int, shape: Sequence[int]) -> Float32[Tensor, "S 3 H W"]:
+    """The slots that a worker writes pixels to and its employer reads them from."""
+    return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=(slots, *shape)))
+
+
+def serve(line_descriptor: int, shared_descriptor: int) -> None:
     """What a worker does until the line is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
     torch.set_num_threads(1)
-    with Connection(descriptor) as line:
+    with Connection(line_descriptor) as line, os.fdopen(shared_descriptor, "r+b") as file:
         preprocess = pickle.loads(line.recv_bytes())
+        slots = shared_pixels(file, *json.loads(line.recv_bytes()))
         line.send_bytes(b"ready")
         while True:
             try:
                 tasks = [Task(**task) for task in json.loads(line.recv_bytes())]
             except EOFError:
                 return
-            for task in tasks:
+            for slot, task in zip(slots, tasks, strict=False):
                 found = decode(preprocess, task)
-                shape = None if found.pixels is None else list(found.pixels.shape)
-                answer = {**asdict(found.entry), "shape": shape}
-                line.send_bytes(json.dumps(answer).encode())
                 if found.pixels is not None:
-                    pixels = found.pixels.to(torch.float32).contiguous()
-                    line.send_bytes(pixels.numpy().data.cast("B"))
+                    slot.copy_(found.pixels)
+                line.send_bytes(json.dumps(asdict(found.entry)).encode())
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -19,14 +19,15 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from multiprocessing import ProcessError
 from multiprocessing.connection import Pipe
 from pathlib import Path
+from typing import IO
 
-import torch
+import PIL.Image
 
-from alworkbench.decoding import Decoded, Preprocess, Task, refused
+from alworkbench.decoding import Decoded, Preprocess, Task, refused, shared_pixels
 from alworkbench.domain import QuarantineCode
 from alworkbench.entries import Entry
 from alworkbench.errors import EncoderError
@@ -36,7 +37,6 @@ CHUNK = 8
 READY_SECONDS = 120.0
 """A worker imports torch first: 2 to 4 s, far more on a busy network file system."""
 MAX_CRASHES_IN_A_ROW = 5
-MAX_PIXELS_BYTES = 256 << 20
 
 
 def decode_apart(
@@ -72,7 +72,8 @@ class _Pool:
         ahead: int,
         timeout: float,
     ) -> None:
-        self._program = pickle.dumps(preprocess)
+        shape = tuple(preprocess(PIL.Image.new("RGB", (16, 16))).shape)  # that of every picture
+        self._program = _Program(pickle.dumps(preprocess), shape)
         self._tasks, self._timeout = tasks, timeout
         self._next = 0
         self._giving = threading.Lock()
@@ -199,21 +200,34 @@ def _crashing(task: Task, crashes: int) -> EncoderError:
     )
 
 
-class _Worker:
-    """A decoding process and the line to it."""
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What a worker is told at its start."""
 
-    def __init__(self, program: bytes) -> None:
+    preprocess: bytes
+    shape: tuple[int, ...]
+    """Of the pixels: channels, height, width."""
+
+
+class _Worker:
+    """A decoding process, the line to it, and the memory that it shares."""
+
+    def __init__(self, program: _Program) -> None:
         self._line, theirs = Pipe()
+        self._shared = _shared_file(4 * CHUNK * math.prod(program.shape))
+        self._slots = shared_pixels(self._shared, CHUNK, program.shape)
+        self._answered = 0
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
         # The worker finds this package where we did, and leaves the cores to the tower.
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "alworkbench.decoding", str(theirs.fileno())]
+        handed_over = [theirs.fileno(), self._shared.fileno()]
+        command = [sys.executable, "-m", "alworkbench.decoding", *map(str, handed_over)]
         with theirs:
             self._process = subprocess.Popen(
                 command,
                 env=environment,
-                pass_fds=[theirs.fileno()],
+                pass_fds=handed_over,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
@@ -222,7 +236,8 @@ class _Worker:
 
     def await_ready(self) -> None:
         try:
-            self._line.send_bytes(self._program)
+            self._line.send_bytes(self._program.preprocess)
+            self._line.send_bytes(json.dumps([CHUNK, self._program.shape]).encode())
             ready = self._line.poll(READY_SECONDS) and self._line.recv_bytes(16) == b"ready"
         except (EOFError, OSError):
             ready = False
@@ -237,6 +252,8 @@ class _Worker:
             )
 
     def send(self, tasks: Sequence[Task]) -> None:
+        """At most CHUNK tasks, when all that were sent before have been answered."""
+        self._answered = 0
         self._line.send_bytes(json.dumps([asdict(task) for task in tasks]).encode())
 
     def receive(self, task: Task, timeout: float) -> Decoded:
@@ -247,13 +264,8 @@ class _Worker:
         code = None if answer["code"] is None else QuarantineCode(answer["code"])
         facts = {name: answer[name] for name in ("bytes", "modified_ns", "width", "height")}
         entry = Entry(task.hash, task.path, **facts, code=code, detail=answer["detail"])
-        if answer["shape"] is None:
-            return Decoded(entry, None)
-        channels, height, width = answer["shape"]
-        if 4 * math.prod(answer["shape"]) > MAX_PIXELS_BYTES:
-            raise OSError("more pixels than any tower takes")
-        pixels = torch.empty(channels, height, width)
-        self._line.recv_bytes_into(pixels.numpy().data.cast("B"))
+        pixels = self._slots[self._answered].clone() if code is None else None
+        self._answered += 1
         return Decoded(entry, pixels)
 
     def has_ended(self) -> bool:
@@ -273,4 +285,18 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         self._line.close()
+        self._shared.close()
         self._stderr.close()
+
+
+def _shared_file(size: int) -> IO[bytes]:
+    """Memory that two processes may map; a file without a name where the system has nothing better.
+
+    Not in /dev/shm, which containers keep small: to write past its end is no error but a signal.
+    """
+    if hasattr(os, "memfd_create"):
+        file: IO[bytes] = os.fdopen(os.memfd_create("alworkbench-pixels"), "r+b")
+    else:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
+    file.truncate(size)
+    return file

@@ -32,12 +32,12 @@ WORKER_START = 4.0
 """Seconds until a worker process is useful: a fresh interpreter that imports torch (2 to 4
 measured). On few cores the tower waits for it too."""
 WORKER_IMAGE = 0.0003
-"""Seconds of this process for each image that a worker sends: 224 x 224 x 3 floats are copied."""
+"""Seconds of this process for each image that a worker decodes: JSON, and a copy of the pixels."""
 MAX_WORKERS = 16
 WORTH_A_WORKER = 10.0
 """Seconds of decoding for each worker; with less to do, fewer are started."""
-SHARED_LOCK = 1.25
-"""Decoding in threads takes this much longer beside a tower: about half of it needs Python's lock."""
+THREADS_AS_ONE = 2.0
+"""How many processors threads keep busy at most: about half of decoding needs Python's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +167,12 @@ def cores() -> int:
 def choose_workers(seconds_each: float, images: int, processors: int) -> int:
     """How many decoding processes pay for themselves; 0 where threads of this process do better.
 
-    One processor stays with the tower. Threads are counted as one processor, and as slowed down by
-    the lock that they share with the tower.
+    `seconds_each` is the measured time to decode one image; one processor stays with the tower.
     """
-    alone = seconds_each * images
-    workers = min(processors - 1, MAX_WORKERS, int(alone / WORTH_A_WORKER))
+    work = seconds_each * images
+    workers = min(processors - 1, MAX_WORKERS, int(work / WORTH_A_WORKER))
     if workers < 1:
         return 0
-    apart = WORKER_START + max(alone / workers, WORKER_IMAGE * images)
-    return workers if apart < alone * SHARED_LOCK else 0
+    in_threads = work / min(processors, THREADS_AS_ONE)
+    in_workers = WORKER_START + max(work / workers, WORKER_IMAGE * images)
+    return workers if in_workers < in_threads else 0

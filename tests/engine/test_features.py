@@ -341,3 +341,12 @@ def test_prompts_are_remembered_by_their_text(tmp_path: Path):
     assert torch.equal(found, rows[[3, 0, 1, 0]])
     assert store.prompt_activations(["a", "c"]) is None
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.gpu
+def test_rows_gathered_on_a_gpu_are_those_of_the_cpu(tables: dict[str, FeatureTable]):
+    rows = torch.tensor([24, 3, 3, 11])
+    for table in tables.values():
+        here, there = table.gather(rows), table.gather(rows, "cuda")
+        assert there.activations.is_cuda
+        assert torch.equal(there.activations.cpu(), here.activations)
