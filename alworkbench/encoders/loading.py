@@ -99,15 +99,16 @@ def from_model(
             f"The weights for {spec} hold values that are not finite, in {broken[0]} and "
             f"{len(broken) - 1} more tensors. Fetch or save them again."
         )
+    name = architecture.partition("@")[0]
     description = {
         "architecture": open_clip.get_model_config(architecture),
-        "name": architecture,  # open_clip chooses some tokenizers by it
+        "name": name,  # open_clip chooses some tokenizers by it
         # A tag may have changed what the architecture says of it.
         "quick_gelu": any(isinstance(part, QuickGELU) for part in model.modules()),
         "preprocess": asdict(preprocess),
         "dtype": "float32",
     }
-    identity = encoder_id(architecture.partition("@")[0], description, state)
+    identity = encoder_id(name, description, state)
     _prove(model, split_image_tower(model), split_text_tower(model), tokenize, preprocess)
 
     model.to(device)
