@@ -19,8 +19,11 @@ from ui.measures import (
 from ui.service import SimulatedRow, SimulationView
 from ui.state import UiState
 from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
+from ui.views.work import working
 
 _HEIGHT = 340
+_GREY = "#8a8f94"
+"""Legible on the light and on the dark page."""
 _ACCURACY = alt.Axis(format=".0%", tickCount=6, grid=True)
 _LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 
@@ -31,6 +34,9 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         "What the labels bought",
         "Accuracy on the audit set: images that were labelled and are never learned from.",
     )
+    if working(state):
+        return
+    st.space("small")
     metrics = state.service.metrics()
     curve = audit_curve(metrics)
     if not curve:
@@ -127,7 +133,7 @@ def _audit_chart(curve: Sequence[Accuracy], zero_shot: Accuracy | None) -> alt.L
     ]
     if zero_shot is not None:
         rule = alt.Chart(alt.InlineData(values=[{"accuracy": zero_shot.value}]))
-        layers.insert(0, rule.mark_rule(strokeDash=[5, 5], color="#8a8f94", size=1.5).encode(y=y))
+        layers.insert(0, rule.mark_rule(strokeDash=[5, 5], color=_GREY, size=1.5).encode(y=y))
     return alt.layer(*layers).properties(height=_HEIGHT)
 
 
@@ -136,7 +142,12 @@ def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
     rows = alt.InlineData(
         values=[{"name": c.name, "before": c.before, "after": c.after} for c in ordered]
     )
-    y = alt.Y("name:N", title=None, sort=[c.name for c in ordered], axis=alt.Axis(labelLimit=220))
+    y = alt.Y(
+        "name:N",
+        title=None,
+        sort=[c.name for c in ordered],
+        axis=alt.Axis(labelLimit=220, labelFlush=False),
+    )
     x = alt.X(
         "after:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(domain=[0, 1], nice=False)
     )
@@ -147,12 +158,12 @@ def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
     ]
     base = alt.Chart(rows).encode(y=y, tooltip=tooltip)
     return alt.layer(
-        base.mark_rule(strokeWidth=2, opacity=0.45).encode(
+        base.mark_rule(strokeWidth=2, color=_GREY).encode(
             x=alt.X("before:Q", title="Accuracy"), x2="after:Q"
         ),
         base.mark_point(size=80, filled=False, strokeWidth=2).encode(x="before:Q"),
         base.mark_point(size=90, filled=True, opacity=1).encode(x=x),
-    ).properties(height=alt.Step(30))
+    ).properties(height=max(140, 30 * len(ordered)))
 
 
 # ------------------------------------------------------------------------------------ simulations

@@ -30,12 +30,12 @@ def outcome(metrics: Sequence[MetricRecord]) -> None:
         shown = [
             Figure("Accuracy before", percent(before[1].value), _interval(before[1])),
             *shown,
-            Figure("Change", f"{change:+.1f} points", _verdict(before[1], after)),
+            Figure("Change", f"{_signed(change, 1)} points", _verdict(before[1], after)),
         ]
     figures(shown)
     st.caption(
-        f"Measured on {count(after.images, 'audit image')}: labelled, drawn at random, never learned "
-        f"from. Learned from {count(after.labels, 'label')} so far."
+        f"Measured on {count(after.images, 'audit image')}: labelled, and never learned from. "
+        f"Learned from {count(after.labels, 'label')} so far."
     )
     if before is not None:
         _classes(before[0], record)
@@ -47,8 +47,12 @@ def _classes(before: MetricRecord, after: MetricRecord) -> None:
     worse = [c for c in reversed(changes) if c.points < 0][:_SHOWN_CLASSES]
     for title, group in (("Gained most", better), ("Lost most", worse)):
         if group:
-            names = ", ".join(f"{escape_markdown(c.name)} ({c.points:+.0f})" for c in group)
+            names = ", ".join(f"{escape_markdown(c.name)} ({_signed(c.points, 0)})" for c in group)
             st.markdown(f"**{title}**, in points: {names}")
+
+
+def _signed(points: float, digits: int) -> str:
+    return f"{points:+.{digits}f}".replace("-", "−")
 
 
 def _interval(accuracy: Accuracy) -> str:
