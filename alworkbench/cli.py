@@ -36,7 +36,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-console = Console(highlight=False)
+# Where nobody watches (a pipe, a log) lines are as long as tables need them.
+WIDTH = None if sys.stdout.isatty() else 140
+console = Console(highlight=False, width=WIDTH)
 complaints = Console(stderr=True, highlight=False)
 
 ProjectOption = Annotated[
@@ -553,7 +555,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 
         said = item.suggestion
         table.add_row(
             str(item.position + 1),
-            escape(workbench.image(item.image_id).paths[0]),
+            escape("/".join(Path(workbench.image(item.image_id).paths[0]).parts[-2:])),
             "" if item.score is None else f"{item.score:.4f}",
             escape(classes.get(said.class_id, "?")) if said else "",
             f"{said.probability:.0%}" if said else "",

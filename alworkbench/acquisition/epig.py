@@ -9,6 +9,9 @@ starts as the identity. Then for each pick
     W_j = (I + Lambda_j D_j^T S D_j)^-1 Lambda_j        Q = S (sum_j w_j D_j W_j D_j^T) S
     G_i = (I + Lambda_i D_i^T S D_i)^-1 Lambda_i        score_i = 1/2 <G_i, D_i^T Q D_i>
 
+With Lambda = R R^T and V = D R, both are R (I + V^T S V)^-1 R^T, and score_i becomes
+1/2 tr((I + V^T S V)^-1 V^T Q V): products of one matrix with all images, and solves of size C.
+
 and S is conditioned on the image picked. The curvature does not depend on the label, so what a pick
 does to everything else is known before its label is: near-copies stop being attractive at once.
 O(N K C (K + C)) a pick.
@@ -38,12 +41,10 @@ BLOCK = 4096
 
 @dataclass(frozen=True, slots=True)
 class DrawSpace:
-    """Images as seen through K joint draws: deviations and softmax curvature."""
+    """Images as seen through K joint draws of their logits, weighed by their softmax curvature."""
 
-    deviations: Float[Tensor, "N K C"]
-    """D: centred draws of the logits over sqrt(K)."""
-    roots: Float[Tensor, "N C C"]
-    """R with Lambda = R R^T."""
+    seen: Float[Tensor, "N C K"]
+    """(D R)^T: centred draws of the logits over sqrt(K), times R with Lambda = R R^T."""
     probabilities: Float[Tensor, "N C"]
     """Moderated class probabilities, which the curvature was taken at."""
 
@@ -57,26 +58,25 @@ class DrawSpace:
         softmax(z / sqrt(1 + pi / 8 Var z)), which a confident but uncertain model needs.
         """
         deviations = changes - changes.mean(dim=0)  # K N C
-        deviations = deviations.transpose(0, 1) / math.sqrt(len(changes))  # N K C
+        deviations = deviations.permute(1, 2, 0) / math.sqrt(len(changes))  # N C K: D^T
         if moderate:
-            variance = deviations.square().sum(dim=1)  # N C
+            variance = deviations.square().sum(dim=-1)  # N C
             logits = logits * (1 + math.pi / 8 * variance).rsqrt()
         probabilities = logits.softmax(dim=-1)
-        return cls(deviations.contiguous(), softmax_curvature_roots(probabilities), probabilities)
+        return cls(softmax_curvature_roots(probabilities).mT @ deviations, probabilities)
 
     @classmethod
     def concatenate(cls, parts: Sequence[DrawSpace]) -> DrawSpace:
         return cls(
-            torch.cat([part.deviations for part in parts]),
-            torch.cat([part.roots for part in parts]),
+            torch.cat([part.seen for part in parts]),
             torch.cat([part.probabilities for part in parts]),
         )
 
     def __len__(self) -> int:
-        return len(self.deviations)
+        return len(self.seen)
 
     def rows(self, rows: Tensor) -> DrawSpace:
-        return DrawSpace(self.deviations[rows], self.roots[rows], self.probabilities[rows])
+        return DrawSpace(self.seen[rows], self.probabilities[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ def epig_scores(
 ) -> Float[Tensor, "N"]:
     """Expected information of each candidate alone about the targets, in nats."""
     weights = target_weights / target_weights.sum()
-    state = torch.eye(candidates.deviations.shape[1]).to(candidates.deviations)  # K K
-    return _scores(candidates, state, _wanted(targets, weights, state, BLOCK))
+    state = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K
+    return _scores(candidates, state, _wanted(targets, weights, state, BLOCK), BLOCK)
 
 
 def greedy_epig(
@@ -110,18 +110,12 @@ def greedy_epig(
     targets, so the score is a (weighted) mean over targets.
     """
     weights = target_weights / target_weights.sum()
-    draws = candidates.deviations.shape[1]
-    state = torch.eye(draws).to(candidates.deviations)  # K K: S
+    state = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K: S
     free = torch.ones(len(candidates), dtype=torch.bool, device=state.device)
     picks: list[Pick] = []
     for _ in range(min(count, len(candidates))):
         wanted = _wanted(targets, weights, state, block)  # K K: Q
-        scores = torch.cat(
-            [
-                _scores(candidates.rows(part), state, wanted)
-                for part in torch.arange(len(candidates), device=state.device).split(block)
-            ]
-        )
+        scores = _scores(candidates, state, wanted, block)
         row = int(torch.where(free, scores, -torch.inf).argmax())
         picks.append(Pick(row, float(scores[row])))
         free[row] = False
@@ -129,39 +123,44 @@ def greedy_epig(
     return picks
 
 
-def _whitened(space: DrawSpace, state: Float[Tensor, "K K"]) -> Float[Tensor, "N C K"]:
-    """F_i with F_i^T F_i = D_i (I + Lambda_i C_i)^-1 Lambda_i D_i^T, C_i = D_i^T S D_i.
+def _inner(seen: Float[Tensor, "N C K"], matrix: Float[Tensor, "K K"]) -> Float[Tensor, "N C C"]:
+    """V^T M V for each image."""
+    return (seen @ matrix) @ seen.mT
 
-    By (I + R R^T C)^-1 R R^T = R (I + R^T C R)^-1 R^T, with a Cholesky factor of the middle.
-    """
-    seen = space.deviations @ space.roots  # N K C: D R
-    inner = seen.mT @ (state @ seen)  # N C C
-    inner = inner + torch.eye(inner.shape[-1]).to(inner)
-    factor = torch.linalg.cholesky(inner)
-    return torch.linalg.solve_triangular(factor, seen.mT, upper=False)  # N C K
+
+def _middle(seen: Float[Tensor, "N C K"], state: Float[Tensor, "K K"]) -> Float[Tensor, "N C C"]:
+    """Cholesky factor of I + V^T S V."""
+    inner = _inner(seen, state)
+    inner.diagonal(dim1=-2, dim2=-1).add_(1.0)
+    return torch.linalg.cholesky(inner)
 
 
 def _wanted(
     targets: DrawSpace, weights: Float[Tensor, "M"], state: Float[Tensor, "K K"], block: int
 ) -> Float[Tensor, "K K"]:
-    """Q = S (sum_j w_j D_j W_j D_j^T) S."""
+    """Q = S (sum_j w_j V_j (I + V_j^T S V_j)^-1 V_j^T) S."""
     total = torch.zeros_like(state)
-    for part in torch.arange(len(targets), device=state.device).split(block):
-        rows = _whitened(targets.rows(part), state) * weights[part].sqrt()[:, None, None]
-        flat = rows.reshape(-1, rows.shape[-1])  # m C, K
-        total += flat.T @ flat
+    for seen, weight in zip(targets.seen.split(block), weights.split(block), strict=True):
+        solved = torch.cholesky_inverse(_middle(seen, state)) @ seen  # m C K
+        flat = (weight[:, None, None] * seen).flatten(0, 1)  # m C, K
+        total += flat.T @ solved.flatten(0, 1)
     return state @ total @ state
 
 
 def _scores(
-    space: DrawSpace, state: Float[Tensor, "K K"], wanted: Float[Tensor, "K K"]
+    space: DrawSpace, state: Float[Tensor, "K K"], wanted: Float[Tensor, "K K"], block: int
 ) -> Float[Tensor, "N"]:
-    """1/2 <G_i, D_i^T Q D_i> = 1/2 tr(F_i Q F_i^T)."""
-    rows = _whitened(space, state)  # N C K
-    return 0.5 * ((rows @ wanted) * rows).sum(dim=(-2, -1))
+    """1/2 tr((I + V^T S V)^-1 V^T Q V) of each image."""
+    parts = [
+        (torch.cholesky_inverse(_middle(seen, state)) * _inner(seen, wanted)).sum(dim=(-2, -1))
+        for seen in space.seen.split(block)
+    ]
+    return 0.5 * torch.cat(parts)
 
 
 def _given(state: Float[Tensor, "K K"], picked: DrawSpace) -> Float[Tensor, "K K"]:
     """S after the one image in `picked` has been answered, whatever its answer is."""
-    rows = _whitened(picked, state)[0] @ state  # C K
-    return state - rows.T @ rows
+    through = picked.seen[0] @ state  # C K
+    solved = torch.cholesky_solve(through, _middle(picked.seen, state)[0])
+    after = state - through.T @ solved
+    return (after + after.T) / 2

@@ -96,6 +96,10 @@ class LabelKernel:
         )
         return self.image_scale[:, None] * image + self.class_scale * text
 
+    def dense_if_small(self) -> Float[Tensor, "n C n C"] | None:
+        """`dense()` up to DENSE_LIMIT pairs, else None."""
+        return self.dense() if self.cosines.numel() <= DENSE_LIMIT else None
+
     def dense(self) -> Float[Tensor, "n C n C"]:
         """All of it: (n C)^2 numbers."""
         cosines = self.cosines
@@ -125,15 +129,19 @@ class LabelGram:
     products with the kernel (all right-hand sides together) to a relative residual of 1e-12.
     """
 
-    def __init__(self, kernel: LabelKernel, roots: Float[Tensor, "n C C"]) -> None:
+    def __init__(
+        self,
+        kernel: LabelKernel,
+        roots: Float[Tensor, "n C C"],
+        dense: Float[Tensor, "n C n C"] | None,
+    ) -> None:
+        """`dense` is `kernel.dense_if_small()`: computed once for many Grams of one kernel."""
         self._kernel = kernel
         self._roots = roots
         self._factor: Tensor | None = None
-        images, classes = roots.shape[:2]
-        size = images * classes
-        if size <= DENSE_LIMIT:
-            gram = torch.einsum("ica,icjd,jdb->iajb", roots, kernel.dense(), roots)
-            gram = gram.reshape(size, size)
+        if dense is not None:
+            size = roots.shape[0] * roots.shape[1]
+            gram = torch.einsum("ica,icjd,jdb->iajb", roots, dense, roots).reshape(size, size)
             gram.diagonal().add_(1.0)
             self._factor = torch.linalg.cholesky(gram)
 

@@ -59,6 +59,7 @@ def fit(
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
     kernel = LabelKernel.of(model, images)
+    dense = kernel.dense_if_small()
     start = images.logits
     dual = torch.zeros_like(targets)  # n C: a
     shift = torch.zeros_like(targets)  # n C: K a
@@ -73,7 +74,7 @@ def fit(
                 model.pull(images, dual), logits, probabilities, objective, gradient, iteration
             )
         roots = weights.sqrt()[:, None, None] * softmax_curvature_roots(probabilities)
-        gram = LabelGram(kernel, roots)
+        gram = LabelGram(kernel, roots, dense)
         curved = torch.einsum("icd,ied,ie->ic", roots, roots, shift)
         right = curved + wanted  # Lambda (z - z_0) + weight (y - p)
         inner = gram.solve(gram.pull(kernel.apply(right)[None]))
@@ -117,7 +118,8 @@ def condition(
     roots = softmax_curvature_roots(probabilities)
     if weights is not None:
         roots = weights.sqrt()[:, None, None] * roots
-    gram = LabelGram(LabelKernel.of(model, images), roots)
+    kernel = LabelKernel.of(model, images)
+    gram = LabelGram(kernel, roots, kernel.dense_if_small())
     own = model.change(images, Step(draws.image.to(roots), draws.text.to(roots)))  # K n C
     noise = torch.randn(
         len(probabilities), probabilities.shape[1], count, generator=generator, dtype=roots.dtype

@@ -45,9 +45,9 @@ class SimulationResult:
     def summary(self) -> str:
         """What was measured on what, in one line."""
         return (
-            f"{self.data['name']}: pool of {self.data['pool_per_seed']} images a seed, "
-            f"{self.data['test']} test images, {self.plan['seeds']} seeds, batches of "
-            f"{self.plan['batch_size']}; accuracy on the test part, mean ± standard error over seeds"
+            f"{self.data['name']}: accuracy by labels, mean ± standard error over {self.plan['seeds']} "
+            f"seeds; pool {self.data['pool_per_seed']}, test part {self.data['test']}, batches of "
+            f"{self.plan['batch_size']}"
         )
 
 
@@ -100,7 +100,7 @@ def load_results(folder: Path) -> list[SimulationResult]:
 def table_lines(rows: Sequence[TableRow], budgets: Sequence[int] = BUDGETS) -> list[list[str]]:
     """Header and cells of the table, as text."""
     shown = [b for b in (0, *budgets) if any(b in row.at for row in rows)]
-    lines = [["strategy", *(f"{b} labels" for b in shown), "area under curve"]]
+    lines = [["strategy", *(f"at {b}" for b in shown), "area under curve"]]
     for row in rows:
         cells = [str(row.at[b]) if b in row.at else "" for b in shown]
         if shown and shown[0] == 0 and 0 in row.at:

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 
 from alworkbench.acquisition.epig import DrawSpace, epig_scores, greedy_epig
 from alworkbench.acquisition.scores import bald, entropy, epig, margin, predictive_entropy
+from alworkbench.adaptation.kernel import softmax_curvature_roots
 from tests.factories import generator, normal, small_model
 
 
@@ -47,11 +48,12 @@ def spaces(seed=0, draws=24, images=9, targets=7, classes=3):
 def dense_scores(pool, targets, weights, picked):
     """The same from the dense joint covariance of all logits, conditioned on the picks."""
     everything = [*range(len(pool))]
-    deviations = torch.cat([pool.deviations, targets.deviations])  # N+M K C
-    roots = torch.cat([pool.roots, targets.roots])
-    count, draws, classes = deviations.shape
-    flat = deviations.permute(1, 0, 2).reshape(draws, -1)
-    cov = flat.T @ flat
+    roots = softmax_curvature_roots(torch.cat([pool.probabilities, targets.probabilities]))
+    seen = torch.cat([pool.seen, targets.seen])  # N+M C K
+    # R is singular, so V does not give the draws back: any D with V = D R has the same scores
+    flat = (torch.linalg.pinv(roots).mT @ seen).flatten(0, 1)
+    count, classes, _ = seen.shape
+    cov = flat @ flat.T
     for row in picked:
         own = slice(row * classes, (row + 1) * classes)
         curvature = roots[row] @ roots[row].T
@@ -119,9 +121,7 @@ def test_draw_space_ranks_as_sampled_epig_does():
     tight = linear.sample(2000, generator(1))
     shrink = 0.3
     changes = shrink * linear.change(pool, tight), shrink * linear.change(target, tight)
-    truth = epig(
-        (pool.logits + changes[0]).softmax(-1), (target.logits + changes[1]).softmax(-1)
-    )
+    truth = epig((pool.logits + changes[0]).softmax(-1), (target.logits + changes[1]).softmax(-1))
     spaces = [
         DrawSpace.of(change, images.logits)
         for change, images in zip(changes, (pool, target), strict=True)

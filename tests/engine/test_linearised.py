@@ -176,7 +176,7 @@ def test_draws_keep_their_noise_when_labels_are_added():
         start.model.double(), start.model.double().images(model.images[:5].to("cpu", torch.float64))
     )
     right = normal(1, 2, 5, 4)
-    gram = LabelGram(kernel, roots)
+    gram = LabelGram(kernel, roots, kernel.dense_if_small())
     assert torch.allclose(gram.apply(gram.solve(right)), right, atol=1e-8)
 
 
