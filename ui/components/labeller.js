@@ -8,7 +8,6 @@ const REFILL_AT = 6; // ask for more when fewer images wait
 const RETRY_QUEUE_MS = 2000;
 const BUSY_ELSEWHERE_MS = 8000;
 const RENEW_MS = { shortest: 5000, longest: 240000 };
-const CALL_TIMEOUT_MS = 10000;
 
 class Desk {
   constructor(root, data, trigger) {
@@ -32,13 +31,19 @@ class Desk {
     this.notice = "";
     this.reported = null;
 
-    this.screen = new Screen(root, {
+    this.actions = {
       choose: (id) => this.answer("class", id),
       accept: () => this.accept(),
       skip: () => this.answer("skip", null),
       cannotTell: () => this.answer("cannot_tell", null),
       undo: () => this.undo(),
-    });
+    };
+    this.screen = new Screen(root, this.actions);
+    this.server = new Server(
+      () => this.data,
+      // The server was started anew: only a rerun of the page brings its token here.
+      () => this.trigger("changed", { stale: newId() }),
+    );
     this.root = root;
     this.pictures = new Pictures(
       (url) => this.onPicture(url),
@@ -46,7 +51,7 @@ class Desk {
     );
     this.outbox = new Outbox({
       prefix: `alworkbench.outbox.${data.project}.`,
-      send: (entry) => this.send(entry),
+      send: (entry) => this.server.send(entry),
       onSettled: (entry, outcome) => this.onSettled(entry, outcome),
       onChange: () => this.draw(),
     });
@@ -104,38 +109,6 @@ class Desk {
 
   // -------------------------------------------------------------------------------- the server
 
-  async call(method, path, body) {
-    const headers = { "X-Alworkbench-Token": this.data.token };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    const response = await fetch(this.data.base + path, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin",
-      cache: "no-store",
-      redirect: "error",
-      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-    });
-    const reply = await response.json();
-    // The server was started anew: only a rerun of the page brings its token here.
-    if (!response.ok && reply.code === "token") this.trigger("changed", { stale: newId() });
-    return { ok: response.ok, reply };
-  }
-
-  async send(entry) {
-    try {
-      const path = entry.kind === "undo" ? "/undo" : "/answer";
-      const { ok, reply } = await this.call("POST", path, entry.body);
-      if (ok && reply.stored === true && reply.event_id === entry.body.event_id) {
-        return { state: "stored", reply };
-      }
-      // Only our own server's word is final; anything else (a proxy's page) is worth another try.
-      return { state: !ok && reply.refused === true ? "refused" : "again", reply };
-    } catch {
-      return { state: "again", reply: null };
-    }
-  }
-
   onSettled(entry, { state, reply }) {
     this.epoch += 1;
     if (state === "refused") {
@@ -186,20 +159,14 @@ class Desk {
     clearTimeout(this.refillTimer);
     const epoch = this.epoch;
     let again = RETRY_QUEUE_MS;
-    try {
-      const { ok, reply } = await this.call("GET", "/queue");
-      if (this.stopped) return;
-      if (ok) {
-        this.takeProgress(reply.progress);
-        this.merge(reply.items, reply.limit, epoch === this.epoch);
-        again = this.renewalDelay(reply);
-      }
-    } catch {
-      // No connection: the answers wait in the outbox, the queue is asked for again below.
-    } finally {
-      this.refilling = false;
-    }
+    const reply = await this.server.queue();
+    this.refilling = false;
     if (this.stopped) return;
+    if (reply !== null) {
+      if (epoch === this.epoch) this.takeProgress(reply.progress);
+      this.merge(reply.items, reply.limit, epoch === this.epoch);
+      again = this.renewalDelay(reply);
+    }
     if (again !== null) this.refillTimer = setTimeout(() => this.refill(), again);
     this.advance();
   }
@@ -355,48 +322,11 @@ class Desk {
   }
 
   handleKey(event) {
-    if (event.repeat || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.composedPath()[0];
-    if (this.isTextInput(target)) return;
-    if (event.key === "Enter") {
-      if (this.pressesSomething(target)) return;
-      event.preventDefault();
-      this.accept();
-      return;
-    }
-    if (event.key === "/" && !this.screen.filter.hidden) {
-      event.preventDefault();
-      this.screen.filter.focus();
-      return;
-    }
-    const keys = [event.shiftKey ? "" : event.key.toLowerCase()];
-    // Digits by their place too: on some keyboards they need Shift.
-    const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-    if (digit) keys.push(digit[1]);
-    const action = this.actionOf(keys);
-    if (action === null) return;
+    const meant = readKey(event, this.data.classes);
+    if (meant === null || (meant.act === "filter" && this.screen.filter.hidden)) return;
     event.preventDefault();
-    action();
-  }
-
-  actionOf(keys) {
-    const chosen = this.data.classes.find((c) => c.key && keys.includes(c.key));
-    if (chosen) return () => this.answer("class", chosen.id);
-    if (keys.includes("s")) return () => this.answer("skip", null);
-    if (keys.includes("u")) return () => this.answer("cannot_tell", null);
-    if (keys.includes("z") || keys.includes("backspace")) return () => this.undo();
-    return null;
-  }
-
-  isTextInput(target) {
-    if (!(target instanceof Element)) return false;
-    if (target.closest("textarea, select, [contenteditable=''], [contenteditable='true']")) return true;
-    const quiet = ["button", "checkbox", "radio", "range", "submit", "reset"];
-    return target instanceof HTMLInputElement && !quiet.includes(target.type);
-  }
-
-  pressesSomething(target) {
-    return target instanceof Element && target.closest("button, a[href], summary, [role=button], [role=option]") !== null;
+    if (meant.act === "filter") this.screen.filter.focus();
+    else this.actions[meant.act](meant.id);
   }
 
   // ------------------------------------------------------------------------------------ drawing
