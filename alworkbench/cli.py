@@ -7,6 +7,7 @@ Heavy parts are imported by the command that needs them, so that `--help` answer
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -354,6 +355,9 @@ def simulate(
     labels: Annotated[int, typer.Option(min=1, help="Labels that each run may ask.")] = 100,
     batch: Annotated[int, typer.Option(min=1, help="Labels asked at once.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Folder for the result.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once; by default one for each core.")
+    ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -371,16 +375,19 @@ def simulate(
     )
 
     plan = Plan(tuple(strategy or ("random", "entropy", "epig")), seeds, batch, labels)
+    at_once = processes or os.cpu_count() or 1
     with progress_bar(as_json) as progress:
         if features is not None:
-            result = simulate_features(features, plan, open_memory_store, out, progress)
+            result = simulate_features(features, plan, open_memory_store, out, progress, at_once)
         else:
             with opened(project, device) as workbench:
                 known = None
                 if truth is not None:
                     is_sample = str(truth) == "sample"
                     known = sample_truth(workbench) if is_sample else truth_of_manifest(truth)
-                result = simulate_project(workbench, plan, open_memory_store, known, out, progress)
+                result = simulate_project(
+                    workbench, plan, open_memory_store, known, out, progress, at_once
+                )
     print_simulation(result, as_json)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from alworkbench.datasets.archives import unpack
 from alworkbench.datasets.readers import MANIFEST
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
@@ -32,7 +34,9 @@ def prepare_demo(
     if workbench.open_round() is None:
         workbench.propose(progress=progress)
     truth = sample_truth(workbench)
-    return simulate_project(workbench, DEMO_PLAN, open_store, truth, None, progress)
+    return simulate_project(
+        workbench, DEMO_PLAN, open_store, truth, None, progress, os.cpu_count() or 1
+    )
 
 
 def sample_truth(workbench: Workbench) -> LabelledPictures:

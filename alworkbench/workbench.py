@@ -126,8 +126,9 @@ class Workbench:
         self._strengths = strengths or Strengths()
         self._clock = clock
         self._learner: tuple[tuple[object, ...], Learner] | None = None
-        # Computing is serialised; labels are recorded without taking this lock.
+        # Computing is serialised; nothing that only reads or records takes this lock.
         self._computing = threading.RLock()
+        self._loading = threading.Lock()
 
     # ------------------------------------------------------------------------------------ reading
 
@@ -472,16 +473,16 @@ class Workbench:
 
     def posterior(self) -> Posterior:
         """The newest posterior of the project's encoder. Raises PosteriorMissing."""
-        with self._computing:
-            with self.store.read() as reader:
-                record = self._posterior_record(reader)
-            if record is None:
-                raise PosteriorMissing(self.engine().encoder_id)
-            return self.engine().posterior(record)
+        engine = self.engine()
+        with self.store.read() as reader:
+            record = self._posterior_record(reader)
+        if record is None:
+            raise PosteriorMissing(engine.encoder_id)
+        return engine.posterior(record)
 
     def engine(self) -> Engine:
         """The engine values of this project. Raises FeaturesMissing before the first encoding."""
-        with self._computing:
+        with self._loading:
             if self._engine is None:
                 with self.store.read() as reader:
                     encoder = reader.computed.encoder()

@@ -30,8 +30,8 @@ class Strengths:
     uncertainty that are different models choose badly.
     """
 
-    image: float = 1e-4
-    text: float = 1e-2
+    image: float = 1e-3
+    text: float = 1e-3
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ def join(
     Raises UnknownClass for a class that the list does not have, NothingToImport for an empty part.
     """
     table = engine.table()
+    # Every run reads all features every round: once into memory is quicker, and runs share it.
+    everything = table.gather(torch.arange(len(table)))
+    table = FeatureTable.from_features(table.hashes, everything)
     row_of = table.rows_by_hash()
     index_of = {label: i for i, label in enumerate(classes.names)}
     labels = torch.full((len(table),), -1, dtype=torch.long)

@@ -20,8 +20,14 @@ from alworkbench.intake import AUDIT_SPLITS
 from alworkbench.progress import Progress
 from alworkbench.simulation.data import LabelledPictures, SimulationData, join, pool_of_seed
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.report import SimulationResult, load_result, save_result
-from alworkbench.simulation.runner import OpenStore, simulate
+from alworkbench.simulation.report import (
+    SimulationResult,
+    load_points,
+    load_result,
+    save_points,
+    save_result,
+)
+from alworkbench.simulation.runner import OpenStore, Run, runs_of, simulate
 from alworkbench.workbench import Workbench, utc_now
 
 LEAST_TRUTH = 20
@@ -35,6 +41,7 @@ def simulate_project(
     truth: LabelledPictures | None,
     out: Path | None,
     progress: Progress,
+    processes: int = 1,
 ) -> SimulationResult:
     """Replay on a project's images. The truth is its own labels, unless another is given.
 
@@ -52,11 +59,17 @@ def simulate_project(
     data = join(
         settings.name, workbench.engine(), workbench.posterior(), workbench.classes(), truth
     )
-    return replay(data, plan, open_store, out or workbench.folder.simulations, progress)
+    place = out or workbench.folder.simulations
+    return replay(data, plan, open_store, place, progress, processes)
 
 
 def simulate_features(
-    path: Path, plan: Plan, open_store: OpenStore, out: Path | None, progress: Progress
+    path: Path,
+    plan: Plan,
+    open_store: OpenStore,
+    out: Path | None,
+    progress: Progress,
+    processes: int = 1,
 ) -> SimulationResult:
     """Replay on a labelled features file; see `alworkbench.encoders.feature_file` for its layout.
 
@@ -64,7 +77,8 @@ def simulate_features(
     without labels in both parts, or without pairs to fit a posterior from.
     """
     data = data_of_features(read_feature_file(path), path)
-    return replay(data, plan, open_store, out or path.parent / f"{path.stem}-simulations", progress)
+    place = out or path.parent / f"{path.stem}-simulations"
+    return replay(data, plan, open_store, place, progress, processes)
 
 
 def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
@@ -134,14 +148,39 @@ def own_labels(workbench: Workbench) -> LabelledPictures:
 
 
 def replay(
-    data: SimulationData, plan: Plan, open_store: OpenStore, out: Path, progress: Progress
+    data: SimulationData,
+    plan: Plan,
+    open_store: OpenStore,
+    out: Path,
+    progress: Progress,
+    processes: int = 1,
 ) -> SimulationResult:
-    """Run a plan, or read its result if it was run before on this data with this version."""
+    """Run a plan, or read its result if it was run before on this data with this version.
+
+    Each finished run is kept at once, so an interrupted simulation goes on where it stopped.
+    """
     key = plan.key(data.fingerprint())
     folder = out / key
     if (folder / "result.json").exists():
         return load_result(folder)
-    points = simulate(data, plan, open_store, progress)
+    kept = folder / "runs"
+    kept.mkdir(parents=True, exist_ok=True)
+
+    def file_of(run: Run) -> Path:
+        return kept / f"{run.strategy}-{run.seed}.json"
+
+    runs = runs_of(plan)
+    left = [run for run in runs if not file_of(run).exists()]
+    simulate(
+        data,
+        plan,
+        open_store,
+        runs=left,
+        processes=processes,
+        progress=progress,
+        finished=lambda run, points: save_points(file_of(run), points),
+    )
+    points = [point for run in runs for point in load_points(file_of(run))]
     facts = {
         "name": data.name,
         "encoder": data.encoder_id,
@@ -149,7 +188,7 @@ def replay(
         "pool": len(data.pool),
         "pool_per_seed": len(pool_of_seed(data.pool.tolist(), 0, plan.pool_fraction)),
         "test": len(data.test),
-        "threads": torch.get_num_threads(),
+        "threads": 1,
     }
     name = f"{data.name}: {', '.join(plan.strategies)}"
     return save_result(folder, name, key, plan, facts, points, utc_now())

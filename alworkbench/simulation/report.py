@@ -77,9 +77,22 @@ def save_result(
     return result
 
 
+def save_points(path: Path, points: Sequence[Point]) -> None:
+    """Keep the points of one run; the file appears whole or not at all."""
+    write_atomically(path, json.dumps([asdict(point) for point in points]).encode())
+
+
+def load_points(path: Path) -> list[Point]:
+    return [_point(row) for row in json.loads(path.read_text())]
+
+
+def _point(row: dict[str, Any]) -> Point:
+    return Point(**{**row, "asked": tuple(row["asked"])})
+
+
 def load_result(folder: Path) -> SimulationResult:
     content = json.loads((folder / "result.json").read_text())
-    points = tuple(Point(**{**row, "asked": tuple(row["asked"])}) for row in content["points"])
+    points = tuple(_point(row) for row in content["points"])
     return SimulationResult(
         folder,
         content["name"],

@@ -6,11 +6,16 @@ asked for the label of an image when, and only when, it has been proposed.
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import torch
 
 from alworkbench.acquisition.registry import find_strategy
 from alworkbench.domain import (
@@ -37,20 +42,90 @@ EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 """Simulated time stands still: nothing in a run depends on the clock."""
 
 
-def simulate(
-    data: SimulationData, plan: Plan, open_store: OpenStore, progress: Progress = silent
-) -> list[Point]:
-    """Every strategy with every seed; deterministic in plan and data. Raises UnknownStrategy."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One replay: a strategy with a seed."""
+
+    strategy: str
+    seed: int
+
+
+def runs_of(plan: Plan) -> list[Run]:
+    """Every run of a plan, in the order in which results are listed. Raises UnknownStrategy."""
     for name in plan.strategies:
         find_strategy(name)
-    total = plan.seeds * len(plan.strategies)
-    points: list[Point] = []
-    for seed in range(plan.seeds):
-        for name in plan.strategies:
-            points.extend(run(data, plan, name, seed, open_store))
-            done = seed * len(plan.strategies) + plan.strategies.index(name) + 1
-            progress("simulating", done, total)
-    return points
+    return [Run(name, seed) for seed in range(plan.seeds) for name in plan.strategies]
+
+
+def simulate(
+    data: SimulationData,
+    plan: Plan,
+    open_store: OpenStore,
+    *,
+    runs: Sequence[Run] | None = None,
+    processes: int = 1,
+    progress: Progress = silent,
+    finished: Callable[[Run, list[Point]], None] = lambda run, points: None,
+) -> list[Point]:
+    """Every run of the plan, or those given; deterministic in plan and data.
+
+    Each run computes in one thread, so that the number of processes changes nothing but the time.
+    `open_store` must be a function that another process can import. `finished` is called in this
+    process with each run that is done, in no certain order.
+    """
+    runs = runs_of(plan) if runs is None else runs
+    total = len(runs)
+    done: dict[Run, list[Point]] = {}
+    progress("simulating", 0, total)
+    for each, points in _replayed(data, plan, open_store, runs, min(processes, total)):
+        done[each] = points
+        finished(each, points)
+        progress("simulating", len(done), total)
+    return [point for each in runs for point in done[each]]
+
+
+def _replayed(
+    data: SimulationData,
+    plan: Plan,
+    open_store: OpenStore,
+    runs: Sequence[Run],
+    processes: int,
+) -> Iterator[tuple[Run, list[Point]]]:
+    if processes <= 1:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for each in runs:
+                yield each, list(run(data, plan, each.strategy, each.seed, open_store))
+        finally:
+            torch.set_num_threads(threads)
+        return
+    # Fresh interpreters: a fork would copy torch's threads in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, _prepare, (data, plan, open_store))
+    try:
+        waiting = {pool.submit(_run_prepared, each): each for each in runs}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_prepared: tuple[SimulationData, Plan, OpenStore] | None = None
+"""What a worker process was started with: sent once, used for all of its runs."""
+
+
+def _prepare(data: SimulationData, plan: Plan, open_store: OpenStore) -> None:
+    global _prepared
+    torch.set_num_threads(1)
+    _prepared = data, plan, open_store
+
+
+def _run_prepared(each: Run) -> list[Point]:
+    if _prepared is None:
+        raise RuntimeError("a worker ran before it was prepared")
+    data, plan, open_store = _prepared
+    return list(run(data, plan, each.strategy, each.seed, open_store))
 
 
 def run(

@@ -133,3 +133,32 @@ def test_means_errors_areas_and_pairs_are_what_they_are_called():
     constant = [dataclasses.replace(p, accuracy=0.5) for p in points]
     assert area_under_curve(constant)["epig"].mean == pytest.approx(0.5)
     assert paired_difference(points, "margin", "margin", 12).mean == 0
+
+
+def test_the_number_of_processes_changes_nothing():
+    plan = dataclasses.replace(PLAN, labels=4)
+    one = simulate(data(), plan, memory_store)
+    two = simulate(data(), plan, memory_store, processes=2)
+    assert without_times(one) == without_times(two)
+
+
+def test_an_interrupted_simulation_goes_on_where_it_stopped(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(what, done, total):
+        if done == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        replay(data(), PLAN, memory_store, tmp_path, stop_after_two)
+    opened = []
+
+    def counted(*arguments):
+        opened.append(arguments)
+        return memory_store(*arguments)
+
+    result = replay(data(), PLAN, counted, tmp_path, lambda *_: None)
+    assert len(opened) == 2 * 3 - 2
+    whole = simulate(data(), PLAN, memory_store)
+    assert without_times(result.points) == without_times(whole)
