@@ -142,7 +142,9 @@ class ClassList:
         if len(names) < 2:
             raise InvalidClassList(f"A class list needs at least 2 classes, found {len(names)}.")
         if repeated := {name for name in names if names.count(name) > 1}:
-            raise InvalidClassList(f"These classes are listed twice: {', '.join(sorted(repeated))}.")
+            raise InvalidClassList(
+                f"These classes are listed twice: {', '.join(sorted(repeated))}."
+            )
         for c in self.classes:
             if not c.name.strip() or len(c.name) > 200 or not c.name.isprintable():
                 raise InvalidClassList(
