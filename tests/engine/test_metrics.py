@@ -45,7 +45,9 @@ def test_a_calibrated_model_has_a_small_calibration_error():
 @pytest.mark.parametrize("confidence", [0.5, 1.0])
 def test_bin_edges_belong_to_the_bin_below(confidence):
     one = torch.full((2,), confidence)
-    assert calibration_error(one, torch.tensor([True, True]), bins=2) == pytest.approx(1 - confidence)
+    assert calibration_error(one, torch.tensor([True, True]), bins=2) == pytest.approx(
+        1 - confidence
+    )
 
 
 def test_nothing_to_measure_is_an_error():
