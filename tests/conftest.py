@@ -12,6 +12,9 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Last: they are the slowest, and the driver of the browser keeps an event loop running in this
+    # thread, beside which nothing else can run one.
+    items.sort(key=lambda item: "browser" in item.keywords)
     if torch.cuda.is_available():
         return
     skip = pytest.mark.skip(reason="needs a CUDA device, and this machine has none")
