@@ -160,7 +160,14 @@ def draw_curves(result: SimulationResult, path: Path) -> None:
             color=colour,
             va="center",
         )
-    axes.annotate("zero-shot", (0, start), xytext=(0, 4), textcoords="offset points", color=_GREY)
+    axes.annotate(
+        "zero-shot",
+        (last, start),
+        xytext=(-4, 4),
+        textcoords="offset points",
+        color=_GREY,
+        ha="right",
+    )
     axes.set_xlim(0, last)
     axes.set_xlabel("labels")
     axes.set_ylabel("accuracy on the test part")
