@@ -56,6 +56,9 @@ class KroneckerFactors:
             self.pairs + other.pairs,
         )
 
+    def to(self, device: torch.device | str) -> KroneckerFactors:
+        return KroneckerFactors(self.activation.to(device), self.embedding.to(device), self.pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class PairFactors:
@@ -98,17 +101,23 @@ def infonce_curvature(
     for block in sources.split(rows):
         unit = _normalised(block)  # n D
         weight = (logit_scale / block.norm(dim=-1)) ** 2  # n
-        log_normaliser = torch.full_like(weight, -torch.inf)
-        for part in units.split(columns):
-            logits = logit_scale * unit @ part.T  # n c
-            log_normaliser = torch.logaddexp(log_normaliser, logits.logsumexp(dim=-1))
+        whole = columns >= len(units)
+        if whole:  # one block of columns: its logits need not be computed twice
+            cosines = unit @ units.T  # n C
+            log_normaliser = (logit_scale * cosines).logsumexp(dim=-1)
+        else:
+            log_normaliser = torch.full_like(weight, -torch.inf)
+            for part in units.split(columns):
+                logits = logit_scale * unit @ part.T  # n c
+                log_normaliser = torch.logaddexp(log_normaliser, logits.logsumexp(dim=-1))
         mean = torch.zeros_like(block)  # n D: Y
         mean_cosine = torch.zeros_like(weight)  # n: m
         square_cosine = torch.zeros_like(weight)  # n
         cross = torch.zeros_like(block)  # n D: (P * S) T
         for start in range(0, len(units), columns):
             part = units[start : start + columns]
-            cosines = unit @ part.T  # n c
+            if not whole:
+                cosines = unit @ part.T  # n c
             probabilities = (logit_scale * cosines - log_normaliser[:, None]).exp_()  # n c
             weighted_targets[start : start + columns] += weight @ probabilities
             mean += probabilities @ part
@@ -217,7 +226,7 @@ def pair_curvature(
 def _block_shape(sources: int, targets: int, element_size: int, budget: int) -> tuple[int, int]:
     """Rows and columns of a block of logits that fits the budget; columns are cut first."""
     cells = max(1, budget // (element_size * _TEMPORARIES))
-    columns = min(targets, max(1, cells // min(sources, 1024)))
+    columns = min(targets, max(1, cells // min(sources, 256)))
     rows = min(sources, max(1, cells // columns))
     return rows, columns
 

@@ -14,6 +14,7 @@ image and a posterior and are computed once. Then one N x D x C product is left,
 and an outer sum.
 
 Dimensions used in this file
+    K  draws
     N  images
     C  classes
     P  image activation size
@@ -24,13 +25,15 @@ Dimensions used in this file
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.heads import Features, Head
+from alworkbench.feature_table import FeatureTable
+from alworkbench.heads import Features, Head, Loss
 from alworkbench.posterior.kronecker import Posterior
 
 
@@ -113,6 +116,79 @@ def logit_moments(
     embeddings = head.embed_images(features)
     spread = ImageSpread.of(posterior, features.activations, embeddings)
     return CosineMoments.prepare(head, posterior, classes).of(embeddings, spread)
+
+
+def stream_moments(
+    table: FeatureTable,
+    rows: Int[Tensor, "N"] | None,
+    head: Head,
+    posterior: Posterior,
+    classes: Float[Tensor, "C Q"],
+    *,
+    budget: int = 256 * 2**20,
+) -> Iterator[tuple[Int[Tensor, "B"], LogitMoments]]:
+    """Moments of the logits of a whole table, block by block: (rows, moments).
+
+    At most about `budget` bytes are held, however large the table is. Runs on the device of `classes`.
+    """
+    prepared = CosineMoments.prepare(head, posterior, classes)
+    whitening = posterior.image.activation_root().to(classes)  # P P
+    through_text = posterior.text.embedding_root().to(classes)  # D D
+    size_d, size_p = head.image_projection.shape
+    # activations as stored and as float32, whitened; embeddings three times; moments and a temporary
+    numbers = 2.5 * size_p + 3 * size_d + 4 * len(classes)
+    block = max(1, int(budget / (4 * numbers)))
+    for part, features in table.blocks(rows, block, classes.device):
+        embeddings = head.embed_images(features)
+        spread = ImageSpread(
+            (features.activations @ whitening).square().sum(dim=-1),
+            (embeddings @ through_text).square().sum(dim=-1),
+        )
+        yield part, prepared.of(embeddings, spread)
+
+
+def sampled_probabilities(
+    head: Head,
+    posterior: Posterior,
+    features: Features,
+    classes: Float[Tensor, "C Q"],
+    draws: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "K N C"]:
+    """Class probabilities under K joint draws of both projections, by Monte Carlo.
+
+    Each draw is one pair of projections for all images and classes, and the model itself, not its
+    linearisation. Holds K N C numbers, and one drawn pair of projections at a time.
+    """
+    found = []
+    for _ in range(draws):
+        drawn = replace(
+            head,
+            image_projection=posterior.image.sample(1, generator)[0].to(classes),
+            text_projection=posterior.text.sample(1, generator)[0].to(classes),
+        )
+        found.append(class_probabilities(drawn.logits(features, classes), head.loss))
+    return torch.stack(found)
+
+
+def class_probabilities(logits: Float[Tensor, "*N C"], loss: Loss) -> Float[Tensor, "*N C"]:
+    """What the model was trained to say: a softmax over the classes, or for SigLIP a sigmoid each.
+
+    Sigmoid scores do not add up to one: they answer for each class apart whether it is there.
+    """
+    return logits.sigmoid() if loss == "siglip" else logits.softmax(dim=-1)
+
+
+def wasserstein_coordinates(
+    posterior: Posterior, embeddings: Float[Tensor, "N D"], alpha: Float[Tensor, "N"]
+) -> Float[Tensor, "N D_plus_1"]:
+    """Points whose Euclidean distances are the 2-Wasserstein distances of the embeddings' beliefs.
+
+    All images share S = B~^-1, so W2^2 = |mu_i - mu_j|^2 + (sqrt alpha_i - sqrt alpha_j)^2 tr S: the
+    coordinates are [mu, sqrt(alpha tr S)], and any exact nearest-neighbour search serves.
+    """
+    trace = posterior.image.embedding_precisions.reciprocal().sum().to(alpha)
+    return torch.cat([embeddings, (alpha * trace).sqrt()[:, None]], dim=-1)
 
 
 def probit_logits(moments: LogitMoments) -> Float[Tensor, "N C"]:
