@@ -23,15 +23,15 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from alworkbench.errors import NotPositiveDefinite
+from alworkbench.errors import EncoderMismatch, NotPositiveDefinite
 from alworkbench.posterior.curvature import KroneckerFactors
+from alworkbench.posterior.evidence import log_evidence, precision_of_most_evidence
 
-# Sums of float32 blocks leave eigenvalues of this share of the largest, of either sign, where the
-# exact factor has zeros. What is more negative is no rounding.
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
+"""Sums of float32 blocks leave eigenvalues of this share of the largest, of either sign, where the
+exact factor has zeros. What is more negative is no rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,51 @@ class Spectrum:
     @classmethod
     def of(cls, factor: Float[Tensor, "M M"], name: str) -> Spectrum:
         """Decompose; rounding below zero is cut off, more is refused as NotPositiveDefinite."""
-        if not torch.isfinite(factor).all():
-            raise NotPositiveDefinite(
-                f"The {name} factor holds values that are not finite. Fit the posterior again from "
-                f"activations without them: `alworkbench fit --pairs captions.csv`."
-            )
-        values, vectors = torch.linalg.eigh((factor.double() + factor.double().T) / 2)
-        smallest, largest = float(values[0]), float(values[-1])
-        if largest <= 0 or smallest < -_ROUNDING * largest:
-            raise NotPositiveDefinite(
-                f"The {name} factor is not positive semi-definite: its eigenvalues go from "
-                f"{smallest:.3g} to {largest:.3g}. A sum of outer products cannot be that; fit the "
-                f"posterior again with `alworkbench fit --pairs captions.csv`."
-            )
-        return cls(values.clamp_min(0), vectors)
+        return decompose(factor, name).spectrum
 
     def dense(self) -> Float[Tensor, "M M"]:
         return (self.vectors * self.values) @ self.vectors.T
 
     def to(self, device: torch.device | str) -> Spectrum:
         return Spectrum(self.values.to(device), self.vectors.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """A spectrum, and what had to be cut off to make it positive semi-definite."""
+
+    spectrum: Spectrum
+    clipped: int
+    """Eigenvalues that were below zero."""
+    worst: float
+    """The most negative of them as a share of the largest eigenvalue: 0 to the tolerance."""
+
+
+def decompose(
+    factor: Float[Tensor, "M M"], name: str, tolerance: float = ROUNDING
+) -> Decomposition:
+    """Symmetrise and decompose in float64.
+
+    Eigenvalues down to -`tolerance` times the largest are rounding and are set to zero; more negative
+    ones, or values that are not finite, raise NotPositiveDefinite.
+    """
+    if not torch.isfinite(factor).all():
+        raise NotPositiveDefinite(
+            f"The {name} factor holds values that are not finite. Fit the posterior again from "
+            f"activations without them: `alworkbench fit --pairs captions.csv`."
+        )
+    values, vectors = torch.linalg.eigh((factor.double() + factor.double().T) / 2)
+    smallest, largest = float(values[0]), float(values[-1])
+    if largest <= 0 or smallest < -tolerance * largest:
+        raise NotPositiveDefinite(
+            f"The {name} factor is not positive semi-definite: its eigenvalues go from "
+            f"{smallest:.3g} to {largest:.3g}. A sum of outer products cannot be that; fit the "
+            f"posterior again with `alworkbench fit --pairs captions.csv`."
+        )
+    clipped = int((values < 0).sum())
+    return Decomposition(
+        Spectrum(values.clamp_min(0), vectors), clipped, max(0.0, -smallest / largest)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +115,11 @@ class KroneckerPosterior:
         pseudo_data_weight: float = 1.0,
         prior_precision: float | None = None,
     ) -> KroneckerPosterior:
-        """Decompose the factors; without a prior precision, take the one of most evidence."""
+        """Decompose the factors; without a prior precision, take the one of most evidence.
+
+        Raises NotPositiveDefinite, or EncoderMismatch for factors of other sizes than the projection.
+        """
+        _refuse_other_sizes(mean, factors)
         posterior = cls(
             mean,
             Spectrum.of(factors.activation, "activation"),
@@ -108,6 +137,42 @@ class KroneckerPosterior:
         if not strength > 0:
             raise ValueError(f"a strength is positive, found {strength}")
         return replace(self, strength=self.strength * strength)
+
+    def with_prior(self, prior_precision: float) -> KroneckerPosterior:
+        """The same curvature under another prior precision: nothing is decomposed."""
+        if not 0 < prior_precision < math.inf:
+            raise ValueError(f"a prior precision is positive, found {prior_precision}")
+        return replace(self, prior_precision=prior_precision)
+
+    def with_weight(self, pseudo_data_weight: float) -> KroneckerPosterior:
+        """The same curvature counted tau times: nothing is decomposed. The prior stays as it is."""
+        if not 0 < pseudo_data_weight < math.inf:
+            raise ValueError(f"a pseudo-data weight is positive, found {pseudo_data_weight}")
+        return replace(self, pseudo_data_weight=pseudo_data_weight)
+
+    def updated(self, labelled: KroneckerFactors) -> KroneckerPosterior:
+        """The posterior that a fit on its pairs and these examples together would have found.
+
+        Sums add up and so do counts: (A + A_new) (x) (B + B_new) / (n + m), with the same prior
+        precision, pseudo-data weight and mean. That is the normalisation of the fit, so an example
+        counts as much as a pair did, in whatever order they come.
+
+        Its weakness is that of the approximation. The product mixes the curvature of the labels with
+        activations of the pairs and the other way round, and some labels vanish among hundreds of
+        thousands of pairs: an image stays uncertain after many labels like it. The exact way, which
+        the learner goes, is `adaptation.linearised.condition`; this is for curvature that comes in
+        the numbers of a fit. Raises as `from_factors` does.
+        """
+        _refuse_other_sizes(self.mean, labelled)
+        device = self.activation.values.device
+        activation = self.activation.dense() + labelled.activation.double().to(device)
+        embedding = self.embedding.dense() + labelled.embedding.double().to(device)
+        return replace(
+            self,
+            activation=Spectrum.of(activation, "activation"),
+            embedding=Spectrum.of(embedding, "embedding"),
+            pairs=self.pairs + labelled.pairs,
+        )
 
     @property
     def activation_precisions(self) -> Float[Tensor, "P"]:
@@ -158,13 +223,22 @@ class KroneckerPosterior:
         return of_a * float(self.embedding_precisions.reciprocal().sum())
 
     def log_evidence(self) -> float:
-        """Log marginal likelihood of lambda, up to what does not depend on it.
+        """Log marginal likelihood of lambda, up to what does not depend on it; see `evidence`.
 
-        -lambda / 2 |W|^2 + D P / 2 log lambda - 1 / 2 (D logdet A~ + P logdet B~)
+        Of the posterior as it was fitted: a strength is no part of it.
         """
-        penalty = self.prior_precision * float(self.mean.double().square().sum())
-        freedom = self.mean.numel() * math.log(self.prior_precision)
-        return 0.5 * (freedom - penalty - self.log_determinant())
+        candidate = torch.tensor([self.prior_precision], dtype=torch.float64)
+        return float(log_evidence(candidate, *self._curvature(), self.square)[0])
+
+    @property
+    def square(self) -> float:
+        """|W|^2 of the mean."""
+        return float(self.mean.double().square().sum())
+
+    def _curvature(self) -> tuple[Float[Tensor, "P"], Float[Tensor, "D"]]:
+        """Eigenvalues of sqrt(tau / n) A and sqrt(tau / n) B, on the CPU."""
+        scaled = self._scale * self.activation.values, self._scale * self.embedding.values
+        return scaled[0].cpu(), scaled[1].cpu()
 
     def sample(self, draws: int, generator: torch.Generator) -> Float[Tensor, "K D P"]:
         """Joint draws of the whole matrix: W + L_B E L_A^T with standard normal E."""
@@ -200,37 +274,20 @@ class Posterior:
 
 
 def best_prior_precision(posterior: KroneckerPosterior) -> float:
-    """The prior precision of most evidence, by a bracketed scalar search on log lambda.
+    """The prior precision of most evidence, to 1e-7 relative.
 
-    A grid over 24 decades finds the basin (it is two small tables, so it costs nothing), Brent's
-    method finishes inside it. Raises NotPositiveDefinite where the evidence has no inner maximum.
+    `evidence.precision_of_most_evidence` needs no more than eigenvalues and |W|^2. Raises
+    NotPositiveDefinite where the evidence has no inner maximum.
     """
-    exponents = torch.linspace(-27.6, 27.6, 241, dtype=torch.float64)
-    device = posterior.activation.values.device
-    candidates = exponents.exp().to(device)  # G
-    roots = candidates.sqrt()[:, None]
-    scale = math.sqrt(posterior.pseudo_data_weight / posterior.pairs)
-    size_d, size_p = posterior.mean.shape
-    of_a = (scale * posterior.activation.values + roots).log().sum(dim=-1)  # G
-    of_b = (scale * posterior.embedding.values + roots).log().sum(dim=-1)  # G
-    square = float(posterior.mean.double().square().sum())
-    evidence = 0.5 * (
-        size_d * size_p * exponents.to(device) - candidates * square - size_d * of_a - size_p * of_b
-    )
-    best = int(evidence.argmax())
-    if best in (0, len(exponents) - 1):
-        raise NotPositiveDefinite(
-            "The evidence has no maximum in the prior precision: the factors carry no curvature, or "
-            "the projection is zero. Fit the posterior from more pairs."
+    return precision_of_most_evidence(*posterior._curvature(), posterior.square)
+
+
+def _refuse_other_sizes(mean: Float[Tensor, "D P"], factors: KroneckerFactors) -> None:
+    size_d, size_p = mean.shape
+    found_p, found_d = len(factors.activation), len(factors.embedding)
+    if (found_p, found_d) != (size_p, size_d):
+        raise EncoderMismatch(
+            f"Curvature of {found_p} x {found_p} (activation) and {found_d} x {found_d} (embedding)",
+            f"with a projection of {found_d} x {found_p}",
+            f"one with {size_d} x {size_p}",
         )
-
-    def loss(log_precision: float) -> float:
-        return -replace(posterior, prior_precision=math.exp(log_precision)).log_evidence()
-
-    found = minimize_scalar(
-        loss,
-        bounds=(float(exponents[best - 1]), float(exponents[best + 1])),
-        method="bounded",
-        options={"xatol": 1e-7},
-    )
-    return math.exp(float(found.x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("loop",)
+BENCHES = ("loop", "evidence")
 
 
 def main() -> None:

@@ -9,8 +9,10 @@ import torch
 
 from alworkbench.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
 from alworkbench.posterior.curvature import KroneckerFactors
+from alworkbench.posterior.evidence import precision_of_most_evidence
 from alworkbench.posterior.files import load_posterior, save_posterior
-from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision
+from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision, decompose
+from alworkbench.posterior.labelled import label_curvature
 from tests.factories import generator, normal, small_model
 
 D, P = 3, 5
@@ -117,6 +119,131 @@ def test_rounding_below_zero_is_cut_off():
     factors = KroneckerFactors(torch.eye(P, dtype=torch.float64), torch.diag(values), 5)
     found = KroneckerPosterior.from_factors(normal(1, D, P), factors)
     assert (found.embedding.values >= 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_was_cut_off_is_told_up_to_a_tolerance(count):
+    values = torch.tensor([-1e-4] * count + [1.0, 2.0], dtype=torch.float64)
+    with pytest.raises(NotPositiveDefinite):
+        decompose(torch.diag(values), "embedding")
+    found = decompose(torch.diag(values), "embedding", tolerance=1e-3)
+    assert found.clipped == count
+    assert found.worst == pytest.approx(0.5e-4)
+
+
+def test_factors_of_another_encoder_are_refused_with_both_shapes():
+    eye = lambda size: torch.eye(size, dtype=torch.float64)  # noqa: E731
+    swapped = KroneckerFactors(eye(D), eye(P), 5)
+    with pytest.raises(EncoderMismatch, match=r"projection of 5 x 3.*one with 3 x 5"):
+        KroneckerPosterior.from_factors(normal(1, D, P), swapped)
+    with pytest.raises(EncoderMismatch):
+        posterior().updated(swapped)
+
+
+def test_only_the_factors_are_ever_decomposed(monkeypatch):
+    p = posterior()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("decomposed again")
+
+    for name in ("eigh", "eigvalsh", "cholesky", "inv", "solve", "svd", "qr"):
+        monkeypatch.setattr(torch.linalg, name, refuse)
+    other = p.with_prior(3.0).with_weight(11.0).tempered(0.5)
+    assert torch.allclose(other.activation_root().T @ other.activation_root(), other_covariance(p))
+    for number in (other.log_determinant(), other.trace_of_covariance(), other.log_evidence()):
+        assert math.isfinite(number)
+    assert best_prior_precision(other) > 0
+    assert other.quadratic(normal(4, 6, P)).isfinite().all()
+    assert other.sample(2, generator(0)).isfinite().all()
+
+
+def other_covariance(p: KroneckerPosterior) -> torch.Tensor:
+    """L^T L = diag(1 / eigenvalues of A~) at prior precision 3 and weight 11."""
+    values = math.sqrt(11.0 / p.pairs) * p.activation.values + math.sqrt(3.0)
+    return torch.diag(values.reciprocal())
+
+
+def test_a_prior_or_weight_that_is_not_positive_is_refused():
+    for wrong in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="positive"):
+            posterior().with_prior(wrong)
+        with pytest.raises(ValueError, match="positive"):
+            posterior().with_weight(wrong)
+
+
+def test_a_prior_and_a_weight_given_later_are_those_given_at_once():
+    later = posterior(prior=1.0, weight=1.0).with_prior(0.7).with_weight(2.0)
+    assert later.log_evidence() == posterior(strength=1.0).log_evidence()
+    assert torch.equal(dense_precision(later), dense_precision(posterior()))
+
+
+def test_the_evidence_needs_only_eigenvalues_and_the_square_of_the_projection():
+    p = posterior(weight=10.0, strength=1.0)
+    scale = math.sqrt(10.0 / p.pairs)
+    square = float(p.mean.square().sum())
+    found = precision_of_most_evidence(
+        scale * p.activation.values, scale * p.embedding.values, square
+    )
+    assert found == best_prior_precision(p)
+
+
+class TestUpdate:
+    model = small_model(images=20)
+
+    def fitted(self, factors: KroneckerFactors) -> KroneckerPosterior:
+        return KroneckerPosterior.from_factors(
+            self.model.head.image_projection,
+            factors,
+            pseudo_data_weight=2.0,
+            prior_precision=0.7,
+        )
+
+    def curvature(self, rows: slice) -> KroneckerFactors:
+        return label_curvature(self.model.head, self.model.images[rows], self.model.classes)
+
+    def test_an_update_is_the_fit_on_both_together(self):
+        first, second = self.curvature(slice(0, 12)), self.curvature(slice(12, 20))
+        updated, together = self.fitted(first).updated(second), self.fitted(first + second)
+        assert updated.pairs == together.pairs == 20
+        assert updated.log_determinant() == pytest.approx(together.log_determinant(), rel=1e-12)
+        for name in ("activation_covariance", "embedding_covariance"):
+            one, other = getattr(updated, name)(), getattr(together, name)()
+            assert torch.allclose(one, other, rtol=1e-10, atol=1e-14)
+
+    def test_updates_come_in_any_order_and_grouping(self):
+        a, b, c = (self.curvature(slice(k, k + 5)) for k in (0, 5, 10))
+        one = self.fitted(a).updated(b).updated(c)
+        other = self.fitted(a).updated(c + b)
+        assert torch.allclose(
+            one.activation_covariance(), other.activation_covariance(), rtol=1e-10
+        )
+        assert one.log_determinant() == pytest.approx(other.log_determinant(), rel=1e-12)
+
+    def test_the_label_curvature_is_that_of_cross_entropy(self):
+        """Against the Jacobian of the loss in the embedding, by automatic differentiation."""
+        head, images = self.model.head, self.model.images[:3]
+        texts = head.embed_texts(self.model.classes)
+        texts = texts / texts.norm(dim=-1, keepdim=True)
+
+        def logits(g: torch.Tensor) -> torch.Tensor:
+            return head.logit_scale * texts @ (g / g.norm())
+
+        wanted = torch.zeros(5, 5, dtype=torch.float64)
+        for g in head.embed_images(images):
+            jacobian = torch.autograd.functional.jacobian(logits, g)
+            p = logits(g).softmax(dim=-1)
+            wanted += jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian
+        found = label_curvature(head, images, self.model.classes)
+        assert torch.allclose(found.embedding, wanted, rtol=1e-10, atol=1e-12)
+        phi = images.activations
+        assert torch.allclose(found.activation, phi.T @ phi, rtol=1e-12)
+
+    def test_an_update_takes_uncertainty_away_where_the_labels_are(self):
+        """At a fixed count of pairs; the average of the curvature is what a fit is of."""
+        before = self.fitted(self.curvature(slice(0, 12)))
+        more = replace(self.curvature(slice(12, 20)), pairs=0)
+        phi = self.model.images.activations
+        assert (before.updated(more).quadratic(phi) < before.quadratic(phi)).all()
 
 
 class TestFiles:
