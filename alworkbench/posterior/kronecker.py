@@ -49,6 +49,10 @@ class Spectrum:
     def dense(self) -> Float[Tensor, "M M"]:
         return (self.vectors * self.values) @ self.vectors.T
 
+    def scaled(self, factor: float) -> Spectrum:
+        """Of the matrix times a number that is not negative."""
+        return Spectrum(factor * self.values, self.vectors)
+
     def to(self, device: torch.device | str) -> Spectrum:
         return Spectrum(self.values.to(device), self.vectors.to(device))
 
