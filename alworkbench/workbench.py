@@ -20,6 +20,7 @@ import torch
 from alworkbench import intake
 from alworkbench.acquisition.registry import Question, Strategy, find_strategy, strategies
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
+from alworkbench.datasets.pairs import open_pairs
 from alworkbench.domain import (
     Answer,
     AnswerKind,
@@ -55,7 +56,7 @@ from alworkbench.errors import (
     UnknownItem,
     UnreadableSource,
 )
-from alworkbench.fitting import PAIR_BATCH, fit_posterior, posterior_of_pairs, read_pairs
+from alworkbench.fitting import PAIR_BATCH, fit_posterior, posterior_of_pairs
 from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
 from alworkbench.images import content_hash as content_digest
 from alworkbench.labelfiles import exported, write_labels
@@ -302,14 +303,22 @@ class Workbench:
     def fit(
         self, pairs: Path, *, batch: int = PAIR_BATCH, progress: Progress = silent
     ) -> PosteriorRecord:
-        """Fit the posterior of the project's encoder from a CSV of image-caption pairs."""
+        """Fit the posterior of the project's encoder from image-caption pairs (CSV, Parquet, tars).
+
+        See `datasets.pairs`. Goes on where the same call was interrupted.
+        """
         settings = self.settings()
+        source = open_pairs(pairs)
         encoder = load_encoder(settings.encoder, self._device)
         found = fit_posterior(
-            encoder, read_pairs(pairs), batch=batch, seed=settings.seed, progress=progress
+            encoder,
+            source,
+            batch=batch,
+            seed=settings.seed,
+            progress=progress,
+            partial=self.folder.posteriors,
         )
-        provenance = {**found.provenance, "source": pairs.name}
-        return self._keep_posterior(found.posterior, provenance)
+        return self._keep_posterior(found.posterior, found.provenance)
 
     def _keep_posterior(self, posterior: Posterior, provenance: dict[str, Any]) -> PosteriorRecord:
         now = self._clock()

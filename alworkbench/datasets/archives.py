@@ -56,7 +56,7 @@ def is_archive(path: Path) -> bool:
     if name.endswith(ARCHIVE_SUFFIXES):
         return True  # by its name: what is wrong with it is found, and said, when it is unpacked
     try:
-        with path.open("rb") as raw, _decompressed(raw) as stream:
+        with path.open("rb") as raw, decompressed(raw) as stream:
             head = stream.read(512)
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return False
@@ -153,7 +153,7 @@ def _tar_entries(
     archive: Path, limits: ArchiveLimits, allowed: int, progress: Progress
 ) -> Iterator[Entry]:
     size = archive.stat().st_size
-    with archive.open("rb") as raw, _decompressed(raw) as plain:
+    with archive.open("rb") as raw, decompressed(raw) as plain:
         # Headers beyond the files' own bytes: 512 a block, rarely more than three blocks an entry.
         metered = _Metered(archive, plain, 2 * allowed)
         with tarfile.open(fileobj=cast(BufferedIOBase, metered), mode="r:") as opened:
@@ -174,7 +174,7 @@ def _tar_entries(
                 progress("unpacking (bytes)", min(raw.tell(), size), size)
 
 
-def _decompressed(raw: BufferedIOBase) -> BufferedIOBase:
+def decompressed(raw: BufferedIOBase) -> BufferedIOBase:
     """The stream without its compression, which is told by its first bytes."""
     head = raw.read(6)
     raw.seek(0)

@@ -15,8 +15,9 @@ import PIL.Image
 import torch
 
 import alworkbench.encoders
+from alworkbench.datasets.pairs import open_pairs
 from alworkbench.encoders import load_encoder
-from alworkbench.fitting import fit_posterior, read_pairs
+from alworkbench.fitting import fit_posterior
 from alworkbench.posterior.files import save_posterior
 from alworkbench.progress import silent
 
@@ -50,7 +51,7 @@ def make() -> None:
                 writer.writerow([f"{k}.png", caption])
         encoder = load_encoder("bundled", torch.device("cpu"))
         found = fit_posterior(
-            encoder, read_pairs(folder / "pairs.csv"), batch=BATCH, seed=SEED, progress=silent
+            encoder, open_pairs(folder / "pairs.csv"), batch=BATCH, seed=SEED, progress=silent
         )
     provenance = {
         **found.provenance,

@@ -236,14 +236,13 @@ def _normalised(vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
 
 
 def _weighted_gram(
-    vectors: Float[Tensor, "C D"], weights: Float[Tensor, "C"], rows: int = 8192
+    vectors: Float[Tensor, "C D"], weights: Float[Tensor, "C"], rows: int = 1024
 ) -> Float[Tensor, "D D"]:
-    """sum_c weight_c t_c t_c^T in float64."""
+    """sum_c weight_c t_c t_c^T: blocks in the vectors' dtype, added up in float64."""
     size = vectors.shape[1]
     total = torch.zeros(size, size, dtype=torch.float64, device=vectors.device)
     for part, weight in zip(vectors.split(rows), weights.split(rows), strict=True):
-        part = part.double()
-        total += part.T @ (weight[:, None] * part)
+        total += part.T @ (weight.to(part)[:, None] * part)
     return total
 
 
