@@ -101,12 +101,16 @@ class CosineMoments:
 
     def of(self, embeddings: Float[Tensor, "N D"], spread: ImageSpread) -> LogitMoments:
         """Moments of all logits of images with these mean embeddings."""
-        norms = embeddings.square().sum(dim=-1) + spread.alpha * self.image_trace  # N
-        mean = (self.logit_scale * norms.rsqrt())[:, None] * (embeddings @ self.directions.T)
-        scale = self.logit_scale**2 / norms  # N
-        variance = torch.outer(scale * spread.through_text, self.text_spread)
-        variance += torch.outer(scale * spread.alpha, self.image_spread)
-        return LogitMoments(mean + self.logit_bias, variance)
+        norms = torch.linalg.vector_norm(embeddings, dim=-1).square()
+        norms += spread.alpha * self.image_trace  # N
+        mean = embeddings @ self.directions.T  # N C
+        mean *= (self.logit_scale * norms.rsqrt())[:, None]
+        if self.logit_bias:
+            mean += self.logit_bias
+        # Both outer products as one product of rank two: the variance is written once.
+        left = torch.stack([spread.through_text, spread.alpha], dim=-1)  # N 2
+        left *= (self.logit_scale**2 / norms)[:, None]
+        return LogitMoments(mean, left @ torch.stack([self.text_spread, self.image_spread]))
 
 
 def logit_moments(
