@@ -154,7 +154,14 @@ class UnknownEncoder(EncoderError):
 
 
 class UnsupportedModel(EncoderError):
-    """The model's last layer is not linear, so there is no projection to be uncertain about."""
+    """The model's last layer is not linear, so there is no projection to be uncertain about.
+
+    `reason` is the same in few words, for tables.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class EncoderMismatch(EncoderError):

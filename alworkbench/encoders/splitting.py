@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -44,6 +44,8 @@ class SplitTower:
     """With the bias, if there is one, as its last column."""
     bias: bool
     residual: bool
+    layer: str
+    """The dotted name, within the tower, of the last linear layer."""
 
     def __call__(self, batch: Float[Tensor, "B 3 H W"] | Int[Tensor, "B tokens"]) -> Features:
         """Activations (and residuals) in float32."""
@@ -73,7 +75,8 @@ def split_text_tower(model: Any) -> SplitTower:
     """The text tower of an open_clip model. Raises UnsupportedModel if its end is not linear."""
     if isinstance(model, CLIP):  # the text tower's parts lie in the model itself
         split = _from_text_projection(model)
-        return SplitTower(split.body.encode_text, split.projection, split.bias, False)  # type: ignore[attr-defined]
+        encode: Any = split.body.encode_text  # type: ignore[attr-defined]
+        return replace(split, body=encode)
     tower = getattr(model, "text", None)
     match tower:
         case TextTransformer():
@@ -95,7 +98,8 @@ def _from_parameter(tower: Any, name: str, side: str) -> SplitTower:
     matrix = getattr(tower, name)
     if matrix is None:
         raise _unsupported(side, f"no projection (`{name}` is None)")
-    return SplitTower(with_part(tower, name, None), matrix.detach().T.contiguous(), False, False)
+    projection = matrix.detach().T.contiguous()
+    return SplitTower(with_part(tower, name, None), projection, False, False, name)
 
 
 def _from_text_projection(tower: Any) -> SplitTower:
@@ -110,7 +114,7 @@ def _from_linear(tower: Any, path: str, neutral: nn.Module | None) -> SplitTower
     if not isinstance(layer, nn.Linear):
         raise _unsupported("image", f"a {type(layer).__name__} at {path}")
     body = with_part(tower, path, neutral)
-    return SplitTower(body, _matrix(layer), layer.bias is not None, False)
+    return SplitTower(body, _matrix(layer), layer.bias is not None, False, path)
 
 
 def _from_attention_pool(tower: ModifiedResNet) -> SplitTower:
@@ -158,7 +162,8 @@ def _from_latent_pool(tower: TimmModel, pool: Any) -> SplitTower:
     if pool.pool not in ("token", "avg"):
         raise _unsupported("image", f"an attention pool that pools by {pool.pool!r}")
     body = with_part(tower, "trunk.attn_pool", _LatentPoolBeforeLastLinear(pool))
-    return SplitTower(body, _matrix(mlp.fc2), mlp.fc2.bias is not None, True)
+    bias = mlp.fc2.bias is not None
+    return SplitTower(body, _matrix(mlp.fc2), bias, True, "trunk.attn_pool.mlp.fc2")
 
 
 class _LatentPoolBeforeLastLinear(nn.Module):
@@ -219,5 +224,7 @@ def _unsupported(side: str, found: str) -> UnsupportedModel:
         f"The {side} tower of this model is or ends with {found}, and a projection to be uncertain "
         f"about must be its last linear layer. Supported are CLIP vision transformers and ResNets, "
         f"CoCa, timm towers (SigLIP among them) and text towers with a projection. Choose another "
-        f"model, or compute its features yourself and bring them with `--features FILE.npz`."
+        f"model (`alworkbench models` lists them), or compute its features yourself and bring them "
+        f"with `--features FILE.npz`.",
+        reason=f"{side} tower: {found}",
     )

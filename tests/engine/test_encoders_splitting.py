@@ -46,9 +46,11 @@ def coca() -> nn.Module:
 
 def timm_tower(name: str, *, size: int = 32, embedding: int, **settings: Any) -> nn.Module:
     """A model whose image tower is a timm trunk of a published kind, made narrow and shallow."""
-    small = {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": size}
+    small = {"embed_dim": 32, "depth": 1, "num_heads": 2}
+    if not name.startswith("naflex"):  # takes any size
+        small["img_size"] = size
     published = timm.create_model
-    narrow = functools.partial(published, **small) if name.startswith("vit") else published
+    narrow = functools.partial(published, **small) if "vit" in name else published
     timm.create_model = narrow
     try:
         vision = {"timm_model_name": name, "image_size": size} | settings
@@ -69,6 +71,9 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     ),
     "coca": coca,
     "siglip": lambda: timm_tower(SIGLIP, embedding=32, timm_pool="map", timm_proj="none"),
+    "siglip-naflex-at-one-size": lambda: timm_tower(
+        "naflexvit_base_patch16_siglip", embedding=32, timm_pool="map", timm_proj="none"
+    ),
     "timm-linear": lambda: timm_tower(
         SIGLIP, embedding=EMBEDDING, timm_pool="map", timm_proj="linear", timm_proj_bias=True
     ),
@@ -182,7 +187,7 @@ def test_a_bias_is_a_constant_activation_and_the_last_column() -> None:
 
 
 def test_only_towers_that_add_to_their_last_layer_have_residuals() -> None:
-    for kind in ("clip-vit", "clip-resnet", "siglip"):
+    for kind in ("clip-vit", "clip-resnet", "siglip", "timm-mlp"):
         model = MODELS[kind]().eval()
         with torch.inference_mode():
             features = split_image_tower(model)(pixels_of(model))
