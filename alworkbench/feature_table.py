@@ -72,7 +72,7 @@ class FeatureTable:
 
     def __init__(
         self,
-        hashes: Sequence[str],
+        hashes: Sequence[str] | np.ndarray,
         parts: Sequence[Part],
         quarantined: Mapping[str, QuarantineCode] | None = None,
     ) -> None:
@@ -105,10 +105,13 @@ class FeatureTable:
                 f"The shards {' and '.join(kinds.values())} hold features of different sizes: "
                 f"{sorted(kinds, key=str)}. Delete the wrong one and run `alworkbench encode`."
             )
-        hashes = [h for shard in filled for h in shard.hashes()]
+        # Bytes in one array: as Python strings the names of a pool weigh twice as much.
+        hashes = np.concatenate([shard.hashes() for shard in filled] or [np.zeros(0, "S64")])
         refused = {h: code for shard in shards for h, code in shard.refused().items()}
-        for content in set(hashes).intersection(refused):
-            del refused[content]  # another try has worked
+        names = list(refused)
+        for name, found in zip(names, np.isin(np.array(names, "S"), hashes), strict=True):
+            if found:
+                del refused[name]  # another try has worked
         parts = [OnDisk(shard.activations, shard.residuals) for shard in filled]
         return cls(hashes, parts, refused)
 

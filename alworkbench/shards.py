@@ -77,10 +77,10 @@ class Shard:
     residuals: Matrix | None
     meta: pa.Table
 
-    def hashes(self) -> list[str]:
-        """The content hash of each row, in row order."""
+    def hashes(self) -> np.ndarray:
+        """The content hash of each row, in row order: ASCII bytes, 64 a row."""
         rows = self.meta.filter(pc.is_valid(self.meta["row"])).sort_by("row")
-        return [str(content) for content in rows["hash"].to_pylist()]
+        return rows["hash"].to_numpy().astype(np.bytes_)
 
     def refused(self) -> dict[str, QuarantineCode]:
         """Why an input became no row, by content hash."""
