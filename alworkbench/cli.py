@@ -190,7 +190,21 @@ def encode(
 
 @app.command(epilog="Example: alworkbench fit --pairs captions.csv --project birds")
 def fit(
-    pairs: Annotated[Path, typer.Option(help="A CSV with the columns image and caption.")],
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV or Parquet file with the columns image and caption, or webdataset tars: one, "
+            "a folder of them, or a pattern such as 'shards/*.tar'."
+        ),
+    ] = None,
+    from_pool: Annotated[
+        bool,
+        typer.Option(
+            "--from-pool",
+            help="Without captions: the pool's images against prompts of the classes and of a general "
+            "vocabulary. An approximation.",
+        ),
+    ] = False,
     project: ProjectOption = HERE,
     batch: Annotated[
         int, typer.Option(min=2, help="Pairs that the contrastive loss compares at once.")
@@ -198,18 +212,33 @@ def fit(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Fit the posterior of the project's encoder from image-caption pairs.
+    """Fit the posterior of the project's encoder, from image-caption pairs or from the pool.
 
-    `--batch` is the denominator of the contrastive loss: of the order used to train the model.
+    `--batch` is the denominator of the contrastive loss: of the order used to train the model. Pairs
+    are shuffled by the project's seed; a fit that was interrupted goes on where it stopped.
+
+    `--from-pool` ranks images much as a fit from pairs does, but says nothing on which class names
+    the model knows. Take pairs of the kind that the model was trained on where you have some.
     """
+    if (pairs is None) != from_pool:
+        raise typer.BadParameter("Give either --pairs FILE or --from-pool.")
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        record = workbench.fit(pairs, batch=batch, progress=progress)
+        if pairs is None:
+            record = workbench.fit_from_pool(batch=batch, progress=progress)
+        else:
+            record = workbench.fit(pairs, batch=batch, progress=progress)
+    found = record.provenance
+    counted = (
+        f"approximately, from {found['images']} images of the pool and {found['prompts']} prompts"
+        if pairs is None
+        else f"from {found['pairs']} pairs ({found['unreadable']} with an unreadable image, "
+        f"{found['ignored']} entries that were no pair)"
+    )
     tell(
         as_json,
         record,
-        f"Fitted a posterior from {record.provenance['pairs']} pairs; prior precision "
-        f"{record.provenance['prior_precision_image']:.4g} (image), "
-        f"{record.provenance['prior_precision_text']:.4g} (text).",
+        f"Fitted a posterior {counted}; prior precision {found['prior_precision_image']:.4g} (image), "
+        f"{found['prior_precision_text']:.4g} (text).",
     )
 
 
@@ -412,7 +441,9 @@ def simulate(
     at_once = processes or os.cpu_count() or 1
     with progress_bar(as_json) as progress:
         if features is not None:
-            result = simulate_features(features, plan, open_memory_store, out, progress, at_once)
+            result = simulate_features(
+                features, plan, open_memory_store, out, progress, at_once, complaints.print
+            )
         else:
             with opened(project, device) as workbench:
                 known = None

@@ -206,7 +206,8 @@ class PosteriorMissing(PosteriorError):
     def __init__(self, encoder: str) -> None:
         super().__init__(
             f"No posterior was fitted for the encoder {encoder}. Fit one from image-caption pairs "
-            f"with `alworkbench fit --pairs captions.csv`."
+            f"with `alworkbench fit --pairs captions.csv`, or without captions from the pool, which is "
+            f"an approximation, with `alworkbench fit --from-pool`."
         )
 
 

@@ -42,9 +42,10 @@ from alworkbench.domain import (
     Suggestion,
 )
 from alworkbench.encoders import load_encoder
-from alworkbench.encoders.feature_file import read_feature_file
+from alworkbench.encoders.feature_file import FROM_FILE, read_feature_file
 from alworkbench.engine import Engine, ProjectEngine, resolve, starting_learner
 from alworkbench.errors import (
+    EncoderMismatch,
     FeaturesMissing,
     LeaseLost,
     NoOpenRound,
@@ -56,12 +57,14 @@ from alworkbench.errors import (
     UnknownItem,
     UnreadableSource,
 )
+from alworkbench.features import FeatureStore
 from alworkbench.fitting import PAIR_BATCH, fit_posterior, posterior_of_pairs
 from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
 from alworkbench.images import content_hash as content_digest
 from alworkbench.labelfiles import exported, write_labels
 from alworkbench.learnerfiles import load_learner, save_learner
 from alworkbench.metrics import measure
+from alworkbench.pool_fitting import fit_from_pool, prompts_of
 from alworkbench.ports import Reader, Store
 from alworkbench.posterior.bundled import bundled_posterior
 from alworkbench.posterior.files import load_posterior, save_posterior
@@ -317,6 +320,37 @@ class Workbench:
             seed=settings.seed,
             progress=progress,
             partial=self.folder.posteriors,
+        )
+        return self._keep_posterior(found.posterior, found.provenance)
+
+    def fit_from_pool(
+        self, *, batch: int = PAIR_BATCH, progress: Progress = silent
+    ) -> PosteriorRecord:
+        """Fit the posterior without captions, from the pool's features and prompts.
+
+        An approximation; see `pool_fitting`. Raises FeaturesMissing before the pool is encoded.
+        """
+        engine = self.engine()
+        with self.store.read() as reader:
+            settings = reader.settings()
+            classes = reader.classes.current()
+            pool = reader.images.ids_and_hashes(Role.POOL)
+            record = reader.computed.encoder()
+        encoder = None
+        if record is not None and not record.spec.startswith(FROM_FILE):
+            encoder = load_encoder(record.spec, self._device)
+            if encoder.id != engine.encoder_id:
+                raise EncoderMismatch("The project's features", engine.encoder_id, encoder.id)
+        features = FeatureStore(self.folder.features / engine.encoder_id)
+        found = fit_from_pool(
+            engine.head,
+            engine.table(),
+            list(self._rows(pool)),
+            prompts_of(features, classes, encoder, progress).to(engine.device),
+            engine.encoder_id,
+            batch=batch,
+            seed=settings.seed,
+            progress=progress,
         )
         return self._keep_posterior(found.posterior, found.provenance)
 
@@ -651,7 +685,10 @@ def _next_step(
     if unencoded:
         return "Encode the images: alworkbench encode"
     if posterior is None:
-        return "Fit a posterior: alworkbench fit --pairs captions.csv"
+        return (
+            "Fit a posterior: alworkbench fit --pairs captions.csv "
+            "(without captions: alworkbench fit --from-pool)"
+        )
     if current is None:
         return "Ask for a batch: alworkbench propose"
     left = sum(item.label is None for item in items)

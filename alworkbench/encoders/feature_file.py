@@ -25,7 +25,8 @@ float32 or float64 and finite; integers are of any width; texts are unicode arra
     loss                   (none)   text: "infonce" (if not given) or "siglip", what it was trained with
     labels                 N        integer: the class of the image, or -1 where it is not known
     split                  N        text: "pool" or "test"; all "pool" if not given
-    pair_activations       n P      image side of training pairs, from which a posterior is fitted
+    pair_activations       n P      image side of training pairs, from which a posterior is fitted;
+                                    without, it is fitted from the pool: an approximation
     pair_residuals         n D      needed with pair_activations if there are residuals
     pair_text_activations  n Q      text side of the same pairs
     encoder                (none)   text: the name of the model
@@ -54,6 +55,8 @@ from alworkbench.errors import InvalidClassList
 from alworkbench.heads import Features, Head, Loss, ensemble_prompts
 
 Split = Literal["pool", "test"]
+FROM_FILE = "features:"
+"""What the spec of an encoder begins with whose features came from a file."""
 MAX_BYTES = 8 << 30
 """Largest sum of the arrays' sizes that is read, unpacked."""
 
@@ -110,7 +113,7 @@ class FeatureFile:
 
     @property
     def spec(self) -> str:
-        return f"features:{self.encoder}"
+        return f"{FROM_FILE}{self.encoder}"
 
     @cached_property
     def encoder_id(self) -> str:

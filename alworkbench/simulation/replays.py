@@ -6,9 +6,12 @@ A finished result is kept under a key of plan, data and version; asked again, it
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from alworkbench.datasets.manifests import read_manifest
 from alworkbench.domain import AnswerKind, ClassList, LabelClass, Role
@@ -17,6 +20,8 @@ from alworkbench.errors import InvalidFeatureFile, NothingToImport, UnreadableSo
 from alworkbench.features import FeatureTable
 from alworkbench.fitting import PAIR_BATCH, posterior_of_pairs
 from alworkbench.intake import AUDIT_SPLITS
+from alworkbench.pool_fitting import fit_from_pool
+from alworkbench.posterior.kronecker import Posterior
 from alworkbench.progress import Progress
 from alworkbench.simulation.data import LabelledPictures, SimulationData, join, pool_of_seed
 from alworkbench.simulation.plan import Plan
@@ -70,23 +75,31 @@ def simulate_features(
     out: Path | None,
     progress: Progress,
     processes: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> SimulationResult:
     """Replay on a labelled features file; see `alworkbench.encoders.feature_file` for its layout.
 
-    The result goes beside the file unless `out` names a folder. Raises InvalidFeatureFile for a file
-    without labels in both parts, or without pairs to fit a posterior from.
+    The result goes beside the file unless `out` names a folder. `tell` hears that the posterior was
+    fitted from the pool, where the file has no pairs. Raises InvalidFeatureFile for a file without
+    labels in both parts.
     """
-    data = data_of_features(read_feature_file(path), path)
+    file = read_feature_file(path)
+    data = data_of_features(file, path)
+    if file.pairs is None:
+        tell(
+            f"{path.name} has no pair_activations: the posterior was fitted from its pool and prompts, "
+            f"which approximates a fit from image-caption pairs."
+        )
     place = out or path.parent / f"{path.stem}-simulations"
     return replay(data, plan, open_store, place, progress, processes)
 
 
 def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
-    if file.labels is None or file.pairs is None:
-        lacking = "labels" if file.labels is None else "pair_activations"
+    """What a simulation needs of a features file. Without pairs, the posterior is of the pool."""
+    if file.labels is None:
         raise InvalidFeatureFile(
-            f"{path} has no array {lacking}, and a simulation needs it: labels are what the oracle "
-            f"answers, pairs are what the posterior is fitted from. Write the file again with it."
+            f"{path} has no array labels, and a simulation needs it: they are what the oracle answers. "
+            f"Write the file again with it."
         )
     split = file.split or ("pool",) * len(file.features)
     known = file.labels >= 0
@@ -97,12 +110,13 @@ def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
             f"{path} has {len(pool)} labelled images in its pool and {len(test)} in its test part; "
             f"both are needed. Mark images with `split` as pool or test."
         )
-    posterior = posterior_of_pairs(
-        file.head, file.pairs.images, file.pairs.texts, file.encoder_id, batch=PAIR_BATCH
-    )
     # Names where there are no hashes: rows are told apart by them, nothing more.
     names = file.hashes or file.paths or ()
     hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    table = FeatureTable.from_features(hashes, file.features)
+    # Never from the test part: what is measured on must not have been looked at.
+    is_pool = (~is_test).nonzero()[:, 0]
+    posterior = _posterior(file, table, is_pool)
     return SimulationData(
         path.stem,
         file.encoder_id,
@@ -110,11 +124,27 @@ def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
         posterior,
         ClassList(tuple(LabelClass(name) for name in file.class_names)),
         file.class_activations,
-        FeatureTable.from_features(hashes, file.features),
+        table,
         pool,
         test,
         file.labels,
     )
+
+
+def _posterior(file: FeatureFile, table: FeatureTable, pool: Int[Tensor, "n"]) -> Posterior:
+    if file.pairs is not None:
+        images, texts = file.pairs.images, file.pairs.texts
+        return posterior_of_pairs(file.head, images, texts, file.encoder_id, batch=PAIR_BATCH)
+    found = fit_from_pool(
+        file.head,
+        table,
+        pool.tolist(),
+        file.prompt_activations,
+        file.encoder_id,
+        batch=PAIR_BATCH,
+        seed=0,
+    )
+    return found.posterior
 
 
 def truth_of_manifest(manifest: Path) -> LabelledPictures:
