@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -396,6 +396,105 @@ def export(
     tell(as_json, {"file": str(target), "rows": rows}, f"Wrote {rows} labels to {target}.")
 
 
+@app.command(epilog="Example: alworkbench explain photos/0042.png --project birds")
+def explain(
+    image: Annotated[str, typer.Argument(help="A path, the end of one, or a content hash.")],
+    project: ProjectOption = HERE,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Say why the model is uncertain about an image, and where that ranks in the pool."""
+    with opened(project, device) as workbench:
+        found = workbench.explain(image)
+    if as_json:
+        print_json(found)
+    else:
+        print_explanation(found)
+
+
+# ------------------------------------------------------------------------------------- posteriors
+
+posteriors = typer.Typer(
+    help="The posterior of the project's encoder: show it, or exchange it as a factor folder.",
+    no_args_is_help=True,
+)
+app.add_typer(posteriors, name="posterior")
+
+
+@posteriors.command("show", epilog="Example: alworkbench posterior show --project birds")
+def posterior_show(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Show the newest posterior: where it came from, its sizes, its prior precisions."""
+    with opened(project) as workbench:
+        summary = workbench.describe_posterior()
+    if as_json:
+        print_json(summary)
+    else:
+        print_posterior(summary)
+
+
+class PriorChoice(StrEnum):
+    """Where the prior precisions of an imported posterior come from."""
+
+    STORED = "stored"
+    EVIDENCE = "evidence"
+
+
+@posteriors.command(
+    "import", epilog="Example: alworkbench posterior import hessians/ --prior stored"
+)
+def posterior_import(
+    folder: Annotated[
+        Path, typer.Argument(help="With A_img_analytic.pt and the rest of a BayesVLM folder.")
+    ],
+    project: ProjectOption = HERE,
+    prior: Annotated[
+        PriorChoice, typer.Option(help="The folder's prior precisions, or those of most evidence.")
+    ] = PriorChoice.EVIDENCE,
+    weight: Annotated[
+        float, typer.Option(min=1e-6, max=1e9, help="Pseudo-data weight; the paper's is 10.")
+    ] = 10.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Take published factors as the posterior. Only sizes can be checked: it must be the same model."""
+    with opened(project) as workbench:
+        found = workbench.import_posterior(folder, prior=prior.value, weight=weight)
+        summary = workbench.describe_posterior()
+    if as_json:
+        print_json({"posterior": summary, "stored": found.stored, "rounding": found.rounding})
+        return
+    print_posterior(summary)
+    for name, rounding in found.rounding.items():
+        if rounding.clipped:
+            console.print(
+                f"{name}: {rounding.clipped} eigenvalues below zero were cut off, the worst "
+                f"{rounding.worst:.1e} of the largest."
+            )
+    for side, stored in found.stored.items():
+        if prior is PriorChoice.STORED and stored.pseudo_data_weight != weight:
+            console.print(
+                f"The {side} side's stored prior precision was found at a pseudo-data weight of "
+                f"{stored.pseudo_data_weight:g}, not {weight:g}."
+            )
+
+
+@posteriors.command("export", epilog="Example: alworkbench posterior export factors/")
+def posterior_export(
+    folder: Annotated[Path, typer.Argument(help="Where to write the five files.")],
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the newest posterior as a factor folder that BayesVLM's own code reads."""
+    with opened(project) as workbench:
+        summary = workbench.export_posterior(folder)
+    tell(
+        as_json,
+        {"folder": str(folder), "posterior": summary},
+        f"Wrote the posterior of {summary.encoder_id} to {folder}. Read it again with "
+        f"`alworkbench posterior import {folder} --prior stored "
+        f"--weight {summary.image.pseudo_data_weight:g}`.",
+    )
+
+
 # ------------------------------------------------------------------------------------- simulation
 
 
@@ -605,6 +704,79 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return dict(value)
+
+
+def print_explanation(found: Any, most: int = 10) -> None:
+    """An explanation in words, with the classes in conflict first."""
+    image, parts = found.image, found.uncertainty
+    role = "of the pool" if found.in_pool else "of the audit set, ranked against the pool"
+    label = f"labelled {found.label!r}" if found.label else "without a label"
+    place = "/".join(Path(image.paths[0]).parts[-2:])
+    console.print(f"[bold]{escape(place)}[/], {role}, {escape(label)}", soft_wrap=True)
+    console.print(
+        f"uncertain by {parts.total:.4f} nats: {parts.epistemic:.4f} that a label would remove "
+        f"(epistemic), {parts.aleatoric:.4f} that stays (aleatoric)",
+        soft_wrap=True,
+    )
+    standings = (("predictive entropy", found.by_entropy), ("what a label teaches", found.by_bald))
+    for name, place_in_pool in standings:
+        console.print(
+            f"by {name}: rank {place_in_pool.rank} of {place_in_pool.of}, "
+            f"percentile {place_in_pool.percentile:.1f}"
+        )
+    if len(found.conflict) > 1:
+        shown = ", ".join(found.conflict[:most]) + (" ..." if len(found.conflict) > most else "")
+        console.print(f"undecided between {escape(shown)}", soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    headings = ("class", "probability", "moderated", "mean logit", "deviation", "wins draws")
+    for heading in headings:
+        justify: Any = "left" if heading == "class" else "right"
+        table.add_column(heading, header_style="bold", justify=justify)
+    torn = [belief for belief in found.classes if belief.name in found.conflict]
+    calm = [belief for belief in found.classes if belief.name not in found.conflict]
+    for belief in [*torn, *calm][:most]:
+        table.add_row(
+            escape(belief.name),
+            f"{belief.probability:.1%}",
+            f"{belief.moderated:.1%}",
+            f"{belief.mean:.2f}",
+            f"{belief.deviation:.2f}",
+            f"{belief.wins:.0%}",
+        )
+    console.print(table)
+    if len(found.classes) > most:
+        console.print(f"and {len(found.classes) - most} more classes (--json shows all)")
+
+
+def print_posterior(summary: Any) -> None:
+    """A posterior, side by side."""
+    console.print(
+        f"{escape(summary.file)}: posterior of {escape(summary.encoder_id)}, "
+        f"made {summary.created_at:%Y-%m-%d %H:%M}, format {summary.format}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "image", "text"):
+        justify: Any = "right" if heading else "left"
+        table.add_column(heading, header_style="bold", justify=justify)
+    rows = (
+        ("activation size", "activation_size"),
+        ("embedding size", "embedding_size"),
+        ("pairs", "pairs"),
+        ("pseudo-data weight", "pseudo_data_weight"),
+        ("prior precision", "prior_precision"),
+        ("that of most evidence", "prior_of_most_evidence"),
+        ("|W|^2", "square"),
+        ("log evidence (nats)", "log_evidence"),
+    )
+    for name, field in rows:
+        values = (getattr(side, field) for side in (summary.image, summary.text))
+        shown = (f"{v:,}" if isinstance(v, int) else f"{v:.6g}" for v in values)
+        table.add_row(name, *shown)
+    console.print(table)
+    for key, value in summary.provenance.items():
+        if not isinstance(value, dict):
+            console.print(f"  {escape(str(key))}: {escape(str(value))}", soft_wrap=True)
 
 
 def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 10) -> None:

@@ -6,7 +6,7 @@ WorkbenchError                 exit code 1
     ProjectDiskFull, ProjectUnavailable, NotInProject
   DataError                    4
     NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile
+    InvalidFeatureFile, ImageNotFound
   EncoderError                 5
     UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
   PosteriorError               6
@@ -141,6 +141,16 @@ class UnknownClass(DataError):
         super().__init__(
             f"{where} names the class {found!r}, which this project does not have."
             f"{did_you_mean(found, known)} Its classes are {shown}. Nothing was recorded."
+        )
+
+
+class ImageNotFound(DataError):
+    def __init__(self, name: str, near: str | None) -> None:
+        super().__init__(
+            f"This project has no image {name[:300]!r}."
+            + (f" Did you mean {near!r}?" if near else "")
+            + " Name it by its path, the end of its path or its content hash; "
+            "`alworkbench import FOLDER` brings new images in."
         )
 
 

@@ -58,18 +58,22 @@ from alworkbench.errors import (
     UnreadableSource,
 )
 from alworkbench.features import FeatureStore
+from alworkbench.explaining import Explanation, explain
 from alworkbench.fitting import PAIR_BATCH, fit_posterior, posterior_of_pairs
 from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
 from alworkbench.images import content_hash as content_digest
 from alworkbench.labelfiles import exported, write_labels
 from alworkbench.learnerfiles import load_learner, save_learner
+from alworkbench.lookup import find_image
 from alworkbench.metrics import measure
 from alworkbench.pool_fitting import fit_from_pool, prompts_of
 from alworkbench.ports import Reader, Store
 from alworkbench.posterior.bundled import bundled_posterior
-from alworkbench.posterior.files import load_posterior, save_posterior
+from alworkbench.posterior.files import PosteriorFile, load_posterior, save_posterior
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.linearised import Step
+from alworkbench.posterior.published import WEIGHT, Prior, Published, export_factors, import_factors
+from alworkbench.posterior.summary import PosteriorSummary
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.report import SimulationResult, load_results
 
@@ -361,6 +365,54 @@ class Workbench:
         with self.store.write() as writer:
             return writer.computed.add_posterior(posterior.encoder_id, file, provenance, now)
 
+    def import_posterior(
+        self, folder: Path, *, prior: Prior = "evidence", weight: float | None = WEIGHT
+    ) -> Published:
+        """Take a folder of published factors as the posterior. See `posterior.published`.
+
+        Raises InvalidPosteriorFile, NotPositiveDefinite, EncoderMismatch.
+        """
+        engine = self.engine()
+        found = import_factors(folder, engine.head, engine.encoder_id, prior=prior, weight=weight)
+        belief = found.posterior
+        provenance = {
+            "source": folder.resolve().name,
+            "pairs": belief.image.pairs,
+            "prior": prior,
+            "pseudo_data_weight_image": belief.image.pseudo_data_weight,
+            "pseudo_data_weight_text": belief.text.pseudo_data_weight,
+            "prior_precision_image": belief.image.prior_precision,
+            "prior_precision_text": belief.text.prior_precision,
+            "rounding": {name: asdict(value) for name, value in found.rounding.items()},
+        }
+        self._keep_posterior(belief, provenance)
+        return found
+
+    def export_posterior(self, folder: Path) -> PosteriorSummary:
+        """Write the newest posterior in the layout of published factor folders.
+
+        Raises PosteriorMissing.
+        """
+        record, found = self._newest_posterior()
+        export_factors(
+            folder, found.posterior, created_at=found.created_at, provenance=found.provenance
+        )
+        return PosteriorSummary.of(record.file, found)
+
+    def describe_posterior(self) -> PosteriorSummary:
+        """The newest posterior of the project's encoder in figures. Raises PosteriorMissing."""
+        record, found = self._newest_posterior()
+        return PosteriorSummary.of(record.file, found)
+
+    def _newest_posterior(self) -> tuple[PosteriorRecord, PosteriorFile]:
+        engine = self.engine()
+        with self.store.read() as reader:
+            record = self._posterior_record(reader)
+        if record is None:
+            raise PosteriorMissing(engine.encoder_id)
+        path = self.folder.path / record.file
+        return record, load_posterior(path, encoder_id=engine.encoder_id)
+
     def import_labels(self, path: Path, annotator: str) -> intake.LabelSummary:
         """Record the labels of a CSV (columns image and label): all rows, or none."""
         return intake.import_labels(self.store, path, annotator, self._clock())
@@ -511,6 +563,39 @@ class Workbench:
             if not rounds:
                 raise NoOpenRound
             return self._learn(rounds[-1], progress)
+
+    def explain(self, image: str) -> Explanation:
+        """Why the model is uncertain about an image, and where it stands in the pool.
+
+        `image` is a path, the end of one, or a content hash. All images of the pool are ranked, those
+        with an answer too; one of the audit set is ranked against them. Raises ImageNotFound,
+        FeaturesMissing, PosteriorMissing.
+        """
+        with self._computing:
+            with self.store.read() as reader:
+                found = find_image(reader, image)
+                settings = reader.settings()
+                classes = reader.classes.current()
+                pool = reader.images.ids_and_hashes(Role.POOL)
+                answer = reader.labels.current(found.role).get(found.id)
+                record = self._posterior_record(reader)
+                newest = reader.computed.learner()
+                label = None
+                if answer is not None:
+                    named = {c.id: c.name for c in classes.classes}.get(answer.class_id)
+                    label = named or answer.kind.value
+            learner = self._current_learner(newest, classes, record)
+            table = self.engine().table()
+            return explain(
+                learner,
+                table,
+                int(table.rows_of([found.hash])[0]),
+                torch.tensor(list(self._rows(pool)), dtype=torch.long),
+                found,
+                classes.names,
+                seed=settings.seed,
+                label=label,
+            )
 
     # -------------------------------------------------------------------------------------- inside
 
