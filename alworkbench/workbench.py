@@ -57,8 +57,8 @@ from alworkbench.errors import (
     UnknownItem,
     UnreadableSource,
 )
-from alworkbench.features import FeatureStore
 from alworkbench.explaining import Explanation, explain
+from alworkbench.features import FeatureStore
 from alworkbench.fitting import PAIR_BATCH, fit_posterior, posterior_of_pairs
 from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
 from alworkbench.images import content_hash as content_digest
