@@ -365,8 +365,13 @@ def models(
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("model", "image tower", "text tower", "P", "D", "Q", "loss", "supported"):
-        right = len(heading) == 1
-        table.add_column(heading, header_style="bold", justify="right" if right else "left")
+        table.add_column(
+            heading,
+            header_style="bold",
+            justify="right" if len(heading) == 1 else "left",
+            min_width=max(len(m.name) for m in found) if heading == "model" else None,
+            overflow="fold",
+        )
     for model in found:
         sizes = (model.image.size, model.embedding_size, model.text.size)
         table.add_row(

@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import open_clip
@@ -89,7 +90,7 @@ def supported_models(
     About 0.1 s for each distinct architecture; names that differ in nothing that matters here
     (picture size, length of prompts, activation function) share one answer.
     """
-    chosen = open_clip.list_models() if names is None else list(names)
+    chosen = architectures() if names is None else list(names)
     known: dict[str, ModelSupport] = {}
     found = []
     for done, name in enumerate(chosen):
@@ -104,10 +105,12 @@ def supported_models(
 
 
 def architectures(part: str = "") -> list[str]:
-    """open_clip's architectures with `part` in their name, in any case.
+    """The architectures that open_clip brings with `part` in their name, in any case.
 
     Raises UnknownEncoder if there is none."""
-    known = open_clip.list_models()
+    # Configs of the user's own, registered by loading them, are listed too, but are not open_clip's.
+    folder = Path(open_clip.__file__).parent / "model_configs"
+    known = [name for name in open_clip.list_models() if (folder / f"{name}.json").is_file()]
     found = [name for name in known if part.lower() in name.lower()]
     if not found:
         raise UnknownEncoder(

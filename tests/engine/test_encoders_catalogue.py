@@ -55,7 +55,9 @@ def catalogue() -> Iterator[dict[str, ModelSupport]]:
 def test_every_architecture_is_supported_or_refused_with_a_reason(
     catalogue: dict[str, ModelSupport],
 ) -> None:
-    assert list(catalogue) == open_clip.list_models()
+    shipped = {path.stem for path in Path(open_clip.__file__).parent.glob("model_configs/*.json")}
+    assert list(catalogue) == [name for name in open_clip.list_models() if name in shipped]
+    assert set(catalogue) == shipped
     for model in catalogue.values():
         assert model.embedding_size > 0
         for side in (model.image, model.text):
@@ -63,6 +65,17 @@ def test_every_architecture_is_supported_or_refused_with_a_reason(
         assert model.supported == (not model.why_not)
         if model.supported:
             assert model.image.size, model
+
+
+def test_a_config_of_the_users_own_is_not_listed_as_open_clips(
+    catalogue: dict[str, ModelSupport], tmp_path: Path
+) -> None:
+    config = tmp_path / "of-the-users-own.json"
+    config.write_text(json.dumps(open_clip.get_model_config("ViT-S-32-alt")))
+    open_clip.add_model_config(config)
+    assert config.stem in open_clip.list_models()
+    assert architectures() == list(catalogue)
+    assert supported_models([config.stem])[0].supported  # but may be asked for
 
 
 def test_only_the_hub_knows_the_size_of_its_text_towers(
