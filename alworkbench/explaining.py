@@ -212,8 +212,9 @@ def explain(
     for k in range(1, DRAWS // SET_OF_DRAWS):
         step = learner.draws(SET_OF_DRAWS, seed + k * _SEEDS_APART)
         drawn.append(drawn_logits(learner, features, step)[:, 0])
-    draws = torch.cat(drawn)  # K C
-    beliefs = class_beliefs(names, learner.logits(features)[0], draws)
+    # On the CPU, since not every accelerator has double precision.
+    draws = torch.cat(drawn).cpu()  # K C
+    beliefs = class_beliefs(names, learner.logits(features)[0].cpu(), draws)
     return Explanation(
         image=image,
         in_pool=bool((pool == row).any()),

@@ -42,6 +42,18 @@ def explained(learner: Learner, table: FeatureTable, row: int, pool: range):
     return explain(learner, table, row, torch.tensor(list(pool)), IMAGE, NAMES, seed=3)
 
 
+def test_a_model_with_sigmoid_loss_and_residuals_is_explained_like_any_other():
+    model = small_model(images=12, residuals=True, loss="siglip", dtype=torch.float32)
+    learner = zero_shot(model.head, model.posterior, model.classes)
+    table = FeatureTable.from_features([str(k) for k in range(12)], model.images)
+    found = explained(learner, table, 3, range(12))
+    own = learner.logits(model.images)[3].softmax(dim=-1).tolist()
+    assert {b.name: pytest.approx(b.probability, abs=1e-6) for b in found.classes} == dict(
+        zip(NAMES, own, strict=True)
+    )
+    assert found.uncertainty.total > found.uncertainty.aleatoric > 0
+
+
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(2, 9), st.floats(0.01, 30))
 def test_the_total_is_the_sum_of_its_parts(seed, draws, classes, scale):
     found = uncertainty((scale * normal(seed, draws, classes)).softmax(dim=-1))

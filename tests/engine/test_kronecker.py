@@ -210,6 +210,21 @@ class TestUpdate:
             one, other = getattr(updated, name)(), getattr(together, name)()
             assert torch.allclose(one, other, rtol=1e-10, atol=1e-14)
 
+    def test_an_update_is_the_dense_one(self):
+        first, second = self.curvature(slice(0, 12)), self.curvature(slice(12, 20))
+        scale, root = math.sqrt(2.0 / 20), math.sqrt(0.7)
+        a = scale * (first.activation + second.activation)
+        b = scale * (first.embedding + second.embedding)
+        wanted = torch.kron(
+            a + root * torch.eye(7, dtype=torch.float64),
+            b + root * torch.eye(5, dtype=torch.float64),
+        )
+        found = self.fitted(first).updated(second)
+        covariance = torch.kron(found.activation_covariance(), found.embedding_covariance())
+        assert torch.allclose(covariance, wanted.inverse(), rtol=1e-9, atol=1e-13)
+        assert found.log_determinant() == pytest.approx(float(torch.logdet(wanted)), rel=1e-12)
+        assert found.trace_of_covariance() == pytest.approx(float(wanted.inverse().trace()))
+
     def test_updates_come_in_any_order_and_grouping(self):
         a, b, c = (self.curvature(slice(k, k + 5)) for k in (0, 5, 10))
         one = self.fitted(a).updated(b).updated(c)
