@@ -409,8 +409,8 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why the model is uncertain about an image, and where that ranks in the pool."""
-    with opened(project, device) as workbench:
-        found = workbench.explain(image)
+    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+        found = workbench.explain(image, progress)
     if as_json:
         print_json(found)
     else:

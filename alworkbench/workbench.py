@@ -564,7 +564,7 @@ class Workbench:
                 raise NoOpenRound
             return self._learn(rounds[-1], progress)
 
-    def explain(self, image: str) -> Explanation:
+    def explain(self, image: str, progress: Progress = silent) -> Explanation:
         """Why the model is uncertain about an image, and where it stands in the pool.
 
         `image` is a path, the end of one, or a content hash. All images of the pool are ranked, those
@@ -595,6 +595,7 @@ class Workbench:
                 classes.names,
                 seed=settings.seed,
                 label=label,
+                progress=progress,
             )
 
     # -------------------------------------------------------------------------------------- inside
