@@ -38,9 +38,9 @@ TOWER_ROWS = 64
 """Images that the tower sees at once."""
 AHEAD = 4 * TOWER_ROWS
 """Images that are decoded before the tower asks for them."""
-SHARD_PAIRS = 8192
+SHARD_PAIRS = 1024
 MOST_SHARDS = 64
-"""An interruption costs at most one shard: 8,192 pairs or 1/64 of all, whichever is more. On the disk
+"""An interruption costs at most one shard: a batch, 1,024 pairs or 1/64 of all, whichever is most. On disk
 a shard is 8 (P^2 + Q^2 + 2 D^2) bytes: 11 MB for ViT-B/32 (P = 768, Q = D = 512)."""
 
 

@@ -53,6 +53,7 @@ from alworkbench.errors import (
     PoolExhausted,
     PosteriorMissing,
     RoundStillOpen,
+    UnknownEncoder,
     UnknownImage,
     UnknownItem,
     UnreadableSource,
@@ -312,11 +313,22 @@ class Workbench:
     ) -> PosteriorRecord:
         """Fit the posterior of the project's encoder from image-caption pairs (CSV, Parquet, tars).
 
-        See `datasets.pairs`. Goes on where the same call was interrupted.
+        See `datasets.pairs`. Goes on where the same call was interrupted. Raises UnknownEncoder and
+        EncoderMismatch where the pairs cannot be encoded as the project's images were.
         """
         settings = self.settings()
+        with self.store.read() as reader:
+            record = reader.computed.encoder()
+        if record is not None and record.spec.startswith(FROM_FILE):
+            raise UnknownEncoder(
+                f"The features of this project came from a file ({record.spec}); there is no model "
+                f"that could encode pairs. Fit from the pool (`alworkbench fit --from-pool`), or bring "
+                f"in a file with pair_activations (`alworkbench encode --features FILE`)."
+            )
         source = open_pairs(pairs)
         encoder = load_encoder(settings.encoder, self._device)
+        if record is not None and encoder.id != record.id:
+            raise EncoderMismatch("The project's features", record.id, encoder.id)
         found = fit_posterior(
             encoder,
             source,

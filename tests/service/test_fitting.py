@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from alworkbench.cli import app
 from alworkbench.domain import ClassList, LabelClass, ProjectSettings
 from alworkbench.encoders.feature_file import read_feature_file, write_feature_file
-from alworkbench.errors import FeaturesMissing
+from alworkbench.errors import FeaturesMissing, UnknownEncoder
 from store import create_store
 from tests.service.conftest import NAMES, Project, closing, picture
 
@@ -41,6 +41,11 @@ def test_the_audit_set_does_not_reach_a_posterior_from_the_pool(project):
         activations = table.gather(table.rows_of(pool)).activations.double()
         wanted = torch.linalg.eigvalsh(activations.T @ activations)
         torch.testing.assert_close(values, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_pairs_cannot_be_encoded_where_features_came_from_a_file(workbench, tmp_path):
+    with pytest.raises(UnknownEncoder, match="alworkbench fit --from-pool"):
+        workbench.fit(tmp_path / "pairs.csv")
 
 
 def test_before_encoding_the_error_says_so(tmp_path):
