@@ -14,7 +14,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,7 +77,7 @@ class FeatureTable:
         quarantined: Mapping[str, QuarantineCode] | None = None,
     ) -> None:
         """`hashes` are those of all rows, in order; `parts` hold the rows, one after the other."""
-        self._hashes = np.array(hashes, dtype=np.bytes_) if len(hashes) else np.zeros(0, "S64")
+        self._hashes = np.asarray(hashes, dtype=np.bytes_) if len(hashes) else np.zeros(0, "S64")
         self._parts = list(parts)
         self._quarantined = dict(quarantined or {})
         self._starts = np.cumsum([0, *(part.rows for part in parts)])  # part k: starts[k]..[k+1]
@@ -93,27 +93,33 @@ class FeatureTable:
         return cls(hashes, [InMemory(cpu)])
 
     @classmethod
-    def from_shards(cls, shards: Sequence[Shard]) -> FeatureTable:
-        """The rows of these shards, one shard after the other."""
-        filled = [shard for shard in shards if shard.activations.rows]
-        kinds = {
-            (s.activations.columns, s.residuals.columns if s.residuals else None): s.name
-            for s in filled
-        }
+    def from_shards(cls, shards: Iterable[Shard]) -> FeatureTable:
+        """The rows of these shards, one shard after the other; each is let go when it was read."""
+        parts: list[Part] = []
+        # Bytes in arrays: as Python strings the names of a pool weigh twice as much.
+        hashes = [np.zeros(0, "S64")]
+        refused: dict[str, QuarantineCode] = {}
+        kinds: dict[tuple[int, int | None], str] = {}
+        for shard in shards:
+            refused |= shard.refused()
+            if shard.activations.rows:
+                residual = shard.residuals.columns if shard.residuals else None
+                kinds.setdefault((shard.activations.columns, residual), shard.name)
+                parts.append(OnDisk(shard.activations, shard.residuals))
+                hashes.append(shard.hashes())
         if len(kinds) > 1:
             raise InvalidFeatureFile(
                 f"The shards {' and '.join(kinds.values())} hold features of different sizes: "
                 f"{sorted(kinds, key=str)}. Delete the wrong one and run `alworkbench encode`."
             )
-        # Bytes in one array: as Python strings the names of a pool weigh twice as much.
-        hashes = np.concatenate([shard.hashes() for shard in filled] or [np.zeros(0, "S64")])
-        refused = {h: code for shard in shards for h, code in shard.refused().items()}
-        names = list(refused)
-        for name, found in zip(names, np.isin(np.array(names, "S"), hashes), strict=True):
-            if found:
-                del refused[name]  # another try has worked
-        parts = [OnDisk(shard.activations, shard.residuals) for shard in filled]
-        return cls(hashes, parts, refused)
+        names = np.concatenate(hashes)
+        del hashes
+        table = cls(names, parts, refused)
+        if refused:  # of those, another try may have worked
+            tried = list(refused)
+            worked = dict(zip(tried, table.has(tried), strict=True))
+            table._quarantined = {n: code for n, code in refused.items() if not worked[n]}
+        return table
 
     def __len__(self) -> int:
         return len(self._hashes)
