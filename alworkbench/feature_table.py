@@ -93,11 +93,13 @@ class FeatureTable:
         return cls(hashes, [InMemory(cpu)])
 
     @classmethod
-    def from_shards(cls, shards: Iterable[Shard]) -> FeatureTable:
-        """The rows of these shards, one shard after the other; each is let go when it was read."""
+    def from_shards(cls, shards: Iterable[Shard], rows: int) -> FeatureTable:
+        """The rows of these shards, `rows` in all; each shard is let go when it was read."""
         parts: list[Part] = []
-        # Bytes in arrays: as Python strings the names of a pool weigh twice as much.
-        hashes = [np.zeros(0, "S64")]
+        # Bytes in one array: as Python strings, or joined in the end, the names of a pool weigh twice
+        # as much, and they are the only thing here that grows with it.
+        names = np.zeros(rows, "S64")
+        filled = 0
         refused: dict[str, QuarantineCode] = {}
         kinds: dict[tuple[int, int | None], str] = {}
         for shard in shards:
@@ -106,14 +108,14 @@ class FeatureTable:
                 residual = shard.residuals.columns if shard.residuals else None
                 kinds.setdefault((shard.activations.columns, residual), shard.name)
                 parts.append(OnDisk(shard.activations, shard.residuals))
-                hashes.append(shard.hashes())
+                stop = filled + shard.activations.rows
+                names[filled:stop] = shard.hashes()
+                filled = stop
         if len(kinds) > 1:
             raise InvalidFeatureFile(
                 f"The shards {' and '.join(kinds.values())} hold features of different sizes: "
                 f"{sorted(kinds, key=str)}. Delete the wrong one and run `alworkbench encode`."
             )
-        names = np.concatenate(hashes)
-        del hashes
         table = cls(names, parts, refused)
         if refused:  # of those, another try may have worked
             tried = list(refused)

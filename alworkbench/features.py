@@ -37,6 +37,7 @@ from alworkbench.shards import (
     DONE,
     MAX_ROWS,
     Shard,
+    count_rows,
     finished_shards,
     read_shard,
     remove_unfinished,
@@ -176,7 +177,9 @@ class FeatureStore:
         folders = finished_shards(self.folder)
         found = [(folder.name, (folder / DONE).stat().st_mtime_ns) for folder in folders]
         if self._opened is None or self._opened[0] != found:
-            self._opened = found, FeatureTable.from_shards([read_shard(f) for f in folders])
+            rows = sum(count_rows(folder) for folder in folders)
+            table = FeatureTable.from_shards((read_shard(folder) for folder in folders), rows)
+            self._opened = found, table
         return self._opened[1]
 
     def settled(self) -> set[str]:

@@ -187,11 +187,23 @@ def read_shard(folder: Path) -> Shard:
         activations = _open_matrix(folder / "act.npy", done) if rows.size else _no_rows(folder)
         residuals = _open_matrix(folder / "res.npy", done) if "res.npy" in done["bytes"] else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise InvalidFeatureFile(
-            f"The features in {folder} are damaged: {error}. Delete that folder and run "
-            f"`alworkbench encode`: it encodes the images of this shard again."
-        ) from error
+        raise _damaged(folder, error) from error
     return Shard(folder.name, activations, residuals, meta)
+
+
+def count_rows(folder: Path) -> int:
+    """How many rows a finished shard says it has. Raises InvalidFeatureFile if it does not say."""
+    try:
+        return int(json.loads((folder / DONE).read_bytes())["rows"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> InvalidFeatureFile:
+    return InvalidFeatureFile(
+        f"The features in {folder} are damaged: {error}. Delete that folder and run "
+        f"`alworkbench encode`: it encodes the images of this shard again."
+    )
 
 
 def _open_matrix(path: Path, done: dict[str, Any]) -> Matrix:
