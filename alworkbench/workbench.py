@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 
@@ -680,7 +681,8 @@ class Workbench:
             step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))
         else:
             step = learner.step
-        file = f"learners/round-{current.number:04d}-{len(targets)}-labels.safetensors"
+        # A name of its own: learning again must not change what an earlier learner's record names.
+        file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
         save_learner(self.folder.path / file, step, list(targets), engine.encoder_id)
         with self.store.write() as writer:
             stored = writer.computed.add_learner(

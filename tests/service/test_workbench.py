@@ -64,6 +64,17 @@ def test_reopening_loses_nothing_and_ranks_the_same(project, answers):
         assert [(i.image_id, round(i.score, 5)) for i in again.items(newest.id)] == first
 
 
+def test_learning_again_leaves_earlier_learners_as_they_were(workbench, answers, project):
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    (before,) = [(p.name, p.read_bytes()) for p in (project.folder / "learners").iterdir()]
+    workbench.learn()
+    found = {p.name: p.read_bytes() for p in (project.folder / "learners").iterdir()}
+    assert len(found) == 2
+    assert found[before[0]] == before[1]
+
+
 def test_an_answer_is_recorded_once_however_often_it_is_sent(workbench, answers):
     workbench.propose()
     (answer,) = answers(workbench, 1)
