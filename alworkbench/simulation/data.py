@@ -61,10 +61,14 @@ class SimulationData:
         for part in (self.pool, self.test):
             for row in part.tolist():
                 digest.update(f"{hashes[row]} {int(self.labels[row])}\n".encode())
-        for tensor in (self.class_activations, self.head.image_projection):
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        tensors = [self.class_activations, self.head.image_projection, self.head.text_projection]
         for side in (self.posterior.image, self.posterior.text):
-            digest.update(f"{side.prior_precision!r} {side.pairs}".encode())
+            digest.update(
+                f"{side.prior_precision!r} {side.pseudo_data_weight!r} {side.pairs}".encode()
+            )
+            tensors += [side.activation.values, side.embedding.values]
+        for tensor in tensors:
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
 
