@@ -23,6 +23,9 @@ from alworkbench.features import FeatureTable
 from alworkbench.heads import Head
 from alworkbench.posterior.kronecker import Posterior
 
+OUT_OF_SCOPE = -2
+"""The label of an image of the pool that no class fits; -1 says that the truth is unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledPictures:
