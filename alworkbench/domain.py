@@ -26,6 +26,15 @@ class Role(StrEnum):
     """The honest ruler: labelled, measured on, never learned from."""
 
 
+class Goal(StrEnum):
+    """What strategies work for."""
+
+    ACCURACY = "accuracy"
+    """Every image counts alike."""
+    BALANCED = "balanced"
+    """Every class counts alike, however rare it is in the pool."""
+
+
 class AnswerKind(StrEnum):
     CLASS = "class"
     SKIP = "skip"
@@ -191,6 +200,8 @@ class NewItem:
     score: float | None
     """What the strategy thought of it when it was picked; its unit is the strategy's."""
     suggestion: Suggestion | None
+    probability: float | None = None
+    """With which probability it was drawn among what was left at its turn. None: not drawn, chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +226,8 @@ class Item:
     lease: Lease | None = None
     label: Label | None = None
     """The answer that counts now, or None while it is open."""
+    probability: float | None = None
+    """With which probability it was drawn among what was left at its turn. None: not drawn, chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +364,9 @@ class ProjectSettings:
     strategy: str = "epig"
     batch_size: int = 10
     seed: int = 0
+    goal: Goal = Goal.ACCURACY
+    adaptation: str = "linearised"
+    """How labels change the model; see `adaptation.registry`."""
 
 
 @dataclass(frozen=True, slots=True)

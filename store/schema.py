@@ -303,6 +303,8 @@ class ItemRow(Base):
     lease_token: Mapped[str | None] = mapped_column(unique=True)
     lease_since: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
+    probability: Mapped[float | None]
+    """With which it was drawn among what was left at its turn, where it was drawn."""
 
 
 class LabelRow(Base):

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from alworkbench.adaptation.learner import Strengths
+from alworkbench.domain import Goal
 
 Confusion = tuple[tuple[float, ...], ...]
 """Rows: the true class; columns: the class that is answered. Each row adds up to one."""
@@ -71,8 +72,7 @@ class Plan:
     paid for: curves are drawn over labels learned from plus these."""
     pool_fraction: float = 2 / 3
     """Each seed sees its own random part of the pool, or deterministic strategies would not vary."""
-    goal: str = "accuracy"
-    """What strategies work for: accuracy, or balanced (all classes alike)."""
+    goal: Goal = Goal.ACCURACY
     transductive: bool = False
     """Strategies may look at the test images (never at their labels); every figure says so."""
     oracle: OraclePlan = field(default_factory=OraclePlan)

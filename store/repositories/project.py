@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from alworkbench.domain import ProjectSettings
+from alworkbench.domain import Goal, ProjectSettings
 from alworkbench.errors import ProjectDamaged, ProjectMissing
 from store.schema import ProjectRow
 
@@ -23,10 +23,11 @@ class ProjectRepository:
         if stored is None:
             raise ProjectMissing(self._where)
         known = {field.name for field in fields(ProjectSettings)}
+        values = {k: v for k, v in stored.items() if k in known}
         try:
-            return ProjectSettings(**{k: v for k, v in stored.items() if k in known})
-        except TypeError as error:
-            raise ProjectDamaged(self._where, f"its settings are incomplete: {error}") from error
+            return ProjectSettings(**values | {"goal": Goal(values.get("goal", Goal.ACCURACY))})
+        except (TypeError, ValueError) as error:
+            raise ProjectDamaged(self._where, f"its settings cannot be read: {error}") from error
 
     def save(self, settings: ProjectSettings) -> None:
         """Settings that only a newer program knows are kept."""

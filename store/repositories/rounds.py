@@ -59,6 +59,7 @@ ITEM_COLUMNS = (
     ItemRow.lease_annotator,
     ItemRow.lease_token,
     ItemRow.lease_until,
+    ItemRow.probability,
 )
 
 
@@ -75,6 +76,8 @@ class RoundRepository:
             raise RoundStillOpen(still_open.number, self._connection.scalar(unanswered) or 0)
         if any(item.score is not None and math.isnan(item.score) for item in new.items):
             raise ValueError("an item's score is not a number; give None for no score")
+        if any(p is not None and not 0 < p <= 1 for p in (item.probability for item in new.items)):
+            raise ValueError("an item was drawn with a probability outside of (0, 1]")
         number = (self._connection.scalar(select(func.max(RoundRow.number))) or 0) + 1
         round_id = new_id(
             self._connection,
@@ -103,6 +106,7 @@ class RoundRepository:
                         "score": item.score,
                         "suggested_class_id": s.class_id if (s := item.suggestion) else None,
                         "suggested_probability": s.probability if s else None,
+                        "probability": item.probability,
                     }
                     for position, item in chunk
                 ],
@@ -222,7 +226,7 @@ def _number(column: Any) -> ColumnElement[int]:
 
 
 def _item(values: tuple[Any, ...]) -> Item:
-    (id_, round_id, image_id, position, score, class_id, probability, annotator, token, until) = (
+    (id_, round_id, image_id, position, score, class_id, sure, annotator, token, until, drawn) = (
         values[: len(ITEM_COLUMNS)]
     )
     label = values[len(ITEM_COLUMNS) :]
@@ -232,7 +236,8 @@ def _item(values: tuple[Any, ...]) -> Item:
         image_id=image_id,
         position=position,
         score=score,
-        suggestion=None if class_id is None else Suggestion(class_id, probability),
+        suggestion=None if class_id is None else Suggestion(class_id, sure),
         lease=None if token is None else Lease(annotator, token, until),
         label=None if label[0] is None else Label(*label),
+        probability=drawn,
     )

@@ -18,10 +18,13 @@ from store.engine import memory_engine, transaction
 from store.schema import APPEND_ONLY, Base
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, new_project
 
-ADD_A_COLUMN = """
+LATER = "later"
+"""A revision after the newest of ours, whichever that is."""
+
+ADD_A_COLUMN = f"""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{LATER}", "{upgrades.HEAD}"
 def upgrade():
     with op.batch_alter_table("image") as table:  # SQLite builds the table anew
         table.add_column(sa.Column("note", sa.Text(), nullable=False, server_default="none"))
@@ -45,7 +48,7 @@ def newer_program(tmp_path: Path, step: str) -> Path:
     """The steps of a later version: one more than ours."""
     migrations = tmp_path / "later %d" / "migrations"
     shutil.copytree(upgrades.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "0002_later.py").write_text(step)
+    (migrations / "versions" / "9999_later.py").write_text(step)
     return migrations
 
 
@@ -89,8 +92,8 @@ def test_an_up_to_date_project_opens_without_a_copy(old: Path) -> None:
 
 def test_an_older_project_is_copied_and_then_upgraded(old: Path, tmp_path: Path) -> None:
     before = contents(old)
-    upgrades.bring_up_to_date(old, "0002", newer_program(tmp_path, ADD_A_COLUMN))
-    copy = old.with_name("project.db.before-0002")
+    upgrades.bring_up_to_date(old, LATER, newer_program(tmp_path, ADD_A_COLUMN))
+    copy = old.with_name(f"project.db.before-{LATER}")
     assert contents(copy) == before
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("SELECT note, count(*) FROM image").fetchall() == [("none", 3)]
@@ -127,7 +130,7 @@ def test_an_upgrade_that_fails_leaves_the_project_as_it_was(
 ) -> None:
     before = contents(old)
     with pytest.raises(RuntimeError, match=reason):
-        upgrades.bring_up_to_date(old, "0002", newer_program(tmp_path, step))
+        upgrades.bring_up_to_date(old, LATER, newer_program(tmp_path, step))
     assert contents(old) == before
     open_store(old).close()
 
@@ -138,13 +141,13 @@ def test_a_project_before_the_first_step_is_upgraded_after_a_copy(path: Path) ->
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     with closing(open_store(path)) as store, store.read() as reader, pytest.raises(ProjectMissing):
         reader.settings()
-    assert path.with_name("project.db.before-0001").exists()
+    assert path.with_name(f"project.db.before-{upgrades.HEAD}").exists()
 
 
 def test_a_newer_project_is_refused_and_stays_byte_for_byte(old: Path, tmp_path: Path) -> None:
-    upgrades.bring_up_to_date(old, "0002", newer_program(tmp_path, ADD_A_COLUMN))
+    upgrades.bring_up_to_date(old, LATER, newer_program(tmp_path, ADD_A_COLUMN))
     before = files(old)
-    with pytest.raises(ProjectTooNew, match=r"'0002'.*Nothing was changed.*pip install --upgrade"):
+    with pytest.raises(ProjectTooNew, match=r"'later'.*Nothing was changed.*pip install --upgrade"):
         open_store(old)
     with pytest.raises(ProjectExists):
         create_store(old, SETTINGS, CLASSES, NOW)
@@ -155,7 +158,7 @@ def test_a_newer_project_is_refused_and_stays_byte_for_byte(old: Path, tmp_path:
 def test_a_newer_project_that_was_killed_is_refused_and_stays_byte_for_byte(
     old: Path, tmp_path: Path
 ) -> None:
-    upgrades.bring_up_to_date(old, "0002", newer_program(tmp_path, ADD_A_COLUMN))
+    upgrades.bring_up_to_date(old, LATER, newer_program(tmp_path, ADD_A_COLUMN))
     killed = tmp_path / "killed" / "project.db"
     killed.parent.mkdir()
     with closing(sqlite3.connect(old)) as connection:  # its last commit is in the WAL file only
@@ -206,7 +209,7 @@ def test_several_who_open_an_older_project_upgrade_it_once(old: Path, tmp_path: 
 
     def upgrade() -> None:
         try:
-            upgrades.bring_up_to_date(old, "0002", later)
+            upgrades.bring_up_to_date(old, LATER, later)
         except Exception as error:
             failures.append(error)
 
@@ -226,6 +229,6 @@ def test_incomplete_settings_are_damage(old: Path) -> None:
     with (
         closing(open_store(old)) as store,
         store.read() as reader,
-        pytest.raises(ProjectDamaged, match="settings are incomplete"),
+        pytest.raises(ProjectDamaged, match="settings cannot be read"),
     ):
         reader.settings()
