@@ -44,7 +44,6 @@ from alworkbench.domain import (
 
 
 @runtime_checkable
-@runtime_checkable
 class Images(Protocol):
     def add(
         self,
@@ -81,7 +80,6 @@ class Images(Protocol):
 
 
 @runtime_checkable
-@runtime_checkable
 class Classes(Protocol):
     def current(self) -> ClassList: ...
     def get(self, class_list_id: int) -> ClassList: ...
@@ -90,7 +88,6 @@ class Classes(Protocol):
         ...
 
 
-@runtime_checkable
 @runtime_checkable
 class Rounds(Protocol):
     def open(self, new: NewRound, now: datetime) -> Round:
@@ -122,7 +119,6 @@ class Rounds(Protocol):
     def close(self, round_id: int, now: datetime) -> Round: ...
 
 
-@runtime_checkable
 @runtime_checkable
 class Labels(Protocol):
     def add(self, answer: Answer, now: datetime) -> Label: ...
@@ -157,7 +153,6 @@ class Labels(Protocol):
         ...
 
 
-@runtime_checkable
 @runtime_checkable
 class Computed(Protocol):
     """Encoders, posteriors, learners and metrics: records of files and figures."""
@@ -197,7 +192,6 @@ class Computed(Protocol):
 
 
 @runtime_checkable
-@runtime_checkable
 class Reader(Protocol):
     @property
     def images(self) -> Images: ...
@@ -213,12 +207,10 @@ class Reader(Protocol):
 
 
 @runtime_checkable
-@runtime_checkable
 class Writer(Reader, Protocol):
     def save_settings(self, settings: ProjectSettings) -> None: ...
 
 
-@runtime_checkable
 @runtime_checkable
 class Store(Protocol):
     def read(self) -> AbstractContextManager[Reader]: ...

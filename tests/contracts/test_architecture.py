@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-JOINERS = {"alworkbench/cli.py"}
-"""The files that alone may join the parts, besides all of ui/app.py."""
+COMMANDS = ROOT / "alworkbench" / "commands"
+"""The folder that alone may join the parts, besides ui/app.py."""
 
 
 OWN_PICKLES = {"alworkbench/decoding.py", "alworkbench/decoding_pool.py"}
@@ -27,6 +27,12 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def names(path: Path) -> set[str]:
+    """Everything that a file imports, modules named by `from package import module` included."""
+    nodes = (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom))
+    return imports(path) | {f"{n.module}.{alias.name}" for n in nodes for alias in n.names}
+
+
 def files(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
@@ -37,8 +43,19 @@ def top(modules: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("path", files("alworkbench"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_engine_knows_neither_store_nor_screens(path):
-    if str(path.relative_to(ROOT)) not in JOINERS:
+    if path.parent != COMMANDS:
         assert not top(imports(path)) & {"store", "ui"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for package in ("alworkbench", "store", "ui") for path in files(package)],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_commands_are_known_to_the_command_line_alone(path):
+    if path.parent != COMMANDS and path != ROOT / "alworkbench" / "cli.py":
+        ends = ("alworkbench.commands", "alworkbench.cli")
+        assert not {name for name in names(path) if name.startswith(ends)}
 
 
 @pytest.mark.parametrize("path", files("store"), ids=lambda p: str(p.relative_to(ROOT)))
@@ -81,7 +98,8 @@ def test_light_modules_load_nothing_heavy():
     code = (
         "import sys, alworkbench, alworkbench.domain, alworkbench.errors, alworkbench.ports, "
         "alworkbench.cli\n"
-        "heavy = {'torch', 'open_clip', 'streamlit', 'sklearn', 'matplotlib', 'pandas', 'sqlalchemy'}\n"
+        "heavy = {'torch', 'open_clip', 'streamlit', 'sklearn', 'matplotlib', 'pandas', 'sqlalchemy', "
+        "'store', 'ui'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -1,6 +1,7 @@
 """The command line: every command explains itself, answers programs in JSON, and fails with advice."""
 
 import json
+import pickle
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from alworkbench import errors
 from alworkbench.cli import app, main
+from alworkbench.commands.common import open_memory_store
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 PRINTS_JSON = [name for name in COMMANDS if name not in ("serve", "demo")]
@@ -29,6 +31,15 @@ def test_every_command_has_help_with_an_example(name):
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert re.search(rf"Example: alworkbench {name}\b", shown.output)
+
+
+def test_every_command_stands_under_a_heading():
+    listed = (*app.registered_commands, *app.registered_groups)
+    assert all(isinstance(one.rich_help_panel, str) for one in listed)
+
+
+def test_a_process_of_its_own_can_be_told_how_to_open_a_store():
+    assert pickle.loads(pickle.dumps(open_memory_store)) is open_memory_store
 
 
 @pytest.mark.parametrize("name", PRINTS_JSON)

@@ -122,12 +122,12 @@ def test_in_words_and_in_json(project, pool):
 def test_names_are_no_markup(workbench, pool, capsys, monkeypatch):
     from dataclasses import replace
 
-    from alworkbench import cli
+    from alworkbench.commands import labelling
 
     found = workbench.explain(pool[0][0])
     wild = "[red]ant[/red]"
     renamed = tuple(replace(b, name=wild) for b in found.classes[:1]) + found.classes[1:]
     odd = replace(found, classes=renamed, label=wild, conflict=(wild, "bee"))
-    with cli.console.capture() as captured:
-        cli.print_explanation(odd)
+    with labelling.console.capture() as captured:
+        labelling.print_explanation(odd)
     assert captured.get().count(wild) == 3

@@ -6,11 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from alworkbench import errors
-from alworkbench.cli import app, posteriors
+from alworkbench.cli import app
 from alworkbench.posterior.published import PRIORS
 from tests.service.conftest import closing
 
-COMMANDS = [command.name for command in posteriors.registered_commands]
+(POSTERIORS,) = (group for group in app.registered_groups if group.name == "posterior")
+COMMANDS = [command.name for command in POSTERIORS.typer_instance.registered_commands]
 
 
 @pytest.fixture
