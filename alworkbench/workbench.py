@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,14 +126,20 @@ class Workbench:
         engine: Engine | None = None,
         device: torch.device | None = None,
         strengths: Strengths | None = None,
+        targets: Sequence[str] = (),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`engine` replaces the one that is read from the folder: simulations share theirs."""
+        """`engine` replaces the one that is read from the folder: simulations share theirs.
+
+        `targets` are content hashes of encoded images whose predictions matter; they may lie outside
+        of the project. Without any, a random sample of the pool stands for all of it.
+        """
         self.folder = folder
         self.store = store
         self._device = device or torch.device("cpu")
         self._engine = engine
         self._strengths = strengths or Strengths()
+        self._targets = tuple(targets)
         self._clock = clock
         self._learner: tuple[tuple[object, ...], Learner] | None = None
         # Computing is serialised; nothing that only reads or records takes this lock.
@@ -452,25 +458,16 @@ class Workbench:
         An answer to a round that was closed meanwhile is kept: the next learner learns from it.
         Raises UnknownItem, or LeaseLost when someone else holds the item.
         """
+        return self.record_many([answer])[0]
+
+    def record_many(self, answers: Sequence[Answer]) -> list[Label]:
+        """Store answers in one transaction, all or none; as `record` does for each."""
         now = self._clock()
         with self.store.write() as writer:
-            known = writer.labels.by_event(answer.event_id)
-            if known is not None:
-                return known
-            if answer.item_id is not None:
-                item = writer.rounds.item(answer.item_id)
-                if item is None or item.image_id != answer.image_id:
-                    raise UnknownItem(
-                        f"Item {answer.item_id} with image {answer.image_id} was never asked in this "
-                        f"project. Reload the labelling page; nothing was recorded."
-                    )
-                lease = item.lease
-                if lease and lease.token != answer.lease_token and lease.until > now:
-                    raise LeaseLost(
-                        f"Item {item.id} is being answered by {lease.annotator!r} until "
-                        f"{lease.until:%H:%M:%S} UTC. Go on with the next image; nothing was recorded."
-                    )
-            return writer.labels.add(answer, now)
+            for answer in answers:
+                if writer.labels.by_event(answer.event_id) is None:
+                    _refuse_answer(writer, answer, now)
+            return writer.labels.add_many(answers, now)
 
     def undo(self, annotator: str, event_id: str) -> Label:
         """Take back the annotator's newest answer in the open round; the same event id acts once."""
@@ -517,14 +514,17 @@ class Workbench:
             if not measured:
                 self._measure(learner, classes, 0, None, 0)
             image_of_row = self._rows(pool)
-            targets = _sample(list(image_of_row), TARGETS, settings.seed)
+            if self._targets:
+                targets = self.engine().table().rows_of(self._targets)
+            else:
+                targets = torch.tensor(_sample(list(image_of_row), TARGETS, settings.seed))
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
                 raise PoolExhausted
             question = Question(
                 table=self.engine().table(),
                 candidates=torch.tensor(candidates),
-                targets=torch.tensor(targets),
+                targets=targets,
                 learner=learner,
                 batch_size=batch_size or settings.batch_size,
                 seed=settings.seed + number if seed is None else seed,
@@ -752,6 +752,24 @@ def _refuse_open(reader: Reader) -> None:
     if current is not None:
         unanswered = sum(item.label is None for item in reader.rounds.items(current.id))
         raise RoundStillOpen(current.number, unanswered)
+
+
+def _refuse_answer(reader: Reader, answer: Answer, now: datetime) -> None:
+    """Raise for an answer to what was never asked, or to what someone else holds."""
+    if answer.item_id is None:
+        return
+    item = reader.rounds.item(answer.item_id)
+    if item is None or item.image_id != answer.image_id:
+        raise UnknownItem(
+            f"Item {answer.item_id} with image {answer.image_id} was never asked in this "
+            f"project. Reload the labelling page; nothing was recorded."
+        )
+    lease = item.lease
+    if lease and lease.token != answer.lease_token and lease.until > now:
+        raise LeaseLost(
+            f"Item {item.id} is being answered by {lease.annotator!r} until "
+            f"{lease.until:%H:%M:%S} UTC. Go on with the next image; nothing was recorded."
+        )
 
 
 def _sample(rows: list[int], count: int, seed: int) -> list[int]:
