@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
+from sqlalchemy.exc import OperationalError
 
 from alworkbench.errors import ProjectBusy, ProjectError, ProjectUnavailable
 from store.lock import FairLock
@@ -261,8 +263,21 @@ class MemoryDatabase:
 
 
 def use_wal(connection: Connection, path: Path) -> None:
-    """Put the file into WAL mode, where readers and the writer never wait for each other."""
-    mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
+    """Put the file into WAL mode, where readers and the writer never wait for each other.
+
+    SQLite does not wait for this lock, whatever the busy timeout: where several open a new project at
+    once, it is waited for here.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
+            break
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > until:
+                raise
+            connection.rollback()
+            time.sleep(0.01)
     if mode != "wal":
         raise ProjectUnavailable(
             path.parent, f"SQLite keeps the journal mode {mode!r} there, WAL is needed"
