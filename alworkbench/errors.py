@@ -6,7 +6,7 @@ WorkbenchError                 exit code 1
     ProjectDiskFull, ProjectUnavailable, NotInProject
   DataError                    4
     NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile, ImageNotFound
+    InvalidFeatureFile, ImageNotFound, InvalidResult, NotPaired
   EncoderError                 5
     UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
   PosteriorError               6
@@ -134,6 +134,28 @@ class InvalidFeatureFile(DataError):
     pass
 
 
+class InvalidResult(DataError):
+    """A file of a simulation that is missing, damaged or of an earlier version."""
+
+    def __init__(self, path: object, detail: str) -> None:
+        super().__init__(
+            f"No simulation's result can be read from {path}: {detail}. Name the folder of a finished "
+            f"result or the beginning of its key (with `--project` or `--out`), or run it with "
+            f"`alworkbench simulate`."
+        )
+
+
+class NotPaired(DataError):
+    """Two results whose runs cannot be compared seed by seed."""
+
+    def __init__(self, one: str, other: str, found: str) -> None:
+        super().__init__(
+            f"The results {one} and {other} cannot be paired: {found}. Paired runs need the same data, "
+            f"pool and seeds: run both with `alworkbench simulate` on the same data, with the same "
+            f"--seeds."
+        )
+
+
 class UnknownClass(DataError):
     def __init__(self, found: str, known: Iterable[str], where: str) -> None:
         known = list(known)
@@ -151,6 +173,15 @@ class ImageNotFound(DataError):
             + (f" Did you mean {near!r}?" if near else "")
             + " Name it by its path, the end of its path or its content hash; "
             "`alworkbench import FOLDER` brings new images in."
+        )
+
+
+class UnknownCollection(DataError):
+    def __init__(self, found: str, known: Iterable[str]) -> None:
+        known = list(known)
+        super().__init__(
+            f"There is no collection {found[:200]!r}.{did_you_mean(found, known)} "
+            f"Known are {', '.join(known)}; `alworkbench datasets` describes them."
         )
 
 
@@ -232,6 +263,16 @@ class UnknownStrategy(LoopError):
         super().__init__(
             f"There is no strategy {found!r}.{did_you_mean(found, known)} "
             f"Known strategies: {', '.join(known)}."
+        )
+
+
+class MemoryBudgetTooSmall(LoopError):
+    def __init__(self, needed: int, given: int, strategy: str | None = None) -> None:
+        who = f"The strategy {strategy!r}" if strategy else "This computation"
+        super().__init__(
+            f"{who} needs {needed / 2**20:,.0f} MiB beside the features, and may use "
+            f"{given / 2**20:,.0f} MiB. Give it more memory, fewer draws or a smaller batch, or choose "
+            f"a strategy that needs less: `alworkbench strategies`."
         )
 
 

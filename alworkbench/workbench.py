@@ -19,7 +19,8 @@ from uuid import uuid4
 import torch
 
 from alworkbench import intake
-from alworkbench.acquisition.registry import Question, Strategy, find_strategy, strategies
+from alworkbench.acquisition.catalogue import find_strategy, strategies
+from alworkbench.acquisition.registry import Question, Strategy
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
 from alworkbench.datasets.pairs import open_pairs
 from alworkbench.domain import (
@@ -155,6 +156,15 @@ class Workbench:
     def classes(self) -> ClassList:
         with self.store.read() as reader:
             return reader.classes.current()
+
+    def learner(self) -> Learner:
+        """What the newest labels taught; the model as it came before the first. PosteriorMissing."""
+        with self._computing:
+            with self.store.read() as reader:
+                classes = reader.classes.current()
+                record = self._posterior_record(reader)
+                newest = reader.computed.learner()
+            return self._current_learner(newest, classes, record)
 
     def open_round(self) -> Round | None:
         with self.store.read() as reader:
@@ -521,6 +531,12 @@ class Workbench:
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
                 raise PoolExhausted
+            index_of = {c.id: index for index, c in enumerate(classes.classes)}
+            given = {
+                row: index_of[answered[image].class_id]
+                for row, image in image_of_row.items()
+                if image in answered and answered[image].class_id in index_of
+            }
             question = Question(
                 table=self.engine().table(),
                 candidates=torch.tensor(candidates),
@@ -529,6 +545,9 @@ class Workbench:
                 batch_size=batch_size or settings.batch_size,
                 seed=settings.seed + number if seed is None else seed,
                 draw_seed=settings.seed,
+                labelled=torch.tensor(list(given), dtype=torch.long),
+                labels=torch.tensor(list(given.values()), dtype=torch.long),
+                goal=settings.goal,
             )
             selection = chosen.select(question)
             progress("ranking the pool", 1, 2)
@@ -541,9 +560,13 @@ class Workbench:
                 learner_id=newest.id if newest else None,
                 seconds=time.perf_counter() - started,
                 items=[
-                    NewItem(image_of_row[row], score, suggestion)
-                    for row, score, suggestion in zip(
-                        selection.rows, selection.scores, suggestions, strict=True
+                    NewItem(image_of_row[row], score, suggestion, probability)
+                    for row, score, suggestion, probability in zip(
+                        selection.rows,
+                        selection.scores,
+                        suggestions,
+                        selection.probabilities or (None,) * len(selection.rows),
+                        strict=True,
                     )
                 ],
                 settings={"draws": question.draws, "candidates": len(candidates)},

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from alworkbench.acquisition.cost import Cost, of_logits
 from alworkbench.acquisition.registry import Question, Selection, selection, strategy
 
 
-@strategy("random", "images drawn at random: the yardstick", unit="none")
+@strategy(
+    "random",
+    "images drawn at random: the yardstick",
+    unit="none",
+    cost=lambda size: Cost(size.candidates, 8 * size.candidates),
+)
 def random(question: Question) -> Selection:
     count = len(question.candidates)
     order = torch.randperm(count, generator=question.generator())
-    return selection(question, order, torch.zeros(count))
+    chosen = selection(question, order, torch.zeros(count))
+    left = range(count, count - len(chosen.rows), -1)
+    return replace(chosen, probabilities=tuple(1 / each for each in left))
 
 
-@strategy("balanced-random", "random, in turn from each class that the model predicts", unit="none")
+@strategy(
+    "balanced-random",
+    "random, in turn from each class that the model predicts",
+    unit="none",
+    cost=of_logits,
+)
 def balanced_random(question: Question) -> Selection:
     """Each round of turns asks one image of every predicted class, classes in random order."""
     predicted = question.logits().argmax(dim=-1).cpu()

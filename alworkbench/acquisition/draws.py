@@ -6,12 +6,26 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig import DrawSpace, greedy_epig
 from alworkbench.acquisition.registry import BLOCK_ROWS, Question, Selection, strategy
 from alworkbench.posterior.linearised import Step
 
 
-@strategy("epig", "greedy batch of most information about the pool's predictions", unit="nats")
+def _cost(size: Size) -> Cost:
+    """Draws of candidates and targets; per pick, products of K x K with all of them."""
+    images = size.candidates + size.targets
+    pick = images * size.draws * size.classes * (size.draws + size.classes)
+    held = 8 * (size.targets + size.batch) * size.draws * size.classes
+    return Cost(size.logits + size.drawn(images) + size.batch * pick, held)
+
+
+@strategy(
+    "epig",
+    "greedy batch of most information about the pool's predictions",
+    unit="nats",
+    cost=_cost,
+)
 def epig(question: Question) -> Selection:
     """Greedy EPIG in draw space, targets weighted so that all predicted classes matter alike.
 

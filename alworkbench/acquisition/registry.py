@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.adaptation.learner import Learner
-from alworkbench.errors import UnknownStrategy
+from alworkbench.domain import Goal
+from alworkbench.errors import MemoryBudgetTooSmall
 
 if TYPE_CHECKING:
     from alworkbench.features import FeatureTable
@@ -20,9 +22,13 @@ BLOCK_ROWS = 8192
 """Images that stream through the model at once."""
 
 
+def _none() -> Int[Tensor, "L"]:
+    return torch.zeros(0, dtype=torch.long)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Everything that a strategy may look at. Labels reach it through the learner alone."""
+    """Everything that a strategy may look at: no label is in it that was not given before."""
 
     table: FeatureTable
     candidates: Int[Tensor, "N"]
@@ -35,28 +41,59 @@ class Question:
     """Of this round: anything random comes from a generator seeded with it."""
     draw_seed: int
     """Of the posterior draws: the same in all rounds of a project (common random numbers)."""
+    labelled: Int[Tensor, "L"] = field(default_factory=_none)
+    """Rows that have a label already."""
+    labels: Int[Tensor, "L"] = field(default_factory=_none)
+    """Class index of each of them."""
+    goal: Goal = Goal.ACCURACY
     draws: int = 128
     memory: int = 1 << 30
     """Bytes that a strategy may hold beside the features."""
 
+    @property
+    def size(self) -> Size:
+        """The figures that a strategy's cost depends on."""
+        classes = self.learner.model.classes
+        return Size(
+            candidates=len(self.candidates),
+            targets=len(self.targets),
+            classes=len(classes.unit),
+            draws=self.draws,
+            batch=min(self.batch_size, len(self.candidates)),
+            labelled=len(self.labelled),
+            embedding=classes.unit.shape[1],
+            activation=self.learner.model.head.image_projection.shape[1],
+        )
+
     def generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed)
 
+    def block_rows(self, bytes_per_row: int, held: int = 0) -> int:
+        """Rows to stream at once, when `held` bytes are held beside. Raises MemoryBudgetTooSmall."""
+        rows = (self.memory - held) // max(1, bytes_per_row)
+        if rows < 1:
+            raise MemoryBudgetTooSmall(held + bytes_per_row, self.memory)
+        return min(BLOCK_ROWS, rows)
+
     def logits(self) -> Float[Tensor, "N C"]:
         """The learner's logits of all candidates, streamed."""
+        return self.logits_of(self.candidates)
+
+    def logits_of(self, rows: Int[Tensor, "n"]) -> Float[Tensor, "n C"]:
+        """The learner's logits of these rows of the table, streamed."""
         device = self.learner.class_activations.device
         blocks = [
             self.learner.logits(features)
-            for _, features in self.table.blocks(self.candidates, BLOCK_ROWS, device)
+            for _, features in self.table.blocks(rows, BLOCK_ROWS, device)
         ]
         return torch.cat(blocks)
 
-    def drawn_probabilities(self) -> Iterator[Float[Tensor, "K N C"]]:
+    def drawn_probabilities(self) -> Iterator[Float[Tensor, "K n C"]]:
         """Class probabilities of the candidates under joint draws, block by block, in order."""
         model = self.learner.model
         step = self.learner.draws(self.draws, self.draw_seed)
-        size = model.classes.unit.shape[1] + 3 * len(model.classes.unit)
-        rows = max(1, min(BLOCK_ROWS, self.memory // (8 * self.draws * size)))
+        size = self.size
+        rows = self.block_rows(8 * self.draws * (size.embedding + 3 * size.classes))
         device = self.learner.class_activations.device
         for _, features in self.table.blocks(self.candidates, rows, device):
             changes = model.change(model.images(features), step)  # K n C
@@ -70,6 +107,8 @@ class Selection:
     rows: tuple[int, ...]
     """Rows of the table."""
     scores: tuple[float, ...]
+    probabilities: tuple[float, ...] | None = None
+    """With which each was drawn among the candidates left at its turn. None: nothing was drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +118,38 @@ class Strategy:
     """One line for lists."""
     unit: str
     """Of the scores: nats, probability, or none."""
-    select: Callable[[Question], Selection]
+    cost: Callable[[Size], Cost]
+    """What a batch costs, known before it is chosen."""
+    choose: Callable[[Question], Selection]
+
+    def select(self, question: Question) -> Selection:
+        """The batch. Raises MemoryBudgetTooSmall where it cannot be chosen within the memory."""
+        needed = self.cost(question.size).memory
+        if needed > question.memory:
+            raise MemoryBudgetTooSmall(needed, question.memory, self.name)
+        return self.choose(question)
 
 
 _REGISTRY: dict[str, Strategy] = {}
 
 
 def strategy(
-    name: str, summary: str, unit: str
+    name: str, summary: str, *, unit: str, cost: Callable[[Size], Cost]
 ) -> Callable[[Callable[[Question], Selection]], Strategy]:
     """Register a selecting function under a name."""
 
-    def register(select: Callable[[Question], Selection]) -> Strategy:
+    def register(choose: Callable[[Question], Selection]) -> Strategy:
         if name in _REGISTRY:
             raise ValueError(f"the strategy {name!r} is registered twice")
-        _REGISTRY[name] = Strategy(name, summary, unit, select)
+        _REGISTRY[name] = Strategy(name, summary, unit, cost, choose)
         return _REGISTRY[name]
 
     return register
 
 
-def strategies() -> list[Strategy]:
-    """All strategies, in the order in which they are listed to people."""
-    _load()
-    return list(_REGISTRY.values())
-
-
-def find_strategy(name: str) -> Strategy:
-    """The strategy of this name, or UnknownStrategy with the nearest one."""
-    _load()
-    if name not in _REGISTRY:
-        raise UnknownStrategy(name, _REGISTRY)
-    return _REGISTRY[name]
-
-
-def _load() -> None:
-    """Strategies register when their modules are imported."""
-    from alworkbench.acquisition import baselines, draws, uncertainty  # noqa: F401
+def registered() -> dict[str, Strategy]:
+    """Strategies of the modules that were imported so far; `catalogue` imports them all."""
+    return dict(_REGISTRY)
 
 
 def selection(question: Question, order: Tensor, scores: Tensor) -> Selection:

@@ -84,7 +84,7 @@ def learn(
 
 def strategies(as_json: JsonOption = False) -> None:
     """List the strategies, one line each."""
-    from alworkbench.acquisition.registry import strategies as known
+    from alworkbench.acquisition.catalogue import strategies as known
 
     if as_json:
         print_json([{"name": s.name, "summary": s.summary, "unit": s.unit} for s in known()])
@@ -114,7 +114,7 @@ def explain(
 
 def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 10) -> None:
     """The images of a round as it was ranked, the first of them in words."""
-    from alworkbench.acquisition.registry import find_strategy
+    from alworkbench.acquisition.catalogue import find_strategy
 
     round_ = next(r for r in workbench.rounds() if r.id == round_id)
     items = workbench.items(round_id)

@@ -62,7 +62,7 @@ def init(
 ) -> None:
     """Make a project: a folder that holds everything of one labelling effort."""
     import store
-    from alworkbench.acquisition.registry import find_strategy
+    from alworkbench.acquisition.catalogue import find_strategy
     from alworkbench.domain import DEFAULT_TEMPLATES
     from alworkbench.labelfiles import read_class_names
     from alworkbench.workbench import utc_now

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alworkbench.acquisition.registry import Question, find_strategy
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.registry import Question
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.domain import Image, Role
 from alworkbench.explaining import (

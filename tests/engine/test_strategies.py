@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from alworkbench.acquisition.registry import Question, find_strategy, strategies
+from alworkbench.acquisition.catalogue import find_strategy, strategies
+from alworkbench.acquisition.registry import Question
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.errors import UnknownStrategy
 from alworkbench.features import FeatureTable

@@ -1,0 +1,21 @@
+"""All strategies by name."""
+
+from __future__ import annotations
+
+# Strategies register when their modules are imported; the order is the one that people see.
+from alworkbench.acquisition import baselines, draws, uncertainty  # noqa: F401
+from alworkbench.acquisition.registry import Strategy, registered
+from alworkbench.errors import UnknownStrategy
+
+
+def strategies() -> list[Strategy]:
+    """All strategies, in the order in which they are listed to people."""
+    return list(registered().values())
+
+
+def find_strategy(name: str) -> Strategy:
+    """The strategy of this name, or UnknownStrategy with the nearest one."""
+    known = registered()
+    if name not in known:
+        raise UnknownStrategy(name, known)
+    return known[name]
