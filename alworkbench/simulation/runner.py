@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from alworkbench.acquisition.registry import find_strategy
+from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.domain import (
     Answer,
     AnswerKind,
