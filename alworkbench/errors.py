@@ -6,7 +6,7 @@ WorkbenchError                 exit code 1
     ProjectDiskFull, ProjectUnavailable, NotInProject
   DataError                    4
     NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile, ImageNotFound, InvalidResult, NotPaired
+    InvalidFeatureFile, ImageNotFound, InvalidResult, NotPaired, InvalidPlan
   EncoderError                 5
     UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
   PosteriorError               6
@@ -132,6 +132,10 @@ class InvalidLabelFile(DataError):
 
 class InvalidFeatureFile(DataError):
     pass
+
+
+class InvalidPlan(DataError):
+    """A simulation that cannot be run as it was asked for."""
 
 
 class InvalidResult(DataError):

@@ -1,30 +1,47 @@
-"""A labelled collection as a simulation needs it: features, truth, and disjoint pool and test parts.
+"""A labelled collection as a simulation needs it, and the parts that a run is given of it.
+
+What must not meet is kept in different values. A run's project works with a `Workplace`, whose table
+holds this seed's part of the pool and nothing of the test part. Truth is with the oracle. A learner is
+measured on a `TestPart`, which nothing of the service takes.
 
 Dimensions used in this file
     N  images of pool and test part together
+    n  images of the pool, m of the test part
     C  classes
+    P  image activation size
     Q  text activation size
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
+from alworkbench.adaptation.learner import Learner
 from alworkbench.domain import ClassList
-from alworkbench.engine import Engine
+from alworkbench.engine import Engine, FixedEngine
 from alworkbench.errors import NothingToImport, UnknownClass
 from alworkbench.features import FeatureTable
-from alworkbench.heads import Head
+from alworkbench.heads import Features, Head
+from alworkbench.metrics import Metrics, measure
 from alworkbench.posterior.kronecker import Posterior
+from alworkbench.simulation.plan import Plan
 
 OUT_OF_SCOPE = -2
 """The label of an image of the pool that no class fits; -1 says that the truth is unknown."""
+
+NEAR_DUPLICATE = 0.999
+"""Cosine of two embeddings from which on their images are reported as near-duplicates."""
+
+BLOCK = 2048
+"""Images of a block where all of the pool meets all of the test part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,37 @@ class LabelledPictures:
     def __post_init__(self) -> None:
         if both := set(self.pool) & set(self.test):
             raise ValueError(f"pool and test part share {len(both)} images, such as {min(both)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What the project of one run works with. Nothing in it knows a label."""
+
+    engine: FixedEngine
+    """Its table holds the pool and audit images below, and no other image but the targets."""
+    pool: tuple[str, ...]
+    """Content hashes."""
+    audit: tuple[str, ...]
+    """Content hashes of the images that were drawn from the pool as an audit set."""
+    targets: tuple[str, ...]
+    """Content hashes of the test images, where the simulation is declared transductive; else none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestPart:
+    """What learners are measured on: features and labels of images that no run may ask."""
+
+    __test__: ClassVar[bool] = False  # no test case, whatever its name says
+
+    features: Features
+    labels: Int[Tensor, "m"]
+
+    def measure(self, learner: Learner) -> Metrics:
+        parts = [
+            learner.logits(self.features[start : start + BLOCK])
+            for start in range(0, len(self.labels), BLOCK)
+        ]
+        return measure(torch.cat(parts).softmax(dim=-1), self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +103,61 @@ class SimulationData:
     """Rows of the table."""
     test: Int[Tensor, "m"]
     labels: Int[Tensor, "N"]
-    """Class index of each row of the table, -1 where the truth is unknown."""
+    """Class index of each row of the table, OUT_OF_SCOPE, or -1 where the truth is unknown."""
+    role: str = "own"
+    """dev (recipes are chosen on it), report (looked at for final tables) or own (a user's)."""
+    card: Mapping[str, Any] | None = None
+    """What is known of the collection: source, licence, sizes; for reports."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for parts that meet, and for labels that cannot be used."""
+        hashes = self.table.hashes
+        pool, test = ({hashes[row] for row in part.tolist()} for part in (self.pool, self.test))
+        if len(pool) < len(self.pool) or len(test) < len(self.test):
+            raise ValueError(f"an image stands twice in the pool or the test part of {self.name!r}")
+        if both := pool & test:
+            raise ValueError(f"pool and test part share {len(both)} images, such as {min(both)}")
+        allowed = torch.tensor([*range(len(self.classes)), OUT_OF_SCOPE])
+        if not torch.isin(self.labels[self.pool], allowed).all():
+            raise ValueError(f"images of the pool of {self.name!r} have no label")
+        if not torch.isin(self.labels[self.test], allowed[:-1]).all():
+            raise ValueError(f"images of the test part of {self.name!r} have no class")
+
+    def workplace(self, seed: int, plan: Plan) -> Workplace:
+        """What the project of a run with this seed holds; alike for all that is compared under it."""
+        pool = pool_of_seed(self.pool.tolist(), seed, plan.pool_fraction)
+        audit, asked = drawn_apart(pool, plan.audit, seed)
+        targets = self.test.tolist() if plan.transductive else []
+        hashes = self.table.hashes
+        kept = [*asked, *audit, *targets]
+        table = FeatureTable.from_features(
+            [hashes[row] for row in kept], self.table.gather(torch.tensor(kept))
+        )
+        engine = FixedEngine(
+            self.encoder_id, self.head, table, self.class_activations, self.posterior
+        )
+        parts = [tuple(hashes[row] for row in rows) for rows in (asked, audit, targets)]
+        return Workplace(engine, *parts)
+
+    def truth(self, place: Workplace) -> dict[str, int]:
+        """Content hash -> class index or OUT_OF_SCOPE, of what may be asked in a workplace."""
+        shown = (*place.pool, *place.audit)
+        labels = self.labels[self.table.rows_of(shown)]
+        return dict(zip(shown, labels.tolist(), strict=True))
+
+    def test_part(self) -> TestPart:
+        return TestPart(self.table.gather(self.test), self.labels[self.test])
+
+    def near_duplicates(self, cosine: float = NEAR_DUPLICATE) -> int:
+        """Images of the test part with a near-duplicate in the pool, by their embeddings.
+
+        Exact, in n m D operations; holds BLOCK**2 numbers at once.
+        """
+        found = torch.zeros(len(self.test), dtype=torch.bool)
+        for at, test in _embedded(self, self.test):
+            for _, pool in _embedded(self, self.pool):
+                found[at : at + len(test)] |= (test @ pool.T).amax(dim=1) >= cosine
+        return int(found.sum())
 
     def fingerprint(self) -> str:
         """Hash of what decides a run's result on the side of the data."""
@@ -64,6 +166,10 @@ class SimulationData:
         for part in (self.pool, self.test):
             for row in part.tolist():
                 digest.update(f"{hashes[row]} {int(self.labels[row])}\n".encode())
+            for _, features in self.table.blocks(part):
+                digest.update(features.activations.numpy().tobytes())
+                if features.residuals is not None:
+                    digest.update(features.residuals.numpy().tobytes())
         tensors = [self.class_activations, self.head.image_projection, self.head.text_projection]
         for side in (self.posterior.image, self.posterior.text):
             digest.update(
@@ -123,3 +229,19 @@ def pool_of_seed(pool: Sequence[int], seed: int, fraction: float) -> list[int]:
     count = max(1, round(fraction * len(pool)))
     chosen = torch.randperm(len(pool), generator=generator)[:count].sort().values
     return [pool[i] for i in chosen.tolist()]
+
+
+def drawn_apart(pool: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:
+    """An audit set of so many rows drawn at random from a pool, and the rows that are left."""
+    generator = torch.Generator().manual_seed(2**32 + seed)
+    chosen = set(torch.randperm(len(pool), generator=generator)[:count].tolist())
+    audit = [row for i, row in enumerate(pool) if i in chosen]
+    return audit, [row for i, row in enumerate(pool) if i not in chosen]
+
+
+def _embedded(data: SimulationData, rows: Int[Tensor, "n"]) -> Iterator[tuple[int, Tensor]]:
+    """Normalised embeddings of some rows, in blocks with where each starts."""
+    start = 0
+    for block, features in data.table.blocks(rows, BLOCK):
+        yield start, normalize(data.head.embed_images(features), dim=-1)
+        start += len(block)

@@ -24,6 +24,23 @@ class OraclePlan:
     seconds: tuple[float, ...] = ()
     """Recorded seconds per answer; each answer costs one of them, drawn at random. Empty: no cost."""
 
+    def words(self) -> str:
+        """For reports: how it answers."""
+        parts = []
+        if isinstance(self.noise, tuple):
+            right = sum(row[i] for i, row in enumerate(self.noise)) / len(self.noise)
+            parts.append(
+                f"answers by a confusion matrix ({right:.0%} right in the mean of classes)"
+            )
+        elif self.noise:
+            parts.append(f"answers wrong {self.noise:.3g} of the time")
+        if self.skip:
+            parts.append(f"skips {self.skip:.3g} of the images")
+        if self.seconds:
+            mean = sum(self.seconds) / len(self.seconds)
+            parts.append(f"takes {mean:.1f} s an image, as {len(self.seconds)} recorded answers")
+        return "; ".join(parts) or "always right"
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -68,8 +85,8 @@ class Plan:
     labels: int = 100
     """Budget of each run: images asked, audit set not counted."""
     audit: int = 0
-    """Images of the pool drawn at random as an audit set before the first round. Their labels are
-    paid for: curves are drawn over labels learned from plus these."""
+    """Images of the pool drawn at random as an audit set before the first round. They are paid for:
+    curves are drawn over images asked plus these."""
     pool_fraction: float = 2 / 3
     """Each seed sees its own random part of the pool, or deterministic strategies would not vary."""
     goal: Goal = Goal.ACCURACY
@@ -111,7 +128,8 @@ class Point:
     labels: int
     """Labels learned from."""
     paid: int
-    """Labels paid for: learned from, wrong or right, and those of the audit set."""
+    """Images paid for: every one asked, whether or not it taught anything, and the audit set. The
+    honest horizontal axis: a skipped image costs an annotator as well."""
     asked: int
     """Images shown, skipped and unclear ones included."""
     accuracy: float

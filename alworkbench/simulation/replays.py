@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -23,16 +24,23 @@ from alworkbench.intake import AUDIT_SPLITS
 from alworkbench.pool_fitting import fit_from_pool
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.progress import Progress
-from alworkbench.simulation.data import LabelledPictures, SimulationData, join, pool_of_seed
-from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.report import (
+from alworkbench.simulation.code_version import code_version, versions
+from alworkbench.simulation.data import (
+    NEAR_DUPLICATE,
+    LabelledPictures,
+    SimulationData,
+    join,
+    pool_of_seed,
+)
+from alworkbench.simulation.plan import Plan, Run
+from alworkbench.simulation.results import (
     SimulationResult,
     load_points,
     load_result,
     save_points,
     save_result,
 )
-from alworkbench.simulation.runner import OpenStore, Run, runs_of, simulate
+from alworkbench.simulation.runner import OpenStore, check, simulate
 from alworkbench.workbench import Workbench, utc_now
 
 LEAST_TRUTH = 20
@@ -185,11 +193,13 @@ def replay(
     progress: Progress,
     processes: int = 1,
 ) -> SimulationResult:
-    """Run a plan, or read its result if it was run before on this data with this version.
+    """Run a plan, or read its result if this code has run it on this data before.
 
     Each finished run is kept at once, so an interrupted simulation goes on where it stopped.
     """
-    key = plan.key(data.fingerprint())
+    check(data, plan)
+    code = code_version()
+    key = plan.key(data.fingerprint(), code)
     folder = out / key
     if (folder / "result.json").exists():
         return load_result(folder)
@@ -197,28 +207,45 @@ def replay(
     kept.mkdir(parents=True, exist_ok=True)
 
     def file_of(run: Run) -> Path:
-        return kept / f"{run.strategy}-{run.seed}.json"
+        return kept / f"{run.name}.json"
 
-    runs = runs_of(plan)
-    left = [run for run in runs if not file_of(run).exists()]
+    runs = plan.runs()
     simulate(
         data,
         plan,
         open_store,
-        runs=left,
+        runs=[run for run in runs if not file_of(run).exists()],
         processes=processes,
         progress=progress,
         finished=lambda run, points: save_points(file_of(run), points),
     )
     points = [point for run in runs for point in load_points(file_of(run))]
-    facts = {
+    facts = facts_of(data, plan, code, processes)
+    return save_result(folder, title(data, plan), key, plan, facts, points, utc_now())
+
+
+def title(data: SimulationData, plan: Plan) -> str:
+    return f"{data.name}: {', '.join(arm.words(plan.arms) for arm in plan.arms)}"
+
+
+def facts_of(data: SimulationData, plan: Plan, code: str, processes: int) -> dict[str, Any]:
+    """What a figure must be read with: what was measured on what, by what."""
+    pool = len(pool_of_seed(data.pool.tolist(), 0, plan.pool_fraction))
+    return {
         "name": data.name,
+        "role": data.role,
         "encoder": data.encoder_id,
         "classes": list(data.classes.names),
         "pool": len(data.pool),
-        "pool_per_seed": len(pool_of_seed(data.pool.tolist(), 0, plan.pool_fraction)),
+        "pool_per_seed": pool - plan.audit,
         "test": len(data.test),
+        "near_duplicates": data.near_duplicates(),
+        "near_duplicate_cosine": NEAR_DUPLICATE,
+        "transductive": plan.transductive,
+        "code": code,
+        "versions": versions(),
         "threads": 1,
+        "processes": processes,
+        "oracle": plan.oracle.words(),
+        "card": None if data.card is None else dict(data.card),
     }
-    name = f"{data.name}: {', '.join(plan.strategies)}"
-    return save_result(folder, name, key, plan, facts, points, utc_now())

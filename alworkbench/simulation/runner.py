@@ -1,16 +1,16 @@
 """The loop replayed with an oracle where the annotator stands, through the same service.
 
-Every run gets a project of its own in memory; features, posterior and truth are shared. The oracle is
-asked for the label of an image when, and only when, it has been proposed.
+Every run gets a project of its own in memory that holds its seed's part of the pool. What it learned is
+measured outside of it, on a test part that the project never had.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,20 +19,21 @@ import torch
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.domain import (
-    Answer,
     AnswerKind,
     ClassList,
     EncoderRecord,
     FoundImage,
+    Goal,
     ProjectFolder,
     ProjectSettings,
     Role,
 )
-from alworkbench.engine import FixedEngine
+from alworkbench.errors import InvalidPlan
 from alworkbench.ports import Store
 from alworkbench.progress import Progress, silent
-from alworkbench.simulation.data import SimulationData, pool_of_seed
-from alworkbench.simulation.plan import Plan, Point
+from alworkbench.simulation.data import SimulationData, TestPart, Workplace
+from alworkbench.simulation.oracles import Oracle, Reply
+from alworkbench.simulation.plan import Plan, Point, Run
 from alworkbench.workbench import Workbench
 
 OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
@@ -41,20 +42,33 @@ OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 """Simulated time stands still: nothing in a run depends on the clock."""
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One replay: a strategy with a seed."""
-
-    strategy: str
-    seed: int
+SEED_STEP = 1_000_000
+"""Between the seeds of two projects, so that their rounds never share one."""
 
 
-def runs_of(plan: Plan) -> list[Run]:
-    """Every run of a plan, in the order in which results are listed. Raises UnknownStrategy."""
+def check(data: SimulationData, plan: Plan) -> None:
+    """Whether a plan can be run on this data, before hours are spent: raises InvalidPlan, UnknownStrategy."""
     for name in plan.strategies:
         find_strategy(name)
-    return [Run(name, seed) for seed in range(plan.seeds) for name in plan.strategies]
+    pool = max(1, round(plan.pool_fraction * len(data.pool)))
+    if plan.labels + plan.audit > pool:
+        raise InvalidPlan(
+            f"Each run asks {plan.labels} images and draws {plan.audit} for its audit set, but its part "
+            f"of the pool has {pool} ({plan.pool_fraction:.3g} of {len(data.pool)}). Ask for fewer "
+            f"(`--labels`, `--audit`), or use a larger pool."
+        )
+    noise = plan.oracle.noise
+    if isinstance(noise, tuple) and (
+        len(noise) != len(data.classes) or any(len(row) != len(data.classes) for row in noise)
+    ):
+        raise InvalidPlan(
+            f"The confusion matrix of the oracle must have {len(data.classes)} rows and columns, one "
+            f"for each class of {data.name!r}; found {len(noise)} rows."
+        )
+
+
+def rounds_of(plan: Plan, run: Run) -> int:
+    return -(-plan.labels // run.arm.batch_size)
 
 
 def simulate(
@@ -71,179 +85,195 @@ def simulate(
 
     Each run computes in one thread, so that the number of processes changes nothing but the time.
     `open_store` must be a function that another process can import. `finished` is called in this
-    process with each run that is done, in no certain order.
+    process with each run that is done, in no certain order. Raises InvalidPlan, UnknownStrategy.
     """
-    runs = runs_of(plan) if runs is None else runs
+    from alworkbench.simulation.workers import in_processes
+
+    check(data, plan)
+    runs = plan.runs() if runs is None else runs
     total = len(runs)
+    rounds = sum(rounds_of(plan, each) for each in runs)
+    progress("runs", 0, total)
+
+    def tick(done: int) -> None:
+        progress("rounds", done, rounds)
+
+    tick(0)
     done: dict[Run, list[Point]] = {}
-    progress("simulating", 0, total)
-    for each, points in _replayed(data, plan, open_store, runs, min(processes, total)):
+    if min(processes, total) > 1:
+        replayed = in_processes(data, plan, open_store, runs, min(processes, total), tick)
+    else:
+        replayed = _in_this_process(data, plan, open_store, runs, tick)
+    for each, points in replayed:
         done[each] = points
         finished(each, points)
-        progress("simulating", len(done), total)
+        progress("runs", len(done), total)
     return [point for each in runs for point in done[each]]
 
 
-def _replayed(
+def _in_this_process(
     data: SimulationData,
     plan: Plan,
     open_store: OpenStore,
     runs: Sequence[Run],
-    processes: int,
+    tick: Callable[[int], None],
 ) -> Iterator[tuple[Run, list[Point]]]:
-    if processes <= 1:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            for each in runs:
-                yield each, list(run(data, plan, each.strategy, each.seed, open_store))
-        finally:
-            torch.set_num_threads(threads)
-        return
-    # Fresh interpreters: a fork would copy torch's threads in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _prepare, (data, plan, open_store))
-    try:
-        waiting = {pool.submit(_run_prepared, each): each for each in runs}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_prepared: tuple[SimulationData, Plan, OpenStore] | None = None
-"""What a worker process was started with: sent once, used for all of its runs."""
-
-
-def _prepare(data: SimulationData, plan: Plan, open_store: OpenStore) -> None:
-    global _prepared
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    _prepared = data, plan, open_store
+    try:
+        bench, done = Bench(data, plan, open_store), 0
+        for each in runs:
+            points = []
+            for point in bench.run(each):
+                points.append(point)
+                done += point.round > 0
+                tick(done)
+            yield each, points
+    finally:
+        torch.set_num_threads(threads)
 
 
-def _run_prepared(each: Run) -> list[Point]:
-    if _prepared is None:
-        raise RuntimeError("a worker ran before it was prepared")
-    data, plan, open_store = _prepared
-    return list(run(data, plan, each.strategy, each.seed, open_store))
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What all runs of one seed share."""
+
+    seed: int
+    place: Workplace
+    truth: dict[str, int]
 
 
-def run(
-    data: SimulationData, plan: Plan, strategy: str, seed: int, open_store: OpenStore
-) -> Iterator[Point]:
-    """One run: yields the model as it came, then each round's learner."""
-    settings = ProjectSettings(
-        name=f"{data.name}-{strategy}-{seed}", seed=1000 * seed, batch_size=plan.batch_size
-    )
-    with tempfile.TemporaryDirectory(prefix="alworkbench-") as scratch:
-        store = open_store(settings, data.classes, EPOCH)
-        try:
-            yield from _run(data, plan, strategy, seed, store, Path(scratch))
-        finally:
-            store.close()
+class Bench:
+    """What all runs of one process share: computed once, not per run."""
 
+    def __init__(self, data: SimulationData, plan: Plan, open_store: OpenStore) -> None:
+        self.data = data
+        self.plan = plan
+        self._open_store = open_store
+        self._test = data.test_part()
+        self._situation: Situation | None = None
 
-def _run(
-    data: SimulationData, plan: Plan, strategy: str, seed: int, store: Store, scratch: Path
-) -> Iterator[Point]:
-    oracle = _populate(data, plan, seed, store)
-    engine = FixedEngine(
-        data.encoder_id, data.head, data.table, data.class_activations, data.posterior
-    )
-    workbench = Workbench(
-        ProjectFolder(scratch),
-        store,
-        engine=engine,
-        strengths=plan.strengths,
-        clock=lambda: EPOCH,
-    )
-    classes = workbench.classes()
-    asked_before = 0
-    while asked_before < plan.labels:
-        size = min(plan.batch_size, plan.labels - asked_before)
-        started = time.perf_counter()
-        opened = workbench.propose(strategy, size)
-        asking = time.perf_counter() - started
-        if asked_before == 0:
-            yield _point(workbench, strategy, seed, 0.0, 0.0, (0,) * len(classes))
-        items = workbench.claim("oracle", size)
-        counts = [0] * len(classes)
-        for item in items:
-            index = oracle[item.image_id]
-            counts[index] += 1
-            workbench.record(
-                Answer(
-                    event_id=f"{opened.number}-{item.position}",
-                    image_id=item.image_id,
-                    kind=AnswerKind.CLASS,
-                    annotator="oracle",
-                    class_id=classes.classes[index].id,
-                    item_id=item.id,
-                    lease_token=item.lease.token if item.lease else None,
-                    source="oracle",
+    def run(self, run: Run) -> Iterator[Point]:
+        """One run: yields the model as it came, then each round's learner."""
+        situation = self._of_seed(run.seed)
+        settings = ProjectSettings(
+            name=f"{self.data.name}-{run.name}",
+            strategy=run.arm.strategy,
+            batch_size=run.arm.batch_size,
+            seed=SEED_STEP * run.seed,
+            goal=Goal(self.plan.goal),
+            adaptation=run.arm.adaptation,
+        )
+        with tempfile.TemporaryDirectory(prefix="alworkbench-") as scratch:
+            store = self._open_store(settings, self.data.classes, EPOCH)
+            try:
+                _populate(store, situation.place)
+                workbench = Workbench(
+                    ProjectFolder(Path(scratch)),
+                    store,
+                    engine=situation.place.engine,
+                    strengths=self.plan.strengths,
+                    targets=situation.place.targets,
+                    clock=lambda: EPOCH,
                 )
-            )
+                oracle = Oracle(situation.truth, len(self.data.classes), self.plan.oracle, run.seed)
+                yield from _replayed(workbench, oracle, self._test, self.plan, run)
+            finally:
+                store.close()
+
+    def _of_seed(self, seed: int) -> Situation:
+        """Kept until another seed comes: runs come in the order of their seeds."""
+        if self._situation is None or self._situation.seed != seed:
+            place = self.data.workplace(seed, self.plan)
+            self._situation = Situation(seed, place, self.data.truth(place))
+        return self._situation
+
+
+def _populate(store: Store, place: Workplace) -> None:
+    """Fill an empty store with the images that a run may ask, as an import would."""
+    encoder = place.engine.encoder_id
+    with store.write() as writer:
+        for role, hashes in ((Role.POOL, place.pool), (Role.AUDIT, place.audit)):
+            found = [FoundImage(content, content, 0, 0, 0) for content in hashes]
+            writer.images.add(found, [], root="simulated", role=role)
+        writer.computed.set_encoder(EncoderRecord(encoder, "simulated"))
+        writer.computed.add_posterior(encoder, "simulated", {}, EPOCH)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has come to so far."""
+
+    round: int = 0
+    labels: int = 0
+    asked: int = 0
+
+
+def _replayed(
+    workbench: Workbench, oracle: Oracle, test: TestPart, plan: Plan, run: Run
+) -> Iterator[Point]:
+    tally = Tally()
+    audit = oracle.answer_audit(workbench)
+    yield _point(workbench, test, plan, run, tally, [], audit, 0.0, 0.0)
+    while tally.asked < plan.labels:
+        size = min(run.arm.batch_size, plan.labels - tally.asked)
+        started = time.perf_counter()
+        workbench.propose(run.arm.strategy, size)
+        asking = time.perf_counter() - started
+        replies = oracle.answer_round(workbench)
+        tally.round += 1
+        tally.asked += len(replies)
+        tally.labels += sum(reply.kind is AnswerKind.CLASS for reply in replies)
         started = time.perf_counter()
         workbench.close_round()
         learning = time.perf_counter() - started
-        asked_before += len(items)
-        yield _point(workbench, strategy, seed, asking, learning, tuple(counts))
-
-
-def _populate(data: SimulationData, plan: Plan, seed: int, store: Store) -> dict[int, int]:
-    """Fill the store with this seed's pool and the labelled test part; the oracle's knowledge."""
-    hashes = data.table.hashes
-    pool = pool_of_seed(data.pool.tolist(), seed, plan.pool_fraction)
-    with store.write() as writer:
-        for role, rows in ((Role.POOL, pool), (Role.AUDIT, data.test.tolist())):
-            found = [FoundImage(hashes[row], f"{row}", 0, 0, 0) for row in rows]
-            writer.images.add(found, [], root="simulated", role=role)
-        classes = writer.classes.current()
-        writer.computed.set_encoder(EncoderRecord(data.encoder_id, "simulated"))
-        writer.computed.add_posterior(data.encoder_id, "simulated", {}, EPOCH)
-        row_of = {hashes[row]: row for row in (*pool, *data.test.tolist())}
-        truth = {
-            image: int(data.labels[row_of[content]])
-            for role in Role
-            for image, content in writer.images.ids_and_hashes(role)
-        }
-        audit = [image for image, _ in writer.images.ids_and_hashes(Role.AUDIT)]
-        writer.labels.add_many(
-            [
-                Answer(
-                    event_id=f"test-{image}",
-                    image_id=image,
-                    kind=AnswerKind.CLASS,
-                    annotator="oracle",
-                    class_id=classes.classes[truth[image]].id,
-                    source="oracle",
-                )
-                for image in audit
-            ],
-            EPOCH,
-        )
-    return truth
+        yield _point(workbench, test, plan, run, tally, replies, replies, asking, learning)
 
 
 def _point(
     workbench: Workbench,
-    strategy: str,
-    seed: int,
+    test: TestPart,
+    plan: Plan,
+    run: Run,
+    tally: Tally,
+    asked: Sequence[Reply],
+    answered: Sequence[Reply],
     asking: float,
     learning: float,
-    asked: tuple[int, ...],
 ) -> Point:
-    newest = workbench.metrics()[-1]
-    values = newest.values
+    """Measure the newest learner. `answered` is what cost time: those asked, or the audit set."""
+    classes = len(workbench.classes())
+    counts = [0] * (classes + 1)
+    for reply in asked:
+        counts[reply.truth if reply.truth >= 0 else classes] += 1
+    started = time.perf_counter()
+    found = test.measure(workbench.learner())
+    measuring = time.perf_counter() - started
     return Point(
-        strategy,
-        seed,
-        newest.labels,
-        values["accuracy"],
-        values["balanced_accuracy"],
-        values["nlpd"],
-        values["ece"],
-        asking,
-        learning,
-        asked,
+        arm=run.arm,
+        seed=run.seed,
+        round=tally.round,
+        labels=tally.labels,
+        paid=tally.asked + plan.audit,
+        asked=tally.asked,
+        accuracy=found.accuracy,
+        balanced_accuracy=found.balanced_accuracy,
+        macro_f1=found.macro_f1,
+        nlpd=found.nlpd,
+        brier=found.brier,
+        ece=found.ece,
+        ece_floor=found.ece_floor,
+        recall=found.recall,
+        classes_asked=tuple(counts),
+        images=tuple(reply.image for reply in asked),
+        seconds_asking=asking,
+        seconds_learning=learning,
+        seconds_measuring=measuring,
+        seconds_answering=sum(reply.seconds for reply in answered),
+        peak_bytes=peak_bytes(),
     )
+
+
+def peak_bytes() -> int:
+    """Most memory that this process held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1024 if sys.platform == "linux" else 1)

@@ -1,0 +1,134 @@
+"""Who answers in a simulation: knows the truth, and tells it of an image only once it was asked.
+
+What an oracle says of an image follows from the run's seed and the image alone, so all ways of working
+that are compared under one seed hear the same answer to the same question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from alworkbench.domain import Answer, AnswerKind, ClassList, Item, Role
+from alworkbench.simulation.data import OUT_OF_SCOPE
+from alworkbench.simulation.plan import Confusion, OraclePlan
+from alworkbench.workbench import Workbench
+
+ANNOTATOR = "oracle"
+
+
+class NeverAsked(LookupError):
+    """The label of an image was wanted that nobody proposed: a fault of the simulation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the oracle says of one image."""
+
+    image: str
+    """Content hash."""
+    truth: int
+    """Class index, or OUT_OF_SCOPE."""
+    kind: AnswerKind
+    answer: int | None
+    """Class index where a class is answered, right or wrong."""
+    seconds: float
+
+
+class Oracle:
+    """The truth of one run's images, behind the rule that only what was asked is answered."""
+
+    def __init__(self, truth: Mapping[str, int], classes: int, plan: OraclePlan, seed: int) -> None:
+        """`truth`: content hash -> class index or OUT_OF_SCOPE, of every image that may be asked."""
+        self._truth = dict(truth)
+        self._confusion = confusion_of(plan.noise, classes)
+        self._plan = plan
+        self._seed = seed
+        self._asked: set[str] = set()
+        self._hashes: dict[int, str] = {}
+
+    def answer_round(self, workbench: Workbench) -> list[Reply]:
+        """Answer the whole open round, as an annotator does: claim, look, record."""
+        opened = workbench.open_round()
+        if opened is None:
+            return []
+        items = workbench.claim(ANNOTATOR, opened.batch_size)
+        hashes = self._hashes_of(workbench, Role.POOL, [item.image_id for item in items])
+        self._asked.update(hashes)
+        replies = [self.reply(content) for content in hashes]
+        self._record(workbench, [(r, i.image_id, i) for r, i in zip(replies, items, strict=True)])
+        return replies
+
+    def answer_audit(self, workbench: Workbench) -> list[Reply]:
+        """Answer the project's audit set: drawn at random, asked before anything else."""
+        with workbench.store.read() as reader:
+            images = reader.images.ids_and_hashes(Role.AUDIT)
+        self._asked.update(content for _, content in images)
+        replies = [self.reply(content) for _, content in images]
+        self._record(
+            workbench,
+            [(reply, image, None) for reply, (image, _) in zip(replies, images, strict=True)],
+        )
+        return replies
+
+    def reply(self, image: str) -> Reply:
+        """What is said of an image (a content hash). Raises NeverAsked before it was proposed."""
+        if image not in self._asked:
+            raise NeverAsked(f"the label of {image[:12]} was wanted before it was proposed")
+        truth, plan = self._truth[image], self._plan
+        seconds = 0.0
+        if plan.seconds:
+            seconds = plan.seconds[int(self._draw("seconds", image) * len(plan.seconds))]
+        if self._draw("skip", image) < plan.skip:
+            return Reply(image, truth, AnswerKind.SKIP, None, seconds)
+        if truth == OUT_OF_SCOPE:
+            return Reply(image, truth, AnswerKind.CANNOT_TELL, None, seconds)
+        row = self._confusion[truth]
+        # The last step of the cumulated row may round below 1.
+        answer = min(bisect_right(row, self._draw("answer", image)), len(row) - 1)
+        return Reply(image, truth, AnswerKind.CLASS, answer, seconds)
+
+    def _draw(self, what: str, image: str) -> float:
+        """A number in [0, 1), the same on every machine."""
+        digest = hashlib.sha256(f"{self._seed} {what} {image}".encode()).digest()
+        return int.from_bytes(digest[:6]) / 2**48
+
+    def _hashes_of(self, workbench: Workbench, role: Role, images: Sequence[int]) -> list[str]:
+        if not self._hashes:
+            with workbench.store.read() as reader:
+                self._hashes = dict(reader.images.ids_and_hashes(role))
+        return [self._hashes[image] for image in images]
+
+    def _record(
+        self, workbench: Workbench, given: Sequence[tuple[Reply, int, Item | None]]
+    ) -> None:
+        classes = workbench.classes()
+        workbench.record_many([_answer(*one, classes) for one in given])
+
+
+def _answer(reply: Reply, image: int, item: Item | None, classes: ClassList) -> Answer:
+    lease = item.lease if item else None
+    return Answer(
+        event_id=f"{ANNOTATOR}-{item.id if item else 'audit'}-{image}",
+        image_id=image,
+        kind=reply.kind,
+        annotator=ANNOTATOR,
+        class_id=None if reply.answer is None else classes.classes[reply.answer].id,
+        item_id=item.id if item else None,
+        lease_token=lease.token if lease else None,
+        duration_ms=round(1000 * reply.seconds) if reply.seconds else None,
+        source="oracle",
+    )
+
+
+def confusion_of(noise: float | Confusion, classes: int) -> tuple[tuple[float, ...], ...]:
+    """Cumulated answers by true class. A rate spreads over the other classes alike."""
+    if isinstance(noise, (int, float)):
+        wrong = noise / (classes - 1)
+        rows = [[1 - noise if i == j else wrong for j in range(classes)] for i in range(classes)]
+    else:
+        rows = [list(row) for row in noise]
+    return tuple(tuple(accumulate(row)) for row in rows)
