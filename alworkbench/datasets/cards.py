@@ -26,10 +26,23 @@ class DatasetCard:
     """Images of the largest class of the pool for each one of the smallest."""
     purpose: str
     role: DatasetRole
+    near_duplicates: int = 0
+    """Images of the pool that are copies of others in it, a little shifted and noisy."""
+    outside: int = 0
+    """Images of the pool that no class fits, over and above `sizes`."""
+    zero_shot_accuracy: float | None = None
+    """Of the model without any label, on the test part; None where that was not measured."""
+    zero_shot_balanced: float | None = None
+    """The same, as the mean over the classes."""
 
     def images(self, part: str) -> int:
-        """How many images a part holds."""
+        """How many images a part holds that have a class."""
         return sum(self.sizes[part].values())
+
+
+def imbalance_of(sizes: Mapping[str, int]) -> float:
+    """Images of the largest class for each one of the smallest."""
+    return max(sizes.values()) / min(sizes.values())
 
 
 def long_tail(total: int, classes: int, imbalance: float) -> tuple[int, ...]:

@@ -1,0 +1,46 @@
+"""The labelled collections that simulations can be run on, and their roles.
+
+dev: recipes are chosen on it. report: looked at for final tables only.
+"""
+
+from __future__ import annotations
+
+from alworkbench.datasets.fashion_variants import (
+    FASHION,
+    FASHION_DUPLICATES,
+    FASHION_OUTSIDE,
+    FASHION_RARE,
+    SAMPLE_COLLECTION,
+)
+from alworkbench.datasets.glyphs import GLYPHS
+from alworkbench.datasets.labelled_images import Collection
+from alworkbench.datasets.package_images import DIGITS, PATCHES
+from alworkbench.datasets.shapes import SHAPES
+from alworkbench.datasets.textures import TEXTURES
+from alworkbench.errors import UnknownCollection
+
+_COLLECTIONS = (
+    SAMPLE_COLLECTION,
+    DIGITS,
+    GLYPHS,
+    FASHION,
+    FASHION_RARE,
+    FASHION_DUPLICATES,
+    FASHION_OUTSIDE,
+    PATCHES,
+    TEXTURES,
+    SHAPES,
+)
+
+
+def collections() -> list[Collection]:
+    """All of them, those for choosing recipes first; also those that this machine cannot make."""
+    return list(_COLLECTIONS)
+
+
+def find_collection(name: str) -> Collection:
+    """The collection of this name. Raises UnknownCollection, with the nearest name."""
+    for collection in _COLLECTIONS:
+        if collection.name == name:
+            return collection
+    raise UnknownCollection(name, [collection.name for collection in _COLLECTIONS])

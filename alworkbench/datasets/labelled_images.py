@@ -1,0 +1,148 @@
+"""Labelled images in memory, as the makers of collections give them: a pool and a test part.
+
+Dimensions used in this file
+    N  images of one part
+    H, W  pixels
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from alworkbench.datasets.cards import DatasetCard
+from alworkbench.datasets.cards import DatasetRole as DatasetRole
+from alworkbench.errors import UnreadableSource
+from alworkbench.progress import Progress, silent
+
+NO_CLASS = -2
+"""The label of an image that no class of the collection fits."""
+SEED = 0
+"""What every collection is made from; another seed is another collection of the same kind."""
+POOL, TEST = "pool", "test"
+
+Pixels = UInt8[np.ndarray, "N H W"] | UInt8[np.ndarray, "N H W 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImages:
+    """One part: pictures of one size, grey or RGB, with their truth."""
+
+    images: Pixels
+    labels: Int64[np.ndarray, "N"]
+    """Class index, or NO_CLASS."""
+    copy_of: Int64[np.ndarray, "N"]
+    """The row that a near-duplicate was made from; -1 for an original."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @classmethod
+    def originals(cls, images: Pixels, labels: Int64[np.ndarray, "N"]) -> LabelledImages:
+        return cls(images, labels, np.full(len(labels), -1, np.int64))
+
+    def take(self, rows: Int64[np.ndarray, "M"]) -> LabelledImages:
+        """These rows in this order; near-duplicates need their originals among them."""
+        place = np.full(len(self) + 1, -1, np.int64)  # the last stands for "no original"
+        place[rows] = np.arange(len(rows))
+        copy_of = np.where(self.copy_of[rows] < 0, -1, place[self.copy_of[rows]])
+        if ((copy_of < 0) & (self.copy_of[rows] >= 0)).any():
+            raise ValueError("a near-duplicate was taken without its original")
+        return LabelledImages(self.images[rows], self.labels[rows], copy_of)
+
+    def hashes(self) -> list[str]:
+        """SHA-256 of each picture's pixels and their shape: the same content, the same hash."""
+        shape = repr(self.images.shape[1:]).encode()
+        return [hashlib.sha256(shape + image.tobytes()).hexdigest() for image in self.images]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionImages:
+    """Both parts of a collection. No content stands in both, nor twice in one."""
+
+    pool: LabelledImages
+    test: LabelledImages
+
+    def __post_init__(self) -> None:
+        pool, test = self.pool.hashes(), self.test.hashes()
+        if both := set(pool) & set(test):
+            raise ValueError(f"pool and test part share {len(both)} images, such as {min(both)}")
+        if len(set(pool)) < len(pool) or len(set(test)) < len(test):
+            raise ValueError("a part holds the same image twice")
+
+    @property
+    def near_duplicates(self) -> int:
+        return int((self.pool.copy_of >= 0).sum())
+
+    @property
+    def outside(self) -> int:
+        return int((self.pool.labels == NO_CLASS).sum())
+
+
+def nothing_missing() -> None:
+    """A collection that can be made wherever the program runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A labelled collection that can be made again at any time, byte for byte."""
+
+    card: DatasetCard
+    """What it promises; `make` holds it to that."""
+    summary: str
+    """One line for a list."""
+    recipe: int
+    """To be raised when the same seed comes to mean other images."""
+    draw: Callable[[int, Progress], CollectionImages]
+    missing: Callable[[], str | None] = nothing_missing
+    """What this machine lacks to make it, as advice; None where nothing is."""
+    base: str | None = None
+    """The collection that most of its images are in too, so that they are encoded once."""
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def role(self) -> DatasetRole:
+        return self.card.role
+
+    def available(self) -> str | None:
+        """Why it cannot be made on this machine, or None if it can."""
+        return self.missing()
+
+    def make(self, seed: int = SEED, progress: Progress = silent) -> CollectionImages:
+        """The images; the same seed gives the same bytes.
+
+        Raises UnreadableSource where something is missing, or what was made is not what the card
+        says (a source of another release, say).
+        """
+        if (why := self.available()) is not None:
+            raise UnreadableSource(f"The collection {self.name!r} cannot be made here: {why}.")
+        made = self.draw(seed, progress)
+        found = {POOL: self._sizes(made.pool), TEST: self._sizes(made.test)}
+        promised = {part: dict(self.card.sizes[part]) for part in (POOL, TEST)}
+        facts = (made.near_duplicates, made.outside)
+        if found != promised or facts != (self.card.near_duplicates, self.card.outside):
+            wrong = [
+                f"{count} of {name!r} in the {part}, not {promised[part].get(name)}"
+                for part in (POOL, TEST)
+                for name, count in found[part].items()
+                if promised[part].get(name) != count
+            ]
+            raise UnreadableSource(
+                f"The collection {self.name!r} came out different from its card: "
+                f"{'; '.join(wrong[:3]) or f'near-duplicates and images outside: {facts}'}. Its "
+                f"source is another release than the one it was written for; install the packages "
+                f"again (`pip install --force-reinstall scikit-learn matplotlib`)."
+            )
+        return made
+
+    def _sizes(self, part: LabelledImages) -> Mapping[str, int]:
+        counts = np.bincount(part.labels[part.labels >= 0], minlength=len(self.card.classes))
+        names = [label.name for label in self.card.classes]
+        return dict(zip(names, counts.tolist(), strict=True))
