@@ -50,6 +50,7 @@ from alworkbench.errors import (
     EncoderMismatch,
     FeaturesMissing,
     LeaseLost,
+    LoopError,
     NoOpenRound,
     NothingToUndo,
     PoolExhausted,
@@ -474,9 +475,13 @@ class Workbench:
         """Store answers in one transaction, all or none; as `record` does for each."""
         now = self._clock()
         with self.store.write() as writer:
+            items: dict[int, Item] = {}
             for answer in answers:
-                if writer.labels.by_event(answer.event_id) is None:
-                    _refuse_answer(writer, answer, now)
+                if answer.item_id is not None and answer.item_id not in items:
+                    items |= _items_beside(writer, answer.item_id, len(answers) > 1)
+                refusal = _refusal(answer, items, now)
+                if refusal and writer.labels.by_event(answer.event_id) is None:
+                    raise refusal
             return writer.labels.add_many(answers, now)
 
     def undo(self, annotator: str, event_id: str) -> Label:
@@ -777,22 +782,31 @@ def _refuse_open(reader: Reader) -> None:
         raise RoundStillOpen(current.number, unanswered)
 
 
-def _refuse_answer(reader: Reader, answer: Answer, now: datetime) -> None:
-    """Raise for an answer to what was never asked, or to what someone else holds."""
+def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:
+    """An item, and with `others` all of its round: answers to a whole round take two look-ups."""
+    item = reader.rounds.item(item_id)
+    if item is None:
+        return {}
+    return {each.id: each for each in (reader.rounds.items(item.round_id) if others else [item])}
+
+
+def _refusal(answer: Answer, items: Mapping[int, Item], now: datetime) -> LoopError | None:
+    """What is wrong with an answer to what was never asked, or to what someone else holds."""
     if answer.item_id is None:
-        return
-    item = reader.rounds.item(answer.item_id)
+        return None
+    item = items.get(answer.item_id)
     if item is None or item.image_id != answer.image_id:
-        raise UnknownItem(
+        return UnknownItem(
             f"Item {answer.item_id} with image {answer.image_id} was never asked in this "
             f"project. Reload the labelling page; nothing was recorded."
         )
     lease = item.lease
     if lease and lease.token != answer.lease_token and lease.until > now:
-        raise LeaseLost(
+        return LeaseLost(
             f"Item {item.id} is being answered by {lease.annotator!r} until "
             f"{lease.until:%H:%M:%S} UTC. Go on with the next image; nothing was recorded."
         )
+    return None
 
 
 def _sample(rows: list[int], count: int, seed: int) -> list[int]:

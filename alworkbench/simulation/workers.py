@@ -60,7 +60,7 @@ class Parcel:
         return cls(pickle.dumps(light), path)
 
     def open(self) -> SimulationData:
-        data = pickle.loads(self.rest)
+        data: SimulationData = pickle.loads(self.rest)
         tensors = load_file(self.features)
         features = Features(tensors["activations"], tensors.get("residuals"))
         return replace(data, table=FeatureTable.from_features(data.table.hashes, features))
