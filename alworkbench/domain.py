@@ -308,6 +308,18 @@ class Label:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """The record that a label no longer counts."""
+
+    id: int
+    """In the order in which labels were taken back."""
+    label_id: int
+    event_id: str
+    annotator: str
+    recorded_at: datetime
+
+
 # ------------------------------------------------------------------------------- what was computed
 
 

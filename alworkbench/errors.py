@@ -6,14 +6,15 @@ WorkbenchError                 exit code 1
     ProjectDiskFull, ProjectUnavailable, NotInProject
   DataError                    4
     NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile, ImageNotFound, InvalidResult, NotPaired, InvalidPlan
+    InvalidFeatureFile, ImageNotFound, InvalidResult, NotPaired, InvalidPlan,
+    UnknownCollection, FolderNotEmpty
   EncoderError                 5
     UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
   PosteriorError               6
     NotPositiveDefinite, PosteriorMissing, InvalidPosteriorFile
   LoopError                    7
     UnknownStrategy, NoOpenRound, RoundStillOpen, PoolExhausted, LeaseLost, UnknownItem,
-    NothingToUndo
+    NothingToUndo, ImageInUse, TooFewLabels, NotReplayable
   DeviceUnavailable            8
   PortInUse                    9
 """
@@ -180,6 +181,14 @@ class ImageNotFound(DataError):
         )
 
 
+class FolderNotEmpty(DataError):
+    def __init__(self, folder: object, what: str) -> None:
+        super().__init__(
+            f"{folder} is there already and is not an empty folder; nothing was written. Name a new "
+            f"folder for the {what}."
+        )
+
+
 class UnknownCollection(DataError):
     def __init__(self, found: str, known: Iterable[str]) -> None:
         known = list(known)
@@ -314,6 +323,29 @@ class UnknownImage(LoopError):
             f"This project has no image with the content hash {content_hash[:64]!r}. "
             f"Reload the page; `alworkbench export` lists the hashes."
         )
+
+
+class ImageInUse(LoopError):
+    """The role of an image cannot change any more: somebody was asked about it, or answered."""
+
+    def __init__(self, content_hash: str, why: str) -> None:
+        super().__init__(
+            f"The image {content_hash[:12]} {why}, so its role stays: what may have been learned from is "
+            f"never measured on. Nothing was changed; draw again with `alworkbench audit`."
+        )
+
+
+class TooFewLabels(LoopError):
+    """A figure was wanted that the labels so far cannot give."""
+
+    def __init__(self, what: str, found: int, needed: int, of: str, mend: str) -> None:
+        super().__init__(
+            f"{what} needs at least {needed} labelled images {of}, and there are {found}. {mend}"
+        )
+
+
+class NotReplayable(LoopError):
+    """The record of a campaign does not hold what replaying it takes."""
 
 
 class NothingToUndo(LoopError):

@@ -40,6 +40,7 @@ from alworkbench.domain import (
     QuarantinedFile,
     Role,
     Round,
+    TakeBack,
 )
 
 
@@ -76,6 +77,14 @@ class Images(Protocol):
         ...
 
     def count(self, role: Role) -> int: ...
+    def set_role(self, image_ids: Sequence[int], role: Role) -> None:
+        """Give images another role: all of them, or none.
+
+        Raises ImageInUse for one that was ever answered, or that the open round asks about: an image
+        that was learned from is never in the audit set. Raises NotInProject for an unknown id.
+        """
+        ...
+
     def quarantined(self) -> list[QuarantinedFile]: ...
 
 
@@ -132,6 +141,10 @@ class Labels(Protocol):
         """The label that this take-back took back, or None for an unknown event id."""
         ...
 
+    def take_backs(self) -> list[TakeBack]:
+        """Every take-back, oldest first."""
+        ...
+
     def all(self) -> list[Label]:
         """Every label ever recorded, those taken back included, oldest first."""
         ...
@@ -166,6 +179,10 @@ class Computed(Protocol):
         """The newest posterior of this encoder."""
         ...
 
+    def posteriors(self) -> list[PosteriorRecord]:
+        """Every posterior of every encoder, oldest first."""
+        ...
+
     def add_learner(
         self,
         *,
@@ -182,6 +199,10 @@ class Computed(Protocol):
         ...
 
     def get_learner(self, learner_id: int) -> LearnerRecord: ...
+    def learners(self) -> list[LearnerRecord]:
+        """Every learner, oldest first."""
+        ...
+
     def add_metrics(self, record: MetricRecord) -> None:
         """A second record of the same round and learner replaces the first."""
         ...

@@ -94,6 +94,11 @@ class ComputedRepository:
         ).one_or_none()
         return None if row is None else PosteriorRecord(*row)
 
+    def posteriors(self) -> list[PosteriorRecord]:
+        """Every posterior of every encoder, oldest first."""
+        rows = self._connection.execute(select(*POSTERIOR_COLUMNS).order_by(PosteriorRow.id))
+        return [PosteriorRecord(*row) for row in rows]
+
     # ------------------------------------------------------------------------------------ learners
     def add_learner(
         self,
@@ -124,6 +129,11 @@ class ComputedRepository:
     def learner(self) -> LearnerRecord | None:
         """The newest learner, or None before the first round is closed."""
         return self._newest_learner()
+
+    def learners(self) -> list[LearnerRecord]:
+        """Every learner, oldest first."""
+        rows = self._connection.execute(select(*LEARNER_COLUMNS).order_by(LearnerRow.id))
+        return [LearnerRecord(*row) for row in rows]
 
     def get_learner(self, learner_id: int) -> LearnerRecord:
         """Raises NotInProject for an unknown id."""

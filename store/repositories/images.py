@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from alworkbench.domain import FoundImage, Image, ImportSummary, QuarantinedFile, Role
-from alworkbench.errors import NotInProject
+from alworkbench.domain import (
+    FoundImage,
+    Image,
+    ImportSummary,
+    QuarantinedFile,
+    Role,
+    RoundState,
+)
+from alworkbench.errors import ImageInUse, NotInProject
 from store.repositories.common import in_chunks
 from store.repositories.places import Place, Places, by_root, joined
-from store.schema import ImagePathRow, ImageRootRow, ImageRow, QuarantinedFileRow
+from store.schema import (
+    ImagePathRow,
+    ImageRootRow,
+    ImageRow,
+    ItemRow,
+    LabelRow,
+    QuarantinedFileRow,
+    RoundRow,
+)
 
 
 class ImageRepository:
@@ -156,6 +171,36 @@ class ImageRepository:
             for path, image_id in rows:
                 images[root_id, path].append(image_id)
         return images
+
+    # -------------------------------------------------------------------------------------- roles
+    def set_role(self, image_ids: Sequence[int], role: Role) -> None:
+        """Give images another role: all of them, or none. See `ports.Images.set_role`."""
+        used = (
+            (exists().where(LabelRow.image_id == ImageRow.id), "was answered"),
+            (
+                exists().where(
+                    ItemRow.image_id == ImageRow.id,
+                    ItemRow.round_id == RoundRow.id,
+                    RoundRow.state == RoundState.OPEN,
+                ),
+                "is asked in the open round",
+            ),
+        )
+        for chunk in in_chunks(image_ids):
+            known = set(self._connection.scalars(select(ImageRow.id).where(ImageRow.id.in_(chunk))))
+            for image_id in chunk:
+                if image_id not in known:
+                    raise NotInProject("image", image_id)
+            for condition, why in used:
+                found = self._connection.scalar(
+                    select(ImageRow.hash).where(ImageRow.id.in_(chunk), condition).limit(1)
+                )
+                if found is not None:
+                    raise ImageInUse(found, why)
+        for chunk in in_chunks(image_ids):
+            self._connection.execute(
+                update(ImageRow).where(ImageRow.id.in_(chunk)).values(role=role)
+            )
 
     # ------------------------------------------------------------------------------------ reading
     def get(self, image_id: int) -> Image:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from alworkbench.domain import Answer, Label, Role
+from alworkbench.domain import Answer, Label, Role, TakeBack
 from alworkbench.errors import NotInProject, UnknownItem
 from store.repositories.common import in_chunks
 from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow
@@ -130,6 +130,19 @@ class LabelRepository:
     def all(self) -> list[Label]:
         """Every label ever recorded, those taken back included, oldest first."""
         return self._labels(select(*LABEL_COLUMNS).order_by(LabelRow.id))
+
+    def take_backs(self) -> list[TakeBack]:
+        """Every take-back, oldest first."""
+        rows = self._connection.execute(
+            select(
+                LabelRetractionRow.id,
+                LabelRetractionRow.label_id,
+                LabelRetractionRow.event_id,
+                LabelRetractionRow.annotator,
+                LabelRetractionRow.recorded_at,
+            ).order_by(LabelRetractionRow.id)
+        )
+        return [TakeBack(*row) for row in rows]
 
     def newest_of(self, annotator: str, round_id: int) -> Label | None:
         """The annotator's newest label in the round that was not taken back."""

@@ -1,0 +1,59 @@
+"""Laws of roles: an image that may have been learned from is never in the audit set."""
+
+import pytest
+
+from alworkbench.domain import Role
+from alworkbench.errors import ImageInUse, NotInProject
+from tests.store.making import NOW, answer, open_round
+
+
+def roles(store):
+    with store.read() as reader:
+        return {role: [i for i, _ in reader.images.ids_and_hashes(role)] for role in Role}
+
+
+def test_images_that_nobody_was_asked_about_change_their_role(store):
+    with store.write() as writer:
+        writer.images.set_role([2, 5], Role.AUDIT)
+    assert roles(store) == {Role.POOL: [1, 3, 4, 6], Role.AUDIT: [2, 5]}
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_an_image_that_was_ever_answered_keeps_its_role(store, taken_back):
+    """Also one whose answer was taken back: a learner may have seen it meanwhile."""
+    with store.write() as writer:
+        label = writer.labels.add(answer("a", 2), NOW)
+        if taken_back:
+            writer.labels.retract(label.id, "b", "ann", NOW)
+    with pytest.raises(ImageInUse, match="was answered"), store.write() as writer:
+        writer.images.set_role([1, 2], Role.AUDIT)
+    assert roles(store)[Role.AUDIT] == []
+
+
+def test_an_image_of_the_open_round_keeps_its_role_until_the_round_is_closed(store):
+    opened = open_round(store, [3, 4])
+    with pytest.raises(ImageInUse, match="open round"), store.write() as writer:
+        writer.images.set_role([1, 4], Role.AUDIT)
+    assert roles(store)[Role.AUDIT] == []
+    with store.write() as writer:
+        writer.rounds.close(opened.id, NOW)
+        writer.images.set_role([4], Role.AUDIT)
+    assert roles(store)[Role.AUDIT] == [4]
+
+
+def test_an_unknown_image_has_no_role_to_change(store):
+    with pytest.raises(NotInProject), store.write() as writer:
+        writer.images.set_role([1, 99], Role.AUDIT)
+    assert roles(store)[Role.AUDIT] == []
+
+
+def test_take_backs_are_listed_in_their_order(store):
+    with store.write() as writer:
+        first, second = (writer.labels.add(answer(f"a{n}", n), NOW) for n in (1, 2))
+        writer.labels.retract(second.id, "x", "ann", NOW)
+        writer.labels.retract(first.id, "y", "bob", NOW)
+    with store.read() as reader:
+        assert [(t.label_id, t.event_id, t.annotator) for t in reader.labels.take_backs()] == [
+            (second.id, "x", "ann"),
+            (first.id, "y", "bob"),
+        ]
