@@ -36,12 +36,14 @@ def _heart() -> Outline:
     t = np.linspace(0, 2 * np.pi, 60)
     x = 16 * np.sin(t) ** 3
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
-    return np.stack([x, -y - 2.5], axis=1) / 16
+    outline: Outline = np.stack([x, -y - 2.5], axis=1) / 16
+    return outline
 
 
 def _star() -> Outline:
     radius = np.tile([1.0, 0.42], 5)[:, None]
-    return _arc(-90, 234, 10) * radius
+    outline: Outline = _arc(-90, 234, 10) * radius
+    return outline
 
 
 def _polygon(*corners: tuple[float, float]) -> Outline:

@@ -50,16 +50,19 @@ class Frame:
 
     @property
     def radius(self) -> Plane:
-        return np.hypot(self.x, self.y)
+        radius: Plane = np.hypot(self.x, self.y)
+        return radius
 
     @property
     def angle(self) -> Plane:
-        return np.arctan2(self.y, self.x)
+        angle: Plane = np.arctan2(self.y, self.x)
+        return angle
 
 
 def _soft(distance: Plane) -> Plane:
     """1 where the distance (in pixels) is positive, 0 where negative, smooth between."""
-    return np.clip(0.5 + distance / (2 * EDGE), 0.0, 1.0)
+    share: Plane = np.clip(0.5 + distance / (2 * EDGE), 0.0, 1.0)
+    return share
 
 
 def _band(position: Plane, period: float, share: float = 0.5) -> Plane:
@@ -74,7 +77,8 @@ def _stripes(frame: Frame) -> Plane:
 
 def _checks(frame: Frame) -> Plane:
     one, other = _band(frame.x, frame.period * 1.3), _band(frame.y, frame.period * 1.3)
-    return one * other + (1 - one) * (1 - other)
+    same: Plane = one * other + (1 - one) * (1 - other)
+    return same
 
 
 def _dots(frame: Frame) -> Plane:
@@ -113,14 +117,17 @@ def _bricks(frame: Frame) -> Plane:
     length = height * frame.random.uniform(1.8, 2.4)
     course = np.floor(frame.y / height)
     along = frame.x + course % 2 * length / 2
-    return 1 - np.maximum(
-        _band(frame.y - height / 2, height, mortar / height), _band(along, length, mortar / length)
-    )
+    between_courses = _band(frame.y - height / 2, height, mortar / height)
+    between_bricks = _band(along, length, mortar / length)
+    bricks: Plane = 1 - np.maximum(between_courses, between_bricks)
+    return bricks
 
 
 def _grid(frame: Frame) -> Plane:
     share = frame.random.uniform(1.2, 2.0) / frame.period
-    return np.maximum(_band(frame.x, frame.period, share), _band(frame.y, frame.period, share))
+    upright, level = _band(frame.x, frame.period, share), _band(frame.y, frame.period, share)
+    lines: Plane = np.maximum(upright, level)
+    return lines
 
 
 def _cells(frame: Frame) -> Plane:
@@ -147,7 +154,8 @@ def _grains(frame: Frame) -> Plane:
 
 def _spread(plane: Plane) -> Plane:
     low, high = plane.min(), plane.max()
-    return (plane - low) / (high - low)
+    spread: Plane = (plane - low) / (high - low)
+    return spread
 
 
 FAMILIES: dict[str, Callable[[Frame], Plane]] = {

@@ -23,13 +23,16 @@ float32 or float64 and finite; integers are of any width; texts are unicode arra
     residuals              N D      what is added to projection @ activations (SigLIP towers)
     logit_bias             (none)   added to every logit (SigLIP); 0 if not given
     loss                   (none)   text: "infonce" (if not given) or "siglip", what it was trained with
-    labels                 N        integer: the class of the image, or -1 where it is not known
+    labels                 N        integer: the class of the image, -1 where it is not known, or -2
+                                    for an image of the pool that none of the classes fits
     split                  N        text: "pool" or "test"; all "pool" if not given
     pair_activations       n P      image side of training pairs, from which a posterior is fitted;
                                     without, it is fitted from the pool: an approximation
     pair_residuals         n D      needed with pair_activations if there are residuals
     pair_text_activations  n Q      text side of the same pairs
     encoder                (none)   text: the name of the model
+    role                   (none)   text: "dev" if recipes are chosen on these images, "report" if
+                                    they are looked at for final tables only, "own" (if not given)
 
 The logit of image i and class c is s * cos(projection @ activations[i] + residuals[i],
 text_projection @ prompt_activations[c]) + logit_bias, prompts of one class averaged.
@@ -42,12 +45,13 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from alworkbench.datasets.labelled_images import NO_CLASS
 from alworkbench.domain import ClassList, LabelClass
 from alworkbench.encoders.base import encoder_id
 from alworkbench.encoders.npz import Arrays, NpzReader, invalid
@@ -55,6 +59,7 @@ from alworkbench.errors import InvalidClassList
 from alworkbench.heads import Features, Head, Loss, ensemble_prompts
 
 Split = Literal["pool", "test"]
+CollectionRole = Literal["dev", "report", "own"]
 FROM_FILE = "features:"
 """What the spec of an encoder begins with whose features came from a file."""
 MAX_BYTES = 8 << 30
@@ -81,6 +86,7 @@ OPTIONAL = (
     "pair_residuals",
     "pair_text_activations",
     "encoder",
+    "role",
 )
 KNOWN = NEEDED + OPTIONAL
 
@@ -107,9 +113,10 @@ class FeatureFile:
     hashes: tuple[str, ...] | None = None
     """At least one of the two is given."""
     labels: Int64[Tensor, "N"] | None = None
-    """-1 where the class is not known."""
+    """-1 where the class is not known, NO_CLASS (in the pool alone) where none fits."""
     split: tuple[Split, ...] | None = None
     pairs: TrainingPairFeatures | None = None
+    role: CollectionRole = "own"
 
     @property
     def spec(self) -> str:
@@ -163,6 +170,7 @@ def write_feature_file(path: Path, file: FeatureFile) -> None:
         "labels": file.labels,
         "split": None if file.split is None else np.array(file.split),
         "encoder": np.array(file.encoder),
+        "role": np.array(file.role),
     }
     if file.pairs is not None:
         arrays["pair_activations"] = file.pairs.images.activations
@@ -197,6 +205,7 @@ class _Checker:
         prompts, _ = self.arrays.shape("prompt_activations")
         residual = "residuals" in self.arrays
         names = self._class_names()
+        split = self._split(count)
         paths, hashes = self.arrays.texts("paths", count), self.arrays.texts("hashes", count)
         if paths is None and hashes is None:
             raise invalid(self.path, "it has neither paths nor hashes of the images")
@@ -215,9 +224,10 @@ class _Checker:
             prompt_classes=self._prompt_classes(prompts, len(names)),
             paths=paths,
             hashes=hashes,
-            labels=self._labels(count, len(names)),
-            split=self._split(count),
+            labels=self._labels(count, len(names), split),
+            split=split,
             pairs=self._pairs((width, size, text_width), residual),
+            role=self._role(),
         )
 
     def _head(self, size: int, width: int, text_width: int) -> Head:
@@ -278,12 +288,27 @@ class _Checker:
             )
         return found
 
-    def _labels(self, count: int, classes: int) -> Int64[Tensor, "N"] | None:
-        return (
-            self.arrays.integers("labels", count, -1, classes - 1)
-            if "labels" in self.arrays
-            else None
-        )
+    def _labels(
+        self, count: int, classes: int, split: tuple[Split, ...] | None
+    ) -> Int64[Tensor, "N"] | None:
+        if "labels" not in self.arrays:
+            return None
+        found = self.arrays.integers("labels", count, NO_CLASS, classes - 1)
+        strangers = (found == NO_CLASS).nonzero()[:, 0].tolist()
+        if split is not None and (wrong := [row for row in strangers if split[row] == "test"]):
+            raise invalid(
+                self.path,
+                f"labels is {NO_CLASS} (no class fits) for image {wrong[0]}, which is of the test "
+                f"part; what is measured on needs a class",
+            )
+        return found
+
+    def _role(self) -> CollectionRole:
+        found = self.arrays.text("role", "own")
+        for role in get_args(CollectionRole):
+            if found == role:
+                return cast(CollectionRole, role)
+        raise invalid(self.path, f"role is {found!r}, and 'dev', 'report' or 'own' is needed")
 
     def _split(self, count: int) -> tuple[Split, ...] | None:
         if "split" not in self.arrays:

@@ -36,6 +36,7 @@ from alworkbench.datasets.labelled_images import (
 from alworkbench.disk import write_atomically
 from alworkbench.domain import ClassList
 from alworkbench.encoders import Encoder, load_encoder
+from alworkbench.encoders.feature_file import FeatureFile
 from alworkbench.errors import WorkbenchError
 from alworkbench.features import FeatureTable
 from alworkbench.heads import Features, Head, ensemble_prompts
@@ -197,11 +198,29 @@ def _measured(found: EncodedCollection) -> DatasetCard:
     labels = found.labels[test]
     called = found.head.logits(found.features[test], found.class_activations).argmax(dim=1)
     right = (called == labels).double()
-    by_class = [right[labels == c].mean().item() for c in labels.unique().tolist()]
+    by_class = [right[labels == c].mean().item() for c in sorted(set(labels.tolist()))]
     return replace(
         found.card,
         zero_shot_accuracy=right.mean().item(),
         zero_shot_balanced=float(np.mean(by_class)),
+    )
+
+
+def as_feature_file(name: str, cache: Path, progress: Progress = silent) -> FeatureFile:
+    """A collection as a labelled features file, with its role. Such files carry no posterior."""
+    found = encoded(name, cache, progress)
+    in_pool = [row < found.pool_size for row in range(len(found.hashes))]
+    return FeatureFile(
+        encoder=ENCODER,
+        head=found.head,
+        features=found.features,
+        class_names=found.classes.names,
+        prompt_activations=found.prompt_activations,
+        prompt_classes=found.prompt_classes,
+        hashes=found.hashes,
+        labels=found.labels,
+        split=tuple("pool" if inside else "test" for inside in in_pool),
+        role=found.card.role,
     )
 
 

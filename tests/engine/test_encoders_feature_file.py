@@ -132,9 +132,10 @@ def test_what_is_written_is_read(
         prompt_activations=normal(T, Q),
         prompt_classes=torch.tensor([1, 0, 1]),
         paths=tuple(texts[C:]),
-        labels=torch.tensor([0, 1, -1, 0, 0]) if labelled else None,
+        labels=torch.tensor([-2, 1, -1, 0, 0]) if labelled else None,
         split=("pool", "test", "pool", "pool", "test") if labelled else None,
         pairs=TrainingPairFeatures(features(PAIRS), normal(PAIRS, Q)) if pairs else None,
+        role="report" if labelled else "own",
     )
     path = tmp_path_factory.mktemp("files") / "features.npz"
     write_feature_file(path, file)
@@ -235,7 +236,15 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "one path short": ({"paths": np.array(["a", "b"])}, "paths"),
     "no hash": ({"hashes": np.array([f"Z{i:063d}" for i in range(N)])}, "hexadecimal"),
     "an unknown loss": ({"loss": np.array("hinge")}, "loss is 'hinge'"),
-    "a label too high": ({"labels": np.array([0, 1, 2, 0, 0])}, "-1 to 1"),
+    "a label too high": ({"labels": np.array([0, 1, 2, 0, 0])}, "-2 to 1"),
+    "a test image of no class": (
+        {
+            "labels": np.array([0, -2, 1, -2, 0]),
+            "split": np.array(["pool", "pool", "pool", "test", "test"]),
+        },
+        "labels is -2 .* image 3, which is of the test part",
+    ),
+    "an unknown role": ({"role": np.array("train")}, "role is 'train'"),
     "labels as numbers": ({"labels": np.zeros(N)}, "labels is float64"),
     "an unknown split": ({"split": np.array(["pool"] * 4 + ["train"])}, "split holds 'train'"),
     "half a pair": ({"pair_activations": np.ones((PAIRS, P))}, "no pair_text_activations"),

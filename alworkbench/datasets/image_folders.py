@@ -1,0 +1,61 @@
+"""A collection written out as PNG files with a manifest, as `alworkbench import` reads them.
+
+FOLDER/manifest.csv      path, label, split, sha256; no label where no class fits
+FOLDER/classes.txt       the class names, for `alworkbench init --classes`
+FOLDER/pool/00001.png    file names say nothing of the class
+FOLDER/test/0001.png
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import shutil
+from pathlib import Path
+
+import PIL.Image
+
+from alworkbench.datasets.labelled_images import POOL, TEST, Collection, CollectionImages
+from alworkbench.errors import FolderNotEmpty
+from alworkbench.progress import Progress, silent
+
+
+def write_images(
+    collection: Collection, made: CollectionImages, folder: Path, progress: Progress = silent
+) -> int:
+    """Write all images below `folder`, which must be empty or new; how many were written.
+
+    The folder appears when all is there. Raises FolderNotEmpty.
+    """
+    folder = folder.absolute()
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise FolderNotEmpty(folder, "images")
+    draft = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)  # of a run that was killed
+    draft.mkdir(parents=True)
+    names = [label.name for label in collection.card.classes]
+    total, done = len(made.pool) + len(made.test), 0
+    try:
+        with (draft / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream, lineterminator="\n")
+            rows.writerow(("path", "label", "split", "sha256"))
+            for split, part in ((POOL, made.pool), (TEST, made.test)):
+                (draft / split).mkdir()
+                digits = len(str(len(part)))
+                for number, (image, label) in enumerate(
+                    zip(part.images, part.labels.tolist(), strict=True), 1
+                ):
+                    path = f"{split}/{number:0{digits}d}.png"
+                    buffer = io.BytesIO()
+                    PIL.Image.fromarray(image).save(buffer, "PNG")
+                    (draft / path).write_bytes(buffer.getvalue())
+                    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+                    rows.writerow((path, names[label] if label >= 0 else "", split, digest))
+                    done += 1
+                    progress("writing images", done, total)
+        (draft / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        draft.replace(folder)  # an empty folder is replaced too
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return total
