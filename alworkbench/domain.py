@@ -368,6 +368,49 @@ class MetricRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulationRecord:
+    """A finished simulation, as a store knows it; its points are kept beside it."""
+
+    key: str
+    """Names plan, data and code: another of them is another simulation."""
+    name: str
+    created_at: datetime
+    plan: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    """What its figures must be read with: data set, sizes, versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationPoint:
+    """One learner of one simulated run, as a row: `simulation.plan.Point` without nesting."""
+
+    strategy: str
+    adaptation: str
+    batch_size: int
+    seed: int
+    round: int
+    """0 is the model as it came."""
+    labels: int
+    paid: int
+    asked: int
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    nlpd: float
+    brier: float
+    ece: float
+    ece_floor: float
+    recall: tuple[float | None, ...]
+    classes_asked: tuple[int, ...]
+    images: tuple[str, ...]
+    seconds_asking: float
+    seconds_learning: float
+    seconds_measuring: float
+    seconds_answering: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectSettings:
     """What a user decides about a project; stored with it."""
 

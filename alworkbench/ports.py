@@ -40,6 +40,8 @@ from alworkbench.domain import (
     QuarantinedFile,
     Role,
     Round,
+    SimulationPoint,
+    SimulationRecord,
     TakeBack,
 )
 
@@ -213,6 +215,23 @@ class Computed(Protocol):
 
 
 @runtime_checkable
+class Simulations(Protocol):
+    """Finished simulations, one row for each learner of each run."""
+
+    def add(self, record: SimulationRecord, points: Sequence[SimulationPoint]) -> None:
+        """Keep a simulation with its points. One whose key is known already changes nothing."""
+        ...
+
+    def all(self) -> list[SimulationRecord]:
+        """Oldest first."""
+        ...
+
+    def points(self, key: str) -> list[SimulationPoint]:
+        """In the order in which they were added; none for an unknown key."""
+        ...
+
+
+@runtime_checkable
 class Reader(Protocol):
     @property
     def images(self) -> Images: ...
@@ -224,6 +243,8 @@ class Reader(Protocol):
     def labels(self) -> Labels: ...
     @property
     def computed(self) -> Computed: ...
+    @property
+    def simulations(self) -> Simulations: ...
     def settings(self) -> ProjectSettings: ...
 
 

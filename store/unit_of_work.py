@@ -19,6 +19,7 @@ from store.repositories import (
     LabelRepository,
     ProjectRepository,
     RoundRepository,
+    SimulationRepository,
 )
 
 
@@ -31,6 +32,7 @@ class SqlReader:
         self.rounds = RoundRepository(connection)
         self.labels = LabelRepository(connection)
         self.computed = ComputedRepository(connection)
+        self.simulations = SimulationRepository(connection)
         self._project = ProjectRepository(connection, where)
 
     def settings(self) -> ProjectSettings:

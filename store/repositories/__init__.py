@@ -6,6 +6,7 @@ from store.repositories.images import ImageRepository
 from store.repositories.labels import LabelRepository
 from store.repositories.project import ProjectRepository
 from store.repositories.rounds import RoundRepository
+from store.repositories.simulations import SimulationRepository
 
 __all__ = [
     "ClassRepository",
@@ -14,4 +15,5 @@ __all__ = [
     "LabelRepository",
     "ProjectRepository",
     "RoundRepository",
+    "SimulationRepository",
 ]
