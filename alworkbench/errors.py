@@ -6,8 +6,8 @@ WorkbenchError                 exit code 1
     ProjectDiskFull, ProjectUnavailable, NotInProject
   DataError                    4
     NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile, ImageNotFound, InvalidResult, NotPaired, InvalidPlan,
-    UnknownCollection, FolderNotEmpty
+    InvalidFeatureFile, InvalidTargets, ImageNotFound, InvalidResult, NotPaired,
+    InvalidPlan, UnknownCollection, FolderNotEmpty
   EncoderError                 5
     UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
   PosteriorError               6
@@ -133,6 +133,16 @@ class InvalidLabelFile(DataError):
 
 class InvalidFeatureFile(DataError):
     pass
+
+
+class InvalidTargets(DataError):
+    def __init__(self, name: str, detail: str, known: Iterable[str] = ()) -> None:
+        known = list(known)
+        kept = f"Kept in this project are {', '.join(known)}." if known else "None was kept yet."
+        super().__init__(
+            f"{name[:200]!r} cannot be used as a target set: {detail[:300]}. {kept} Name one of them, "
+            f"or a folder, manifest or archive of images: `alworkbench propose --target FOLDER`."
+        )
 
 
 class InvalidPlan(DataError):

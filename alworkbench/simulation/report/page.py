@@ -1,0 +1,343 @@
+"""The page that a decision is made from: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from alworkbench import __version__
+from alworkbench.simulation.plan import Arm
+from alworkbench.simulation.report.drawings import (
+    asked_picture,
+    calibration_picture,
+    class_picture,
+    cost_picture,
+    saving_picture,
+    seconds_per_round,
+)
+from alworkbench.simulation.report.html import (
+    Cell,
+    Html,
+    conditions_table,
+    figure,
+    folded,
+    page,
+    table,
+    tag,
+)
+from alworkbench.simulation.report.pictures import (
+    Drawing,
+    Picture,
+    curve_picture,
+    inks,
+    variable_of,
+)
+from alworkbench.simulation.report.text import (
+    INTERVALS,
+    TRANSDUCTIVE,
+    conditions,
+)
+from alworkbench.simulation.statistics import METRICS, estimates, runs
+from alworkbench.simulation.verdict import (
+    METRIC_WORDS,
+    Findings,
+    difference_words,
+    factor_words,
+    interval_words,
+    labels_words,
+    level_words,
+    p_words,
+    value_words,
+)
+
+if TYPE_CHECKING:
+    from alworkbench.simulation.results import SimulationResult
+
+Thumbnails = Callable[[str], bytes | None]
+"""PNG of an image by its content hash; None where there is no picture."""
+
+THUMBNAILS = 12
+"""First images of each arm that are shown."""
+
+
+def pictures(result: SimulationResult, findings: Findings) -> list[Picture]:
+    """Every picture of a report, in its order. What was not compared has no saving factors."""
+    words = METRIC_WORDS[findings.metric]
+    chief = [curve_picture(result, findings.metric, words)]
+    savings = [saving_picture(result, findings)] if findings.of else []
+    others = [
+        curve_picture(result, metric, METRIC_WORDS[metric])
+        for metric in ("accuracy", "balanced_accuracy", "macro_f1")
+        if metric != findings.metric
+    ]
+    shown = _classes_shown(findings)
+    rest = [class_picture(result, shown, "classes")]
+    if len(result.arms) > len(shown):
+        rest.append(class_picture(result, result.arms, "classes-all"))
+    rest += [asked_picture(result), calibration_picture(result), cost_picture(result)]
+    return [*chief, *savings, *others, *rest]
+
+
+def report_page(
+    result: SimulationResult,
+    findings: Findings,
+    drawn: Sequence[Drawing],
+    thumbnails: Thumbnails | None = None,
+) -> str:
+    by_name = {each.picture.name: each for each in drawn}
+    chief = f"curve-{findings.metric.replace('_', '-')}"
+    words = METRIC_WORDS[findings.metric]
+    body = [_top(result, findings)]
+    body.append(_heading(f"{words.capitalize()} by labels", result))
+    body.append(figure(by_name[chief], "Means over seeds; bands are 95 % t-intervals of the mean."))
+    body.append(_budget_table(result, findings))
+    body.append(_heading("What labels are saved", result))
+    body.append(_reach_part(result, findings, by_name))
+    others = [each for name, each in by_name.items() if name.startswith("curve-") and name != chief]
+    inner = "".join(
+        figure(each, "Means over seeds; bands are 95 % t-intervals.") for each in others
+    )
+    body.append(folded("The same curves for other measures", inner))
+    body.append(_heading("Classes", result))
+    body.append(
+        figure(by_name["classes"], "Share found of each class as labels come, mean over seeds.")
+    )
+    if "classes-all" in by_name:
+        body.append(
+            folded("Every strategy", figure(by_name["classes-all"], "Share found of each class."))
+        )
+    body.append(
+        figure(
+            by_name["asked"],
+            "Percent of the asked images that are of each (true) class, all rounds and seeds "
+            "together. “no class”: images that belong to none, which labels are wasted on.",
+        )
+    )
+    body.append(_heading("Calibration", result))
+    body.append(
+        figure(
+            by_name["calibration"],
+            "Lower is better. The dotted floor is the calibration error that a perfectly "
+            "calibrated model would show on this test part by chance: an error at the floor cannot "
+            "be told from none.",
+        )
+    )
+    body.append(_measures_table(result))
+    body.append(_heading("Time and memory", result))
+    body.append(figure(by_name["cost"], _cost_words(result)))
+    body.append(_heading("The first images asked", result))
+    body.append(_first_images(result, thumbnails))
+    body.append(_heading("Conditions", result))
+    body.append(conditions_table(conditions(result)))
+    body.append(f"<p class='note'>{escape(INTERVALS)}</p>")
+    made = f"{result.created_at:%Y-%m-%d}"
+    body.append(
+        f"<footer>alworkbench {escape(__version__)}; result {escape(result.key)} of {made}.</footer>"
+    )
+    return page(f"{result.name}: simulation", body)
+
+
+def _top(result: SimulationResult, findings: Findings) -> str:
+    facts = result.facts
+    role = {"dev": "dev data set", "report": "report data set", "own": "own labels"}
+    seeds = len(result.seeds)
+    items = [
+        ("data", str(facts.get("name", result.name))),
+        ("marked", role.get(str(facts.get("role")), "not marked")),
+        ("classes", str(len(result.points[0].recall))),
+        ("pool of a seed", str(facts.get("pool_per_seed", "?"))),
+        ("test images", str(facts.get("test", "?"))),
+        ("seeds", str(seeds)),
+        ("encoder", str(facts.get("encoder", "?"))),
+    ]
+    shown = "".join(f"<li>{escape(key)} <b>{escape(value)}</b></li>" for key, value in items)
+    kind = "better" if any(each.outcome == "better" for each in findings.of) else "none"
+    warning = f"<p class='warning'>{escape(TRANSDUCTIVE)}</p>" if result.transductive else ""
+    flattered = (
+        "<p class='warning'>Dev data set: recipes were chosen on it, so its figures flatter them."
+        "</p>"
+        if facts.get("role") == "dev"
+        else ""
+    )
+    return (
+        f"<header><p class='kind'>Simulation of labelling</p><h1>{escape(result.name)}</h1></header>"
+        f"{warning}{flattered}<section class='verdict {kind}' aria-label='Verdict'>"
+        f"<p class='headline'>{escape(findings.headline)}</p><ul class='facts'>{shown}</ul></section>"
+    )
+
+
+def _heading(words: str, result: SimulationResult) -> str:
+    return f"<h2>{escape(words)}{' (transductive)' if result.transductive else ''}</h2>"
+
+
+def _swatched(result: SimulationResult, arm: Arm, name: str) -> Html:
+    variable = variable_of(inks(result)[arm])
+    return Html(
+        f'<span class="swatch" style="color: var({variable})" aria-hidden="true"></span>'
+        f"{escape(name)}"
+    )
+
+
+def _budget_table(result: SimulationResult, findings: Findings) -> str:
+    """Means with intervals at the budgets, with p where there is something to compare."""
+    from alworkbench.simulation.statistics import budgets_of
+
+    every = {each.arm: each for each in runs(result.points, findings.metric)}
+    shown = budgets_of(list(every.values()))
+    found = {each.arm: each for each in findings.of}
+    order = [each.arm for each in findings.of]
+    order += [arm for arm in every if arm not in found]
+    rows: list[list[Cell]] = []
+    for arm in order:
+        name = _swatched(result, arm, findings.names[arm]).text
+        under = tag(found[arm].outcome).text if arm in found else "<small>baseline</small>"
+        cells: list[Cell] = [Html(f"{name}<br>{under}")]
+        for budget in shown:
+            (level,) = estimates(every[arm].at(budget)[:, None])
+            text = value_words(level.mean, findings.metric)
+            test = found[arm].at.get(budget) if arm in found else None
+            small = [interval_words(level, findings.metric)] if level.seeds > 1 else []
+            if test is not None and test.difference.seeds > 1:
+                small.append(f"p {p_words(test.corrected)}")
+            strong = f"<b>{text}</b>" if test is not None and test.shown else text
+            cells.append(_with_small(strong, *small))
+        if arm in found:
+            area = found[arm].area
+            mean, _, ends = difference_words(area.difference, findings.metric).partition(" [")
+            small = [f"[{ends}", f"p {p_words(area.corrected)}"] if ends else []
+            cells.append(_with_small(f"<b>{mean}</b>" if area.shown else mean, *small))
+        else:
+            cells.append("")
+        rows.append(cells)
+    header = ["strategy", *(f"{b} labels" for b in shown), "over the curve"]
+    caption = (
+        f"{METRIC_WORDS[findings.metric].capitalize()} by labels paid for, with 95 % intervals and p "
+        f"against the baseline (Holm-corrected in each column; bold: below 0.05). Over the curve: "
+        f"mean difference from the baseline, which is what the verdict rests on."
+    )
+    return table(header, rows, caption)
+
+
+def _with_small(main: str, *small: str) -> Html:
+    """A figure with what is known about it in small type below. `main` is markup."""
+    return Html(main + "".join(f"<small>{escape(each)}</small>" for each in small))
+
+
+def _reach_part(result: SimulationResult, findings: Findings, by_name: dict[str, Drawing]) -> str:
+    chief = findings.targets[findings.chief]
+    parts = []
+    if findings.of:
+        caption = (
+            f"Labels of {findings.names[findings.baseline]} divided by labels of the strategy, for "
+            f"{level_words(chief)} ({chief.words}). Right of 1 saves labels. Lines are 95 % "
+            f"intervals; ≥ where too few runs of the baseline got there, so that only a bound is known."
+        )
+        parts.append(figure(by_name["savings"], caption))
+    rows: list[list[Cell]] = []
+    base = findings.baseline
+    rows.append(
+        [
+            _swatched(result, base, findings.names[base]),
+            *(labels_words(each) for each in findings.baseline_reaches),
+        ]
+    )
+    for each in findings.of:
+        cells: list[Cell] = [_swatched(result, each.arm, each.name)]
+        for reached, saved in zip(each.reaches, each.savings, strict=True):
+            cells.append(
+                Html(
+                    f"{escape(labels_words(reached))}<small>factor {escape(factor_words(saved))}</small>"
+                )
+            )
+        rows.append(cells)
+    header = ["strategy", *(level_words(t) for t in findings.targets)]
+    caption = (
+        "Labels needed for a level, geometric mean over seeds with its 95 % interval. Levels are what "
+        f"{findings.names[base]} reaches on average at a quarter, half, three quarters and all of its "
+        "budget."
+        if len(findings.targets) > 1
+        else "Labels needed for a level, geometric mean over seeds with its 95 % interval."
+    )
+    parts.append(table(header, rows, caption, numbers_from=len(header)))
+    parts.append("<h3>In words</h3><ul>")
+    parts += [f"<li>{escape(each.words)}</li>" for each in findings.of]
+    parts.append("</ul>")
+    return "".join(parts)
+
+
+def _measures_table(result: SimulationResult) -> str:
+    """Every measure after the last label."""
+    metrics = [metric for metric in METRICS if metric != "ece_floor"]
+    floors = {each.arm: each for each in runs(result.points, "ece_floor")}
+    every = {metric: {each.arm: each for each in runs(result.points, metric)} for metric in metrics}
+    rows: list[list[Cell]] = []
+    last = min(each.paid[-1] for each in every["accuracy"].values())
+    for arm in inks(result):
+        cells: list[Cell] = [_swatched(result, arm, arm.words(result.arms))]
+        for metric in metrics:
+            (level,) = estimates(every[metric][arm].at(last)[:, None])
+            small = [f"[{level.low:.3f}, {level.high:.3f}]"] if level.seeds > 1 else []
+            if metric == "ece":
+                small.append(f"floor {floors[arm].at(last).mean():.3f}")
+            cells.append(_with_small(f"{level.mean:.3f}", *small))
+        rows.append(cells)
+    header = ["strategy", "accuracy", "balanced", "macro F1", "NLPD", "Brier", "ECE"]
+    caption = f"Every measure with {last:g} labels, mean and 95 % interval over seeds"
+    return table(header, rows, caption)
+
+
+def _cost_words(result: SimulationResult) -> str:
+    spent = list(seconds_per_round(result).values())
+    total = sum(sum(each) for each in spent)
+    if total <= 0:
+        return "No times were recorded."
+    shares = [sum(each[i] for each in spent) / total for i in range(3)]
+    answering = [p.seconds_answering for p in result.points if p.round > 0]
+    oracle = sum(answering) / max(1, len(answering))
+    text = (
+        f"Of all time, {shares[0]:.0%} went to choosing, {shares[1]:.0%} to learning and "
+        f"{shares[2]:.0%} to measuring. Memory is the most the process held so far, everything included."
+    )
+    if oracle > 0:
+        text += f" People would have answered for {oracle:.0f} seconds a round, by recorded times."
+    return text
+
+
+def _first_images(result: SimulationResult, thumbnails: Thumbnails | None) -> str:
+    if thumbnails is None:
+        return "<p class='note'>This data set has features only: there are no images to show.</p>"
+    parts, seen = [], 0
+    first_seed = result.seeds[0]
+    for arm in result.arms:
+        own = sorted(
+            (p for p in result.points if p.arm == arm and p.seed == first_seed),
+            key=lambda p: p.round,
+        )
+        asked = [content for point in own for content in point.images][:THUMBNAILS]
+        shown = []
+        for place, content in enumerate(asked, 1):
+            data = thumbnails(content)
+            if data is not None:
+                coded = base64.b64encode(data).decode()
+                shown.append(
+                    f'<img src="data:image/png;base64,{coded}" width="56" height="56" '
+                    f'alt="image {place} that {escape(arm.words(result.arms))} asked">'
+                )
+        seen += len(shown)
+        content_html = "".join(shown) or "<span class='note'>no images</span>"
+        name = _swatched(result, arm, arm.words(result.arms)).text
+        parts.append(f"<div>{name}</div><div class='pictures'>{content_html}</div>")
+    if not seen:
+        return "<p class='note'>The images that were asked are not there any more.</p>"
+    return (
+        f"<p class='note'>In order, of seed {first_seed}; alike beginnings show that strategies agree "
+        f"before any label.</p><div class='asked'>{''.join(parts)}</div>"
+    )
+
+
+def _classes_shown(findings: Findings) -> list[Arm]:
+    """The best arm and the baseline, side by side."""
+    best = [each.arm for each in findings.of[:1]]
+    return [*best, findings.baseline]
