@@ -22,6 +22,8 @@ from alworkbench import intake
 from alworkbench.acquisition.catalogue import find_strategy, strategies
 from alworkbench.acquisition.registry import Question, Strategy
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
+from alworkbench.campaign import audit, watch
+from alworkbench.campaign.record import circumstances, taught_marks, versions
 from alworkbench.datasets.pairs import open_pairs
 from alworkbench.domain import (
     Answer,
@@ -524,6 +526,7 @@ class Workbench:
                 record = self._posterior_record(reader)
                 newest = reader.computed.learner()
                 measured = reader.computed.metrics()
+                asked_at = circumstances(reader, settings.seed + number if seed is None else seed)
             progress("ranking the pool", 0, 2)
             learner = self._current_learner(newest, classes, record)
             if not measured:
@@ -574,7 +577,13 @@ class Workbench:
                         strict=True,
                     )
                 ],
-                settings={"draws": question.draws, "candidates": len(candidates)},
+                settings={
+                    "draws": question.draws,
+                    "candidates": len(candidates),
+                    "record": asked_at,
+                    "versions": versions(self.engine().device),
+                    **({} if newest else self._watched(learner, classes, pool, {})),
+                },
             )
             with self.store.write() as writer:
                 opened = writer.rounds.open(new, self._clock())
@@ -584,6 +593,7 @@ class Workbench:
     def close_round(self, progress: Progress = silent) -> MetricRecord | None:
         """Learn from every label so far, measure on the audit set, and close the open round.
 
+        A round of the audit set teaches nothing: it is measured on, also with the earlier learners.
         Items without an answer go back to the pool. None where there is no audit set to measure on.
         """
         with self._computing:
@@ -591,7 +601,8 @@ class Workbench:
                 current = reader.rounds.current()
             if current is None:
                 raise NoOpenRound
-            metrics = self._learn(current, progress)
+            asked = current.strategy == audit.AUDIT
+            metrics = (self._measure_all if asked else self._learn)(current, progress)
             with self.store.write() as writer:
                 writer.rounds.close(current.id, self._clock())
             return metrics
@@ -604,6 +615,23 @@ class Workbench:
             if not rounds:
                 raise NoOpenRound
             return self._learn(rounds[-1], progress)
+
+    def draw_audit(self, count: int, seed: int | None = None) -> Round:
+        """Draw images without an answer at random into the audit set, and open a round that asks them.
+
+        Closing it measures and teaches nothing. Images of earlier draws that have no answer come first.
+        Raises RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted, ImageInUse.
+        """
+        engine = self.engine()
+        return audit.draw(
+            self.store, self._rows, engine.encoder_id, count, seed, self._clock, engine.device
+        )
+
+    def audit_offer(self, count: int) -> audit.AuditOffer:
+        """What drawing so many audit images would buy, by the newest accuracy that is known."""
+        with self.store.read() as reader:
+            known = _accuracy(reader.computed.metrics())
+            return audit.offer(reader, count, audit.UNKNOWN_ACCURACY if known is None else known)
 
     def explain(self, image: str, progress: Progress = silent) -> Explanation:
         """Why the model is uncertain about an image, and where it stands in the pool.
@@ -688,7 +716,9 @@ class Workbench:
             classes = reader.classes.current()
             record = self._posterior_record(reader)
             labels = reader.labels.current(Role.POOL)
-            hash_of = dict(reader.images.ids_and_hashes(Role.POOL))
+            pool = reader.images.ids_and_hashes(Role.POOL)
+            learned_at = circumstances(reader)
+        hash_of = dict(pool)
         engine = self.engine()
         # By label id: the order in which they were given, so that draws keep their noise.
         ordered = sorted(labels.values(), key=lambda label: label.id)
@@ -719,7 +749,15 @@ class Workbench:
                 class_list_id=_known(classes.id),
                 file=file,
                 labels=len(targets),
-                settings={"adaptation": "linearised", **asdict(self._strengths)},
+                settings={
+                    "adaptation": "linearised",
+                    **asdict(self._strengths),
+                    "record": learned_at,
+                    "taught": taught_marks(
+                        (c, _known(classes.classes[i].id)) for c, i in targets.items()
+                    ),
+                    **self._watched(learner, classes, pool, targets),
+                },
                 now=self._clock(),
             )
         self._learner = ((stored.id, classes.id, stored.posterior_id), learner)
@@ -733,11 +771,11 @@ class Workbench:
     ) -> MetricRecord | None:
         """Metrics of a learner on the audit set; stored. None where nothing of it is labelled."""
         with self.store.read() as reader:
-            audit = reader.labels.current(Role.AUDIT)
+            answers = reader.labels.current(Role.AUDIT)
             hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
         truth = {
             hash_of[image]: index
-            for image, label in audit.items()
+            for image, label in answers.items()
             if label.class_id is not None
             and (index := classes.index_of_id(label.class_id)) is not None
         }
@@ -747,11 +785,52 @@ class Workbench:
         rows = table.rows_of(list(truth))
         logits = torch.cat([learner.logits(block) for _, block in table.blocks(rows, 8192, device)])
         order = torch.tensor(list(truth.values()), dtype=torch.long, device=device)
-        values: Mapping[str, Any] = measure(logits.softmax(dim=-1), order).as_json(classes.names)
+        found = logits.softmax(dim=-1)
+        values: Mapping[str, Any] = {
+            **measure(found, order).as_json(classes.names),
+            **audit.measured_details(found, order, list(truth)),
+        }
         record = MetricRecord(number, learner_id, labels, len(truth), values, self._clock())
         with self.store.write() as writer:
             writer.computed.add_metrics(record)
         return record
+
+    def _measure_all(self, current: Round, progress: Progress) -> MetricRecord | None:
+        """Measure the model as it came and every learner of this class list on the audit set."""
+        with self.store.read() as reader:
+            classes = reader.classes.current()
+            newest = self._posterior_record(reader)
+            learners = [
+                each for each in reader.computed.learners() if each.class_list_id == classes.id
+            ]
+            belief = {each.id: each for each in reader.computed.posteriors()}
+            number = {each.id: each.number for each in reader.rounds.all()}
+        progress("measuring", 0, len(learners) + 1)
+        learner = self._current_learner(None, classes, newest)
+        metrics = self._measure(learner, classes, 0, None, 0)
+        for done, each in enumerate(learners, start=1):
+            learner = self._current_learner(each, classes, belief[each.posterior_id])
+            metrics = self._measure(learner, classes, number[each.round_id], each.id, each.labels)
+            progress("measuring", done, len(learners) + 1)
+        return metrics
+
+    def _watched(
+        self,
+        learner: Learner,
+        classes: ClassList,
+        pool: list[tuple[int, str]],
+        taught: Mapping[str, int],
+    ) -> dict[str, Any]:
+        """How a learner stands on the watched part of the pool, for stopping rules."""
+        seed = self.settings().seed
+        known = self.engine().table().rows_by_hash()
+        part = [(image, c) for image, c in watch.sample(pool, seed) if c in known]
+        if not part:
+            return {}
+        free = [content not in taught for _, content in part]
+        rows = {known[content]: image for image, content in part}
+        seen = watch.look(learner, self.engine().table(), rows, free, classes, len(taught), seed)
+        return {"watch": seen.as_json()}
 
     def _rows(self, images: list[tuple[int, str]]) -> dict[int, int]:
         """Row of the features -> image id, in the order of the images."""
@@ -849,4 +928,5 @@ def _next_step(
     left = sum(item.label is None for item in items)
     if left:
         return f"Label the {left} images left in round {current.number}: alworkbench serve"
-    return f"Close round {current.number} and learn: alworkbench close"
+    done = "measure" if current.strategy == audit.AUDIT else "learn"
+    return f"Close round {current.number} and {done}: alworkbench close"
