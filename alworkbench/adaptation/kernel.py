@@ -17,19 +17,25 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.solving import block_conjugate_gradients, conjugate_gradients
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation
 
-DENSE_LIMIT = 2500
-"""Up to this many (image, class) pairs a Cholesky factorisation is quicker than iterating."""
+DENSE_LIMIT = 512
+"""Up to this many (image, class) pairs a Cholesky factorisation is as quick as iterating."""
 
-_TOLERANCE = 1e-12
-_MAX_ITERATIONS = 5000
+_MAX_ITERATIONS = 20_000
+_MAX_REFINEMENTS = 20
+_SINGLE = 1e-5
+"""What one run in float32 can be asked for: below, its rounding rules."""
+_BLOCK = 128
+_BLOCK_NUMBERS = 1 << 24
+"""Right-hand sides that are iterated together, and the numbers that they may hold (64 MiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,8 @@ class LabelKernel:
         )
         return self.image_scale[:, None] * image + self.class_scale * text
 
-    def dense_if_small(self) -> Float[Tensor, "n C n C"] | None:
-        """`dense()` up to DENSE_LIMIT pairs, else None."""
-        return self.dense() if self.cosines.numel() <= DENSE_LIMIT else None
+    def to(self, dtype: torch.dtype) -> LabelKernel:
+        return LabelKernel(*(getattr(self, field.name).to(dtype) for field in fields(self)))
 
     def dense(self) -> Float[Tensor, "n C n C"]:
         """All of it: (n C)^2 numbers."""
@@ -122,73 +127,149 @@ class LabelKernel:
         return image * pairs[:, None, :, None] + text * names[None, :, None, :]
 
 
-class LabelGram:
-    """I + R^T K R for labels of curvature Lambda_i = R_i R_i^T, ready to be solved with.
+class LabelKernels:
+    """One covariance in both precisions, and in full where it is small: made once for many solves."""
 
-    Below DENSE_LIMIT pairs it is factorised once; above, each solve is a conjugate-gradient run of
-    products with the kernel (all right-hand sides together) to a relative residual of 1e-12.
+    def __init__(self, exact: LabelKernel) -> None:
+        self.exact = exact
+        self.single = exact.to(torch.float32)
+        self.dense = exact.dense() if exact.cosines.numel() <= DENSE_LIMIT else None
+
+
+class LabelGram:
+    """I + R^T K R, ready to be solved with, for labels of curvature Lambda_i = R_i R_i^T.
+
+    Lambda_i = w_i (diag(p_i) - p_i p_i^T), R_i = sqrt(w_i) (diag(sqrt p_i) - p_i sqrt(p_i)^T), which
+    is never formed: R v = sqrt(w) (sqrt(p) v - p (sqrt(p) . v)).
+
+    Up to DENSE_LIMIT pairs it is factorised; above, solved by conjugate gradients in float32. The
+    curvature of confident labels is small, so few eigenvalues lie far above one and few iterations
+    are needed. What float32 cannot give is made up by refining with residuals in float64.
     """
 
     def __init__(
         self,
-        kernel: LabelKernel,
-        roots: Float[Tensor, "n C C"],
-        dense: Float[Tensor, "n C n C"] | None,
+        kernels: LabelKernels,
+        probabilities: Float[Tensor, "n C"],
+        weights: Float[Tensor, "n"] | None = None,
     ) -> None:
-        """`dense` is `kernel.dense_if_small()`: computed once for many Grams of one kernel."""
-        self._kernel = kernel
-        self._roots = roots
+        self._kernels = kernels
+        self._double = _Curvature(probabilities, weights)
+        self._single = _Curvature(
+            probabilities.float(), None if weights is None else weights.float()
+        )
         self._factor: Tensor | None = None
-        if dense is not None:
-            size = roots.shape[0] * roots.shape[1]
-            gram = torch.einsum("ica,icjd,jdb->iajb", roots, dense, roots).reshape(size, size)
+        if kernels.dense is not None:
+            roots = softmax_curvature_roots(probabilities)
+            if weights is not None:
+                roots = weights.sqrt()[:, None, None] * roots
+            size = probabilities.numel()
+            gram = torch.einsum("ica,icjd,jdb->iajb", roots, kernels.dense, roots)
+            gram = gram.reshape(size, size)
             gram.diagonal().add_(1.0)
             self._factor = torch.linalg.cholesky(gram)
 
-    def apply(self, vectors: Float[Tensor, "K n C"]) -> Float[Tensor, "K n C"]:
-        """Gram @ v."""
-        return vectors + self.pull(self._kernel.apply(self.push(vectors)))
-
-    def push(self, vectors: Float[Tensor, "K n C"]) -> Float[Tensor, "K n C"]:
+    def push(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         """R v."""
-        return torch.einsum("ica,kia->kic", self._roots, vectors)
+        return self._double.push(vectors)
 
-    def pull(self, vectors: Float[Tensor, "K n C"]) -> Float[Tensor, "K n C"]:
+    def pull(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         """R^T v."""
-        return torch.einsum("ica,kic->kia", self._roots, vectors)
+        return self._double.pull(vectors)
 
-    def solve(self, right: Float[Tensor, "K n C"]) -> Float[Tensor, "K n C"]:
-        """Gram^-1 times K right-hand sides."""
+    def apply(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+        """Gram @ v, in the precision of v."""
+        if vectors.dtype == torch.float32:
+            kernel, curvature = self._kernels.single, self._single
+        else:
+            kernel, curvature = self._kernels.exact, self._double
+        return vectors + curvature.pull(kernel.apply(curvature.push(vectors)))
+
+    def solve(
+        self, right: Float[Tensor, "K n C"], tolerance: float = 1e-12
+    ) -> Float[Tensor, "K n C"]:
+        """Gram^-1 times K right-hand sides, float64, each to this relative residual.
+
+        The tolerance of a factorisation is that of float64. Raises ArithmeticError where iterating
+        does not get there.
+        """
         if self._factor is not None:
             flat = right.reshape(len(right), -1).T  # nC K
             return torch.cholesky_solve(flat, self._factor).T.reshape(right.shape)
-        return self._conjugate_gradients(right)
+        pairs = right[0].numel()
+        width = max(1, min(_BLOCK, _BLOCK_NUMBERS // pairs, pairs // 4))
+        return torch.cat([self._refined(part, tolerance) for part in right.split(width)])
 
-    def _conjugate_gradients(self, right: Float[Tensor, "K n C"]) -> Float[Tensor, "K n C"]:
+    def _refined(self, right: Float[Tensor, "K n C"], tolerance: float) -> Float[Tensor, "K n C"]:
+        """Iterative refinement: float32 iterations, float64 residuals (Wilkinson, 1963)."""
+        wanted = tolerance * right.flatten(1).norm(dim=1)  # K
         solution = torch.zeros_like(right)
-        residual = right.clone()
-        direction = residual.clone()
-        square = _inner(residual, residual)  # K 1 1
-        target = _TOLERANCE**2 * square
-        for _ in range(_MAX_ITERATIONS):
-            if bool((square <= target).all()):
+        residual, before = right, float("inf")
+        for _ in range(_MAX_REFINEMENTS):
+            sizes = residual.flatten(1).norm(dim=1)  # K
+            worst = float((sizes / wanted.clamp_min(torch.finfo(wanted.dtype).tiny)).max())
+            if worst <= 1:
                 return solution
-            product = self.apply(direction)
-            step = square / _inner(direction, product).clamp_min(torch.finfo(right.dtype).tiny)
-            solution += step * direction
-            residual -= step * product
-            following = _inner(residual, residual)
-            ratio = following / square.clamp_min(torch.finfo(right.dtype).tiny)
-            direction = residual + ratio * direction
-            square = following
-        raise ArithmeticError(
-            f"conjugate gradients did not converge in {_MAX_ITERATIONS} iterations "
-            f"({right.shape[1]} labels, {right.shape[2]} classes)"
-        )
+            if worst > before / 2:
+                return solution + self._iterated(residual, wanted, torch.float64)
+            before = worst
+            solution = solution + self._iterated(residual, wanted, torch.float32)
+            residual = right - self.apply(solution)
+        return solution + self._iterated(residual, wanted, torch.float64)
+
+    def direction(self, right: Float[Tensor, "n C"], tolerance: float) -> Float[Tensor, "n C"]:
+        """Gram^-1 right, about: what a Newton step needs, the gradient of which is checked later."""
+        if self._factor is not None:
+            return self.solve(right[None])[0]
+        wanted = tolerance * right.norm()[None]
+        precision = torch.float32 if tolerance >= _SINGLE else torch.float64
+        return self._iterated(right[None], wanted, precision)[0]
+
+    def _iterated(
+        self,
+        right: Float[Tensor, "K n C"],
+        wanted: Float[Tensor, "K"],
+        precision: torch.dtype,
+    ) -> Float[Tensor, "K n C"]:
+        shape = right.shape
+        scale = right.flatten(1).norm(dim=1).clamp_min(torch.finfo(right.dtype).tiny)  # K
+        columns = (right.flatten(1) / scale[:, None]).T.to(precision)  # nC K
+        tolerance = float((wanted / scale).min().clamp_max(1.0))
+
+        def product(vectors: Tensor) -> Tensor:
+            stacked = vectors.T.reshape(-1, *shape[1:])
+            return self.apply(stacked).flatten(1).T
+
+        solver = conjugate_gradients if len(right) == 1 else block_conjugate_gradients
+        if precision == torch.float32:
+            found = solver(product, columns, max(tolerance, _SINGLE), _MAX_ITERATIONS // 20)
+        else:
+            found = solver(product, columns, tolerance, _MAX_ITERATIONS)
+            if found.residual > tolerance:
+                raise ArithmeticError(
+                    f"conjugate gradients did not converge in {found.iterations} iterations "
+                    f"({shape[1]} labels, {shape[2]} classes, residual {found.residual:.1e})"
+                )
+        return (found.values.to(right.dtype) * scale).T.reshape(shape)
 
 
-def _inner(left: Float[Tensor, "K n C"], right: Float[Tensor, "K n C"]) -> Float[Tensor, "K 1 1"]:
-    return (left * right).sum(dim=(-2, -1), keepdim=True)
+class _Curvature:
+    """R and its transpose, as products. R R^T = w (diag(p) - p p^T) for every label."""
+
+    def __init__(
+        self, probabilities: Float[Tensor, "n C"], weights: Float[Tensor, "n"] | None
+    ) -> None:
+        self._probabilities = probabilities
+        root = probabilities.sqrt()
+        self._root = root if weights is None else weights.sqrt()[:, None] * root
+
+    def push(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+        scaled = self._root * vectors
+        return scaled - self._probabilities * scaled.sum(dim=-1, keepdim=True)
+
+    def pull(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+        mean = (self._probabilities * vectors).sum(dim=-1, keepdim=True)
+        return self._root * (vectors - mean)
 
 
 def softmax_curvature_roots(probabilities: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C C"]:

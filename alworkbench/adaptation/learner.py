@@ -84,8 +84,7 @@ class Learner:
         if self.taught is None:
             return draws
         noise = torch.Generator().manual_seed(seed + 1)
-        exact = self.model.double()
-        return condition(exact, self.taught.images, self.taught.probabilities, draws, noise)
+        return condition(self.model, self.taught.images, self.taught.probabilities, draws, noise)
 
 
 def zero_shot(head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]) -> Learner:

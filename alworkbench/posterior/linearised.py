@@ -18,7 +18,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
@@ -71,6 +71,9 @@ class ImageCoordinates:
 
     def __len__(self) -> int:
         return len(self.logits)
+
+    def to(self, dtype: torch.dtype) -> ImageCoordinates:
+        return ImageCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

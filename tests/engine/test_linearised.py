@@ -6,7 +6,7 @@ from torch.func import jvp
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import kernel as kernels
-from alworkbench.adaptation.kernel import LabelGram, LabelKernel, softmax_curvature_roots
+from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.learner import learn, restore, zero_shot
 from alworkbench.adaptation.linearised import condition, fit
 from alworkbench.heads import Head
@@ -171,12 +171,12 @@ def test_draws_keep_their_noise_when_labels_are_added():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     assert torch.equal(start.draws(8, 3).image, start.draws(8, 3).image)
-    roots = softmax_curvature_roots(torch.full((5, 4), 0.25, dtype=torch.float64))
     kernel = LabelKernel.of(
         start.model.double(), start.model.double().images(model.images[:5].to("cpu", torch.float64))
     )
     right = normal(1, 2, 5, 4)
-    gram = LabelGram(kernel, roots, kernel.dense_if_small())
+    even = torch.full((5, 4), 0.25, dtype=torch.float64)
+    gram = LabelGram(LabelKernels(kernel), even)
     assert torch.allclose(gram.apply(gram.solve(right)), right, atol=1e-8)
 
 

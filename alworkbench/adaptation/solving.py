@@ -1,0 +1,87 @@
+"""Conjugate gradients for matrices I + a positive semi-definite one, given as products with them.
+
+No eigenvalue is below one, so the residual bounds the error: |x - x*| <= |b - A x|.
+
+Dimensions used in this file
+    N  unknowns
+    K  right-hand sides
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Product = Callable[[Tensor], Tensor]
+"""A times these columns: (N K) -> (N K)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    values: Float[Tensor, "N K"]
+    residual: float
+    """Largest of |b - A x| / |b| over the right-hand sides, as the recursion has it."""
+    iterations: int
+
+
+def conjugate_gradients(
+    product: Product, right: Float[Tensor, "N 1"], tolerance: float, limit: int
+) -> Solution:
+    """Hestenes and Stiefel, 1952, for one right-hand side.
+
+    Stops at a relative residual of `tolerance` or after `limit` products, whichever comes first.
+    """
+    values = torch.zeros_like(right)
+    residual = right.clone()
+    direction = residual.clone()
+    first = square = float(residual.square().sum())
+    if first == 0:
+        return Solution(values, 0.0, 0)
+    for iteration in range(1, limit + 1):
+        moved = product(direction)
+        step = square / float((direction * moved).sum())
+        values += step * direction
+        residual -= step * moved
+        following = float(residual.square().sum())
+        if following <= tolerance**2 * first:
+            return Solution(values, (following / first) ** 0.5, iteration)
+        direction = residual + (following / square) * direction
+        square = following
+    return Solution(values, (square / first) ** 0.5, limit)
+
+
+def block_conjugate_gradients(
+    product: Product, right: Float[Tensor, "N K"], tolerance: float, limit: int
+) -> Solution:
+    """Many right-hand sides that share what each of them finds out.
+
+    Every iteration searches K more directions for all of them together, so the K largest
+    eigenvalues are dealt with at once and a handful of iterations is enough. The residuals are kept
+    as Q C with orthonormal Q, which stays stable where residuals become dependent:
+    Dubrulle, "Retooling the method of block conjugate gradients", ETNA 12, 2001 (BCGrQ).
+    Needs N >= K.
+    """
+    values = torch.zeros_like(right)
+    sizes = right.norm(dim=0).clamp_min(torch.finfo(right.dtype).tiny)  # K
+    basis, coefficients = torch.linalg.qr(right)  # N K, K K
+    directions = basis
+    relative = 1.0
+    for iteration in range(1, limit + 1):
+        moved = product(directions)
+        gram = directions.mT @ moved  # K K
+        factor, failed = torch.linalg.cholesky_ex((gram + gram.mT) / 2)
+        if int(failed):  # rounding has eaten the directions: no more can be had in this precision
+            return Solution(values, relative, iteration - 1)
+        steps = torch.cholesky_inverse(factor)  # K K
+        values += directions @ (steps @ coefficients)
+        basis, scale = torch.linalg.qr(basis - moved @ steps)
+        coefficients = scale @ coefficients
+        directions = basis + directions @ scale.mT
+        relative = float((coefficients.norm(dim=0) / sizes).max())
+        if relative <= tolerance:
+            return Solution(values, relative, iteration)
+    return Solution(values, relative, limit)
