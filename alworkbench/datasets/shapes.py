@@ -42,7 +42,7 @@ def _heart() -> Outline:
 
 def _star() -> Outline:
     radius = np.tile([1.0, 0.42], 5)[:, None]
-    outline: Outline = _arc(-90, 234, 10) * radius
+    outline: Outline = _arc(-90.0, 234.0, 10) * radius
     return outline
 
 
@@ -50,12 +50,12 @@ def _polygon(*corners: tuple[float, float]) -> Outline:
     return np.array(corners)
 
 
-_CRESCENT = np.concatenate([_arc(50, 310), _arc(282, 78) * 0.8 + np.array((0.48, 0.0))])
+_CRESCENT = np.concatenate([_arc(50.0, 310.0), _arc(282.0, 78.0) * 0.8 + np.array((0.48, 0.0))])
 
 FIGURES: dict[str, Outline] = {
-    "circle": _arc(0, 360, 60) * 0.95,
+    "circle": _arc(0.0, 360.0, 60) * 0.95,
     "square": _polygon((-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)),
-    "triangle": _polygon((0, -0.95), (0.95, 0.75), (-0.95, 0.75)),
+    "triangle": _polygon((0.0, -0.95), (0.95, 0.75), (-0.95, 0.75)),
     "star": _star(),
     "cross": _polygon(
         *((-0.3, -0.95), (0.3, -0.95), (0.3, -0.3), (0.95, -0.3), (0.95, 0.3), (0.3, 0.3)),
@@ -68,7 +68,7 @@ FIGURES: dict[str, Outline] = {
         *((0.1, 0.8), (0.1, 0.3), (-0.95, 0.3)),
     ),
     "hourglass": _polygon((-0.8, -0.95), (0.8, -0.95), (-0.8, 0.95), (0.8, 0.95)),
-    "half circle": _arc(180, 360) + np.array((0.0, 0.45)),
+    "half circle": _arc(180.0, 360.0) + np.array((0.0, 0.45)),
 }
 FILLS = ("filled", "outlined", "striped", "checked")
 COUNTS = ("one", "two")

@@ -37,7 +37,6 @@ from alworkbench.disk import write_atomically
 from alworkbench.domain import ClassList
 from alworkbench.encoders import Encoder, load_encoder
 from alworkbench.encoders.feature_file import FeatureFile
-from alworkbench.errors import WorkbenchError
 from alworkbench.features import FeatureTable
 from alworkbench.heads import Features, Head, ensemble_prompts
 from alworkbench.posterior.bundled import PATH as POSTERIOR
@@ -47,6 +46,8 @@ from alworkbench.simulation.data import OUT_OF_SCOPE, SimulationData
 
 ENCODER = "bundled"
 FORMAT = "alworkbench-collection-1"
+_DAMAGED = (OSError, SafetensorError, KeyError, ValueError, TypeError)
+"""What reading a file raises that is no cache of ours, or not all of one."""
 BATCH = 250
 """Images encoded at once. Features change in their last digits with it."""
 
@@ -107,8 +108,8 @@ def load_collection(name: str, cache: Path, progress: Progress = silent) -> Simu
 def card(name: str, cache: Path) -> DatasetCard:
     """The card of a collection, with the zero-shot accuracies if it was ever encoded into `cache`."""
     collection = find_collection(name)
-    known = _read(_file(collection, cache), collection)
-    return collection.card if known is None else known.card
+    facts = _facts(_file(collection, cache), collection)
+    return collection.card if facts is None else _with_accuracy(collection.card, facts)
 
 
 def encoded(name: str, cache: Path, progress: Progress = silent) -> EncodedCollection:
@@ -257,20 +258,38 @@ def _write(path: Path, found: EncodedCollection) -> None:
     write_atomically(path, save(contiguous, {"format": FORMAT, "facts": json.dumps(facts)}))
 
 
-def _read(path: Path, collection: Collection) -> EncodedCollection | None:
-    """What the file holds; None for one that is missing, damaged or of other classes."""
+def _facts(path: Path, collection: Collection) -> dict[str, Any] | None:
+    """What the file says of itself; None for one that is missing, damaged or of other classes."""
     if not path.is_file():
         return None
     try:
+        # Opening compares the file's length with what its tensors need: a short one is refused.
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                return None
-            facts = json.loads(metadata["facts"])
+        facts = json.loads(metadata["facts"])
+        fits = metadata["format"] == FORMAT and facts["classes"] == _classes(collection.card)
+        _with_accuracy(collection.card, facts)
+    except _DAMAGED:
+        return None
+    return facts if fits else None
+
+
+def _read(path: Path, collection: Collection) -> EncodedCollection | None:
+    """What the file holds; None where it cannot be used, so that it is made again."""
+    facts = _facts(path, collection)
+    if facts is None:
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _checked(facts, tensors, collection)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, WorkbenchError):
-        return None  # a cache: it is made again
+    except _DAMAGED:
+        return None
+
+
+def _with_accuracy(promised: DatasetCard, facts: dict[str, Any]) -> DatasetCard:
+    accuracy, balanced = (float(value) for value in facts["zero_shot"])
+    return replace(promised, zero_shot_accuracy=accuracy, zero_shot_balanced=balanced)
 
 
 def _checked(
@@ -278,15 +297,13 @@ def _checked(
 ) -> EncodedCollection:
     """Raises KeyError, TypeError or ValueError for what does not fit together."""
     scale, bias, loss = facts["head"]
-    accuracy, balanced = facts["zero_shot"]
     head = Head(tensors["image_projection"], tensors["text_projection"], scale, bias, loss)
     hashes = tuple(bytes(row).hex() for row in tensors["hashes"].tolist())
     features = Features(tensors["activations"], tensors.get("residuals"))
     total, labels = len(hashes), tensors["labels"]
     promised = collection.card
     if (
-        facts["classes"] != _classes(promised)
-        or facts["pool_size"] != promised.images("pool") + promised.outside
+        facts["pool_size"] != promised.images("pool") + promised.outside
         or total != facts["pool_size"] + promised.images("test")
         or features.activations.shape != (total, head.image_projection.shape[1])
         or not features.activations.isfinite().all()
@@ -296,7 +313,7 @@ def _checked(
     ):
         raise ValueError("it does not hold what the card says")
     return EncodedCollection(
-        card=replace(promised, zero_shot_accuracy=accuracy, zero_shot_balanced=balanced),
+        card=_with_accuracy(promised, facts),
         encoder_id=facts["encoder_id"],
         head=head,
         hashes=hashes,
