@@ -20,6 +20,8 @@ import torch
 
 from alworkbench import intake
 from alworkbench.acquisition.catalogue import find_strategy, strategies
+from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.registry import Question, Strategy
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
 from alworkbench.campaign import audit, watch
@@ -80,10 +82,16 @@ from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.linearised import Step
 from alworkbench.posterior.published import WEIGHT, Prior, Published, export_factors, import_factors
 from alworkbench.posterior.summary import PosteriorSummary
+from alworkbench.posterior.vocabulary import NameKnowledge, has_captions, known_names
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.report import SimulationResult, load_results
+from alworkbench.targets import TargetSet, count_targets, load_targets, take_targets
 
 LEASE = timedelta(minutes=10)
+DRAWS = 128
+"""Posterior draws behind a batch."""
+MEMORY = 1 << 30
+"""Bytes that a strategy may hold beside the features, unless it is told otherwise."""
 TARGETS = 1000
 """Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed."""
 
@@ -117,6 +125,13 @@ class Status:
     audit_accuracy: float | None
     """Of the newest learner."""
     next_step: str
+    names: tuple[NameKnowledge, ...] = ()
+    """What the model knows of the class names, in their order; none where it cannot be told."""
+
+    @property
+    def unknown_classes(self) -> tuple[str, ...]:
+        """Names that the model does not know: their first labels teach most."""
+        return tuple(each.name for each in self.names if each.unknown)
 
 
 class Workbench:
@@ -146,6 +161,7 @@ class Workbench:
         self._targets = tuple(targets)
         self._clock = clock
         self._learner: tuple[tuple[object, ...], Learner] | None = None
+        self._names: tuple[tuple[object, ...], tuple[NameKnowledge, ...]] | None = None
         # Computing is serialised; nothing that only reads or records takes this lock.
         self._computing = threading.RLock()
         self._loading = threading.Lock()
@@ -227,6 +243,7 @@ class Workbench:
             zero_shot_accuracy=_accuracy([m for m in metrics if m.learner_id is None]),
             audit_accuracy=_accuracy(metrics),
             next_step=_next_step(pool, encoded < pool + audit, posterior, current, items),
+            names=self._names_known(classes, posterior),
         )
 
     def strategies(self) -> list[Strategy]:
@@ -311,6 +328,38 @@ class Workbench:
                 found = load_posterior(bundled, encoder_id=encoder.id)
                 self._keep_posterior(found.posterior, dict(found.provenance))
         return summary
+
+    def take_targets(
+        self,
+        location: Path | str,
+        *,
+        workers: int | None = None,
+        batch_size: int = 64,
+        progress: Progress = silent,
+    ) -> TargetSet:
+        """Keep the images of a folder, manifest or archive as a target set, and encode them.
+
+        A name of a set that was kept before gives that set. See `targets`. Raises InvalidTargets,
+        UnreadableSource, NothingToImport, and as `encode` does.
+        """
+        if not Path(location).exists():
+            return load_targets(self.folder, str(location))
+        return take_targets(
+            self.folder,
+            self.store,
+            self.engine(),
+            Path(location),
+            device=self._device,
+            workers=workers,
+            batch_size=batch_size,
+            progress=progress,
+        )
+
+    def count_targets(self, location: Path | str, progress: Progress = silent) -> int:
+        """How many images `take_targets` would find; nothing is kept or encoded."""
+        if not Path(location).exists():
+            return len(load_targets(self.folder, str(location)))
+        return count_targets(Path(location), progress)
 
     def take_features(self, path: Path, progress: Progress = silent) -> intake.FeaturesSummary:
         """Features of this project's images from a features file, instead of encoding them.
@@ -507,11 +556,17 @@ class Workbench:
         batch_size: int | None = None,
         seed: int | None = None,
         progress: Progress = silent,
+        *,
+        targets: TargetSet | None = None,
+        memory: int = MEMORY,
     ) -> Round:
         """Rank the pool, and open a round with the batch that a strategy chose.
 
-        Defaults come from the project's settings; the seed moves on with the round number.
-        Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted.
+        Defaults come from the project's settings; the seed moves on with the round number. With
+        `targets` (see `take_targets`), their predictions are what matters; of more than TARGETS a
+        random sample, fixed by the project's seed. `memory` is what a strategy may hold beside the
+        features, in bytes. Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing,
+        PoolExhausted, MemoryBudgetTooSmall.
         """
         with self._computing:
             started = time.perf_counter()
@@ -532,10 +587,13 @@ class Workbench:
             if not measured:
                 self._measure(learner, classes, 0, None, 0)
             image_of_row = self._rows(pool)
-            if self._targets:
-                targets = self.engine().table().rows_of(self._targets)
+            if targets is not None:
+                wanted = self.engine().table().rows_of(targets.hashes).tolist()
+                target_rows = torch.tensor(_sample(wanted, TARGETS, settings.seed))
+            elif self._targets:
+                target_rows = self.engine().table().rows_of(self._targets)
             else:
-                targets = torch.tensor(_sample(list(image_of_row), TARGETS, settings.seed))
+                target_rows = torch.tensor(_sample(list(image_of_row), TARGETS, settings.seed))
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
                 raise PoolExhausted
@@ -548,7 +606,7 @@ class Workbench:
             question = Question(
                 table=self.engine().table(),
                 candidates=torch.tensor(candidates),
-                targets=targets,
+                targets=target_rows,
                 learner=learner,
                 batch_size=batch_size or settings.batch_size,
                 seed=settings.seed + number if seed is None else seed,
@@ -556,6 +614,8 @@ class Workbench:
                 labelled=torch.tensor(list(given), dtype=torch.long),
                 labels=torch.tensor(list(given.values()), dtype=torch.long),
                 goal=settings.goal,
+                draws=DRAWS,
+                memory=memory,
             )
             selection = chosen.select(question)
             progress("ranking the pool", 1, 2)
@@ -580,6 +640,8 @@ class Workbench:
                 settings={
                     "draws": question.draws,
                     "candidates": len(candidates),
+                    "memory": memory,
+                    **({"targets": targets.name} if targets else {}),
                     "record": asked_at,
                     "versions": versions(self.engine().device),
                     **({} if newest else self._watched(learner, classes, pool, {})),
@@ -589,6 +651,42 @@ class Workbench:
                 opened = writer.rounds.open(new, self._clock())
             progress("ranking the pool", 2, 2)
             return opened
+
+    def estimate(
+        self,
+        strategy: str | None = None,
+        batch_size: int | None = None,
+        *,
+        targets: int | None = None,
+        memory: int = MEMORY,
+    ) -> Estimate:
+        """What `propose` would cost, from sizes alone: nothing is ranked, opened or written.
+
+        `targets` is how many images a target set would have; without it, the pool is the target.
+        Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PoolExhausted.
+        """
+        with self.store.read() as reader:
+            settings = reader.settings()
+            _refuse_open(reader)
+            classes = len(reader.classes.current())
+            pool = {image for image, _ in reader.images.ids_and_hashes(Role.POOL)}
+            answered = reader.labels.current(Role.POOL)
+        candidates = len(pool - answered.keys())
+        if not candidates:
+            raise PoolExhausted
+        head = self.engine().head
+        size = Size(
+            candidates=candidates,
+            targets=min(TARGETS, len(pool) if targets is None else targets),
+            classes=classes,
+            draws=DRAWS,
+            batch=min(batch_size or settings.batch_size, candidates),
+            labelled=sum(label.class_id is not None for label in answered.values()),
+            embedding=head.image_projection.shape[0],
+            activation=head.image_projection.shape[1],
+            text_activation=head.text_projection.shape[1],
+        )
+        return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
 
     def close_round(self, progress: Progress = silent) -> MetricRecord | None:
         """Learn from every label so far, measure on the audit set, and close the open round.
@@ -689,6 +787,23 @@ class Workbench:
                     raise FeaturesMissing(images, images)
                 self._engine = ProjectEngine(self.folder, encoder, self._device)
             return self._engine
+
+    def _names_known(
+        self, classes: ClassList, record: PosteriorRecord | None
+    ) -> tuple[NameKnowledge, ...]:
+        """Of the class names; none without a posterior of captions or before prompts are encoded."""
+        if record is None or not has_captions(record.provenance):
+            return ()
+        key = (classes.id, record.id)
+        if self._names is None or self._names[0] != key:
+            engine = self.engine()
+            try:
+                activations = engine.class_activations(classes)
+            except FeaturesMissing:  # a class was added since; encoding is the next step
+                return ()
+            found = known_names(engine.posterior(record).text, classes.names, activations)
+            self._names = key, found
+        return self._names[1]
 
     def _posterior_record(self, reader: Reader) -> PosteriorRecord | None:
         return reader.computed.posterior(self.engine().encoder_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,15 @@ DeviceOption = Annotated[
     typer.Option(help="auto, cpu, cuda, cuda:N or mps. auto takes an accelerator if there is one."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(help="Beside the features, such as 512MiB or 2GiB.", show_default="1GiB"),
+]
 HERE = Path()
+
+_UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_UNITS |= {f"{unit}iB": _UNITS[unit] for unit in "KMGT"}
+_UNITS |= {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def escape(text: str) -> str:
@@ -43,6 +52,21 @@ def escape(text: str) -> str:
     from rich.markup import escape as escaped
 
     return escaped(text)
+
+
+def read_bytes(text: str) -> int:
+    """512MiB, 2GiB, 1.5 GB or a number of bytes, as bytes. Raises typer.BadParameter."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    unit = (
+        {name.lower(): size for name, size in _UNITS.items()}.get(found[2].lower())
+        if found
+        else None
+    )
+    if found is None or unit is None or float(found[1]) * unit < 1:
+        raise typer.BadParameter(
+            f"{text!r} is no amount of memory; give one such as 512MiB or 2GiB."
+        )
+    return int(float(found[1]) * unit)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,16 +13,19 @@ from alworkbench.commands.common import (
     HERE,
     DeviceOption,
     JsonOption,
+    MemoryOption,
     ProjectOption,
     console,
     escape,
     opened,
     print_json,
     progress_bar,
+    read_bytes,
     tell,
 )
 
 if TYPE_CHECKING:
+    from alworkbench.acquisition.estimate import Estimate
     from alworkbench.workbench import Workbench
 
 
@@ -43,12 +47,35 @@ def propose(
     strategy: Annotated[str | None, typer.Option(help="See `alworkbench strategies`.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Images in the batch.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of this round.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder, manifest or archive of unlabelled images whose predictions matter, or the "
+            "name of a set kept before. They are encoded and never asked. Without it: the pool."
+        ),
+    ] = None,
+    memory: MemoryOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it will cost; choose and write nothing.")
+    ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Rank the pool and open a round with the images that a label would teach most about."""
-    with opened(project, device) as workbench:
-        round_ = workbench.propose(strategy, batch, seed)
+    from alworkbench.workbench import MEMORY
+
+    allowed = MEMORY if memory is None else read_bytes(memory)
+    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+        if dry_run:
+            count = None if target is None else workbench.count_targets(target, progress)
+            print_estimate(
+                workbench.estimate(strategy, batch, targets=count, memory=allowed), as_json
+            )
+            return
+        targets = None if target is None else workbench.take_targets(target, progress=progress)
+        round_ = workbench.propose(strategy, batch, seed, progress, targets=targets, memory=allowed)
+        if targets is not None and not as_json:
+            console.print(f"For the {len(targets)} images of the target set {targets.name}.")
         print_round(workbench, round_.id, as_json)
 
 
@@ -138,6 +165,38 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 
             f"{said.probability:.0%}" if said else "",
         )
     console.print(table)
+
+
+def print_estimate(found: Estimate, as_json: bool) -> None:
+    """The stated cost of a batch that was not chosen."""
+    size = found.size
+    if as_json:
+        print_json({**asdict(found), "fits": found.fits})
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    rows = (
+        ("strategy", found.strategy),
+        ("batch", f"{size.batch:,} of {size.candidates:,} images that may be asked"),
+        ("targets", f"{size.targets:,} images"),
+        ("classes", f"{size.classes:,}"),
+        ("draws", f"{size.draws:,}"),
+        ("labels so far", f"{size.labelled:,}"),
+        ("operations", f"{found.operations:.2e} multiply-adds"),
+        ("seconds", f"about {found.seconds:,.1f} on one processor core"),
+        ("memory", f"{_mebibytes(found.memory)} beside the features"),
+        (
+            "allowed",
+            f"{_mebibytes(found.allowed)}, which is {'enough' if found.fits else 'not enough'}",
+        ),
+    )
+    for name, value in rows:
+        table.add_row(name, value)
+    console.print(table)
+    console.print("Nothing was chosen and nothing was written.")
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:,.1f} MiB"
 
 
 def print_metrics(metrics: Any, as_json: bool) -> None:

@@ -144,7 +144,10 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     with opened(project) as workbench:
         state = workbench.status()
     if as_json:
-        print_json(state)
+        names = [
+            {**asdict(each), "share": each.share, "unknown": each.unknown} for each in state.names
+        ]
+        print_json({**asdict(state), "names": names, "unknown_classes": state.unknown_classes})
         return
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows: list[tuple[str, str]] = [
@@ -164,6 +167,14 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
             (
                 "open round",
                 f"{round_.number}: {state.open_answered} of {round_.batch_size} answered",
+            )
+        )
+    if state.unknown_classes:
+        rows.append(
+            (
+                "names not known",
+                f"{', '.join(state.unknown_classes)}: the model was never "
+                f"taught these words, so their first labels teach most",
             )
         )
     if state.zero_shot_accuracy is not None:
