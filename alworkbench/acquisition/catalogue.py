@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 # Strategies register when their modules are imported; the order is the one that people see.
-from alworkbench.acquisition import baselines, draws, uncertainty  # noqa: F401
+from alworkbench.acquisition import (  # noqa: F401
+    badge,
+    balanced,
+    baselines,
+    batchbald,
+    coreset,
+    draws,
+    probcover,
+    sampled_epig,
+    sampling,
+    targeted,
+    typiclust,
+    uncertainty,
+)
 from alworkbench.acquisition.registry import Strategy, registered
 from alworkbench.errors import UnknownStrategy
 

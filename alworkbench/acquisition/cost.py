@@ -28,6 +28,8 @@ class Size:
     """D: size of an embedding."""
     activation: int
     """P: size of an image's activation."""
+    text_activation: int = 0
+    """Q: size of a prompt's activation."""
 
     @property
     def logits(self) -> int:
@@ -37,6 +39,26 @@ class Size:
     def drawn(self, images: int) -> int:
         """Operations for the draws of the logits of some images."""
         return images * self.draws * self.embedding * (self.activation + 2 * self.classes)
+
+    @property
+    def step_memory(self) -> int:
+        """Bytes of the draws of both projections, in single precision."""
+        return 4 * self.draws * self.embedding * (self.activation + self.text_activation)
+
+    @property
+    def draws_memory(self) -> int:
+        """Bytes at most while the draws are made: with labels, their correction stands beside them."""
+        return (3 if self.labelled else 1) * self.step_memory
+
+    @property
+    def logits_row(self) -> int:
+        """Bytes of one image while its logits are computed: activation, embeddings, logits."""
+        return 4 * (2 * self.activation + 4 * self.embedding + 6 * self.classes)
+
+    @property
+    def drawn_row(self) -> int:
+        """Bytes of one image while its draws are computed."""
+        return 8 * self.draws * (self.embedding + 3 * self.classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +77,16 @@ class Cost:
 
 
 def of_logits(size: Size) -> Cost:
-    """Of a strategy that needs the logits of every candidate."""
+    """Of a strategy that holds the logits of every candidate."""
     return Cost(size.logits, 8 * size.candidates * (size.classes + 2))
+
+
+def of_streamed_logits(size: Size) -> Cost:
+    """Of a strategy that needs the logits of every candidate once, streamed."""
+    return Cost(size.logits, 24 * size.candidates + size.logits_row)
 
 
 def of_draws(size: Size) -> Cost:
     """Of a strategy that needs the draws of every candidate once, streamed."""
-    row = 8 * size.draws * (size.embedding + 3 * size.classes)
-    return Cost(size.logits + size.drawn(size.candidates), 16 * size.candidates + row)
+    streaming = size.step_memory + size.drawn_row + 24 * size.candidates
+    return Cost(size.logits + size.drawn(size.candidates), max(size.draws_memory, streaming))

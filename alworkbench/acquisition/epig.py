@@ -33,8 +33,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.kernel import softmax_curvature_roots
-
 BLOCK = 4096
 """Images whose small systems are solved at once."""
 
@@ -63,7 +61,10 @@ class DrawSpace:
             variance = deviations.square().sum(dim=-1)  # N C
             logits = logits * (1 + math.pi / 8 * variance).rsqrt()
         probabilities = logits.softmax(dim=-1)
-        return cls(softmax_curvature_roots(probabilities).mT @ deviations, probabilities)
+        # R^T D with R = diag(sqrt p) - p sqrt(p)^T, and R never formed: C x C an image is too much
+        mean = torch.einsum("nc,nck->nk", probabilities, deviations)
+        seen = probabilities.sqrt()[:, :, None] * (deviations - mean[:, None, :])
+        return cls(seen, probabilities)
 
     @classmethod
     def concatenate(cls, parts: Sequence[DrawSpace]) -> DrawSpace:
@@ -87,13 +88,47 @@ class Pick:
     """Expected information about the targets, in nats, given the picks before it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the targets would have an image tell, before any pick: candidates stream past it."""
+
+    matrix: Float[Tensor, "K K"]
+    """Q with S = I."""
+    own: float
+    """sum_j w_j tr(W_j Cov_jj): how uncertain the targets are, for the bias of few draws."""
+
+    @classmethod
+    def of(
+        cls, targets: DrawSpace, target_weights: Float[Tensor, "M"], *, block: int = BLOCK
+    ) -> Wanted:
+        weights = target_weights / target_weights.sum()
+        state = torch.eye(targets.seen.shape[-1]).to(targets.seen)  # K K
+        matrix = _wanted(targets, weights, state, block)
+        return cls(matrix, float(matrix.diagonal().sum()))
+
+    def scores(
+        self, candidates: DrawSpace, *, corrected: bool = False, block: int = BLOCK
+    ) -> Float[Tensor, "N"]:
+        """Expected information of each candidate alone about the targets, in nats.
+
+        The square of a covariance estimated from K draws is too large by about
+        tr(G_i Cov_ii) tr(W_j Cov_jj) / K. With `corrected` that is taken off; what is left may be
+        slightly negative.
+        """
+        eye = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K
+        raw = _scores(candidates, eye, self.matrix, block)
+        if not corrected:
+            return raw
+        own = 2 * _scores(candidates, eye, eye, block)  # tr(G_i Cov_ii)
+        draws = candidates.seen.shape[-1]
+        return (raw - 0.5 * self.own * own / draws) * (draws / (draws + 1))
+
+
 def epig_scores(
     candidates: DrawSpace, targets: DrawSpace, target_weights: Float[Tensor, "M"]
 ) -> Float[Tensor, "N"]:
     """Expected information of each candidate alone about the targets, in nats."""
-    weights = target_weights / target_weights.sum()
-    state = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K
-    return _scores(candidates, state, _wanted(targets, weights, state, BLOCK), BLOCK)
+    return Wanted.of(targets, target_weights).scores(candidates)
 
 
 def greedy_epig(

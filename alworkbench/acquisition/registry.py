@@ -14,6 +14,8 @@ from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.adaptation.learner import Learner
 from alworkbench.domain import Goal
 from alworkbench.errors import MemoryBudgetTooSmall
+from alworkbench.heads import Features
+from alworkbench.posterior.linearised import Step
 
 if TYPE_CHECKING:
     from alworkbench.features import FeatureTable
@@ -63,6 +65,7 @@ class Question:
             labelled=len(self.labelled),
             embedding=classes.unit.shape[1],
             activation=self.learner.model.head.image_projection.shape[1],
+            text_activation=classes.whitened.shape[1],
         )
 
     def generator(self) -> torch.Generator:
@@ -88,14 +91,33 @@ class Question:
         ]
         return torch.cat(blocks)
 
-    def drawn_probabilities(self) -> Iterator[Float[Tensor, "K n C"]]:
-        """Class probabilities of the candidates under joint draws, block by block, in order."""
-        model = self.learner.model
-        step = self.learner.draws(self.draws, self.draw_seed)
-        size = self.size
-        rows = self.block_rows(8 * self.draws * (size.embedding + 3 * size.classes))
+    def blocks(
+        self, rows: Int[Tensor, "n"], bytes_per_row: int, held: int = 0
+    ) -> Iterator[Features]:
+        """Features of these rows in order, in blocks that fit the memory beside `held` bytes."""
         device = self.learner.class_activations.device
-        for _, features in self.table.blocks(self.candidates, rows, device):
+        block = self.block_rows(bytes_per_row, held)
+        for _, features in self.table.blocks(rows, block, device):
+            yield features
+
+    def streamed_logits(self, held: int = 0) -> Iterator[Float[Tensor, "n C"]]:
+        """The learner's logits of the candidates, block by block, in order."""
+        for features in self.blocks(self.candidates, self.size.logits_row, held):
+            yield self.learner.logits(features)
+
+    def drawn_probabilities(
+        self, rows: Int[Tensor, "m"] | None = None, *, step: Step | None = None, held: int = 0
+    ) -> Iterator[Float[Tensor, "K n C"]]:
+        """Class probabilities under joint draws, block by block, in order.
+
+        Of these rows of the table; by default of the candidates. `step` are the draws, where they
+        were made already; `held` are bytes held beside the blocks and the draws.
+        """
+        model, size = self.learner.model, self.size
+        if step is None:
+            step = self.learner.draws(self.draws, self.draw_seed)
+        wanted = self.candidates if rows is None else rows
+        for features in self.blocks(wanted, size.drawn_row, held + size.step_memory):
             changes = model.change(model.images(features), step)  # K n C
             yield (self.learner.logits(features) + changes).softmax(dim=-1)
 
@@ -121,6 +143,10 @@ class Strategy:
     cost: Callable[[Size], Cost]
     """What a batch costs, known before it is chosen."""
     choose: Callable[[Question], Selection]
+    source: str = ""
+    """Where it comes from: authors, year, arXiv number."""
+    range: str = ""
+    """Of the scores, in their unit."""
 
     def select(self, question: Question) -> Selection:
         """The batch. Raises MemoryBudgetTooSmall where it cannot be chosen within the memory."""
@@ -134,14 +160,20 @@ _REGISTRY: dict[str, Strategy] = {}
 
 
 def strategy(
-    name: str, summary: str, *, unit: str, cost: Callable[[Size], Cost]
+    name: str,
+    summary: str,
+    *,
+    unit: str,
+    cost: Callable[[Size], Cost],
+    source: str = "",
+    range: str = "",
 ) -> Callable[[Callable[[Question], Selection]], Strategy]:
     """Register a selecting function under a name."""
 
     def register(choose: Callable[[Question], Selection]) -> Strategy:
         if name in _REGISTRY:
             raise ValueError(f"the strategy {name!r} is registered twice")
-        _REGISTRY[name] = Strategy(name, summary, unit, cost, choose)
+        _REGISTRY[name] = Strategy(name, summary, unit, cost, choose, source, range)
         return _REGISTRY[name]
 
     return register

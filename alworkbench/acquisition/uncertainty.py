@@ -1,53 +1,111 @@
-"""Strategies that rank each image by its own uncertainty and take the top."""
+"""Strategies that rank each image by its own uncertainty and take the top. Formulas: `scores.py`."""
 
 from __future__ import annotations
 
-import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from alworkbench.acquisition import scores
-from alworkbench.acquisition.cost import of_draws, of_logits
+from alworkbench.acquisition.cost import of_draws, of_streamed_logits
+from alworkbench.acquisition.ranking import Score, joined, top
 from alworkbench.acquisition.registry import Question, Selection, selection, strategy
 
 
-@strategy(
+def _entropy(question: Question) -> Float[Tensor, "N"]:
+    return joined([scores.entropy(z.softmax(dim=-1)) for z in question.streamed_logits()])
+
+
+def _least_confidence(question: Question) -> Float[Tensor, "N"]:
+    return joined([scores.least_confidence(z.softmax(-1)) for z in question.streamed_logits()])
+
+
+def _margins(question: Question) -> Float[Tensor, "N"]:
+    return joined([scores.margin(z.softmax(dim=-1)) for z in question.streamed_logits()])
+
+
+def _predictive_entropy(question: Question) -> Float[Tensor, "N"]:
+    return joined([scores.predictive_entropy(p) for p in question.drawn_probabilities()])
+
+
+def _bald(question: Question) -> Float[Tensor, "N"]:
+    return joined([scores.bald(p) for p in question.drawn_probabilities()])
+
+
+def _total_variance(question: Question) -> Float[Tensor, "N"]:
+    return joined([scores.total_variance(p) for p in question.drawn_probabilities()])
+
+
+ENTROPY = Score(
     "entropy",
-    "highest entropy of the model's prediction (no posterior)",
-    unit="nats",
-    cost=of_logits,
+    "nats",
+    "0 to log C",
+    "Settles 2009",
+    of_streamed_logits,
+    _entropy,
 )
-def entropy(question: Question) -> Selection:
-    value = scores.entropy(question.logits().softmax(dim=-1))
-    return selection(question, scores.best(value, question.batch_size), value)
+LEAST_CONFIDENCE = Score(
+    "least-confidence",
+    "probability",
+    "0 to 1 - 1/C",
+    "Lewis and Gale 1994",
+    of_streamed_logits,
+    _least_confidence,
+)
+MARGIN = Score(
+    "margin",
+    "probability",
+    "0 to 1",
+    "Scheffer et al. 2001",
+    of_streamed_logits,
+    lambda question: 1 - _margins(question),
+)
+"""1 - margin, so that undecided images score high; the strategy itself shows the margin."""
+PREDICTIVE_ENTROPY = Score(
+    "predictive-entropy",
+    "nats",
+    "0 to log C",
+    "arXiv:1703.02910",
+    of_draws,
+    _predictive_entropy,
+)
+BALD = Score(
+    "bald",
+    "nats",
+    "0 to log C",
+    "Houlsby et al. 2011, arXiv:1112.5745",
+    of_draws,
+    _bald,
+)
+TOTAL_VARIANCE = Score(
+    "total-variance",
+    "none",
+    "0 to 1 - 1/C",
+    "Kendall and Gal 2017, arXiv:1703.04977",
+    of_draws,
+    _total_variance,
+)
+
+entropy = top(ENTROPY, "highest entropy of the model's prediction (no posterior)")
 
 
 @strategy(
-    "margin",
+    MARGIN.name,
     "smallest gap between the two likeliest classes (no posterior)",
-    unit="probability",
-    cost=of_logits,
+    unit=MARGIN.unit,
+    cost=MARGIN.cost,
+    source=MARGIN.source,
+    range=MARGIN.range,
 )
 def margin(question: Question) -> Selection:
-    value = scores.margin(question.logits().softmax(dim=-1))
+    value = _margins(question)
     return selection(question, scores.best(-value, question.batch_size), value)
 
 
-@strategy(
-    "predictive-entropy",
-    "highest entropy of the prediction averaged over the posterior",
-    unit="nats",
-    cost=of_draws,
+least_confidence = top(LEAST_CONFIDENCE, "least probability of the likeliest class (no posterior)")
+predictive_entropy = top(
+    PREDICTIVE_ENTROPY, "highest entropy of the prediction averaged over the posterior"
 )
-def predictive_entropy(question: Question) -> Selection:
-    value = torch.cat([scores.predictive_entropy(p) for p in question.drawn_probabilities()])
-    return selection(question, scores.best(value, question.batch_size), value)
-
-
-@strategy(
-    "bald",
-    "most information of the label about the model, by joint draws",
-    unit="nats",
-    cost=of_draws,
+bald = top(BALD, "most information of the label about the model, by joint draws")
+total_variance = top(
+    TOTAL_VARIANCE, "largest variance of the class probabilities over joint draws, summed"
 )
-def bald(question: Question) -> Selection:
-    value = torch.cat([scores.bald(p) for p in question.drawn_probabilities()])
-    return selection(question, scores.best(value, question.batch_size), value)

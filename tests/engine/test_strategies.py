@@ -60,7 +60,7 @@ class TestEveryStrategy:
 
     def test_a_small_memory_budget_changes_the_blocks_not_the_choice_of_scores(self, name):
         whole = find_strategy(name).select(question())
-        small = find_strategy(name).select(question(memory=32 * 4 * 8 * 34))
+        small = find_strategy(name).select(question(memory=2 << 20))
         assert len(small.rows) == 8
         if name != "epig":  # which thins the pool instead
             assert set(small.rows) == set(whole.rows)

@@ -1,0 +1,61 @@
+"""Core-set by greedy k-centre: cover the pool, so that no image is far from one that has a label.
+
+Each pick is the image farthest from every labelled image and every pick before it. The largest distance
+left is at most twice that of the best batch (Gonzalez 1985); Sener and Savarese 2018, arXiv:1708.00489.
+Distances are those of unit embeddings, 0 to 2. Without labels the image nearest the mean comes first.
+O(N D) a pick while the embeddings fit half of the memory, else O(N P) and a pass over the features.
+
+Dimensions used in this file
+    N  candidates
+"""
+
+from __future__ import annotations
+
+import torch
+
+from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.embeddings import Cosines, embedding_row, unit_embeddings
+from alworkbench.acquisition.registry import Question, Selection, strategy
+
+
+def _cost(size: Size) -> Cost:
+    embed = size.candidates * size.embedding * size.activation
+    passes = size.candidates * (size.labelled + size.batch) * max(size.embedding, size.activation)
+    held = 4 * size.labelled * (size.embedding + size.activation) + 24 * size.candidates
+    return Cost(embed + passes, held + embedding_row(size))
+
+
+@strategy(
+    "coreset",
+    "farthest from all labelled images and earlier picks (greedy k-centre)",
+    unit="none",
+    cost=_cost,
+    source="Sener and Savarese 2018, arXiv:1708.00489",
+    range="0 to 2, a distance of unit embeddings",
+)
+def coreset(question: Question) -> Selection:
+    cosines = Cosines(question)
+    count = len(question.candidates)
+    # the largest cosine with anything covered: smallest is farthest
+    covered = torch.full((count,), -1.0, device=question.learner.class_activations.device)
+    first: int | None = None
+    if len(question.labelled):
+        covered = cosines.nearest(unit_embeddings(question, question.labelled))
+    else:
+        first = int(cosines.nearest(cosines.mean()[None]).argmax())
+    taken = torch.zeros(count, dtype=torch.bool, device=covered.device)
+    positions: list[int] = []
+    distances: list[float] = []
+    for _ in range(min(question.batch_size, count)):
+        if first is not None and not positions:
+            position = first
+        else:
+            position = int(torch.where(taken, torch.inf, covered).argmin())
+        distances.append(float((2 - 2 * covered[position]).clamp_min(0).sqrt()))
+        positions.append(position)
+        taken[position] = True
+        if len(positions) < min(question.batch_size, count):
+            unit = cosines.of(torch.tensor([position]))
+            covered = torch.maximum(covered, cosines.nearest(unit))
+    rows = question.candidates.cpu()[torch.tensor(positions, dtype=torch.long)]
+    return Selection(tuple(rows.tolist()), tuple(distances))

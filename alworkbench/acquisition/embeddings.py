@@ -1,0 +1,113 @@
+"""Embeddings of the candidates, for strategies that look at where images lie.
+
+Unit embeddings of the model as it came, whose distances are |u - v|^2 = 2 - 2 u . v. They change with no
+label, so what a strategy finds typical in one round is typical in the next.
+
+Dimensions used in this file
+    N  images
+    V  vectors to compare with
+    P  activation size
+    D  embedding size
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.registry import Question
+
+
+def embedding_row(size: Size) -> int:
+    """Bytes of one image while it is embedded."""
+    return 4 * (2 * size.activation + 4 * size.embedding)
+
+
+def unit_blocks(
+    question: Question, rows: Int[Tensor, "n"], held: int = 0
+) -> Iterator[Float[Tensor, "b D"]]:
+    """Unit embeddings of these rows of the table, block by block, in order."""
+    head = question.learner.model.head
+    for features in question.blocks(rows, embedding_row(question.size), held):
+        yield normalize(head.embed_images(features), dim=-1)
+
+
+def unit_embeddings(
+    question: Question, rows: Int[Tensor, "n"], held: int = 0
+) -> Float[Tensor, "n D"]:
+    """Unit embeddings of these rows, written into one tensor. `held` bytes are held beside it."""
+    size = question.size
+    own = 4 * len(rows) * size.embedding
+    whole = torch.empty(len(rows), size.embedding, device=question.learner.class_activations.device)
+    done = 0
+    for block in unit_blocks(question, rows, held + own):
+        whole[done : done + len(block)] = block
+        done += len(block)
+    return whole
+
+
+class Cosines:
+    """Cosines of all candidates with any vectors.
+
+    The embeddings are held where they fit half of the memory. Where they do not, each request streams
+    the features again: u . v = (phi . W^T v + r . v) / |g| costs P + D operations an image and vector,
+    and embeds nothing again.
+    """
+
+    def __init__(self, question: Question) -> None:
+        size = question.size
+        self._question = question
+        self._head = question.learner.model.head
+        self._held: Tensor | None = None
+        if 8 * size.candidates * size.embedding <= question.memory:
+            self._held = unit_embeddings(question, question.candidates)
+        else:
+            norms = [
+                self._head.embed_images(features).norm(dim=-1)
+                for features in question.blocks(question.candidates, embedding_row(size))
+            ]
+            self._norms = torch.cat(norms)
+
+    def of(self, positions: Int[Tensor, "V"]) -> Float[Tensor, "V D"]:
+        """Unit embeddings of the candidates at these positions."""
+        if self._held is not None:
+            return self._held[positions.to(self._held.device)]
+        rows = self._question.candidates.cpu()[positions.cpu()]
+        return torch.cat(list(unit_blocks(self._question, rows)))
+
+    def nearest(self, vectors: Float[Tensor, "V D"]) -> Float[Tensor, "N"]:
+        """The largest cosine of each candidate with any of these vectors."""
+        if self._held is not None:
+            return torch.cat([_largest(part, vectors) for part in self._held.split(8192)])
+        size = self._question.size
+        back = vectors @ self._head.image_projection  # V P
+        found, done = [], 0
+        row = embedding_row(size) + 8 * len(vectors)
+        for features in self._question.blocks(self._question.candidates, row):
+            products = features.activations @ back.T  # n V
+            if features.residuals is not None:
+                products += features.residuals @ vectors.T
+            norms = self._norms[done : done + len(products)]
+            found.append(products.amax(dim=-1) / norms)
+            done += len(products)
+        return torch.cat(found)
+
+    def mean(self) -> Float[Tensor, "D"]:
+        """The mean unit embedding."""
+        if self._held is not None:
+            return self._held.mean(dim=0)
+        blocks = unit_blocks(self._question, self._question.candidates)
+        total = sum(block.sum(dim=0) for block in blocks)
+        assert isinstance(total, Tensor)
+        return total / len(self._question.candidates)
+
+
+def _largest(part: Float[Tensor, "n D"], vectors: Float[Tensor, "V D"]) -> Float[Tensor, "n"]:
+    return torch.cat(
+        [(part @ some.T).amax(dim=-1, keepdim=True) for some in vectors.split(4096)], dim=-1
+    ).amax(dim=-1)

@@ -1,0 +1,123 @@
+"""TypiClust: the most typical image of each large part of the pool that has no label yet.
+
+Embeddings of labelled images and candidates are clustered into min(L + B, 500) clusters; turns go to the
+clusters with the fewest labels, the largest first, and each asks its most typical image left,
+
+    typicality = 1 / mean distance to its 20 nearest neighbours in the cluster
+
+Hacohen et al. 2022, arXiv:2202.02794. Made for the first labels, where uncertain images teach little. Two
+things differ: clusters of fewer than 5 images come last instead of never, and batches may be larger than
+the number of clusters. Holds all embeddings, and refuses where they do not fit.
+
+Dimensions used in this file
+    N  images, labelled ones and candidates
+    D  embedding size
+"""
+
+from __future__ import annotations
+
+import heapq
+import warnings
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.embeddings import embedding_row, unit_embeddings
+from alworkbench.acquisition.registry import Question, Selection, strategy
+
+NEIGHBOURS = 20
+MOST_CLUSTERS = 500
+SMALL = 5
+"""Images below which a cluster is asked last: hardly more than its outliers."""
+FULL_LIMIT = 10_000
+"""Up to this many images ordinary k-means is quick; above, its mini-batch form."""
+ITERATIONS = 100
+SAME = 1e-6
+"""Mean distance that stands for 'all the same', so that typicality stays finite."""
+
+
+def cluster(embeddings: Float[Tensor, "N D"], count: int, seed: int) -> Int[Tensor, "N"]:
+    """k-means into at most `count` clusters; fewer where there are fewer different images."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    kind = KMeans if len(embeddings) <= FULL_LIMIT else MiniBatchKMeans
+    found = kind(count, n_init=1, max_iter=ITERATIONS, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        # said when there are fewer different images than clusters: some stay empty, which is right
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = found.fit_predict(embeddings.cpu().numpy())
+    return torch.from_numpy(labels).long()
+
+
+def typicality(
+    embeddings: Float[Tensor, "N D"], neighbours: int = NEIGHBOURS, block: int = 1024
+) -> Float[Tensor, "N"]:
+    """1 / mean distance to the nearest neighbours, itself apart; of a lone image 0."""
+    count = min(neighbours, len(embeddings) - 1)
+    if count < 1:
+        return torch.zeros(len(embeddings))
+    means = []
+    for start in range(0, len(embeddings), block):
+        part = embeddings[start : start + block]
+        squares = (2 - 2 * part @ embeddings.T).clamp_min(0)
+        own = torch.arange(len(part))
+        squares[own, start + own] = torch.inf
+        nearest = squares.topk(count, dim=-1, largest=False).values
+        means.append(nearest.sqrt().mean(dim=-1).cpu())
+    return 1 / torch.cat(means).clamp_min(SAME)
+
+
+def _clusters(size: Size) -> int:
+    images = size.labelled + size.candidates
+    return min(size.labelled + size.batch, MOST_CLUSTERS, images)
+
+
+def _cost(size: Size) -> Cost:
+    images = size.labelled + size.candidates
+    rounds = ITERATIONS if images <= FULL_LIMIT else 10
+    means = images * _clusters(size) * size.embedding * rounds
+    near = images * images // max(1, _clusters(size)) * size.embedding
+    # the embeddings, once more inside k-means, and its distances block by block
+    memory = 8 * images * size.embedding + 96 * images + embedding_row(size)
+    return Cost(images * size.embedding * size.activation + means + near, memory)
+
+
+@strategy(
+    "typiclust",
+    "most typical images of the largest clusters that have no label (cold start)",
+    unit="none",
+    cost=_cost,
+    source="Hacohen et al. 2022, arXiv:2202.02794",
+    range="0 to 1e6, one over a mean distance",
+)
+def typiclust(question: Question) -> Selection:
+    rows = torch.cat([question.labelled.cpu(), question.candidates.cpu()])
+    given = len(question.labelled)
+    embeddings = unit_embeddings(question, rows)
+    labels = cluster(embeddings, _clusters(question.size), question.seed)
+    order: dict[int, list[int]] = {}
+    values = torch.zeros(len(rows))
+    heap: list[tuple[bool, int, int, int]] = []
+    block = max(1, question.memory // 8 // (8 * len(rows)))
+    for number in labels.unique().tolist():
+        members = (labels == number).nonzero()[:, 0]
+        values[members] = typicality(embeddings[members.to(embeddings.device)], block=block)
+        asked = members[members >= given]
+        if not len(asked):
+            continue
+        ranked = asked[values[asked].argsort(descending=True, stable=True)]
+        order[number] = ranked.tolist()[::-1]
+        covered = int((members < given).sum())
+        heap.append((len(members) < SMALL, covered, -len(members), number))
+    heapq.heapify(heap)
+    chosen: list[int] = []
+    while heap and len(chosen) < question.batch_size:
+        small, covered, negative, number = heapq.heappop(heap)
+        chosen.append(order[number].pop())
+        if order[number]:
+            heapq.heappush(heap, (small, covered + 1, negative, number))
+    positions = torch.tensor(chosen, dtype=torch.long)
+    return Selection(tuple(rows[positions].tolist()), tuple(values[positions].tolist()))
