@@ -59,6 +59,10 @@ class StatusView(Protocol):
     def next_step(self) -> str: ...
     @property
     def labels_per_class(self) -> tuple[int, ...]: ...
+    @property
+    def unknown_classes(self) -> tuple[str, ...]:
+        """Names that the model does not know, by its text posterior."""
+        ...
 
 
 class DisplayView(Protocol):

@@ -75,6 +75,7 @@ class FakeStatus:
     zero_shot_accuracy: float | None
     next_step: str
     labels_per_class: tuple[int, ...]
+    unknown_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class FakeWorkbench:
         name: str = "Fashion sample",
         journal: Path | None = None,
         measured: bool = True,
+        unknown_classes: tuple[str, ...] = (),
     ) -> None:
         self.folder = ProjectFolder(folder)
         self._settings = ProjectSettings(name=name, batch_size=batch_size)
@@ -144,6 +146,7 @@ class FakeWorkbench:
         self._taken_back: dict[str, Label] = {}
         self._measured = measured
         self._metrics = [self._metric(0, 0)] if measured and audit else []
+        self.unknown_classes = unknown_classes
         self.writes = 0
         """How often something was recorded, proposed, claimed or closed."""
         self._journal = journal
@@ -218,6 +221,7 @@ class FakeWorkbench:
                 self._pool + self._audit, self._classes.names, sum(per_class),
                 len(current) - sum(per_class), sum(r.state is RoundState.CLOSED for r in self._rounds),
                 open_round, answered, True, newest, first, "Start a round.", tuple(per_class),
+                self.unknown_classes,
             )  # fmt: skip
 
     def recorded(self) -> list[tuple[str, int, str, int | None]]:

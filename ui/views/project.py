@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -24,6 +24,9 @@ from ui.views.parts import (
 )
 from ui.views.work import failure, working
 
+MOST_NAMES = 12
+"""Names in one line; of more, how many there are."""
+
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
     heading("Project", state.service.settings().name)
@@ -32,6 +35,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     failure(state)
     status = state.service.status()
     _next_step(state, status, go)
+    _unknown_names(status)
     st.space("small")
     figures(_figures(status))
     st.space("small")
@@ -74,6 +78,24 @@ def _open_round(round_: Round, answered: int, go: Callable[[str], None]) -> None
         st.write(words)
         if st.button(label, type="primary", key="open-label"):
             go("label")
+
+
+def _unknown_names(status: StatusView) -> None:
+    """Class names that the model does not know and that have no label yet."""
+    labels = dict(zip(status.classes, status.labels_per_class, strict=True))
+    names = [name for name in status.unknown_classes if not labels[name]]
+    if names:
+        st.info(escape_markdown(unknown_names(names)), icon=":material/school:")
+
+
+def unknown_names(names: Sequence[str]) -> str:
+    """What to tell of names that the model does not know, as a sentence or two."""
+    shown = ", ".join(names[:MOST_NAMES])
+    if len(names) > MOST_NAMES:
+        shown += f" and {count(len(names) - MOST_NAMES, 'more name')}"
+    if len(names) == 1:
+        return f"The model does not know this name: {shown}. Its first labels teach most."
+    return f"The model does not know these names: {shown}. Their first labels teach most."
 
 
 def _figures(status: StatusView) -> list[Figure]:
