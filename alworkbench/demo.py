@@ -11,9 +11,10 @@ from alworkbench.domain import ClassList, ProjectSettings, Role
 from alworkbench.progress import Progress
 from alworkbench.simulation.data import LabelledPictures
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.replays import simulate_project, truth_of_manifest
-from alworkbench.simulation.report import SimulationResult
+from alworkbench.simulation.replays import simulate_project
+from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.runner import OpenStore
+from alworkbench.simulation.sources import truth_of_manifest
 from alworkbench.workbench import Workbench
 
 DEMO_SETTINGS = ProjectSettings(name="Clothes (demonstration)")

@@ -40,6 +40,9 @@ OUT_OF_SCOPE = -2
 NEAR_DUPLICATE = 0.999
 """Cosine of two embeddings from which on their images are reported as near-duplicates."""
 
+MOST_TARGETS = 1000
+"""Test images that a transductive run may look at: what a project takes of its pool as well."""
+
 BLOCK = 2048
 """Images of a block where all of the pool meets all of the test part."""
 
@@ -68,7 +71,7 @@ class Workplace:
     audit: tuple[str, ...]
     """Content hashes of the images that were drawn from the pool as an audit set."""
     targets: tuple[str, ...]
-    """Content hashes of the test images, where the simulation is declared transductive; else none."""
+    """Content hashes of test images, where the simulation is declared transductive; else none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ class SimulationData:
         """What the project of a run with this seed holds; alike for all that is compared under it."""
         pool = pool_of_seed(self.pool.tolist(), seed, plan.pool_fraction)
         audit, asked = drawn_apart(pool, plan.audit, seed)
-        targets = self.test.tolist() if plan.transductive else []
+        targets = sampled(self.test.tolist(), MOST_TARGETS, seed) if plan.transductive else []
         hashes = self.table.hashes
         kept = [*asked, *audit, *targets]
         table = FeatureTable.from_features(
@@ -229,6 +232,13 @@ def pool_of_seed(pool: Sequence[int], seed: int, fraction: float) -> list[int]:
     count = max(1, round(fraction * len(pool)))
     chosen = torch.randperm(len(pool), generator=generator)[:count].sort().values
     return [pool[i] for i in chosen.tolist()]
+
+
+def sampled(rows: Sequence[int], count: int, seed: int) -> list[int]:
+    """At most so many rows drawn at random, in their order."""
+    generator = torch.Generator().manual_seed(2**33 + seed)
+    chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
+    return [rows[i] for i in chosen.tolist()]
 
 
 def drawn_apart(pool: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:

@@ -1,38 +1,34 @@
-"""Simulations of what a user has: a project, the bundled sample in it, or a labelled features file.
+"""Simulations from a request to a result that is kept.
 
-A finished result is kept under a key of plan, data and version; asked again, it is read.
+A finished result is kept under a key of plan, data and code; asked again, it is read. Runs that are done
+are kept at once, so one that was interrupted goes on where it stopped, whatever stopped it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
-from alworkbench.datasets.manifests import read_manifest
-from alworkbench.domain import AnswerKind, ClassList, LabelClass, Role
-from alworkbench.encoders.feature_file import FeatureFile, read_feature_file
-from alworkbench.errors import InvalidFeatureFile, NothingToImport, UnreadableSource
-from alworkbench.features import FeatureTable
-from alworkbench.fitting import PAIR_BATCH, posterior_of_pairs
-from alworkbench.intake import AUDIT_SPLITS
-from alworkbench.pool_fitting import fit_from_pool
-from alworkbench.posterior.kronecker import Posterior
-from alworkbench.progress import Progress
+from alworkbench.domain import ProjectFolder
+from alworkbench.encoders.feature_file import read_feature_file
+from alworkbench.errors import InvalidResult
+from alworkbench.ports import Store
+from alworkbench.progress import Progress, silent
 from alworkbench.simulation.code_version import code_version, versions
 from alworkbench.simulation.data import (
     NEAR_DUPLICATE,
     LabelledPictures,
     SimulationData,
-    join,
     pool_of_seed,
 )
-from alworkbench.simulation.plan import Plan, Run
+from alworkbench.simulation.plan import Plan, Point, Run
+from alworkbench.simulation.request import Request
 from alworkbench.simulation.results import (
     SimulationResult,
     load_points,
@@ -40,11 +36,84 @@ from alworkbench.simulation.results import (
     save_points,
     save_result,
 )
+from alworkbench.simulation.rows import keep, write_parquet
 from alworkbench.simulation.runner import OpenStore, check, simulate
+from alworkbench.simulation.sources import (
+    Stores,
+    data_of_features,
+    data_of_images,
+    data_of_project,
+    own_seconds,
+    truth_of_manifest,
+)
+from alworkbench.simulation.suites import load_collection
 from alworkbench.workbench import Workbench, utc_now
 
-LEAST_TRUTH = 20
-"""Labelled images that either part needs before a replay says anything."""
+RESULTS = "results.db"
+"""Where results of simulations without a project are kept as rows, in their folder."""
+
+TruthOf = Callable[[Workbench], LabelledPictures]
+
+
+def run_request(
+    request: Request,
+    stores: Stores,
+    cache: Path,
+    *,
+    sample_truth: TruthOf,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[SimulationResult]:
+    """Everything that was asked for, one result for each data set.
+
+    Results and their rows go to `out` where the request names one; else to the project, to a folder
+    beside the features file, or to `simulations`. `sample_truth` knows the bundled sample; `cache` keeps
+    encoded images; `tell` hears what a user should know. Raises InvalidPlan and what reading data raises.
+    """
+    device = device or torch.device("cpu")
+    processes = request.processes or os.cpu_count() or 1
+    plan = request.plan
+
+    def run(data: SimulationData, out: Path, store: Store | None = None) -> SimulationResult:
+        result = replay(data, plan, stores.memory, out, progress, processes)
+        with _rows_of(store, stores, out) as kept:
+            keep(kept, result)
+        return result
+
+    if request.data:
+        out = request.out or Path("simulations")
+        return [run(load_collection(name, cache, progress), out) for name in request.data]
+    if request.images is not None:
+        found = data_of_images(
+            request.images, request.test, request.encoder, cache, stores, device, progress
+        )
+        return [run(found, request.out or Path("simulations"))]
+    if request.features is not None:
+        path = request.features
+        file = read_feature_file(path)
+        if file.pairs is None:
+            tell(
+                f"{path.name} has no pair_activations: the posterior was fitted from its pool and "
+                f"prompts, which approximates a fit from image-caption pairs."
+            )
+        out = request.out or path.parent / f"{path.stem}-simulations"
+        return [run(data_of_features(file, path), out)]
+    store = stores.open(request.project)
+    try:
+        workbench = Workbench(ProjectFolder(request.project), store, device=device)
+        truth = None
+        if request.truth is not None:
+            is_sample = request.truth == "sample"
+            truth = sample_truth(workbench) if is_sample else truth_of_manifest(Path(request.truth))
+        if request.own_seconds:
+            plan = replace(plan, oracle=replace(plan.oracle, seconds=own_seconds(workbench)))
+        data = data_of_project(workbench, truth)
+        if request.out is not None:
+            return [run(data, request.out)]
+        return [run(data, workbench.folder.simulations, store)]
+    finally:
+        store.close()
 
 
 def simulate_project(
@@ -58,131 +127,15 @@ def simulate_project(
 ) -> SimulationResult:
     """Replay on a project's images. The truth is its own labels, unless another is given.
 
-    Raises NothingToImport when there are too few labels to replay with.
+    The result is kept in the project, too, as rows, unless `out` names another folder. Raises
+    NothingToImport when there are too few labels to replay with.
     """
-    truth = truth or own_labels(workbench)
-    for part, found in (("pool", truth.pool), ("audit set", truth.test)):
-        if len(found) < LEAST_TRUTH:
-            raise NothingToImport(
-                f"{len(found)} images of the {part} have labels; a simulation needs at least "
-                f"{LEAST_TRUTH}. Import labelled images (`alworkbench import FOLDER --labels`, and "
-                f"`--audit` for the audit set), or simulate on a features file (`--features FILE`)."
-            )
-    settings = workbench.settings()
-    data = join(
-        settings.name, workbench.engine(), workbench.posterior(), workbench.classes(), truth
-    )
+    data = data_of_project(workbench, truth)
     place = out or workbench.folder.simulations
-    return replay(data, plan, open_store, place, progress, processes)
-
-
-def simulate_features(
-    path: Path,
-    plan: Plan,
-    open_store: OpenStore,
-    out: Path | None,
-    progress: Progress,
-    processes: int = 1,
-    tell: Callable[[str], None] = lambda line: None,
-) -> SimulationResult:
-    """Replay on a labelled features file; see `alworkbench.encoders.feature_file` for its layout.
-
-    The result goes beside the file unless `out` names a folder. `tell` hears that the posterior was
-    fitted from the pool, where the file has no pairs. Raises InvalidFeatureFile for a file without
-    labels in both parts.
-    """
-    file = read_feature_file(path)
-    data = data_of_features(file, path)
-    if file.pairs is None:
-        tell(
-            f"{path.name} has no pair_activations: the posterior was fitted from its pool and prompts, "
-            f"which approximates a fit from image-caption pairs."
-        )
-    place = out or path.parent / f"{path.stem}-simulations"
-    return replay(data, plan, open_store, place, progress, processes)
-
-
-def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
-    """What a simulation needs of a features file. Without pairs, the posterior is of the pool."""
-    if file.labels is None:
-        raise InvalidFeatureFile(
-            f"{path} has no array labels, and a simulation needs it: they are what the oracle answers. "
-            f"Write the file again with it."
-        )
-    split = file.split or ("pool",) * len(file.features)
-    known = file.labels >= 0
-    is_test = torch.tensor([part == "test" for part in split])
-    pool, test = (known & ~is_test).nonzero()[:, 0], (known & is_test).nonzero()[:, 0]
-    if not len(pool) or not len(test):
-        raise InvalidFeatureFile(
-            f"{path} has {len(pool)} labelled images in its pool and {len(test)} in its test part; "
-            f"both are needed. Mark images with `split` as pool or test."
-        )
-    # Names where there are no hashes: rows are told apart by them, nothing more.
-    names = file.hashes or file.paths or ()
-    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
-    table = FeatureTable.from_features(hashes, file.features)
-    # Never from the test part: what is measured on must not have been looked at.
-    is_pool = (~is_test).nonzero()[:, 0]
-    posterior = _posterior(file, table, is_pool)
-    return SimulationData(
-        path.stem,
-        file.encoder_id,
-        file.head,
-        posterior,
-        ClassList(tuple(LabelClass(name) for name in file.class_names)),
-        file.class_activations,
-        table,
-        pool,
-        test,
-        file.labels,
-    )
-
-
-def _posterior(file: FeatureFile, table: FeatureTable, pool: Int[Tensor, "n"]) -> Posterior:
-    if file.pairs is not None:
-        images, texts = file.pairs.images, file.pairs.texts
-        return posterior_of_pairs(file.head, images, texts, file.encoder_id, batch=PAIR_BATCH)
-    found = fit_from_pool(
-        file.head,
-        table,
-        pool.tolist(),
-        file.prompt_activations,
-        file.encoder_id,
-        batch=PAIR_BATCH,
-        seed=0,
-    )
-    return found.posterior
-
-
-def truth_of_manifest(manifest: Path) -> LabelledPictures:
-    """Truth from a manifest with the columns label, split and sha256. Raises UnreadableSource."""
-    parts: dict[bool, dict[str, str]] = {False: {}, True: {}}
-    for row in read_manifest(manifest):
-        if row.label is None or row.hash is None:
-            raise UnreadableSource(
-                f"The manifest {manifest} gives no label or no sha256 for {row.path}. A truth to "
-                f"simulate with needs both for every image."
-            )
-        parts[row.split in AUDIT_SPLITS][row.hash] = row.label
-    return LabelledPictures(parts[False], parts[True])
-
-
-def own_labels(workbench: Workbench) -> LabelledPictures:
-    """What people have labelled in a project: the pool against the audit set."""
-    name_of = {c.id: c.name for c in workbench.classes().classes}
-    parts = []
-    with workbench.store.read() as reader:
-        for role in (Role.POOL, Role.AUDIT):
-            hash_of = dict(reader.images.ids_and_hashes(role))
-            parts.append(
-                {
-                    hash_of[image]: name_of[label.class_id]
-                    for image, label in reader.labels.current(role).items()
-                    if label.kind is AnswerKind.CLASS and label.class_id in name_of
-                }
-            )
-    return LabelledPictures(*parts)
+    result = replay(data, plan, open_store, place, progress, processes)
+    if out is None:
+        keep(workbench.store, result)
+    return result
 
 
 def replay(
@@ -190,12 +143,13 @@ def replay(
     plan: Plan,
     open_store: OpenStore,
     out: Path,
-    progress: Progress,
+    progress: Progress = silent,
     processes: int = 1,
 ) -> SimulationResult:
     """Run a plan, or read its result if this code has run it on this data before.
 
-    Each finished run is kept at once, so an interrupted simulation goes on where it stopped.
+    Leaves `<out>/<key>/` with `runs/`, `points.parquet`, what reports are made of, and at last
+    `result.json`. Raises InvalidPlan, UnknownStrategy.
     """
     check(data, plan)
     code = code_version()
@@ -209,19 +163,47 @@ def replay(
     def file_of(run: Run) -> Path:
         return kept / f"{run.name}.json"
 
-    runs = plan.runs()
+    done = {run: found for run in plan.runs() if (found := _kept_points(file_of(run)))}
+
+    def finished(run: Run, points: list[Point]) -> None:
+        save_points(file_of(run), points)
+        done[run] = points
+
+    left = [run for run in plan.runs() if run not in done]
     simulate(
         data,
         plan,
         open_store,
-        runs=[run for run in runs if not file_of(run).exists()],
+        runs=left,
         processes=processes,
         progress=progress,
-        finished=lambda run, points: save_points(file_of(run), points),
+        finished=finished,
     )
-    points = [point for run in runs for point in load_points(file_of(run))]
+    points = [point for run in plan.runs() for point in done[run]]
+    write_parquet(folder / "points.parquet", points)
     facts = facts_of(data, plan, code, processes)
     return save_result(folder, title(data, plan), key, plan, facts, points, utc_now())
+
+
+def _kept_points(path: Path) -> list[Point]:
+    """Of a run that is done; nothing where its file is missing or damaged: it is run again."""
+    try:
+        return load_points(path)
+    except InvalidResult:
+        return []
+
+
+@contextmanager
+def _rows_of(store: Store | None, stores: Stores, out: Path) -> Iterator[Store]:
+    """The given store, or the database of results in a folder, closed at the end."""
+    if store is not None:
+        yield store
+        return
+    results = stores.results(out / RESULTS)
+    try:
+        yield results
+    finally:
+        results.close()
 
 
 def title(data: SimulationData, plan: Plan) -> str:
