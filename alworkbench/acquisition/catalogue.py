@@ -8,6 +8,7 @@ from alworkbench.acquisition import (  # noqa: F401
     balanced,
     baselines,
     batchbald,
+    closed_epig,
     coreset,
     draws,
     probcover,
