@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from typer.core import TyperGroup
 
 from alworkbench.commands.common import (
     JsonOption,
@@ -32,16 +33,24 @@ CacheOption = Annotated[
     ),
 ]
 NameArgument = Annotated[str, typer.Argument(help="As `alworkbench datasets` lists it.")]
-LIST_EXAMPLE = "Example: alworkbench datasets"
+
+
+class ListsByDefault(TyperGroup):
+    """A group of commands that is `list` where no other is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:
     datasets = typer.Typer(
         help="Labelled collections to measure on, with the bundled model: list, show and make them.",
-        invoke_without_command=True,
-        epilog=LIST_EXAMPLE,
+        cls=ListsByDefault,
+        epilog="Example: alworkbench datasets",
     )
-    datasets.callback()(list_datasets)
+    datasets.command("list", epilog="Example: alworkbench datasets list --json")(list_datasets)
     datasets.command("show", epilog="Example: alworkbench datasets show glyphs")(show)
     datasets.command(
         "make", epilog="Example: alworkbench datasets make glyphs --features glyphs.npz"
@@ -49,16 +58,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(datasets, name="datasets")
 
 
-def list_datasets(
-    context: typer.Context, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
-) -> None:
-    """List the collections that simulations can be run on.
+def list_datasets(cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False) -> None:
+    """List the collections that simulations can be run on; so does `alworkbench datasets` alone.
 
     Recipes are chosen on those of the role dev; those of the role report are looked at for final
     tables only. Zero-shot accuracies are of the test part, known once a collection was made.
     """
-    if context.invoked_subcommand is not None:
-        return
     from alworkbench.datasets.collections import collections
     from alworkbench.simulation.suites import card
 
@@ -114,7 +119,7 @@ def make(
     cache: CacheOption = DEFAULT_CACHE,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a collection and encode it with the bundled model, once; half a minute at most on two cores.
+    """Make a collection and encode it with the bundled model, once; a minute or less on two cores.
 
     A features file carries no posterior: a simulation fits one from its pool. In a manifest, images
     that no class fits have no label.
