@@ -12,6 +12,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -229,8 +230,13 @@ def as_feature_file(name: str, cache: Path, progress: Progress = silent) -> Feat
 
 
 def _file(collection: Collection, cache: Path) -> Path:
-    encoder = load_posterior(POSTERIOR).posterior.encoder_id  # without loading the model itself
-    return cache / f"{collection.name}-r{collection.recipe}-{encoder}.safetensors"
+    return cache / f"{collection.name}-r{collection.recipe}-{_encoder_id()}.safetensors"
+
+
+@functools.cache
+def _encoder_id() -> str:
+    """Of the bundled model, as its posterior says, so that the model itself need not be loaded."""
+    return load_posterior(POSTERIOR).posterior.encoder_id
 
 
 def _write(path: Path, found: EncodedCollection) -> None:
