@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from alworkbench import __version__
-from alworkbench.commands import datasets, labelling, models, posterior, project, simulating
+from alworkbench.commands import datasets, labelling, models, posterior, project, report, simulating
 from alworkbench.commands.common import complaints, console, escape
 from alworkbench.errors import WorkbenchError
 
@@ -23,6 +23,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Model and posterior", models.register),
     ("Labelling", labelling.register),
     ("Simulation", simulating.register),
+    ("Simulation", report.register),
     ("Simulation", datasets.register),
 )
 """Whose commands stand under which heading of `--help`, in this order."""

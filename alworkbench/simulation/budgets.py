@@ -132,14 +132,14 @@ def labels_to_reach(paid: Floats, values: Floats, target: float, rising: bool = 
     return np.where(there.any(axis=-1), found, np.inf)
 
 
-def typical(labels: Floats, budget: float | Floats) -> Typical:
+def typical(labels: Floats, budget: float) -> Typical:
     """The typical number of labels of (..., n) runs, inf where censored at `budget`."""
     reached = np.isfinite(labels)
     logs = np.log(np.maximum(np.where(reached, labels, budget), FEWEST_LABELS))
     count = labels.shape[-1]
     enough = np.maximum(_FEWEST_REACHED, math.ceil(count / 2))
-    estimable = reached.all(axis=-1) | (reached.sum(axis=-1) >= enough)
-    bound = logs.mean(axis=-1)
+    estimable = np.asarray(reached.all(axis=-1) | (reached.sum(axis=-1) >= enough))
+    bound = np.asarray(logs.mean(axis=-1))
     fitted, spread = _censored_normal(logs, reached)
     influence = _influence(logs, reached, fitted, spread)
     return Typical(
@@ -190,12 +190,12 @@ def factor_interval(own: Typical, baseline: Typical) -> tuple[Floats, Floats, Fl
     With only the baseline bounded (from below) the upper limit says nothing, with only `own` bounded
     the lower one; with both, neither.
     """
-    log_factor = baseline.log_mean - own.log_mean
+    log_factor = np.asarray(baseline.log_mean - own.log_mean)
     low, high = _limits(log_factor, baseline.influence - own.influence)
-    return np.exp(log_factor), np.exp(low), np.exp(high)
+    return np.asarray(np.exp(log_factor)), np.asarray(np.exp(low)), np.asarray(np.exp(high))
 
 
-def target_of(baseline: Runs, metric: str, paid: float, called: str) -> Target:
+def target_of(baseline: Runs, metric: str, paid: float | int, called: str) -> Target:
     """What the baseline's mean reaches at a number of labels."""
     value = float(baseline.at(paid).mean())
     return Target(metric, value, f"what {called} reaches on average with {paid:g} labels")
@@ -211,7 +211,7 @@ def _limits(mean: Floats, influence: Floats) -> tuple[Floats, Floats]:
     if count < 2:
         return t_interval(mean, mean, count)
     error = np.sqrt(np.square(influence).sum(axis=-1) / (count * (count - 1)))
-    return t_interval(mean, error, count)
+    return t_interval(mean, np.asarray(error), count)
 
 
 def _censored_normal(logs: Floats, reached: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -224,7 +224,7 @@ def _censored_normal(logs: Floats, reached: NDArray[np.bool_]) -> tuple[Floats, 
     spread = np.sqrt(np.square(logs - mean[..., None]).sum(axis=-1) / max(1, count - 1))
     spread = np.maximum(spread, _SMALLEST_SPREAD)
     if reached.all():
-        return mean, spread
+        return np.asarray(mean), np.asarray(spread)
     for _ in range(_ROUNDS_OF_EM):
         at = (logs - mean[..., None]) / spread[..., None]
         hazard = _hazard(at)
@@ -239,7 +239,7 @@ def _censored_normal(logs: Floats, reached: NDArray[np.bool_]) -> tuple[Floats, 
         mean, spread = new, new_spread
         if moved < _TOLERANCE:
             break
-    return mean, spread
+    return np.asarray(mean), np.asarray(spread)
 
 
 def _influence(logs: Floats, reached: NDArray[np.bool_], mean: Floats, spread: Floats) -> Floats:
@@ -264,7 +264,7 @@ def _influence(logs: Floats, reached: NDArray[np.bool_], mean: Floats, spread: F
     plain = logs - logs.mean(axis=-1)[..., None]
     found = found - found.mean(axis=-1)[..., None]
     whole = reached.all(axis=-1) | (determinant <= 0)
-    return np.where(whole[..., None], plain, found)
+    return np.asarray(np.where(whole[..., None], plain, found))
 
 
 def _hazard(at: Floats) -> Floats:

@@ -76,11 +76,15 @@ class Runs:
     values: Floats
     """n x R."""
 
-    def at(self, paid: float) -> Floats:
+    def at(self, paid: float | int) -> Floats:
         """n values at a number of labels, between rounds by a straight line."""
         if not self.paid[0] <= paid <= self.paid[-1]:
             raise ValueError(f"{paid:g} labels lie outside {self.paid[0]:g} to {self.paid[-1]:g}")
         return np.array([np.interp(paid, self.paid, line) for line in self.values])
+
+    def at_all(self, paid: Floats) -> Floats:
+        """n x len(paid) values, all inside the curve."""
+        return np.stack([np.interp(paid, self.paid, line) for line in self.values])
 
     def areas(self) -> Floats:
         """n means over the curve: its trapezoidal area divided by its width."""
@@ -120,7 +124,7 @@ def t_interval(mean: Floats, error: Floats, seeds: int) -> tuple[Floats, Floats]
     if seeds < 2:
         return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     half = t.ppf(0.975, seeds - 1) * error
-    return mean - half, mean + half
+    return np.asarray(mean - half), np.asarray(mean + half)
 
 
 def estimates(values: Floats) -> tuple[Estimate, ...]:

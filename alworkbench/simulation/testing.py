@@ -53,7 +53,8 @@ def sign_flip_p(differences: Floats, seed: int = 0) -> Floats:
 
 def smallest_p(seeds: int) -> float:
     """What the test can give at best; above LEVEL it can show nothing, whatever the curves."""
-    return 2 / 2**seeds if seeds <= EXACT_SEEDS else max(2 / 2**seeds, 1 / (1 + FLIPS))
+    exact = 2.0 ** (1 - seeds)
+    return exact if seeds <= EXACT_SEEDS else max(exact, 1 / (1 + FLIPS))
 
 
 def holm(p: Sequence[float] | Floats) -> Floats:
@@ -72,9 +73,9 @@ def holm(p: Sequence[float] | Floats) -> Floats:
 
 def _all_signs(count: int) -> NDArray[np.float64]:
     bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
-    return 1.0 - 2.0 * bits
+    return np.asarray(1.0 - 2.0 * bits, dtype=np.float64)
 
 
 def _drawn_signs(count: int, seed: int) -> NDArray[np.float64]:
     drawn = np.random.default_rng(seed).integers(0, 2, size=(FLIPS, count))
-    return 1.0 - 2.0 * drawn
+    return np.asarray(1.0 - 2.0 * drawn, dtype=np.float64)

@@ -125,28 +125,28 @@ def find(
         if (own := _baseline_of(arm, list(every), baseline)) != arm
     ]
     shown = budgets_of(list(every.values()), budgets)[1:]
-    areas = _tests([one.areas() - own.areas() for one, own in pairs])
-    ats = {at: _tests([one.at(at) - own.at(at) for one, own in pairs]) for at in shown}
+    areas = tests_of([one.areas() - own.areas() for one, own in pairs])
+    ats = {at: tests_of([one.at(at) - own.at(at) for one, own in pairs]) for at in shown}
     found = []
-    for i, (one, own) in enumerate(pairs):
-        reaches = tuple(reach(one, each) for each in targets)
-        savings = tuple(saving(one, own, each) for each in targets)
-        outcome = _outcome(areas[i], len(pairs), metric)
+    for i, (run, against) in enumerate(pairs):
+        reaches = tuple(reach(run, each) for each in targets)
+        savings = tuple(saving(run, against, each) for each in targets)
+        outcome = outcome_of(areas[i], len(pairs), metric)
         words = _words(
-            called[one.arm],
-            called[own.arm],
+            called[run.arm],
+            called[against.arm],
             outcome,
             areas[i],
             reaches[chief],
-            reach(own, targets[chief]),
+            reach(against, targets[chief]),
             savings[chief],
             metric,
         )
         found.append(
             Finding(
-                one.arm,
-                called[one.arm],
-                own.arm,
+                run.arm,
+                called[run.arm],
+                against.arm,
                 areas[i],
                 {at: ats[at][i] for at in shown},
                 reaches,
@@ -185,7 +185,7 @@ def _baseline_of(arm: Arm, arms: Sequence[Arm], strategy: str) -> Arm:
     return (near or alike or list(arms))[0]
 
 
-def _tests(differences: Sequence[np.ndarray]) -> list[Test]:
+def tests_of(differences: Sequence[np.ndarray]) -> list[Test]:
     if not differences:
         return []
     p = sign_flip_p(np.stack(differences))
@@ -196,7 +196,7 @@ def _tests(differences: Sequence[np.ndarray]) -> list[Test]:
     ]
 
 
-def _outcome(test: Test, comparisons: int, metric: str) -> str:
+def outcome_of(test: Test, comparisons: int, metric: str) -> str:
     if comparisons * smallest_p(test.difference.seeds) >= LEVEL:
         return "untestable"
     if not test.shown:

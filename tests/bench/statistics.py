@@ -70,7 +70,7 @@ def experiments(world: str, arm: float, baseline: float, seed: int = 0) -> list[
     assert all(np.isfinite(each).all() for each in reached)
     logs = [float(np.log(np.maximum(each, 1)).mean()) for each in reached]
     labels = [labels_to_reach(PAID, curves, TARGET) for curves in (one, two)]
-    own, other = (typical(each, PAID[-1]) for each in labels)
+    own, other = (typical(each, float(PAID[-1])) for each in labels)
     gone = [float(np.isinf(each).mean()) for each in labels]
 
     found = []

@@ -47,7 +47,7 @@ def saving_picture(result: SimulationResult, findings: Findings) -> Picture:
     alt = f"Saving factors against {called[findings.baseline]}, above 1 saves labels: {words}."
 
     def draw() -> Figure:
-        figure = new_figure(WIDTH, 0.9 + 0.34 * len(shown))
+        figure: Figure = new_figure(WIDTH, 0.9 + 0.34 * len(shown))
         axes = figure.add_subplot()
         axes.axvline(1, color=FAINT, linewidth=1)
         known = [
@@ -107,7 +107,7 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
         across = min(3, len(chosen))
         down = math.ceil(len(chosen) / across)
         tall = max(1.5, (0.2 if len(classes) <= 20 else 0.135) * len(classes))
-        figure = new_figure(WIDTH, 0.5 + down * (tall + 0.75))
+        figure: Figure = new_figure(WIDTH, 0.5 + down * (tall + 0.75))
         panels = figure.subplots(down, across, squeeze=False)
         image: Any = None
         for place, axes in enumerate(panels.flat):
@@ -152,7 +152,7 @@ def asked_picture(result: SimulationResult) -> Picture:
 
     def draw() -> Figure:
         few = len(classes) <= _NUMBERS_UP_TO
-        figure = new_figure(WIDTH, 1.3 + 0.3 * len(result.arms))
+        figure: Figure = new_figure(WIDTH, 1.3 + 0.3 * len(result.arms))
         axes = figure.add_subplot()
         image = heat(axes, table, 0, float(table.max()) or 1)
         if few:
@@ -194,7 +194,7 @@ def calibration_picture(result: SimulationResult) -> Picture:
     alt = f"Calibration by labels, lower is better. At the end: {'; '.join(ends)}."
 
     def draw() -> Figure:
-        figure = new_figure(WIDTH, 3.4)
+        figure: Figure = new_figure(WIDTH, 3.4)
         for axes, (metric, words) in zip(figure.subplots(1, 3), panels, strict=True):
             for curve in curves(result.points, metric):
                 _thin(axes, curve.paid, [e.mean for e in curve.estimates], drawn[curve.arm])
@@ -229,7 +229,7 @@ def cost_picture(result: SimulationResult) -> Picture:
     alt = f"Seconds of a round by what they went to, and memory by round. {'; '.join(lines)}."
 
     def draw() -> Figure:
-        figure = new_figure(WIDTH, 1.6 + 0.28 * len(spent))
+        figure: Figure = new_figure(WIDTH, 1.6 + 0.28 * len(spent))
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         rows = range(len(spent))
         begun = np.zeros(len(spent))

@@ -73,10 +73,15 @@ def tag(outcome: str) -> Html:
     words = {
         "better": "better",
         "worse": "worse",
-        "none": "no difference seen",
+        "none": "no difference",
         "untestable": "too few seeds",
     }[outcome]
     return Html(f'<span class="tag {outcome}">{words}</span>')
+
+
+def small_below(main: str, *small: str) -> Html:
+    """A figure with what is known about it in small type below. `main` is markup."""
+    return Html(main + "".join(f"<small>{escape(each)}</small>" for each in small))
 
 
 def page(title: str, body: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from alworkbench.simulation.report.html import (
     figure,
     folded,
     page,
+    small_below,
     table,
     tag,
 )
@@ -202,12 +203,12 @@ def _budget_table(result: SimulationResult, findings: Findings) -> str:
             if test is not None and test.difference.seeds > 1:
                 small.append(f"p {p_words(test.corrected)}")
             strong = f"<b>{text}</b>" if test is not None and test.shown else text
-            cells.append(_with_small(strong, *small))
+            cells.append(small_below(strong, *small))
         if arm in found:
             area = found[arm].area
             mean, _, ends = difference_words(area.difference, findings.metric).partition(" [")
             small = [f"[{ends}", f"p {p_words(area.corrected)}"] if ends else []
-            cells.append(_with_small(f"<b>{mean}</b>" if area.shown else mean, *small))
+            cells.append(small_below(f"<b>{mean}</b>" if area.shown else mean, *small))
         else:
             cells.append("")
         rows.append(cells)
@@ -218,11 +219,6 @@ def _budget_table(result: SimulationResult, findings: Findings) -> str:
         f"mean difference from the baseline, which is what the verdict rests on."
     )
     return table(header, rows, caption)
-
-
-def _with_small(main: str, *small: str) -> Html:
-    """A figure with what is known about it in small type below. `main` is markup."""
-    return Html(main + "".join(f"<small>{escape(each)}</small>" for each in small))
 
 
 def _reach_part(result: SimulationResult, findings: Findings, by_name: dict[str, Drawing]) -> str:
@@ -240,17 +236,17 @@ def _reach_part(result: SimulationResult, findings: Findings, by_name: dict[str,
     rows.append(
         [
             _swatched(result, base, findings.names[base]),
-            *(labels_words(each) for each in findings.baseline_reaches),
+            *(
+                small_below(escape(main), *there)
+                for main, there in map(_parted, map(labels_words, findings.baseline_reaches))
+            ),
         ]
     )
     for each in findings.of:
         cells: list[Cell] = [_swatched(result, each.arm, each.name)]
         for reached, saved in zip(each.reaches, each.savings, strict=True):
-            cells.append(
-                Html(
-                    f"{escape(labels_words(reached))}<small>factor {escape(factor_words(saved))}</small>"
-                )
-            )
+            main, there = _parted(labels_words(reached))
+            cells.append(small_below(escape(main), *there, f"factor {factor_words(saved)}"))
         rows.append(cells)
     header = ["strategy", *(level_words(t) for t in findings.targets)]
     caption = (
@@ -267,6 +263,12 @@ def _reach_part(result: SimulationResult, findings: Findings, by_name: dict[str,
     return "".join(parts)
 
 
+def _parted(words: str) -> tuple[str, list[str]]:
+    """'48 labels [41, 57]' and, apart, how many runs got there."""
+    main, _, there = words.partition(" (")
+    return main, [there.removesuffix(")")] if there else []
+
+
 def _measures_table(result: SimulationResult) -> str:
     """Every measure after the last label."""
     metrics = [metric for metric in METRICS if metric != "ece_floor"]
@@ -281,7 +283,7 @@ def _measures_table(result: SimulationResult) -> str:
             small = [f"[{level.low:.3f}, {level.high:.3f}]"] if level.seeds > 1 else []
             if metric == "ece":
                 small.append(f"floor {floors[arm].at(last).mean():.3f}")
-            cells.append(_with_small(f"{level.mean:.3f}", *small))
+            cells.append(small_below(f"{level.mean:.3f}", *small))
         rows.append(cells)
     header = ["strategy", "accuracy", "balanced", "macro F1", "NLPD", "Brier", "ECE"]
     caption = f"Every measure with {last:g} labels, mean and 95 % interval over seeds"

@@ -132,7 +132,7 @@ def curve_picture(result: SimulationResult, metric: str, words: str) -> Picture:
     alt = f"{words.capitalize()} by labels paid for, {len(result.arms)} arms. At the end: {last}."
 
     def draw() -> Figure:
-        figure = new_figure(WIDTH, 4.3)
+        figure: Figure = new_figure(WIDTH, 4.3)
         axes = figure.add_subplot()
         labelled_curves(axes, found, called, drawn, band=True)
         start = found[0].estimates[0].mean
@@ -236,7 +236,7 @@ def _saved(figure: Figure, kind: str, name: str) -> bytes:
     from matplotlib import rc_context
 
     stream = io.BytesIO()
-    settings = {
+    settings: dict[Any, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9,
         "path.simplify": False, "savefig.transparent": kind == "svg",
     }  # fmt: skip

@@ -103,7 +103,7 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
     words = METRIC_WORDS[findings.metric]
     lines += ["", f"## {words.capitalize()} by labels paid for{_marked(result)}", ""]
     header, *cells = table_lines(table(result.points, metric=findings.metric))
-    lines += _table(header, cells)
+    lines += table_of(header, cells)
     chief = findings.targets[findings.chief]
     lines += ["", f"## Labels for {level_words(chief)} ({_cell(chief.words)}){_marked(result)}", ""]
     rows = [
@@ -125,7 +125,7 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
                 f"{each.area.corrected:.4f}",
             ]
         )
-    lines += _table(
+    lines += table_of(
         ["strategy", "labels", "saving factor", "difference over the curve", "p (Holm)"], rows
     )
     lines += ["", INTERVALS, "", "## Conditions", ""]
@@ -240,7 +240,7 @@ def _marked(result: SimulationResult) -> str:
     return " (transductive)" if result.transductive else ""
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = ["| " + " | ".join(map(_cell, header)) + " |", "|" + " --- |" * len(header)]
     return lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
 
