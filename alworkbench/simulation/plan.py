@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from alworkbench.adaptation.learner import Strengths
 from alworkbench.domain import Goal
@@ -153,3 +153,8 @@ class Point:
     """What the oracle's answers would have cost, by its recorded times."""
     peak_bytes: int
     """Most memory of the process so far, everything included."""
+
+    def without_costs(self) -> Point:
+        """What does not depend on the machine: equal for equal plan, data and code."""
+        costs = {"seconds_asking": 0.0, "seconds_learning": 0.0, "seconds_measuring": 0.0}
+        return replace(self, **costs, peak_bytes=0)

@@ -268,7 +268,7 @@ def _point(
         seconds_asking=asking,
         seconds_learning=learning,
         seconds_measuring=measuring,
-        seconds_answering=sum(reply.seconds for reply in answered),
+        seconds_answering=sum((reply.seconds for reply in answered), 0.0),
         peak_bytes=peak_bytes(),
     )
 

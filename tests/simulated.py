@@ -1,0 +1,50 @@
+"""A small labelled collection to simulate on, and a simulation of it that can be killed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from alworkbench.domain import ClassList, LabelClass
+from alworkbench.features import FeatureTable
+from alworkbench.simulation.data import OUT_OF_SCOPE, SimulationData
+from alworkbench.simulation.plan import Plan
+from alworkbench.simulation.replays import replay
+from store import memory_store
+from tests.factories import generator, normal, small_model
+
+CLASSES = ClassList(tuple(LabelClass(name) for name in ("ant", "bee", "cat", "dog")))
+POOL, TEST = 60, 30
+LONG_PLAN = Plan(strategies=("random",), seeds=24, batch_sizes=(4,), labels=8, audit=4)
+"""Many short runs: some seconds of work."""
+
+
+def toy_data(outside: int = 0) -> SimulationData:
+    """60 pool and 30 test images whose classes lie apart; the first `outside` are of no class."""
+    model = small_model(images=POOL + TEST, dtype=torch.float32)
+    labels = torch.randint(0, 4, (POOL + TEST,), generator=generator(8))
+    centres = 2 * normal(9, 4, 7, dtype=torch.float32)
+    features = dataclasses.replace(
+        model.images, activations=model.images.activations + centres[labels]
+    )
+    labels[:outside] = OUT_OF_SCOPE
+    return SimulationData(
+        "toy",
+        "small",
+        model.head,
+        model.posterior,
+        CLASSES,
+        model.classes,
+        FeatureTable.from_features([f"{i:064d}" for i in range(POOL + TEST)], features),
+        torch.arange(POOL),
+        torch.arange(POOL, POOL + TEST),
+        labels,
+    )
+
+
+def replay_here(out: str) -> None:
+    """What a test starts in a process of its own, and kills."""
+    torch.set_num_threads(1)
+    replay(toy_data(), LONG_PLAN, memory_store, Path(out))
