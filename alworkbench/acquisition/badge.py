@@ -91,7 +91,7 @@ def _cost(size: Size) -> Cost:
 
 @strategy(
     "badge",
-    "k-means++ on the gradients of the model's own guesses, whitened by the posterior",
+    "k-means++ on gradients of the model's own guesses, whitened by the posterior",
     unit="none",
     cost=_cost,
     source="Ash et al. 2020, arXiv:1906.03671",

@@ -93,5 +93,5 @@ def _scores(question: Question) -> Float[Tensor, "N"]:
 
 EPIG_CLOSED = Score("epig-closed", "nats", "0 and above, of second order", SOURCE, _cost, _scores)
 epig_closed = top(
-    EPIG_CLOSED, "most information about the targets' predictions, each image alone, in closed form"
+    EPIG_CLOSED, "most information about the targets, each image alone, in closed form"
 )

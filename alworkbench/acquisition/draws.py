@@ -131,11 +131,11 @@ def _weighed_at_once(size: Size) -> int:
 
 
 def _alone(question: Question, aim: Aim) -> Float[Tensor, "N"]:
-    """EPIG of every candidate by itself, streamed."""
+    """EPIG of every candidate by itself, streamed, with the bias of few draws taken off."""
     size = question.size
     wanted = Wanted.of(aim.targets, aim.weights, block=_weighed_at_once(size))
     parts = [
-        wanted.scores(part, block=_weighed_at_once(size))
+        wanted.scores(part, corrected=True, block=_weighed_at_once(size))
         for part in _spaces(question, question.candidates, aim.step, _held(size))
     ]
     return joined(parts)

@@ -165,6 +165,4 @@ def _scores(question: Question) -> Float[Tensor, "N"]:
 
 
 EPIG_DRAWS = Score("epig-draws", "nats", "0 to log C", SOURCE, _cost, _scores)
-epig_draws = top(
-    EPIG_DRAWS, "most information about the targets' predictions, each image alone, by joint draws"
-)
+epig_draws = top(EPIG_DRAWS, "most information about the targets, each image alone, by joint draws")

@@ -124,17 +124,17 @@ def sampled(
     return choose
 
 
-def register_sampled(score: Score, kind: Kind) -> Strategy:
-    """Register KIND-SCORE, with the usual coldness and uniform share."""
+def register_sampled(score: Score, kind: Kind, called: str | None = None) -> Strategy:
+    """Register KIND-SCORE, with the usual coldness and uniform share; `called` names the score."""
 
     def cost(size: Size) -> Cost:
         base = score.cost(size)
         return Cost(base.operations + 4 * size.candidates * size.batch, base.memory)
 
     proportion = {
-        "power": f"in proportion to {score.name}",
-        "softmax": f"by a softmax of {score.name}",
-        "softrank": f"by the rank of {score.name}",
+        "power": f"in proportion to {called or score.name}",
+        "softmax": f"by a softmax of {called or score.name}",
+        "softrank": f"by the rank of {called or score.name}",
     }
     register = strategy(
         f"{kind}-{score.name}",
@@ -147,8 +147,8 @@ def register_sampled(score: Score, kind: Kind) -> Strategy:
     return register(sampled(score, kind))
 
 
-power_margin = register_sampled(MARGIN, "power")
-power_least_confidence = register_sampled(LEAST_CONFIDENCE, "power")
+power_margin = register_sampled(MARGIN, "power", "1 - margin")
+power_least_confidence = register_sampled(LEAST_CONFIDENCE, "power", "1 - confidence")
 power_entropy = register_sampled(ENTROPY, "power")
 power_bald = register_sampled(BALD, "power")
 power_epig = register_sampled(EPIG, "power")

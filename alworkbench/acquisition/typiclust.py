@@ -87,7 +87,7 @@ def _cost(size: Size) -> Cost:
 
 @strategy(
     "typiclust",
-    "most typical images of the largest clusters that have no label (cold start)",
+    "most typical images of the largest unlabelled clusters (cold start)",
     unit="none",
     cost=_cost,
     source="Hacohen et al. 2022, arXiv:2202.02794",

@@ -107,5 +107,5 @@ predictive_entropy = top(
 )
 bald = top(BALD, "most information of the label about the model, by joint draws")
 total_variance = top(
-    TOTAL_VARIANCE, "largest variance of the class probabilities over joint draws, summed"
+    TOTAL_VARIANCE, "largest summed variance of the class probabilities over joint draws"
 )

@@ -38,7 +38,9 @@ def register(app: typer.Typer) -> None:
     )
     app.command(epilog="Example: alworkbench close --project birds")(close)
     app.command(epilog="Example: alworkbench learn --project birds")(learn)
-    app.command(epilog="Example: alworkbench strategies")(strategies)
+    app.command(epilog="Example: alworkbench strategies --pool 100000 --classes 100 --batch 50")(
+        strategies
+    )
     app.command(epilog="Example: alworkbench explain photos/0042.png --project birds")(explain)
 
 
@@ -109,18 +111,65 @@ def learn(
     print_metrics(metrics, as_json)
 
 
-def strategies(as_json: JsonOption = False) -> None:
-    """List the strategies, one line each."""
-    from alworkbench.acquisition.catalogue import strategies as known
+def strategies(
+    pool: Annotated[int | None, typer.Option(min=1, help="Images that may be asked.")] = None,
+    classes: Annotated[int, typer.Option(min=2)] = 10,
+    batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 20,
+    labels: Annotated[int, typer.Option(min=0, help="Images that have a label.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of the posterior.")] = 128,
+    activation: Annotated[int, typer.Option(min=1, help="Size of an image's activation.")] = 768,
+    embedding: Annotated[int, typer.Option(min=1, help="Size of an embedding.")] = 512,
+    as_json: JsonOption = False,
+) -> None:
+    """List the strategies, one line each; with --pool also what a batch costs.
 
+    Time is an estimate for one processor core; memory is what is needed at least beside the features.
+    """
+    from alworkbench.acquisition.catalogue import strategies as known
+    from alworkbench.acquisition.cost import Size
+
+    size = None
+    if pool is not None:
+        from alworkbench.workbench import TARGETS
+
+        size = Size(
+            candidates=pool,
+            targets=min(pool, TARGETS),
+            classes=classes,
+            draws=draws,
+            batch=min(batch, pool),
+            labelled=labels,
+            embedding=embedding,
+            activation=activation,
+            text_activation=embedding,
+        )
+    costs = {s.name: s.cost(size) for s in known()} if size else {}
     if as_json:
-        print_json([{"name": s.name, "summary": s.summary, "unit": s.unit} for s in known()])
+        fields = ("name", "summary", "unit", "range", "source")
+        rows: list[dict[str, Any]] = [{f: getattr(s, f) for f in fields} for s in known()]
+        for row in rows:
+            if cost := costs.get(row["name"]):
+                row["cost"] = {
+                    "operations": cost.operations,
+                    "seconds": cost.seconds,
+                    "memory_bytes": cost.memory,
+                }
+        print_json(rows)
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("strategy", "what it asks", "scores in"):
-        table.add_column(heading, header_style="bold", no_wrap=heading == "strategy")
+    headings = ["strategy", "what it asks", "scores in", "source"]
+    if size:
+        headings[2:] = ["seconds", "MiB"]
+    for heading in headings:
+        right: Any = "right" if heading in ("seconds", "MiB") else "left"
+        fixed = heading != "what it asks"
+        table.add_column(heading, header_style="bold", no_wrap=fixed, justify=right)
     for s in known():
-        table.add_row(s.name, s.summary, s.unit)
+        shown = [s.unit, s.source.split(", ")[-1]]
+        if size:
+            cost = costs[s.name]
+            shown = [f"{cost.seconds:,.1f}", f"{cost.memory / 2**20:,.0f}"]
+        table.add_row(s.name, s.summary, *(escape(part) for part in shown))
     console.print(table)
 
 

@@ -1,0 +1,193 @@
+"""Ways to compute EPIG against the truth, 20,000 joint draws: `-m tests.bench.epig`.
+
+300 candidates and 200 targets of the bundled sample as the bundled model sees it, before any label and
+after 30. Each way gets Spearman's rank correlation with the truth, its seconds (draws included, the median
+of three) and their share of the truth's seconds; the last table counts how many of the stated intervals
+hold the truth. One thread, one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from alworkbench.acquisition.closed_form import ClosedForm, closed_form_scores
+from alworkbench.acquisition.epig import DrawSpace, Wanted
+from alworkbench.acquisition.sampled_epig import epig_sums, sampled_epig, sampled_interval
+from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
+from alworkbench.datasets.sample import bundled_sample
+from alworkbench.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
+from alworkbench.domain import ProjectFolder, Role
+from alworkbench.heads import Features
+from alworkbench.workbench import Workbench, utc_now
+from store import create_store
+
+CANDIDATES, TARGETS, LABELS = 300, 200, 30
+TRUTH_DRAWS, CHUNK = 20_000, 500
+
+
+@dataclass(frozen=True)
+class Case:
+    """A learner with the images that are scored and those that matter."""
+
+    name: str
+    learner: Learner
+    candidates: Features
+    targets: Features
+
+    def drawn(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Class probabilities of candidates and targets under the same draws (K N C, K M C)."""
+        learner = self.learner
+        step = learner.draws(count, seed)
+        found = []
+        for features in (self.candidates, self.targets):
+            change = learner.model.change(learner.model.images(features), step)
+            found.append((learner.logits(features) + change).softmax(dim=-1))
+        return found[0], found[1]
+
+
+def cases(folder: Path) -> list[Case]:
+    """The bundled sample, seen by the bundled model; images and labels drawn with a fixed seed."""
+    project = ProjectFolder(folder / "project")
+    store = create_store(project.database, DEMO_SETTINGS, DEMO_CLASSES, utc_now())
+    workbench = Workbench(project, store)
+    workbench.import_images(bundled_sample())
+    workbench.encode()
+    with store.read() as reader:
+        hashes = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
+    engine, table = workbench.engine(), workbench.engine().table()
+    posterior = workbench.posterior().tempered(Strengths().image, Strengths().text)
+    classes = engine.class_activations(workbench.classes())
+    truth = sample_truth(workbench).pool
+    names = [c.name for c in workbench.classes().classes]
+    labels = torch.tensor([names.index(truth[content]) for content in hashes])
+    rows = table.rows_of(hashes)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    first, second, third = order.split([CANDIDATES, TARGETS, len(order) - CANDIDATES - TARGETS])
+    start = zero_shot(engine.head, posterior, classes)
+    asked = third[:LABELS]
+    targets = torch.eye(len(names), dtype=torch.float64)[labels[asked]]
+    taught = learn(start, table.gather(rows[asked]), targets)
+    store.close()
+    seen = table.gather(rows[first]), table.gather(rows[second])
+    return [Case("no label", start, *seen), Case(f"{LABELS} labels", taught, *seen)]
+
+
+def truth_of(case: Case, draws: int = TRUTH_DRAWS) -> Tensor:
+    """EPIG of every candidate by many joint draws, summed up chunk by chunk in float64."""
+    joint, own, theirs = 0.0, 0.0, 0.0
+    for chunk in range(draws // CHUNK):
+        pool, targets = case.drawn(CHUNK, 10_000 + 2 * chunk)
+        flat = pool.flatten(1).T @ targets.flatten(1)
+        joint = joint + flat.double()
+        own, theirs = own + pool.sum(0).double(), theirs + targets.sum(0).double()
+    assert isinstance(own, Tensor)
+    assert isinstance(theirs, Tensor)
+    assert isinstance(joint, Tensor)
+    shape = (*own.shape, *theirs.shape)
+    return epig_sums(joint.reshape(shape) / draws, own / draws, theirs / draws)
+
+
+def in_draw_space(case: Case, draws: int, seed: int, *, corrected: bool = True) -> Tensor:
+    learner = case.learner
+    step = learner.draws(draws, seed)
+    spaces = []
+    for features in (case.candidates, case.targets):
+        change = learner.model.change(learner.model.images(features), step)
+        spaces.append(DrawSpace.of(change, learner.logits(features)))
+    wanted = Wanted.of(spaces[1], torch.ones(len(spaces[1])))
+    return wanted.scores(spaces[0], corrected=corrected)
+
+
+def in_closed_form(case: Case) -> Tensor:
+    form, learner = ClosedForm.of(case.learner), case.learner
+    rows = [
+        form.rows(learner.model.images(features), learner.logits(features))
+        for features in (case.candidates, case.targets)
+    ]
+    return closed_form_scores(rows[0], rows[1], torch.ones(len(rows[1])))
+
+
+def by_sampling(case: Case, draws: int, seed: int) -> Tensor:
+    return sampled_epig(*case.drawn(draws, seed))
+
+
+WAYS: dict[str, Callable[[Case, int], Tensor]] = {
+    "closed form": lambda case, seed: in_closed_form(case),
+    "draw space, K = 128": lambda case, seed: in_draw_space(case, 128, seed),
+    "draw space, K = 128, bias left in": lambda case, seed: in_draw_space(
+        case, 128, seed, corrected=False
+    ),
+    "draw space, K = 512": lambda case, seed: in_draw_space(case, 512, seed),
+    "sampled, K = 128": lambda case, seed: by_sampling(case, 128, seed),
+    "sampled, K = 512": lambda case, seed: by_sampling(case, 512, seed),
+}
+
+
+def timed(work: Callable[[], Tensor], repeats: int) -> tuple[Tensor, float]:
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        found = work()
+        seconds.append(time.perf_counter() - began)
+    return found, statistics.median(seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3, help="Sets of draws for each way.")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    console = Console(width=110)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = cases(Path(folder))
+    for case in prepared:
+        truth, whole = timed(lambda case=case: truth_of(case), 1)
+        table = Table(
+            title=f"{case.name}: EPIG of {len(truth)} images about {TARGETS} others, truth "
+            f"{float(truth.min()):.4f} to {float(truth.max()):.4f} nats, {whole:.1f} s",
+            title_justify="left",
+        )
+        for name in ("way", "rank correlation, worst", "mean", "seconds", "share of the truth's"):
+            table.add_column(name, justify="left" if name == "way" else "right")
+        for name, way in WAYS.items():
+            agreed = []
+            for seed in range(given.seeds):
+                found = way(case, seed)
+                agreed.append(float(spearmanr(truth, found).statistic))
+            _, seconds = timed(lambda way=way, case=case: way(case, 0), 3)
+            table.add_row(
+                name,
+                f"{min(agreed):.3f}",
+                f"{statistics.mean(agreed):.3f}",
+                f"{seconds:.3f}",
+                f"1/{whole / seconds:.0f}",
+            )
+        console.print(table)
+        for draws in (128, 512):
+            held = total = 0
+            widths = []
+            for seed in range(given.seeds):
+                interval = sampled_interval(*case.drawn(draws, seed))
+                held += int(((interval.lower <= truth) & (truth <= interval.upper)).sum())
+                total += len(truth)
+                widths.append(float((interval.upper - interval.lower).median()))
+            console.print(
+                f"K = {draws}: {held} of {total} intervals hold the truth, "
+                f"median width {statistics.mean(widths):.4f} nats\n"
+            )
+
+
+if __name__ == "__main__":
+    main()
