@@ -70,7 +70,7 @@ def made_points(
     return points
 
 
-def made_facts(classes: int = 5, **changed: Any) -> dict[str, Any]:
+def made_facts(classes: int = 5) -> dict[str, Any]:
     return {
         "name": "toy <set>",
         "role": "report",
@@ -87,7 +87,6 @@ def made_facts(classes: int = 5, **changed: Any) -> dict[str, Any]:
         "processes": 1,
         "oracle": "always right",
         "card": {"source": "made", "licence": "none"},
-        **changed,
     }
 
 
@@ -98,6 +97,5 @@ def made_result(
     strategies = tuple(dict.fromkeys(point.arm.strategy for point in points))
     seeds = len({point.seed for point in points})
     plan = Plan(strategies, seeds=seeds, transductive=bool(facts.get("transductive")))
-    classes = len(points[0].recall)
-    described = made_facts(classes, **facts)
+    described = {**made_facts(len(points[0].recall)), **facts}
     return save_result(folder, "toy <set>: some", key, plan, described, points, NOW)

@@ -116,7 +116,7 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
                 continue
             arm = chosen[place]
             paid, values = recalls[arm]
-            image = heat(axes, values, 0, 1)
+            image = heat(axes, values, 1.0)
             axes.set_title(called[arm], loc="left", fontsize=9)
             every = max(1, len(paid) // 5)
             at = range(0, len(paid), every)
@@ -154,7 +154,7 @@ def asked_picture(result: SimulationResult) -> Picture:
         few = len(classes) <= _NUMBERS_UP_TO
         figure: Figure = new_figure(WIDTH, 1.3 + 0.3 * len(result.arms))
         axes = figure.add_subplot()
-        image = heat(axes, table, 0, float(table.max()) or 1)
+        image = heat(axes, table, float(table.max()) or 1.0)
         if few:
             edge = 0.55 * float(table.max())
             for (row, column), value in np.ndenumerate(table):
@@ -169,6 +169,7 @@ def asked_picture(result: SimulationResult) -> Picture:
         axes.set_xticks(
             middle, classes, fontsize=size, rotation=turn, ha="right" if few else "center"
         )
+        axes.set_title("percent of the images asked" + mark(result), loc="left", fontsize=9)
         bar = figure.colorbar(image, ax=axes, aspect=12, pad=0.015)
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         bar.outline.set_visible(False)
@@ -242,7 +243,7 @@ def cost_picture(result: SimulationResult) -> Picture:
             begun += values
         left.set_yticks(rows, [called[arm] for arm in spent])
         left.invert_yaxis()
-        left.set_xlabel("seconds of a round, mean")
+        left.set_xlabel("seconds of a round, mean" + mark(result))
         left.grid(axis="x", color=GRID, linewidth=0.8)
         figure.legend(
             *left.get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False,
@@ -250,7 +251,12 @@ def cost_picture(result: SimulationResult) -> Picture:
         )  # fmt: skip
         for arm in spent:
             by_round = _by_round(result, arm, "peak_bytes")
-            _thin(right, list(by_round), [v / 2**20 for v in by_round.values()], drawn[arm])
+            _thin(
+                right,
+                [float(each) for each in by_round],
+                [v / 2**20 for v in by_round.values()],
+                drawn[arm],
+            )
         right.set_xlabel("round")
         right.set_ylabel("most memory so far (MiB)")
         right.grid(axis="y", color=GRID, linewidth=0.8)
@@ -282,11 +288,11 @@ def class_names(result: SimulationResult) -> list[str]:
     return [f"class {i + 1}" for i in range(count)]
 
 
-def heat(axes: Axes, values: Floats, low: float, high: float) -> Any:
+def heat(axes: Axes, values: Floats, high: float) -> Any:
     """A heat map, the first row at the top; what is not known stays empty."""
     image = axes.pcolormesh(
         np.ma.masked_invalid(values),
-        vmin=low,
+        vmin=0,
         vmax=high,
         cmap="viridis",
         edgecolor="face",

@@ -28,7 +28,7 @@ SERIES = ("#0f766e", "#c2410c", "#6d28d9", "#1d4ed8", "#be185d", "#4d7c0f", "#a1
 _STYLES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Beyond the colours, and for those who do not see them."""
 WIDTH = 8.6
-"""Inches of a whole column: text of 9 points is then about 13 pixels on the page."""
+"""Inches of a whole column: text of 10 points is then about 14 pixels on the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,8 @@ class Picture:
     def render(self) -> Drawing:
         """Drawn once: layout takes longer than writing."""
         figure = self.draw()
-        png = _saved(figure, "png", self.name)
-        figure.set_layout_engine("none")
-        svg = _saved(figure, "svg", self.name).decode()
-        return Drawing(self, png, svg)
+        _lay_out(figure)
+        return Drawing(self, _png(figure), _svg(figure, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,8 @@ def curve_png(result: SimulationResult) -> bytes:
     figure = picture.draw()
     summary = result.summary()
     figure.axes[0].set_title(summary, fontsize=7, color=FAINT, loc="left")
-    return _saved(figure, "png", "curve")
+    _lay_out(figure)
+    return _png(figure)
 
 
 def labelled_curves(
@@ -232,20 +231,34 @@ def _style(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _saved(figure: Figure, kind: str, name: str) -> bytes:
-    from matplotlib import rc_context
+def _lay_out(figure: Figure) -> None:
+    """Style and place everything, once for all files."""
+    for axes in figure.axes:
+        _style(axes)
+    figure.set_dpi(150)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _png(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     stream = io.BytesIO()
-    settings: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9,
-        "path.simplify": False, "savefig.transparent": kind == "svg",
-    }  # fmt: skip
-    with rc_context(settings):
-        for axes in figure.axes:
-            _style(axes)
-        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        figure.savefig(stream, format=kind, dpi=150, metadata=metadata)
+    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
     return stream.getvalue()
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """Without a ground, text as text."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    stream = io.BytesIO()
+    settings: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": name}
+    figure.patch.set_visible(False)
+    with rc_context(settings):
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
+    return stream.getvalue().decode()
 
 
 def _view(text: str) -> str:
