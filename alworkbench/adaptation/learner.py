@@ -11,6 +11,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -34,17 +35,33 @@ class Strengths:
     text: float = 1e-3
 
 
+@runtime_checkable
+class Predictor(Protocol):
+    """What gives logits for images; other ways of learning give one each, see `registry`."""
+
+    def logits(self, features: Features) -> Float[Tensor, "N C"]:
+        """Logits of a block of images, in the dtype and on the device of the features."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Taught:
     """The labelled images a learner learned from, as its draws need them. float64."""
 
     images: ImageCoordinates
     probabilities: Float[Tensor, "n C"]
+    """Of the linearised model at its optimum."""
+    weights: Float[Tensor, "n"] | None = None
+    """How often each counts; None: once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A linearised model after some labels; without any, the model as it came."""
+    """A linearised model after some labels; without any, the model as it came.
+
+    With a `predictor`, the logits are that one's (a probe's, say), while draws stay those of the
+    linearised model beneath, which learned from the same labels.
+    """
 
     model: Linearisation
     """float32: pools stream through it."""
@@ -52,9 +69,12 @@ class Learner:
     step: Step | None
     """The change of the projections themselves (not whitened): dW and dV. None: no labels yet."""
     taught: Taught | None
+    predictor: Predictor | None = None
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
-        """Logits of a block of images: z_0 plus what the step moves."""
+        """Logits of a block of images: the predictor's, or z_0 plus what the step moves."""
+        if self.predictor is not None:
+            return self.predictor.logits(features)
         model, classes = self.model, self.model.classes
         embeddings = model.head.embed_images(features)
         norms = embeddings.norm(dim=-1)
@@ -84,7 +104,10 @@ class Learner:
         if self.taught is None:
             return draws
         noise = torch.Generator().manual_seed(seed + 1)
-        return condition(self.model, self.taught.images, self.taught.probabilities, draws, noise)
+        taught = self.taught
+        return condition(
+            self.model, taught.images, taught.probabilities, draws, noise, taught.weights
+        )
 
 
 def zero_shot(head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]) -> Learner:
@@ -93,28 +116,53 @@ def zero_shot(head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]) -
     return Learner(model, classes.float(), None, None)
 
 
-def learn(start: Learner, labelled: Features, targets: Float[Tensor, "n C"]) -> Learner:
-    """What n labelled images teach; always from the model as it came, never from a learner."""
+def learn(
+    start: Learner,
+    labelled: Features,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"] | None = None,
+) -> Learner:
+    """What n labelled images teach; always from the model as it came, never from a learner.
+
+    `targets` are one-hot, or distributions over the classes where people disagree; two answers to
+    one image teach what their mean with weight 2 does. Raises ValueError for anything else.
+    """
+    check_lesson(targets, weights)
     if len(labelled) == 0:
         return Learner(start.model, start.class_activations, None, None)
     exact = start.model.double()
-    images = exact.images(labelled.to(exact.classes.unit.device, torch.float64))
-    found = fit(exact, images, targets.to(exact.classes.unit))
+    device = exact.classes.unit.device
+    images = exact.images(labelled.to(device, torch.float64))
+    weights = None if weights is None else weights.to(exact.classes.unit)
+    found = fit(exact, images, targets.to(exact.classes.unit), weights)
     step = exact.unwhiten(found.step)
     return Learner(
         start.model,
         start.class_activations,
         Step(step.image.float(), step.text.float()),
-        Taught(images, found.probabilities),
+        Taught(images, found.probabilities, weights),
     )
 
 
-def restore(start: Learner, step: Step, labelled: Features) -> Learner:
-    """A learner from its stored step and the images that it learned from."""
+def restore(
+    start: Learner, step: Step, labelled: Features, weights: Float[Tensor, "n"] | None = None
+) -> Learner:
+    """A learner from its stored step and the images that it learned from, with their weights."""
     exact = start.model.double()
     learner = Learner(start.model, start.class_activations, step, None)
     device = start.class_activations.device
     logits = learner.logits(labelled.to(device, torch.float32))
     images = exact.images(labelled.to(device, torch.float64))
-    taught = Taught(images, logits.double().softmax(dim=-1))
+    weights = None if weights is None else weights.to(exact.classes.unit)
+    taught = Taught(images, logits.double().softmax(dim=-1), weights)
     return Learner(start.model, start.class_activations, step, taught)
+
+
+def check_lesson(targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"] | None) -> None:
+    """Targets are distributions over the classes, weights are finite and not negative."""
+    if len(targets) and (
+        bool((targets < 0).any()) or float((targets.sum(dim=-1) - 1).abs().max()) > 1e-6
+    ):
+        raise ValueError("every row of targets is a distribution over the classes: it sums to 1")
+    if weights is not None and not bool(((weights >= 0) & torch.isfinite(weights)).all()):
+        raise ValueError("weights of labels are finite and not negative")

@@ -29,29 +29,30 @@ class Solution:
 
 
 def conjugate_gradients(
-    product: Product, right: Float[Tensor, "N 1"], tolerance: float, limit: int
+    product: Product, right: Float[Tensor, "N K"], tolerance: float, limit: int
 ) -> Solution:
-    """Hestenes and Stiefel, 1952, for one right-hand side.
+    """Hestenes and Stiefel, 1952, for every column on its own: each may have a matrix of its own.
 
-    Stops at a relative residual of `tolerance` or after `limit` products, whichever comes first.
+    Stops when all have a relative residual of `tolerance`, or after `limit` products.
     """
     values = torch.zeros_like(right)
     residual = right.clone()
     direction = residual.clone()
-    first = square = float(residual.square().sum())
-    if first == 0:
-        return Solution(values, 0.0, 0)
-    for iteration in range(1, limit + 1):
+    tiny = torch.finfo(right.dtype).tiny
+    square = right.square().sum(dim=0)  # K
+    first = square.clamp_min(tiny)  # K
+    for iteration in range(limit):
+        worst = float((square / first).max())
+        if worst <= tolerance**2:
+            return Solution(values, worst**0.5, iteration)
         moved = product(direction)
-        step = square / float((direction * moved).sum())
+        step = square / (direction * moved).sum(dim=0).clamp_min(tiny)  # K
         values += step * direction
         residual -= step * moved
-        following = float(residual.square().sum())
-        if following <= tolerance**2 * first:
-            return Solution(values, (following / first) ** 0.5, iteration)
-        direction = residual + (following / square) * direction
+        following = residual.square().sum(dim=0)  # K
+        direction = residual + (following / square.clamp_min(tiny)) * direction
         square = following
-    return Solution(values, (square / first) ** 0.5, limit)
+    return Solution(values, float((square / first).max()) ** 0.5, limit)
 
 
 def block_conjugate_gradients(
