@@ -289,6 +289,15 @@ class UnknownStrategy(LoopError):
         )
 
 
+class UnknownAdaptation(LoopError):
+    def __init__(self, found: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        super().__init__(
+            f"There is no way of learning {found[:200]!r}.{did_you_mean(found, known)} "
+            f"Known adaptations: {', '.join(known)}."
+        )
+
+
 class MemoryBudgetTooSmall(LoopError):
     def __init__(self, needed: int, given: int, strategy: str | None = None) -> None:
         who = f"The strategy {strategy!r}" if strategy else "This computation"
