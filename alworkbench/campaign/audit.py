@@ -222,13 +222,14 @@ def intervals(
         times = torch.zeros(size, count, dtype=torch.float64)
         times.scatter_add_(1, chosen, torch.ones_like(times))
         sums.append(times @ cells)
-    found, there, nlpd = torch.cat(sums).split([classes, classes, 1], dim=-1)  # K C, K C, K 1
+    every = torch.cat(sums)
+    found, there, nlpd = every[:, :classes], every[:, classes:-1], every[:, -1]
     recall = torch.where(there > 0, found / there.clamp_min(1), torch.zeros(()).double())
     balanced = recall.sum(dim=-1) / (there > 0).sum(dim=-1)  # K
     confidence = probabilities.max(dim=-1).values
     return {
         "balanced_accuracy": _middle(balanced),
-        "nlpd": _middle(nlpd[:, 0] / count),
+        "nlpd": _middle(nlpd / count),
         "ece": calibration_interval(confidence, right, seed=seed),
     }
 

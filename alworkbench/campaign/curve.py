@@ -1,0 +1,85 @@
+"""The honest curve of a running project: every source of accuracy, named for what it is.
+
+Reads records and the file of the newest counterfactual; computes nothing over the pool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alworkbench.campaign import lure
+from alworkbench.campaign.audit import AUDIT
+from alworkbench.campaign.counterfactual_file import Counterfactual, newest_counterfactual
+from alworkbench.campaign.lure import Estimate, RoundEstimate
+from alworkbench.campaign.stopping import History, history_of
+from alworkbench.campaign.watch import Watch
+from alworkbench.domain import MetricRecord, ProjectFolder, Role
+from alworkbench.ports import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPopulation:
+    """What the audit set stands for."""
+
+    images: int
+    """With an answer."""
+    drawn: int
+    """Of the audit set, those drawn in the labelling flow; the others were imported with that role."""
+    labelled_before: int
+    """Images of the pool that had an answer when the first were drawn: not stood for."""
+    candidates: int
+    """Images that the first were drawn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class HonestCurve:
+    audit: tuple[MetricRecord, ...]
+    """By round; Wilson's interval of the accuracy and bootstrap intervals (`intervals`) in its values."""
+    population: AuditPopulation
+    drawn: tuple[RoundEstimate, ...]
+    """LURE estimates of rounds whose strategy logged its probabilities."""
+    pooled: Estimate | None
+    """Over those rounds, for the learners that asked."""
+    counterfactual: Counterfactual | None
+    """The newest replay among the collected labels, and whether labels came since."""
+
+
+def honest_curve(reader: Reader, folder: ProjectFolder) -> HonestCurve:
+    rounds = reader.rounds.all()
+    estimates = [
+        found
+        for each in rounds
+        if (found := lure.of_round(each, reader.rounds.items(each.id))) is not None
+    ]
+    return HonestCurve(
+        tuple(reader.computed.metrics()),
+        _population(reader),
+        tuple(estimates),
+        lure.pooled(estimates),
+        newest_counterfactual(folder, reader.labels.count()),
+    )
+
+
+def _population(reader: Reader) -> AuditPopulation:
+    draws = [each for each in reader.rounds.all() if each.strategy == AUDIT]
+    first = draws[0].settings if draws else {}
+    return AuditPopulation(
+        len(reader.labels.current(Role.AUDIT)),
+        sum(each.batch_size - int(each.settings["leftover"]) for each in draws),
+        int(first.get("labelled_before", 0)),
+        int(first.get("candidates", 0)),
+    )
+
+
+def history(reader: Reader, target: float | None) -> History:
+    """What stopping rules read. Learners of an earlier class list answer other questions: left out."""
+    classes = reader.classes.current().id
+    rounds = [each for each in reader.rounds.all() if each.class_list_id == classes]
+    learners = [each for each in reader.computed.learners() if each.class_list_id == classes]
+    newest = {each.round_id: each for each in learners}  # of each round, the last one
+    watched = [r.settings.get("watch") for r in rounds if r.learner_id is None]
+    watched = watched[:1] + [each.settings.get("watch") for each in newest.values()]
+    left = reader.images.count(Role.POOL) - len(reader.labels.current(Role.POOL))
+    kept = {each.id for each in newest.values()}
+    metrics = [m for m in reader.computed.metrics() if m.learner_id is None or m.learner_id in kept]
+    return history_of([Watch.from_json(w) for w in watched if w], metrics, target, left)
