@@ -364,6 +364,15 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             [features.to("cpu", torch.float32) for _, features in self._blocks(X)]
         )
 
+    def labelled(self) -> tuple[Features, Tensor] | None:
+        """What it learned from: the rows as the model sees them (single precision), and the index of
+        the class of each. None before it is fitted."""
+        if not hasattr(self, "_learner"):
+            return None
+        x, labels, _ = self._seen
+        features = self._features(x, self._scaling, self._learner)
+        return features.to("cpu", torch.float32), labels
+
     def _logits(self, X: Any) -> np.ndarray:
         return self._gathered(X, Learner.logits)
 

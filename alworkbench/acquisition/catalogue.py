@@ -11,6 +11,7 @@ from alworkbench.acquisition import (  # noqa: F401
     closed_epig,
     coreset,
     draws,
+    modal,
     probcover,
     sampled_epig,
     sampling,
