@@ -25,7 +25,9 @@ from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.registry import Question, Strategy
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
 from alworkbench.campaign import audit, watch
+from alworkbench.campaign.curve import HonestCurve, history, honest_curve
 from alworkbench.campaign.record import circumstances, taught_marks, versions
+from alworkbench.campaign.stopping import Advice, advise
 from alworkbench.datasets.pairs import open_pairs
 from alworkbench.domain import (
     Answer,
@@ -184,6 +186,10 @@ class Workbench:
                 record = self._posterior_record(reader)
                 newest = reader.computed.learner()
             return self._current_learner(newest, classes, record)
+
+    def now(self) -> datetime:
+        """The time by this service's clock."""
+        return self._clock()
 
     def open_round(self) -> Round | None:
         with self.store.read() as reader:
@@ -725,6 +731,16 @@ class Workbench:
             self.store, self._rows, engine.encoder_id, count, seed, self._clock, engine.device
         )
 
+    def honest_curve(self) -> HonestCurve:
+        """What the project's records say of its accuracy, each source named for what it is."""
+        with self.store.read() as reader:
+            return honest_curve(reader, self.folder)
+
+    def advise(self, target: float | None = None) -> Advice:
+        """Whether to go on labelling, by what was recorded when rounds were closed."""
+        with self.store.read() as reader:
+            return advise(history(reader, target))
+
     def audit_offer(self, count: int) -> audit.AuditOffer:
         """What drawing so many audit images would buy, by the newest accuracy that is known."""
         with self.store.read() as reader:
@@ -848,12 +864,15 @@ class Workbench:
         onehot = torch.nn.functional.one_hot(
             torch.tensor(list(targets.values()), dtype=torch.long), len(classes)
         )
-        learner = learn(start, engine.table().gather(rows, engine.device), onehot.double())
+        labelled = engine.table().gather(rows, engine.device)
+        learner = learn(start, labelled, onehot.double())
         if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
             zero = torch.zeros_like
             step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))
         else:
             step = learner.step
+        # As it will be read from its file: opened again, a project goes on with the same bits.
+        learner = restore(start, step, labelled)
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
         save_learner(self.folder.path / file, step, list(targets), engine.encoder_id)
