@@ -13,7 +13,16 @@ from typing import Annotated
 import typer
 
 from alworkbench import __version__
-from alworkbench.commands import datasets, labelling, models, posterior, project, report, simulating
+from alworkbench.commands import (
+    campaign,
+    datasets,
+    labelling,
+    models,
+    posterior,
+    project,
+    report,
+    simulating,
+)
 from alworkbench.commands.common import complaints, console, escape
 from alworkbench.errors import WorkbenchError
 
@@ -22,6 +31,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Model and posterior", posterior.register),
     ("Model and posterior", models.register),
     ("Labelling", labelling.register),
+    ("Campaign", campaign.register),
     ("Simulation", simulating.register),
     ("Simulation", report.register),
     ("Simulation", datasets.register),
