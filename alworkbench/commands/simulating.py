@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,7 @@ from alworkbench.progress import Progress, silent
 if TYPE_CHECKING:
     from alworkbench.simulation.results import SimulationResult
 
+USUAL_PROJECT = "ALWORKBENCH_PROJECT"
 WHERE, HOW, WHO = "Where images come from", "What is compared", "Who answers"
 
 
@@ -67,8 +69,7 @@ def simulate(
         typer.Option(
             "--project",
             "-p",
-            envvar="ALWORKBENCH_PROJECT",
-            help="A project's folder; this one if nothing else is named.",
+            help="A project's folder. If nothing else is named: $ALWORKBENCH_PROJECT, or this one.",
             rich_help_panel=WHERE,
         ),
     ] = None,
@@ -199,10 +200,9 @@ def simulate(
         "processes": processes,
     }
     words = {name: value for name, value in given.items() if value not in (None, [])}
-    # The environment names the usual project; another source that was named counts more.
-    others = words.keys() & {"data", "images", "features"}
-    if others and "project" in words and _from_environment("project"):
-        del words["project"]
+    usual = os.environ.get(USUAL_PROJECT)
+    if plan is None and usual and not words.keys() & {"data", "images", "features", "project"}:
+        words["project"] = usual
     with progress_bar(as_json) as progress:
         results = run(
             words,
@@ -247,13 +247,6 @@ def run(
         progress=progress,
         tell=tell,
     )
-
-
-def _from_environment(name: str) -> bool:
-    import click
-
-    source = click.get_current_context().get_parameter_source(name)
-    return source is click.core.ParameterSource.ENVIRONMENT
 
 
 def print_simulations(results: list[SimulationResult], as_json: bool) -> None:

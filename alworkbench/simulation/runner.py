@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.domain import (
     AnswerKind,
     ClassList,
@@ -47,9 +48,14 @@ SEED_STEP = 1_000_000
 
 
 def check(data: SimulationData, plan: Plan) -> None:
-    """Whether a plan can be run on this data, before hours are spent: raises InvalidPlan, UnknownStrategy."""
+    """Refuse what cannot be run, before hours are spent.
+
+    Raises InvalidPlan, UnknownStrategy, UnknownAdaptation.
+    """
     for name in plan.strategies:
         find_strategy(name)
+    for name in plan.adaptations:
+        find_adaptation(name)
     pool = max(1, round(plan.pool_fraction * len(data.pool)))
     if plan.labels + plan.audit > pool:
         raise InvalidPlan(

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from alworkbench.domain import AnswerKind
-from alworkbench.errors import InvalidPlan, UnknownStrategy, WorkbenchError
+from alworkbench.errors import InvalidPlan, UnknownAdaptation, UnknownStrategy, WorkbenchError
 from alworkbench.features import FeatureTable
 from alworkbench.simulation import code_version as code
 from alworkbench.simulation import workers
@@ -238,6 +238,8 @@ def test_one_seed_gets_the_same_answers_and_another_seed_others() -> None:
 def test_what_cannot_be_run_is_refused_before_anything_runs() -> None:
     with pytest.raises(UnknownStrategy):
         simulate(toy_data(), dataclasses.replace(PLAN, strategies=("nonsense",)), memory_store)
+    with pytest.raises(UnknownAdaptation):
+        simulate(toy_data(), dataclasses.replace(PLAN, adaptations=("nonsense",)), memory_store)
     with pytest.raises(InvalidPlan, match="40"):
         simulate(toy_data(), dataclasses.replace(PLAN, labels=30, audit=11), memory_store)
     noise = OraclePlan(noise=((1.0, 0.0), (0.0, 1.0)))
