@@ -279,12 +279,16 @@ def labels_words(found: Reach) -> str:
         if found.reached == 0:
             return f"more than {found.budget:g} labels (no run got there)"
         return f"over {math.floor(found.low)} labels ({runs_there} within {found.budget:g})"
-    if found.typical > found.budget:
+    if found.typical > found.budget * (1 + 1e-9):
         text = f"over {found.budget:g} labels"
     else:
         text = f"{found.typical:.0f} {'label' if round(found.typical) == 1 else 'labels'}"
     if len(found.labels) > 1 and found.high is not None:
-        high = f"over {found.budget:g}" if found.high > found.budget else f"{found.high:.0f}"
+        high = (
+            f"over {found.budget:g}"
+            if found.high > found.budget * (1 + 1e-9)
+            else f"{found.high:.0f}"
+        )
         text += f" [{found.low:.0f}, {high}]"
     if found.reached < len(found.labels):
         text += f" ({runs_there} within {found.budget:g})"

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from alworkbench.disk import write_atomically
 from alworkbench.simulation.comparing import LETTERS, Comparison
-from alworkbench.simulation.report.html import Cell, Html, figure, page, small_below, table, tag
+from alworkbench.simulation.report.html import (
+    Cell,
+    Html,
+    figure,
+    labels_cell,
+    page,
+    small_below,
+    table,
+    tag,
+)
 from alworkbench.simulation.report.pictures import (
     FAINT,
     SERIES,
@@ -174,13 +183,12 @@ def comparison_page(comparison: Comparison) -> str:
             [
                 Html(f"{escape(f'{each.name} ({each.letter})')}<br>{tag(each.outcome).text}"),
                 small_below(f"<b>{mean}</b>" if each.area.shown else mean, *small),
-                labels_words(each.reaches[1]),
-                labels_words(each.reaches[0]),
+                labels_cell(labels_words(each.reaches[1]), f"for {level_words(each.target)}"),
+                labels_cell(labels_words(each.reaches[0])),
                 factor_words(each.saving),
-                level_words(each.target),
             ]
         )
-    header = ["strategy", "over the curve", "labels here", "labels in A", "saving factor", "for"]
+    header = ["strategy", "over the curve", "labels here", "labels in A", "saving factor"]
     results: list[list[Cell]] = [
         [letter, name, detail] for letter, name, detail in _results(comparison)
     ]

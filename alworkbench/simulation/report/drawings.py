@@ -117,7 +117,7 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
             arm = chosen[place]
             paid, values = recalls[arm]
             image = heat(axes, values, 1.0)
-            axes.set_title(called[arm], loc="left", fontsize=9)
+            axes.set_title(called[arm], loc="left", fontsize=9, color=INK)
             every = max(1, len(paid) // 5)
             at = range(0, len(paid), every)
             axes.set_xticks([i + 0.5 for i in at], [f"{paid[i]:g}" for i in at])
@@ -169,7 +169,9 @@ def asked_picture(result: SimulationResult) -> Picture:
         axes.set_xticks(
             middle, classes, fontsize=size, rotation=turn, ha="right" if few else "center"
         )
-        axes.set_title("percent of the images asked" + mark(result), loc="left", fontsize=9)
+        axes.set_title(
+            "percent of the images asked" + mark(result), loc="left", fontsize=9, color=INK
+        )
         bar = figure.colorbar(image, ax=axes, aspect=12, pad=0.015)
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         bar.outline.set_visible(False)
@@ -209,7 +211,7 @@ def calibration_picture(result: SimulationResult) -> Picture:
                     "floor", (1, middle), xycoords=("axes fraction", "data"), xytext=(-2, 3),
                     textcoords="offset points", color=FAINT, ha="right", fontsize=8,
                 )  # fmt: skip
-            axes.set_title(words, loc="left", fontsize=9)
+            axes.set_title(words, loc="left", fontsize=9, color=INK)
             axes.set_xlabel("labels paid for" + mark(result), fontsize=8)
             axes.grid(axis="y", color=GRID, linewidth=0.8)
             axes.margins(x=0)

@@ -84,6 +84,12 @@ def small_below(main: str, *small: str) -> Html:
     return Html(main + "".join(f"<small>{escape(each)}</small>" for each in small))
 
 
+def labels_cell(words: str, *small: str) -> Html:
+    """'48 labels [41, 57]', and in small type how many runs got there and what else is known."""
+    main, _, there = words.partition(" (")
+    return small_below(escape(main), *([there.removesuffix(")")] if there else []), *small)
+
+
 def page(title: str, body: Sequence[str]) -> str:
     css = files("alworkbench.simulation.report").joinpath("page.css").read_text(encoding="utf-8")
     return (

@@ -23,6 +23,7 @@ from alworkbench.simulation.report.html import (
     conditions_table,
     figure,
     folded,
+    labels_cell,
     page,
     small_below,
     table,
@@ -92,14 +93,12 @@ def report_page(
     words = METRIC_WORDS[findings.metric]
     body = [_top(result, findings)]
     body.append(_heading(f"{words.capitalize()} by labels", result))
-    body.append(figure(by_name[chief], "Means over seeds; bands are 95 % t-intervals of the mean."))
+    body.append(figure(by_name[chief], _bands(result)))
     body.append(_budget_table(result, findings))
     body.append(_heading("What labels are saved", result))
     body.append(_reach_part(result, findings, by_name))
     others = [each for name, each in by_name.items() if name.startswith("curve-") and name != chief]
-    inner = "".join(
-        figure(each, "Means over seeds; bands are 95 % t-intervals.") for each in others
-    )
+    inner = "".join(figure(each, _bands(result)) for each in others)
     body.append(folded("The same curves for other measures", inner))
     body.append(_heading("Classes", result))
     body.append(
@@ -169,6 +168,12 @@ def _top(result: SimulationResult, findings: Findings) -> str:
     )
 
 
+def _bands(result: SimulationResult) -> str:
+    if len(result.seeds) < 2:
+        return "One run of each strategy: how much of a difference is chance cannot be seen."
+    return "Means over seeds; bands are 95 % t-intervals of the mean."
+
+
 def _heading(words: str, result: SimulationResult) -> str:
     return f"<h2>{escape(words)}{' (transductive)' if result.transductive else ''}</h2>"
 
@@ -236,17 +241,14 @@ def _reach_part(result: SimulationResult, findings: Findings, by_name: dict[str,
     rows.append(
         [
             _swatched(result, base, findings.names[base]),
-            *(
-                small_below(escape(main), *there)
-                for main, there in map(_parted, map(labels_words, findings.baseline_reaches))
-            ),
+            *(labels_cell(labels_words(each)) for each in findings.baseline_reaches),
         ]
     )
     for each in findings.of:
         cells: list[Cell] = [_swatched(result, each.arm, each.name)]
         for reached, saved in zip(each.reaches, each.savings, strict=True):
-            main, there = _parted(labels_words(reached))
-            cells.append(small_below(escape(main), *there, f"factor {factor_words(saved)}"))
+            factor = f"factor {factor_words(saved)}"
+            cells.append(labels_cell(labels_words(reached), factor))
         rows.append(cells)
     header = ["strategy", *(level_words(t) for t in findings.targets)]
     caption = (
@@ -261,12 +263,6 @@ def _reach_part(result: SimulationResult, findings: Findings, by_name: dict[str,
     parts += [f"<li>{escape(each.words)}</li>" for each in findings.of]
     parts.append("</ul>")
     return "".join(parts)
-
-
-def _parted(words: str) -> tuple[str, list[str]]:
-    """'48 labels [41, 57]' and, apart, how many runs got there."""
-    main, _, there = words.partition(" (")
-    return main, [there.removesuffix(")")] if there else []
 
 
 def _measures_table(result: SimulationResult) -> str:
