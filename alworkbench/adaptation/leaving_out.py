@@ -40,7 +40,7 @@ _TOLERANCE = 1e-6
 _MAX_ITERATIONS = 5000
 _ITERATIONS = 60
 """That a solve takes, about: for the budget only."""
-_BUDGET = 1.2e11
+_BUDGET = 6e10
 """Operations that measuring may cost: a few seconds on one core. Above, labels go out in groups."""
 _FEWEST_GROUPS = 10
 _BLOCK_NUMBERS = 1 << 18

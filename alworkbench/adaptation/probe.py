@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from alworkbench.adaptation.learner import Learner, Predictor
@@ -104,6 +103,9 @@ def _fitted(
         zero = scaled.new_zeros(len(present), scaled.shape[1])
         taught = torch.as_tensor(present, device=device)
         return LinearProbe(mean, scale, zero, zero.sum(dim=-1), taught, classes)
+    # Here, since listing the ways of learning should not load scikit-learn.
+    from sklearn.linear_model import LogisticRegression
+
     found = LogisticRegression(C=inverse_strength, max_iter=10_000, tol=1e-6)
     found.fit(x, y, sample_weight=weight)
     coefficients = torch.as_tensor(found.coef_, device=device)
