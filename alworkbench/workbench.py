@@ -23,7 +23,9 @@ from alworkbench.acquisition.catalogue import find_strategy, strategies
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.registry import Question, Strategy
+from alworkbench.adaptation.applying import apply_adaptation
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
+from alworkbench.adaptation.registry import DEFAULT
 from alworkbench.campaign import audit, watch
 from alworkbench.campaign.curve import HonestCurve, history, honest_curve
 from alworkbench.campaign.record import circumstances, taught_marks, versions
@@ -837,7 +839,15 @@ class Workbench:
             engine = self.engine()
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
             step = Step(stored.step.image.to(engine.device), stored.step.text.to(engine.device))
-            learner = restore(learner, step, labelled)
+            way = newest.settings
+            learner = apply_adaptation(
+                str(way.get("adaptation", DEFAULT)),
+                learner,
+                restore(learner, step, labelled),
+                labelled,
+                way.get("classes", ()),
+                int(way.get("seed", 0)),
+            )
         self._learner = (key, learner)
         return learner
 
@@ -849,6 +859,7 @@ class Workbench:
             labels = reader.labels.current(Role.POOL)
             pool = reader.images.ids_and_hashes(Role.POOL)
             learned_at = circumstances(reader)
+            settings = reader.settings()
         hash_of = dict(pool)
         engine = self.engine()
         # By label id: the order in which they were given, so that draws keep their noise.
@@ -872,7 +883,14 @@ class Workbench:
         else:
             step = learner.step
         # As it will be read from its file: opened again, a project goes on with the same bits.
-        learner = restore(start, step, labelled)
+        learner = apply_adaptation(
+            settings.adaptation,
+            start,
+            restore(start, step, labelled),
+            labelled,
+            list(targets.values()),
+            settings.seed,
+        )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
         save_learner(self.folder.path / file, step, list(targets), engine.encoder_id)
@@ -884,7 +902,9 @@ class Workbench:
                 file=file,
                 labels=len(targets),
                 settings={
-                    "adaptation": "linearised",
+                    "adaptation": settings.adaptation,
+                    "classes": list(targets.values()),
+                    "seed": settings.seed,
                     **asdict(self._strengths),
                     "record": learned_at,
                     "taught": taught_marks(

@@ -378,3 +378,17 @@ def test_killed_five_times_it_gives_the_same_table(
 
 def runs_kept(out: Path) -> int:
     return len(list(out.glob("*/runs/*.json")))
+
+
+def test_ways_of_learning_are_compared_on_the_same_questions_and_stay_what_they_are() -> None:
+    """Random questions do not depend on how is learned; figures do, zero-shot's never move."""
+    plan = dataclasses.replace(
+        PLAN, strategies=("random",), adaptations=("linearised", "probe", "zero-shot"), seeds=1
+    )
+    by_way: dict[str, list[Point]] = {}
+    for point in simulate(toy_data(), plan, memory_store):
+        by_way.setdefault(point.arm.adaptation, []).append(point)
+    assert len({tuple(p.images for p in points) for points in by_way.values()}) == 1
+    figures = {way: [p.nlpd for p in points] for way, points in by_way.items()}
+    assert len(set(figures["zero-shot"])) == 1
+    assert len({values[-1] for values in figures.values()}) == 3
