@@ -83,7 +83,7 @@ def of_logits(size: Size) -> Cost:
 
 def of_streamed_logits(size: Size) -> Cost:
     """Of a strategy that needs the logits of every candidate once, streamed."""
-    return Cost(size.logits, 24 * size.candidates + size.logits_row)
+    return Cost(size.logits, 40 * size.candidates + size.logits_row)
 
 
 def of_draws(size: Size) -> Cost:

@@ -125,17 +125,19 @@ def _space(question: Question, rows: Int[Tensor, "n"], step: Step, held: int) ->
     return DrawSpace(seen, probabilities)
 
 
-def _weighed_at_once(size: Size) -> int:
-    """Images whose C x C systems are solved at once: about 64 MiB of them."""
-    return max(1, min(BLOCK, (64 << 20) // (16 * size.classes**2 + 4 * _row(size))))
+def _weighed_at_once(question: Question) -> int:
+    """Images whose C x C systems are solved at once: in 64 MiB, and an eighth of the memory."""
+    size = question.size
+    most = min(64 << 20, question.memory // 8)
+    return max(1, min(BLOCK, most // (16 * size.classes**2 + 4 * _row(size))))
 
 
 def _alone(question: Question, aim: Aim) -> Float[Tensor, "N"]:
     """EPIG of every candidate by itself, streamed, with the bias of few draws taken off."""
-    size = question.size
-    wanted = Wanted.of(aim.targets, aim.weights, block=_weighed_at_once(size))
+    size, block = question.size, _weighed_at_once(question)
+    wanted = Wanted.of(aim.targets, aim.weights, block=block)
     parts = [
-        wanted.scores(part, corrected=True, block=_weighed_at_once(size))
+        wanted.scores(part, corrected=True, block=block)
         for part in _spaces(question, question.candidates, aim.step, _held(size))
     ]
     return joined(parts)
@@ -157,7 +159,7 @@ def _greedy(question: Question, aim: Aim, rows: Int[Tensor, "n"]) -> Selection:
     size = question.size
     candidates = _space(question, rows, aim.step, _held(size))
     picks = greedy_epig(
-        candidates, aim.targets, aim.weights, question.batch_size, block=_weighed_at_once(size)
+        candidates, aim.targets, aim.weights, question.batch_size, block=_weighed_at_once(question)
     )
     return Selection(
         tuple(int(rows[pick.row]) for pick in picks), tuple(pick.score for pick in picks)

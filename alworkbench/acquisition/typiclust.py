@@ -35,7 +35,9 @@ FULL_LIMIT = 10_000
 """Up to this many images ordinary k-means is quick; above, its mini-batch form."""
 ITERATIONS = 100
 SAME = 1e-6
-"""Mean distance that stands for 'all the same', so that typicality stays finite."""
+"""The mean distance of copies, so that typicality stays finite."""
+COPY = 1e-5
+"""Squared distance of two unit embeddings below which nothing but rounding is left."""
 
 
 def cluster(embeddings: Float[Tensor, "N D"], count: int, seed: int) -> Int[Tensor, "N"]:
@@ -62,7 +64,8 @@ def typicality(
     means = []
     for start in range(0, len(embeddings), block):
         part = embeddings[start : start + block]
-        squares = (2 - 2 * part @ embeddings.T).clamp_min(0)
+        squares = 2 - 2 * part @ embeddings.T
+        squares = torch.where(squares > COPY, squares, 0.0)  # below is rounding: copies
         own = torch.arange(len(part))
         squares[own, start + own] = torch.inf
         nearest = squares.topk(count, dim=-1, largest=False).values

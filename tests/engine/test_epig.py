@@ -2,13 +2,23 @@
 
 import math
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from alworkbench.acquisition.epig import DrawSpace, epig_scores, greedy_epig
-from alworkbench.acquisition.scores import bald, entropy, epig, margin, predictive_entropy
+from alworkbench.acquisition.epig import DrawSpace, Wanted, epig_scores, greedy_epig
+from alworkbench.acquisition.sampled_epig import sampled_epig, sampled_interval
+from alworkbench.acquisition.scores import (
+    bald,
+    entropy,
+    epig,
+    least_confidence,
+    margin,
+    predictive_entropy,
+    total_variance,
+)
 from alworkbench.adaptation.kernel import softmax_curvature_roots
 from tests.factories import generator, normal, small_model
 
@@ -129,3 +139,84 @@ def test_draw_space_ranks_as_sampled_epig_does():
     ones = torch.ones(len(target), dtype=torch.float64)
     found = epig_scores(*spaces, ones)
     assert spearmanr(truth, found).statistic > 0.97
+
+
+@given(st.integers(0, 9999), st.integers(2, 9), st.integers(2, 6))
+def test_the_sampled_form_by_one_product_is_the_direct_one(seed, draws, classes):
+    pool = random_draws(seed, draws, 5, classes)
+    targets = random_draws(seed + 1, draws, 4, classes)
+    assert torch.allclose(sampled_epig(pool, targets), epig(pool, targets), atol=1e-10)
+
+
+@given(st.integers(0, 9999), st.integers(2, 9), st.integers(2, 6))
+def test_scores_that_are_not_in_nats_stay_in_their_ranges(seed, draws, classes):
+    p = random_draws(seed, draws, 6, classes, spread=6.0)
+    most = 1 - 1 / classes + 1e-12
+    assert ((total_variance(p) >= 0) & (total_variance(p) <= most)).all()
+    assert ((least_confidence(p[0]) >= 0) & (least_confidence(p[0]) <= most)).all()
+    assert torch.allclose(total_variance(p[:1]), torch.zeros(6, dtype=p.dtype), atol=1e-15)
+    wanted = sum(p[:, :, c].var(dim=0, correction=0) for c in range(classes))
+    assert torch.allclose(total_variance(p), wanted)
+
+
+@pytest.fixture(scope="module")
+def linear_case():
+    """A model with some hundred images; 20,000 joint draws are the truth."""
+    small = small_model(images=80, classes=4, scale=4.0, embedding=6, image_size=9)
+    linear = small.linearisation()
+    images = linear.images(small.images)
+    every = torch.arange(80)
+    pool, targets = every[:50], every[50:]
+
+    def drawn(count, seed):
+        change = 0.4 * linear.change(images, linear.sample(count, generator(seed)))
+        return change, (images.logits + change).softmax(-1)
+
+    joint, own = 0.0, 0.0
+    for seed in range(20):
+        p = drawn(1000, 100 + seed)[1]
+        joint = joint + torch.einsum("knc,kmd->ncmd", p[:, pool], p[:, targets])
+        own = own + p.sum(dim=0)
+    joint, own = joint / 20_000, own / 20_000
+    together = torch.special.entr(joint).sum(dim=(1, 3)).mean(dim=-1)
+    truth = entropy(own[pool]) + entropy(own[targets]).mean() - together
+    return drawn, images.logits, pool, targets, truth
+
+
+def test_the_truth_never_lies_outside_the_stated_interval(linear_case):
+    drawn, _, pool, targets, truth = linear_case
+    for draws in (64, 128, 512):
+        for seed in range(4):
+            p = drawn(draws, seed)[1]
+            interval = sampled_interval(p[:, pool], p[:, targets])
+            assert (interval.lower <= truth).all()
+            assert (truth <= interval.upper).all()
+            assert (interval.lower >= 0).all()
+            assert (interval.upper <= math.log(4)).all()
+            assert (interval.lower <= interval.estimate).all()
+            assert (interval.estimate <= interval.upper).all()
+    # the last ones are of 512 draws: they narrow
+    wide = drawn(64, 0)[1]
+    before = sampled_interval(wide[:, pool], wide[:, targets])
+    assert (interval.upper - interval.lower).mean() < 0.5 * (before.upper - before.lower).mean()
+    raw = sampled_epig(wide[:, pool], wide[:, targets])
+    assert (before.estimate - truth).abs().mean() < (raw - truth).abs().mean()
+
+
+def test_too_few_draws_for_an_interval_are_refused():
+    p = random_draws(0, 20, 3, 3)
+    with pytest.raises(ValueError, match="32 draws at least"):
+        sampled_interval(p, p)
+
+
+def test_taking_the_bias_of_few_draws_off_brings_draw_space_nearer_to_the_truth(linear_case):
+    drawn, logits, pool, targets, truth = linear_case
+    plain, corrected = [], []
+    for seed in range(4):
+        change = drawn(64, seed)[0]
+        spaces = [DrawSpace.of(change[:, rows], logits[rows]) for rows in (pool, targets)]
+        wanted = Wanted.of(spaces[1], torch.ones(len(targets), dtype=torch.float64))
+        for found, own in ((plain, False), (corrected, True)):
+            found.append(float(spearmanr(truth, wanted.scores(spaces[0], corrected=own)).statistic))
+    assert sum(corrected) > sum(plain)
+    assert min(corrected) >= 0.9

@@ -1,0 +1,110 @@
+"""What strategies say that they hold is what they hold: tensors alive at once, counted as they are made."""
+
+import weakref
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.registry import Question
+from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.features import FeatureTable
+from tests.factories import small_model
+
+
+class Alive(TorchDispatchMode):
+    """Bytes of the storages made within, now and at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.peak = 0
+        self._known = set()
+
+    def _gone(self, key, size):
+        self._known.discard(key)
+        self.now -= size
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        for leaf in tree_leaves(found):
+            if isinstance(leaf, torch.Tensor):
+                storage = leaf.untyped_storage()
+                key, size = storage._cdata, storage.nbytes()
+                if key not in self._known:
+                    self._known.add(key)
+                    self.now += size
+                    self.peak = max(self.peak, self.now)
+                    weakref.finalize(storage, self._gone, key, size)
+        return found
+
+
+POOL = 1000
+
+
+def question(labelled):
+    small = small_model(
+        images=200,
+        classes=10,
+        image_size=48,
+        text_size=40,
+        embedding=32,
+        dtype=torch.float32,
+    )
+    start = zero_shot(small.head, small.posterior, small.classes)
+    noise = torch.randn(POOL, 48, generator=torch.Generator().manual_seed(0))
+    images = replace(small.images, activations=noise)
+    given = torch.arange(labelled)
+    truth = torch.eye(10, dtype=torch.float64)[given % 10]
+    return Question(
+        table=FeatureTable.from_features([f"{i}" for i in range(POOL)], images),
+        candidates=torch.arange(20, POOL),
+        targets=torch.arange(0, POOL, 15),
+        learner=learn(start, images[:labelled], truth),
+        batch_size=10,
+        seed=5,
+        draw_seed=1,
+        labelled=given,
+        labels=given % 10,
+        draws=64,
+    )
+
+
+MEASURED = [
+    "margin",
+    "bald",
+    "epig",
+    "epig-shortlist",
+    "epig-draws",
+    "epig-closed",
+    "power-epig",
+    "balanced-margin",
+    "batchbald",
+    "badge",
+    "coreset",
+    "typiclust",
+    "targeted",
+]
+
+
+def test_what_is_alive_is_counted():
+    with Alive() as alive:
+        kept = torch.ones(1000)
+        gone = kept + kept
+        view = kept[:10]
+        del gone
+        assert alive.now == 4000
+        assert view.sum() == 10
+    assert 8000 <= alive.peak <= 8000 + 64
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
+    asked, strategy = question(20), find_strategy(name)
+    needed = strategy.cost(asked.size).memory
+    with Alive() as alive:
+        strategy.select(replace(asked, memory=needed + needed // 4))
+    # 64 KiB: indices and rows of the table, which nobody would miss
+    assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
