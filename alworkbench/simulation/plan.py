@@ -156,5 +156,6 @@ class Point:
 
     def without_costs(self) -> Point:
         """What does not depend on the machine: equal for equal plan, data and code."""
-        costs = {"seconds_asking": 0.0, "seconds_learning": 0.0, "seconds_measuring": 0.0}
-        return replace(self, **costs, peak_bytes=0)
+        return replace(
+            self, seconds_asking=0.0, seconds_learning=0.0, seconds_measuring=0.0, peak_bytes=0
+        )
