@@ -2,7 +2,7 @@
 
     audit      the whole 95 % interval of the audit accuracy lies above the target
     forecast   the labels that are still needed for it (`forecast`)
-    gain       what the next labels would teach, against what the first ones did
+    gain       how fast the model's expected error still falls, against its fastest
     stability  predictions hardly change any more from learner to learner (Bloodgood and
                Vijay-Shanker, 2009, "A method for stopping active learning based on stabilizing
                predictions and the need for user-adjustable stopping")
@@ -24,7 +24,7 @@ from alworkbench.campaign.watch import Watch
 from alworkbench.domain import MetricRecord
 
 GAIN_LEFT = 0.25
-"""Of the information at the start: below, the rule `gain` would stop."""
+"""Of the fastest rate: below, the rule `gain` would stop."""
 KAPPA, CONSECUTIVE = 0.99, 3
 """Mean agreement of so many consecutive learners, of Bloodgood and Vijay-Shanker."""
 
@@ -123,15 +123,22 @@ def forecast_rule(history: History) -> Finding:
 
 @rule("gain")
 def gain(history: History) -> Finding:
-    """Information of the next labels, relative to the model as it came."""
-    if len(history.watches) < 2 or history.watches[0].information <= 0:
-        return Finding("gain", Verdict.CANNOT_SAY, "no learner was watched from the start on")
-    first, newest = history.watches[0], history.watches[-1]
-    share = newest.information / first.information
-    words = (
-        f"the next labels would teach {share:.0%} of what the first ones did; the model expects "
-        f"{newest.error_left:.1%} errors"
-    )
+    """How fast the expected error falls now, per label, against when it fell fastest.
+
+    Rates, not levels: the posterior that draws come from is wide by choice (see `Strengths`), so that
+    its own error and information stay far above zero long after labels have ceased to help.
+    """
+    watches = history.watches
+    spans = list(zip(watches, watches[CONSECUTIVE:], strict=False))
+    if len(spans) < 2:
+        why = f"{len(watches)} learners were watched; {CONSECUTIVE + 2} are needed"
+        return Finding("gain", Verdict.CANNOT_SAY, why)
+    rates = [(a.error_left - b.error_left) / max(1, b.labels - a.labels) for a, b in spans]
+    fastest = max(rates)
+    if fastest <= 0:
+        return Finding("gain", Verdict.CANNOT_SAY, "the expected error never fell")
+    share = max(0.0, rates[-1] / fastest)
+    words = f"over the last {CONSECUTIVE} learners the expected error fell at {share:.0%} of its fastest rate"
     return Finding("gain", Verdict.MAY_STOP if share < GAIN_LEFT else Verdict.GO_ON, words)
 
 

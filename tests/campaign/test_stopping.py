@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from alworkbench.campaign.curve import history as history_read
 from alworkbench.campaign.forecast import fit, forecast, labels_to
 from alworkbench.campaign.past_error import Step, past_error
 from alworkbench.campaign.stopping import (
@@ -24,8 +25,8 @@ from tests.store.making import NOW
 IMAGES = 400
 
 
-def watch(labels, answers, information=1.0):
-    return Watch(labels, tuple(range(len(answers))), tuple(answers), 0.8, 0.2, information)
+def watch(labels, answers, error=0.2):
+    return Watch(labels, tuple(range(len(answers))), tuple(answers), 0.8, error, 1.0)
 
 
 def metric(number, labels, right):
@@ -58,24 +59,24 @@ def test_four_rules_are_registered_and_every_advice_hears_them_all():
 
 @pytest.mark.parametrize(("right", "stops"), [(318, False), (330, False), (340, True)])
 def test_with_an_audit_set_the_whole_interval_decides(right, stops):
-    calm = [watch(n, [1, 2] * 50, 0.01 if n else 1.0) for n in range(5)]
+    calm = [watch(n, [1, 2] * 50, 0.2 + 0.3 * 0.1**n) for n in range(9)]
     found = advise(history([metric(1, 10, right)], calm))
     assert found.stop is stops
     assert found.measured
 
 
 def test_without_an_audit_set_gain_and_stability_must_agree():
-    still = [watch(0, [1, 2] * 50), *(watch(n, [1, 2] * 50, 0.1) for n in range(1, 5))]
+    still = [watch(n, [1, 2] * 50, 0.2 + 0.3 * 0.1**n) for n in range(9)]
     found = advise(history([], still))
     assert found.stop
     assert "nothing was measured" in found.because
     moving = [
-        replace(w, answers=w.answers[: 60 + 8 * i] + (3,) * (40 - 8 * i))
-        for i, w in enumerate(still)
+        replace(w, answers=tuple(1 + (k + i) % 2 for k in range(100))) for i, w in enumerate(still)
     ]
     assert not advise(history([], moving)).stop
-    eager = [replace(w, information=1.0) for w in still]
-    assert not advise(history([], eager)).stop
+    falling = [replace(w, error_left=0.9 - 0.1 * i) for i, w in enumerate(still)]
+    assert not advise(history([], falling)).stop
+    assert saying(history([], still[:4]))["gain"] is Verdict.CANNOT_SAY
 
 
 def test_kappa_is_agreement_beyond_chance_on_the_images_that_both_saw():
@@ -170,11 +171,9 @@ def test_closing_a_round_records_what_rules_read(project, answers):
     with closing(project.open()) as workbench:
         found = workbench.advise(0.5)
         verdicts = {f.rule: f.verdict for f in found.findings}
-        assert Verdict.CANNOT_SAY not in (
-            verdicts["gain"],
-            verdicts["stability"],
-            verdicts["audit"],
-        )
+        assert Verdict.CANNOT_SAY not in (verdicts["stability"], verdicts["audit"])
+        with workbench.store.read() as reader:
+            assert [w.labels for w in history_read(reader, None).watches] == [0, 4, 8, 12, 16]
         assert found.forecast is not None
         assert found.measured
         assert workbench.advise().forecast is None

@@ -21,6 +21,11 @@ from typing import Any
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
+from alworkbench.campaign.audit import AUDIT, AuditOffer, half_width
+from alworkbench.campaign.counterfactual_file import Counterfactual
+from alworkbench.campaign.forecast import Forecast
+from alworkbench.campaign.lure import Estimate, RoundEstimate
+from alworkbench.campaign.stopping import Advice, Finding, Verdict
 from alworkbench.domain import (
     Answer,
     AnswerKind,
@@ -118,6 +123,21 @@ class FakeSimulation:
 
     def summary(self) -> str:
         return f"{self.name}: pool of 200 images a seed, 100 test images, 3 seeds"
+
+
+@dataclass(frozen=True, slots=True)
+class FakePopulation:
+    drawn: int
+    labelled_before: int
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True)
+class FakeCurve:
+    population: FakePopulation
+    drawn: tuple[RoundEstimate, ...]
+    pooled: Estimate | None
+    counterfactual: Counterfactual | None
 
 
 class FakeWorkbench:
@@ -224,6 +244,43 @@ class FakeWorkbench:
                 self.unknown_classes,
             )  # fmt: skip
 
+    def audit_offer(self, count: int) -> AuditOffer:
+        asked = {i.image_id for items in self._items.values() for i in items}
+        free = self._pool - len(asked)
+        before = self._audit if self._measured else 0
+        images = min(count, free)
+        return AuditOffer(
+            images,
+            0,
+            free,
+            len(self._current()),
+            before,
+            0.7,
+            half_width(before + max(1, images), 0.7),
+        )
+
+    def advise(self, target: float | None = None) -> Advice:
+        findings = (
+            Finding("audit", Verdict.GO_ON, "accuracy on 100 audit images is 71.0% [61.5%, 79.0%]"),
+            Finding("gain", Verdict.CANNOT_SAY, "3 learners were watched; 5 are needed"),
+        )
+        needed = None if target is None else Forecast(target, 60.0, 20.0, None, "4 measurements")
+        return Advice(False, findings[0].because, target, findings, needed, self._measured)
+
+    def honest_curve(self) -> FakeCurve:
+        closed = [
+            r for r in self._rounds if r.state is RoundState.CLOSED and r.strategy == "random"
+        ]
+        drawn = tuple(
+            RoundEstimate(
+                r.number, r.learner_id, r.strategy,
+                Estimate(0.7, 0.55, 0.82, 0.6, 12.0, r.batch_size, self._pool), 0.1, 0,
+            )
+            for r in closed
+        )  # fmt: skip
+        population = FakePopulation(0, 0, 0)
+        return FakeCurve(population, drawn, drawn[0].accuracy if drawn else None, None)
+
     def recorded(self) -> list[tuple[str, int, str, int | None]]:
         """(event id, item id, kind, class id) of every label that was not taken back, in order."""
         back = {label.event_id for label in self._taken_back.values()}
@@ -307,6 +364,13 @@ class FakeWorkbench:
                 for n, image_id in enumerate(free[:size])
             ]
             self._write({"do": "propose", "strategy": round_.strategy, "batch_size": size})
+            return round_
+
+    def draw_audit(self, count: int, seed: int | None = None) -> Round:
+        with self._lock:
+            round_ = self.propose(AUDIT, count, seed)
+            bare = [replace(i, suggestion=None, score=None) for i in self._items[round_.id]]
+            self._items[round_.id] = bare
             return round_
 
     def close_round(self, progress: Progress = silent) -> MetricRecord | None:

@@ -16,8 +16,10 @@ from ui.measures import (
     class_changes,
     summarise,
 )
-from ui.service import SimulatedRow, SimulationView
+from ui.service import SimulatedRow, SimulationView, StatusView
 from ui.state import UiState
+from ui.views.audit_set import draw_call
+from ui.views.honest import drawn_labels, population, replayed
 from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
 from ui.views.work import working
 
@@ -39,21 +41,33 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     st.space("small")
     metrics = state.service.metrics()
     curve = audit_curve(metrics)
+    status = state.service.status()
     if not curve:
-        _no_measurements(state, go)
+        _no_measurements(status, go)
     elif len(curve) == 1:
         _first_measurement(curve[0], go)
     else:
         _audit(metrics, curve)
+    honest = state.service.honest_curve()
+    population(honest)
+    if status.open_round is None and status.encoded > 0 and status.has_posterior:
+        if status.audit_images == 0:
+            draw_call(state, go, key="curves-audit")
+        else:
+            with st.expander("Make the audit set larger"):
+                draw_call(state, go, key="curves-audit")
+    st.space("medium")
+    drawn_labels(honest)
+    replayed(honest)
     st.space("medium")
     _simulations(list(state.service.simulations()))
 
 
-def _no_measurements(state: UiState, go: Callable[[str], None]) -> None:
-    if state.service.status().audit_images == 0:
+def _no_measurements(status: StatusView, go: Callable[[str], None]) -> None:
+    if status.audit_images == 0:
         st.info(
-            "This project has no audit set, so nothing can be measured. Set labelled images apart "
-            "with `alworkbench import FOLDER --role audit`."
+            "This project has no audit set, so nothing can be measured. Draw one here when no round is "
+            "open, or set labelled images apart with `alworkbench import FOLDER --role audit`."
         )
         return
     st.info("Nothing is measured yet. The first point appears when a round is closed.")

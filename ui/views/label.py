@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from alworkbench.campaign.audit import AUDIT
 from alworkbench.domain import Round
 from ui.components.labeller import RoundProgress, labeller
 from ui.state import UiState
@@ -25,6 +26,11 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         return
     items = state.service.items(round_.id)
     progress = RoundProgress(sum(item.label is not None for item in items), len(items))
+    if round_.strategy == AUDIT:
+        st.caption(
+            "Audit set: images drawn at random, without suggestions. The model is measured on your "
+            "answers and never learns from them."
+        )
     labeller(state, round_, progress, state.service.classes(), on_change=_redraw)
     if progress.complete:
         _closing(state, round_)
@@ -60,8 +66,14 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
 
 def _closing(state: UiState, round_: Round) -> None:
     with st.container(border=True, **ROW):
-        st.write("The model can now adapt to every label so far, and is measured on the audit set.")
-        if st.button("Close the round and learn", type="primary", key="close-round"):
+        audit = round_.strategy == AUDIT
+        st.write(
+            "Every learner so far is now measured on the audit set. Nothing is learned from it."
+            if audit
+            else "The model can now adapt to every label so far, and is measured on the audit set."
+        )
+        button = "Close the round and measure" if audit else "Close the round and learn"
+        if st.button(button, type="primary", key="close-round"):
             _close(state, round_)
 
 
@@ -69,7 +81,10 @@ def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> No
     with st.popover("Close the round early", type="tertiary"):
         left = progress.total - progress.answered
         st.write(
-            f"{count(left, 'image')} not answered yet. They go back to the pool, and the model "
+            f"{count(left, 'image')} not answered yet. They stay in the audit set and are asked first "
+            f"in its next round."
+            if round_.strategy == AUDIT
+            else f"{count(left, 'image')} not answered yet. They go back to the pool, and the model "
             f"learns from the answers that are there."
         )
         if st.button("Close it as it is", key="close-early"):
@@ -79,6 +94,9 @@ def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> No
 def _close(state: UiState, round_: Round) -> None:
     service = state.service
     state.jobs.start(
-        f"Learning from round {round_.number}", lambda progress: service.close_round(progress)
+        f"Measuring on round {round_.number}"
+        if round_.strategy == AUDIT
+        else f"Learning from round {round_.number}",
+        lambda progress: service.close_round(progress),
     )
     st.rerun()

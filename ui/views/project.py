@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from alworkbench.campaign.audit import AUDIT
 from alworkbench.domain import Round, RoundState
 from ui.service import StatusView
 from ui.state import UiState
+from ui.views.advice import advice
+from ui.views.audit_set import draw_call
 from ui.views.next_round import start_round
 from ui.views.parts import (
     ROW,
@@ -35,6 +38,11 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     failure(state)
     status = state.service.status()
     _next_step(state, status, go)
+    if status.open_round is None and status.encoded > 0 and status.has_posterior:
+        if status.rounds_closed:
+            advice(state)
+        if status.audit_images == 0:
+            draw_call(state, go, key="start-audit")
     _unknown_names(status)
     st.space("small")
     figures(_figures(status))
@@ -73,6 +81,10 @@ def _open_round(round_: Round, answered: int, go: Callable[[str], None]) -> None
         label = "Go on labelling" if answered else "Start labelling"
     else:
         words = f"Round {round_.number} is answered; the model can learn from it."
+        if round_.strategy == AUDIT:
+            words = (
+                f"Round {round_.number} of the audit set is answered; the model can be measured."
+            )
         label = "Close the round"
     with st.container(border=True, **ROW):
         st.write(words)

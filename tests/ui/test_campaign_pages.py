@@ -1,0 +1,64 @@
+"""Laws of the audit set, advice and honest curve on the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alworkbench.campaign.audit import AUDIT
+from tests.ui.fake_workbench import FakeWorkbench
+from tests.ui.test_pages import answer_all, draw, install, texts
+
+
+@pytest.mark.parametrize("page", ["project", "curves"])
+def test_an_audit_set_is_drawn_once_and_leads_to_the_desk(tmp_path: Path, page: str) -> None:
+    workbench = FakeWorkbench(tmp_path, audit=0, measured=False)
+    state = install(workbench)
+    app = draw(page)
+    assert workbench.writes == 0
+    assert "give about" in texts(app)
+    key = "start-audit-draw" if page == "project" else "curves-audit-draw"
+    app.button(key=key).click().run()
+    state.jobs.wait(10)
+    (opened,) = workbench.rounds()
+    assert (opened.strategy, opened.batch_size) == (AUDIT, 100)
+    assert app.session_state["went"] == "label"
+    assert all(item.suggestion is None for item in workbench.items(opened.id))
+
+
+def test_the_desk_of_an_audit_round_says_what_it_is_and_measures(tmp_path: Path) -> None:
+    workbench = FakeWorkbench(tmp_path)
+    state = install(workbench)
+    workbench.draw_audit(5)
+    answer_all(workbench)
+    app = draw("label")
+    assert "without suggestions" in texts(app)
+    assert "Nothing is learned from it" in texts(app)
+    app.button(key="close-round").click().run()
+    state.jobs.wait(10)
+    assert workbench.open_round() is None
+
+
+def test_advice_follows_the_wanted_accuracy_and_writes_nothing(tmp_path: Path) -> None:
+    workbench = FakeWorkbench(tmp_path)
+    install(workbench)
+    workbench.propose("random")
+    answer_all(workbench)
+    workbench.close_round()
+    before = workbench.writes
+    app = draw("project")
+    assert "Go on" in texts(app)
+    assert "60 labels more" in texts(app)
+    app.number_input(key="advice-target").set_value(70).run()
+    assert workbench.writes == before
+
+
+def test_estimates_from_drawn_labels_are_named_for_what_they_are(tmp_path: Path) -> None:
+    workbench = FakeWorkbench(tmp_path)
+    install(workbench)
+    assert "LURE" not in texts(draw("curves"))
+    workbench.propose("random")
+    answer_all(workbench)
+    workbench.close_round()
+    assert "LURE" in texts(draw("curves"))

@@ -1,0 +1,69 @@
+"""Whether to go on labelling: the advice in a line, its grounds behind it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.service import AdviceView, ForecastView
+from ui.state import UiState
+from ui.views.parts import escape_markdown
+
+DEFAULT_TARGET = 90
+_RULES = {
+    "audit": "Audit interval",
+    "forecast": "Forecast",
+    "gain": "Gain left",
+    "stability": "Stability",
+}
+
+
+def advice(state: UiState) -> None:
+    """Draw it; the wanted accuracy is asked for beside it. Reads records, computes nothing."""
+    with st.container(border=True):
+        st.subheader("Go on, or stop?", anchor=False)
+        left, right = st.columns([1, 3], gap="large", vertical_alignment="center")
+        with left:
+            wanted = st.number_input(
+                "Accuracy you need, in %",
+                min_value=1,
+                max_value=100,
+                value=DEFAULT_TARGET,
+                step=1,
+                key="advice-target",
+            )
+        found = state.service.advise(int(wanted) / 100)
+        with right:
+            st.markdown(f"**{'You may stop' if found.stop else 'Go on'}**: {sentence(found)}")
+            if found.forecast is not None:
+                st.caption(forecast_words(found.forecast))
+        with st.expander("What each rule says"):
+            st.dataframe(
+                {
+                    "Rule": [_RULES.get(each.rule, each.rule) for each in found.findings],
+                    "Says": [str(each.verdict) for each in found.findings],
+                    "Because": [each.because for each in found.findings],
+                },
+                hide_index=True,
+                column_config={"Because": st.column_config.TextColumn(width="large")},
+                alt="What each stopping rule says, and why",
+            )
+
+
+def sentence(found: AdviceView) -> str:
+    words = escape_markdown(found.because) + "\\."
+    if not found.measured:
+        words += " This is what the model thinks of itself; nothing was measured."
+    return words
+
+
+def forecast_words(found: ForecastView) -> str:
+    """'About 40 labels more (between 20 and 90)', or why that cannot be said."""
+    if found.labels is None or found.low is None:
+        return f"How many labels more: cannot say ({escape_markdown(found.why)})."
+    if found.high == 0:
+        return f"No more labels needed, by {escape_markdown(found.why)}."
+    upper = "with no upper end" if found.high is None else f"up to {found.high:,.0f}"
+    return (
+        f"About {found.labels:,.0f} labels more, from {found.low:,.0f} {upper} (80 % interval, by "
+        f"{escape_markdown(found.why)})."
+    )

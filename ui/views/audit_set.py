@@ -1,0 +1,66 @@
+"""The call to draw an audit set: how large, and what that size buys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ui.service import AuditOfferView
+from ui.state import UiState
+from ui.views.parts import ROW, count, percent
+
+SIZES = (50, 100, 200, 400)
+"""Offered sizes; halving the interval takes four times the images."""
+DEFAULT_SIZE = 100
+
+
+def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
+    """Draw the call. Pressed: draws images at random, opens their round, leads to the labelling page."""
+    service = state.service
+    largest = service.audit_offer(max(SIZES))
+    if largest.images == 0:
+        return
+    more = largest.audit_before > 0
+    with st.container(border=True):
+        st.subheader("Make the audit set larger" if more else "Draw an audit set", anchor=False)
+        st.write(
+            "Images drawn at random, which you label without the model's suggestions. The model never "
+            "learns from them, so they say honestly how good it is."
+        )
+        sizes = [size for size in SIZES if size <= largest.images] or [largest.images]
+        default = DEFAULT_SIZE if DEFAULT_SIZE in sizes else sizes[0]
+        size = st.segmented_control(
+            "Images to draw",
+            sizes,
+            default=default,
+            format_func=lambda n: f"{n:,}",
+            key=f"{key}-size",
+            required=True,
+        )
+        offer = service.audit_offer(int(size or default))
+        st.caption(what_it_buys(offer))
+        with st.container(**ROW):
+            if st.button(f"Draw {count(offer.images, 'image')}", key=f"{key}-draw"):
+                state.jobs.start(
+                    "Drawing the audit set", lambda progress: service.draw_audit(offer.images)
+                )
+                go("label")
+
+
+def what_it_buys(offer: AuditOfferView) -> str:
+    """The interval that a size gives, and whom the audit set stands for."""
+    together = (
+        f" With the {offer.audit_before:,} that you have, they" if offer.audit_before else " They"
+    )
+    words = (
+        f"{count(offer.images, 'image')}.{together} give about ±{100 * offer.half_width:.0f} points "
+        f"around an accuracy of {percent(offer.expected_accuracy, 0)} (95 % interval)."
+    )
+    if offer.labelled_before:
+        words += (
+            f" {count(offer.labelled_before, 'image')} of the pool "
+            f"{'has' if offer.labelled_before == 1 else 'have'} an answer already: the audit set stands "
+            f"for the {offer.pool:,} that have none."
+        )
+    return words
