@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("loop", "evidence", "from_pool", "epig", "adaptation")
+BENCHES = ("loop", "evidence", "from_pool", "epig", "adaptation", "simulation")
 
 
 def main() -> None:
