@@ -22,6 +22,7 @@ from alworkbench.commands import (
     project,
     report,
     simulating,
+    support,
 )
 from alworkbench.commands.common import complaints, console, escape
 from alworkbench.errors import WorkbenchError
@@ -31,6 +32,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Model and posterior", posterior.register),
     ("Model and posterior", models.register),
     ("Labelling", labelling.register),
+    ("Labelling", support.register),
     ("Campaign", campaign.register),
     ("Simulation", simulating.register),
     ("Simulation", report.register),

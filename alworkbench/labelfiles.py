@@ -130,7 +130,7 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             for row in rows:
-                writer.writerow({name: _harmless(row[name]) for name in COLUMNS})
+                writer.writerow({name: harmless(row[name]) for name in COLUMNS})
                 count += 1
         else:
             for row in rows:
@@ -140,7 +140,7 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula (OWASP ASVS 1.2.10)."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
