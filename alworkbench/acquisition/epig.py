@@ -111,17 +111,20 @@ class Wanted:
     ) -> Float[Tensor, "N"]:
         """Expected information of each candidate alone about the targets, in nats.
 
-        The square of a covariance estimated from K draws is too large by about
-        tr(G_i Cov_ii) tr(W_j Cov_jj) / K. With `corrected` that is taken off; what is left may be
-        slightly negative.
+        The square of a covariance estimated from K centred draws is too large: with n = K - 1,
+        E tr(G C W C^T) (K/n)^2 = (1 + 1/n) tr(G Cov W Cov^T) + tr(G Cov_ii) tr(W Cov_jj) / n. With
+        `corrected` that is taken off, exactly for Gaussian draws and given curvatures; what is left
+        may be slightly negative.
         """
         eye = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K
         raw = _scores(candidates, eye, self.matrix, block)
-        if not corrected:
+        count = candidates.seen.shape[-1]
+        if not corrected or count < 3:  # of two draws nothing is left to correct with
             return raw
         own = 2 * _scores(candidates, eye, eye, block)  # tr(G_i Cov_ii)
-        draws = candidates.seen.shape[-1]
-        return (raw - 0.5 * self.own * own / draws) * (draws / (draws + 1))
+        left = count - 1
+        scale = (count / left) ** 2 / (1 + 1 / left - 2 / left**2)
+        return scale * (raw - 0.5 * self.own * own / left)
 
 
 def epig_scores(

@@ -64,7 +64,7 @@ PREDICTIVE_ENTROPY = Score(
     "predictive-entropy",
     "nats",
     "0 to log C",
-    "arXiv:1703.02910",
+    "Gal et al. 2017, arXiv:1703.02910",
     of_draws,
     _predictive_entropy,
 )

@@ -160,16 +160,23 @@ def strategies(
     headings = ["strategy", "what it asks", "scores in", "source"]
     if size:
         headings[2:] = ["seconds", "MiB"]
-    for heading in headings:
-        right: Any = "right" if heading in ("seconds", "MiB") else "left"
-        fixed = heading != "what it asks"
-        table.add_column(heading, header_style="bold", no_wrap=fixed, justify=right)
+    lines = []
     for s in known():
         shown = [s.unit, s.source.split(", ")[-1]]
         if size:
             cost = costs[s.name]
             shown = [f"{cost.seconds:,.1f}", f"{cost.memory / 2**20:,.0f}"]
-        table.add_row(s.name, s.summary, *(escape(part) for part in shown))
+        lines.append([s.name, s.summary, *shown])
+    cells = dict(zip(headings, zip(headings, *lines, strict=True), strict=True))
+    for heading in headings:
+        right: Any = "right" if heading in ("seconds", "MiB") else "left"
+        # one line each: where the screen is narrow, sources are cut short, and nothing else
+        longest = None if heading == "source" else max(map(len, cells[heading]))
+        table.add_column(
+            heading, header_style="bold", no_wrap=True, justify=right, min_width=longest
+        )
+    for line in lines:
+        table.add_row(*(escape(part) for part in line))
     console.print(table)
 
 
