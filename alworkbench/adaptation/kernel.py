@@ -17,7 +17,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float
@@ -61,9 +61,16 @@ class LabelKernel:
     """u'_i . t'_c"""
     text_units: Float[Tensor, "n n"]
     """u'_i . u'_j"""
+    class_free: Float[Tensor, "n n"] | None = None
+    """Covariance of what each class may add to its logits on its own; see `free_weights`."""
 
     @classmethod
-    def of(cls, model: Linearisation, images: ImageCoordinates) -> LabelKernel:
+    def of(
+        cls,
+        model: Linearisation,
+        images: ImageCoordinates,
+        class_free: Float[Tensor, "n n"] | None = None,
+    ) -> LabelKernel:
         classes = model.classes
         return cls(
             images.cosines,
@@ -77,6 +84,7 @@ class LabelKernel:
             classes.by_text @ classes.by_text.T,
             images.by_text @ classes.by_text.T,
             images.by_text @ images.by_text.T,
+            class_free,
         )
 
     def apply(self, weights: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
@@ -100,10 +108,16 @@ class LabelKernel:
             - cosines * (self.text_cross * mixed).sum(dim=-2, keepdim=True)
             + cosines * (back @ (self.class_kinship * self.text_targets))
         )
-        return self.image_scale[:, None] * image + self.class_scale * text
+        product = self.image_scale[:, None] * image + self.class_scale * text
+        if self.class_free is None:
+            return product
+        return product + self.class_free @ weights
 
     def to(self, dtype: torch.dtype) -> LabelKernel:
-        return LabelKernel(*(getattr(self, field.name).to(dtype) for field in fields(self)))
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            self, **{name: part.to(dtype) for name, part in parts.items() if part is not None}
+        )
 
     def dense(self) -> Float[Tensor, "n C n C"]:
         """All of it: (n C)^2 numbers."""
@@ -124,7 +138,11 @@ class LabelKernel:
             + left * right * self.text_targets[None, :, None, :]
         )
         names = self.class_kinship * torch.outer(self.class_scale, self.class_scale)
-        return image * pairs[:, None, :, None] + text * names[None, :, None, :]
+        both = image * pairs[:, None, :, None] + text * names[None, :, None, :]
+        if self.class_free is not None:
+            same = torch.eye(cosines.shape[1], dtype=cosines.dtype, device=cosines.device)
+            both = both + self.class_free[:, None, :, None] * same[None, :, None, :]
+        return both
 
 
 class LabelKernels:

@@ -46,6 +46,8 @@ class Fit:
 
     step: Step
     """What the labels moved, in whitened coordinates."""
+    dual: Float[Tensor, "n C"]
+    """a = weight (y - p): the step is `pull` of it."""
     logits: Float[Tensor, "n C"]
     """Of the labelled images, at the optimum."""
     probabilities: Float[Tensor, "n C"]
@@ -60,16 +62,18 @@ def fit(
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"] | None = None,
+    class_free: Float[Tensor, "n n"] | None = None,
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
     Runs in float64 to the optimum: gradient at most 1e-8 of the largest weight (or of 1, if that is
     larger); raises ArithmeticError otherwise. The inner solves are inexact, ever tighter towards the
     optimum (Dembo, Eisenstat and Steihaug, 1982), and may run in float32: the gradient decides.
+    `class_free` is covariance beside the projections', of `free_weights`.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
-    kernels = LabelKernels(LabelKernel.of(model, images))
+    kernels = LabelKernels(LabelKernel.of(model, images, class_free))
     kernel = kernels.exact
     start = images.logits
     dual = torch.zeros_like(targets)  # n C: a
@@ -83,9 +87,8 @@ def fit(
         gradient = float(residual.abs().max()) if len(targets) else 0.0
         if gradient <= tolerance:
             objective = _objective(start, dual, shift, targets, weights)
-            return Fit(
-                model.pull(images, dual), logits, probabilities, objective, gradient, iteration
-            )
+            step = model.pull(images, dual)
+            return Fit(step, dual, logits, probabilities, objective, gradient, iteration)
         # Newton in the dual weights: (I + Lambda K) direction = residual, by Woodbury's identity
         gram = LabelGram(kernels, probabilities, weights)
         asked = min(forcing, max(_FINEST_SINGLE, gradient))

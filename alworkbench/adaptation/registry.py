@@ -120,4 +120,10 @@ def zero_shot(learner: Learner, lesson: Lesson, settings: Settings) -> None:
 
 def _load() -> None:
     """Ways of learning register when their modules are imported."""
-    from alworkbench.adaptation import probe, projections, prototypes, tuning  # noqa: F401
+    from alworkbench.adaptation import (  # noqa: F401
+        free_weights,
+        probe,
+        projections,
+        prototypes,
+        tuning,
+    )

@@ -23,6 +23,7 @@ NAMES = [
     "nearest-mean",
     "cache",
     "fine-tuning",
+    "free-weights",
 ]
 LEARNING = [name for name in NAMES if name != "zero-shot"]
 

@@ -134,3 +134,21 @@ def test_draws_of_a_weighted_learner_know_its_weights():
         for w in (ones, 5 * ones, 25 * ones)
     ]
     assert spreads == sorted(spreads, reverse=True)
+
+
+def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
+    """The dense covariance is that of the products, and the optimum has no gradient."""
+    m, images, targets = many_classes()
+    centred = images.whitened - images.whitened.mean(dim=0)
+    free = centred @ centred.T
+    kernel = LabelKernel.of(m, images, free)
+    vectors = normal(3, 60, 15)
+    dense = kernel.dense().reshape(900, 900)
+    assert torch.allclose(kernel.apply(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
+    found = fit(m, images, targets, None, free)
+    own = (found.dual.T @ centred).requires_grad_()  # C P
+    base = images.logits + m.change(images, found.step)
+    logits = base + centred @ own.T
+    (log_softmax(logits, -1) * -targets).sum().add(0.5 * own.square().sum()).backward()
+    assert torch.allclose(logits, found.logits, atol=1e-6)
+    assert own.grad.abs().max() <= 1e-7 * centred.abs().sum(dim=0).max()
