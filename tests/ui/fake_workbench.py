@@ -127,6 +127,7 @@ class FakeSimulation:
 
 @dataclass(frozen=True, slots=True)
 class FakePopulation:
+    images: int
     drawn: int
     labelled_before: int
     candidates: int
@@ -278,7 +279,7 @@ class FakeWorkbench:
             )
             for r in closed
         )  # fmt: skip
-        population = FakePopulation(0, 0, 0)
+        population = FakePopulation(self._audit, 0, 0, 0)
         return FakeCurve(population, drawn, drawn[0].accuracy if drawn else None, None)
 
     def recorded(self) -> list[tuple[str, int, str, int | None]]:

@@ -22,8 +22,9 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
     if largest.images == 0:
         return
     more = largest.audit_before > 0
-    with st.container(border=True):
-        st.subheader("Make the audit set larger" if more else "Draw an audit set", anchor=False)
+    with st.expander("Make the audit set larger") if more else st.container(border=True):
+        if not more:
+            st.subheader("Draw an audit set", anchor=False)
         st.write(
             "Images drawn at random, which you label without the model's suggestions. The model never "
             "learns from them, so they say honestly how good it is."

@@ -51,11 +51,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     honest = state.service.honest_curve()
     population(honest)
     if status.open_round is None and status.encoded > 0 and status.has_posterior:
-        if status.audit_images == 0:
-            draw_call(state, go, key="curves-audit")
-        else:
-            with st.expander("Make the audit set larger"):
-                draw_call(state, go, key="curves-audit")
+        draw_call(state, go, key="curves-audit")
     st.space("medium")
     drawn_labels(honest)
     replayed(honest)

@@ -17,6 +17,11 @@ OWN = "this project"
 def population(curve: HonestCurveView) -> None:
     """Whom the audit set stands for, where that is not the whole pool."""
     stands = curve.population
+    if stands.drawn and stands.images > stands.drawn:
+        st.caption(
+            f"{stands.drawn:,} of the {count(stands.images, 'audit image')} were drawn from the pool; the "
+            f"others were imported, and stand for what they were taken from."
+        )
     if stands.drawn and stands.labelled_before:
         st.caption(
             f"When the audit set was drawn, {count(stands.labelled_before, 'image')} of the pool had an "
@@ -95,7 +100,9 @@ def _chart(found: CounterfactualView) -> alt.LayerChart:
             "who:N",
             title=None,
             sort=names,
-            legend=alt.Legend(orient="top", columns=4, symbolType="circle", offset=12),
+            legend=alt.Legend(
+                orient="top", columns=4, symbolOpacity=1, symbolType="circle", offset=12
+            ),
         ),
     )
     y = alt.Y(
