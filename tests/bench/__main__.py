@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("loop", "evidence", "from_pool", "epig", "adaptation", "simulation")
+BENCHES = ("loop", "evidence", "from_pool", "epig", "adaptation", "acquisition", "simulation")
 
 
 def main() -> None:
