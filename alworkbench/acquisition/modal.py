@@ -332,10 +332,16 @@ def ranked_batch(question: Question) -> Selection:
         known = question.table.gather(question.labelled).activations.numpy()
     learner = AsClassifier(_probabilities(question), known)
     pool = question.table.gather(question.candidates).activations.numpy()
-    return _answer(
-        question,
-        *uncertainty_batch_sampling(learner, pool, min(question.batch_size, len(pool))),
-    )
+    count = min(question.batch_size, len(pool))
+    indices, _ = uncertainty_batch_sampling(learner, pool, count)
+    # Without labels modAL starts from the image nearest to all others, looked up by its value: among
+    # exact copies it may ask one row twice. The most uncertain image left then stands for it.
+    doubt = 1 - np.asarray(learner.probabilities).max(axis=-1)
+    rows = list(dict.fromkeys(np.asarray(indices).tolist()))
+    taken = set(rows)
+    rest = [row for row in np.argsort(-doubt, kind="stable").tolist() if row not in taken]
+    rows += rest[: count - len(rows)]
+    return _answer(question, np.array(rows), doubt[rows])
 
 
 @strategy(
