@@ -4,9 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from alworkbench.campaign.replay import read_campaign, replay
+from alworkbench.campaign.replay import first_difference, read_campaign, replay
+from alworkbench.campaign.simulated import plan_of
 from alworkbench.domain import ClassList, LabelClass, Role
 from alworkbench.errors import NotReplayable
+from alworkbench.simulation.plan import OraclePlan, Plan
+from alworkbench.simulation.results import save_result
+from alworkbench.simulation.runner import simulate
+from alworkbench.simulation.sources import data_of_project
 from store import memory_store
 from tests.service.conftest import NAMES, closing
 
@@ -110,3 +115,29 @@ def test_what_cannot_be_replayed_is_said(workbench):
     workbench.propose("random", 3)
     record = record_of(workbench)
     assert LabelClass("ant").name in record.class_lists[0].names
+
+
+def test_a_simulation_runs_again_from_its_result_and_a_changed_image_is_named(
+    tmp_path, workbench, answers
+):
+    plan = Plan(
+        ("random", "margin"),
+        seeds=2,
+        labels=8,
+        batch_sizes=(4,),
+        oracle=OraclePlan(noise=0.1, seconds=(1.0, 2.0)),
+    )
+    workbench.propose("random", 30)
+    answers(workbench, 30)
+    workbench.close_round()
+    data = data_of_project(workbench, None)
+    points = simulate(data, plan, memory_store)
+    kept = save_result(tmp_path, "toy", "k", plan, {}, points, workbench.now())
+    again = plan_of(kept)
+    assert again == plan
+    assert first_difference(kept.points, simulate(data, again, memory_store)) is None
+    moved = [
+        replace(p, images=tuple(reversed(p.images))) if k == 4 else p for k, p in enumerate(points)
+    ]
+    found = first_difference(moved, points)
+    assert (found.round, found.position) == (points[4].round, 1)

@@ -46,7 +46,9 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
     closed = state.service.rounds()
     if closed:
         heading(f"Round {closed[-1].number}", "The round is closed")
-        outcome(state.service.metrics())
+        metrics = state.service.metrics()
+        # A round of the audit set changed nothing: there is no before.
+        outcome(metrics[-1:] if closed[-1].strategy == AUDIT else metrics)
         st.space("small")
         start_round(state, "Start the next round", go)
         return

@@ -18,8 +18,8 @@ def outcome(metrics: Sequence[MetricRecord]) -> None:
     measured = [(m, a) for m in metrics if (a := accuracy_of(m)) is not None]
     if not measured:
         st.caption(
-            "This project has no audit set, so nothing can be measured. Set images apart with "
-            "`alworkbench import FOLDER --role audit` to see what labels buy."
+            "This project has no audit set, so nothing can be measured. Draw one on the project page to "
+            "see what labels buy."
         )
         return
     record, after = measured[-1]
