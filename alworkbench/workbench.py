@@ -151,11 +151,13 @@ class Workbench:
         strengths: Strengths | None = None,
         targets: Sequence[str] = (),
         clock: Callable[[], datetime] = utc_now,
+        watched: bool = True,
     ) -> None:
         """`engine` replaces the one that is read from the folder: simulations share theirs.
 
         `targets` are content hashes of encoded images whose predictions matter; they may lie outside
-        of the project. Without any, a random sample of the pool stands for all of it.
+        of the project. Without any, a random sample of the pool stands for all of it. What stopping
+        rules read is recorded unless `watched` is off, as where nobody will ask for advice.
         """
         self.folder = folder
         self.store = store
@@ -164,6 +166,7 @@ class Workbench:
         self._strengths = strengths or Strengths()
         self._targets = tuple(targets)
         self._clock = clock
+        self._is_watched = watched
         self._learner: tuple[tuple[object, ...], Learner] | None = None
         self._names: tuple[tuple[object, ...], tuple[NameKnowledge, ...]] | None = None
         # Computing is serialised; nothing that only reads or records takes this lock.
@@ -976,6 +979,8 @@ class Workbench:
         taught: Mapping[str, int],
     ) -> dict[str, Any]:
         """How a learner stands on the watched part of the pool, for stopping rules."""
+        if not self._is_watched:
+            return {}
         seed = self.settings().seed
         known = self.engine().table().rows_by_hash()
         part = [(image, c) for image, c in watch.sample(pool, seed) if c in known]

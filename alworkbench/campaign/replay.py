@@ -166,7 +166,11 @@ def replay(
         store = open_store(campaign.settings, campaign.class_lists[0], campaign.rounds[0].opened_at)
         try:
             bench = Workbench(
-                ProjectFolder(Path(scratch)), store, engine=workbench.engine(), strengths=strengths
+                ProjectFolder(Path(scratch)),
+                store,
+                engine=workbench.engine(),
+                strengths=strengths,
+                watched=False,
             )
             return _Replay(campaign, bench, workbench.folder).run(progress)
         finally:
