@@ -410,17 +410,24 @@ class SimulationPoint:
     peak_bytes: int
 
 
+DEFAULT_STRATEGY = "coverage"
+"""What a user gets without choosing; chosen on the data sets marked dev, see acquisition/README.md."""
+
+DEFAULT_ADAPTATION = "free-weights"
+"""How labels change the model without anyone choosing; chosen on the data sets marked dev."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
     """What a user decides about a project; stored with it."""
 
     name: str
     encoder: str = "bundled"
-    strategy: str = "epig"
+    strategy: str = DEFAULT_STRATEGY
     batch_size: int = 10
     seed: int = 0
-    goal: Goal = Goal.ACCURACY
-    adaptation: str = "linearised"
+    goal: Goal = Goal.BALANCED
+    adaptation: str = DEFAULT_ADAPTATION
     """How labels change the model; see `adaptation.registry`."""
 
 

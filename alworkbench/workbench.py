@@ -624,6 +624,14 @@ class Workbench:
                 draw_seed=settings.seed,
                 labelled=torch.tensor(list(given), dtype=torch.long),
                 labels=torch.tensor(list(given.values()), dtype=torch.long),
+                refused=torch.tensor(
+                    [
+                        row
+                        for row, image in image_of_row.items()
+                        if image in answered and answered[image].kind is not AnswerKind.CLASS
+                    ],
+                    dtype=torch.long,
+                ),
                 goal=settings.goal,
                 draws=DRAWS,
                 memory=memory,

@@ -10,6 +10,7 @@ from alworkbench.acquisition import (  # noqa: F401
     batchbald,
     closed_epig,
     coreset,
+    coverage,  # isort: split
     draws,
     modal,
     probcover,
@@ -19,7 +20,9 @@ from alworkbench.acquisition import (  # noqa: F401
     typiclust,
     uncertainty,
 )
+
 from alworkbench.acquisition.registry import Strategy, registered
+from alworkbench.domain import DEFAULT_STRATEGY
 from alworkbench.errors import UnknownStrategy
 
 
@@ -29,8 +32,13 @@ def strategies() -> list[Strategy]:
 
 
 def find_strategy(name: str) -> Strategy:
-    """The strategy of this name, or UnknownStrategy with the nearest one."""
+    """The strategy of this name, or UnknownStrategy with the nearest one.
+
+    `default` is the one that a user gets without choosing.
+    """
     known = registered()
+    if name == "default":
+        name = DEFAULT_STRATEGY
     if name not in known:
         raise UnknownStrategy(name, known)
     return known[name]

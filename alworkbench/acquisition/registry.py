@@ -47,7 +47,9 @@ class Question:
     """Rows that have a label already."""
     labels: Int[Tensor, "L"] = field(default_factory=_none)
     """Class index of each of them."""
-    goal: Goal = Goal.ACCURACY
+    refused: Int[Tensor, "R"] = field(default_factory=_none)
+    """Rows that were asked and got no class: skipped, or nobody could tell."""
+    goal: Goal = Goal.BALANCED
     draws: int = 128
     memory: int = 1 << 30
     """Bytes that a strategy may hold beside the features."""

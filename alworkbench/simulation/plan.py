@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 
 from alworkbench.adaptation.learner import Strengths
-from alworkbench.domain import Goal
+from alworkbench.domain import DEFAULT_ADAPTATION, Goal
 
 Confusion = tuple[tuple[float, ...], ...]
 """Rows: the true class; columns: the class that is answered. Each row adds up to one."""
@@ -47,7 +47,7 @@ class Arm:
     """One way of working that is compared with others: everything of a run but its seed."""
 
     strategy: str
-    adaptation: str = "linearised"
+    adaptation: str = DEFAULT_ADAPTATION
     batch_size: int = 10
 
     def words(self, others: tuple[Arm, ...] = ()) -> str:
@@ -79,7 +79,7 @@ class Plan:
     """What is simulated: every strategy with every adaptation and batch size, `seeds` times."""
 
     strategies: tuple[str, ...]
-    adaptations: tuple[str, ...] = ("linearised",)
+    adaptations: tuple[str, ...] = (DEFAULT_ADAPTATION,)
     batch_sizes: tuple[int, ...] = (10,)
     seeds: int = 3
     labels: int = 100
@@ -89,7 +89,7 @@ class Plan:
     curves are drawn over images asked plus these."""
     pool_fraction: float = 2 / 3
     """Each seed sees its own random part of the pool, or deterministic strategies would not vary."""
-    goal: Goal = Goal.ACCURACY
+    goal: Goal = Goal.BALANCED
     transductive: bool = False
     """Strategies may look at the test images (never at their labels); every figure says so."""
     oracle: OraclePlan = field(default_factory=OraclePlan)

@@ -11,6 +11,9 @@ from alworkbench.domain import Goal, ProjectSettings
 from alworkbench.errors import ProjectDamaged, ProjectMissing
 from store.schema import ProjectRow
 
+_BEFORE_THEY_WERE_SETTINGS = {"goal": Goal.ACCURACY.value, "adaptation": "linearised"}
+"""How projects worked that were made before these could be chosen."""
+
 
 class ProjectRepository:
     def __init__(self, connection: Connection, where: object) -> None:
@@ -23,9 +26,9 @@ class ProjectRepository:
         if stored is None:
             raise ProjectMissing(self._where)
         known = {field.name for field in fields(ProjectSettings)}
-        values = {k: v for k, v in stored.items() if k in known}
+        values = _BEFORE_THEY_WERE_SETTINGS | {k: v for k, v in stored.items() if k in known}
         try:
-            return ProjectSettings(**values | {"goal": Goal(values.get("goal", Goal.ACCURACY))})
+            return ProjectSettings(**values | {"goal": Goal(values["goal"])})
         except (TypeError, ValueError) as error:
             raise ProjectDamaged(self._where, f"its settings cannot be read: {error}") from error
 

@@ -1,0 +1,205 @@
+"""The default: a batch that stands for as much of the pool's remaining doubt as possible.
+
+Every target j has a doubt u_j = 1 - (p_first - p_second). An asked image i stands for a target as far as
+the posterior ties their embeddings together and the model sees them alike,
+
+    s_ij = rho_ij^2 . sum_c sqrt(p_ic p_jc)      rho_ij = phi~_i . phi~_j / (|phi~_i| |phi~_j|)
+
+where rho_ij is the correlation of the two embeddings under the posterior of the image projection (the
+covariance of g_i and g_j is (phi_i^T A~^-1 phi_j) B~^-1, and phi~ are the whitened activations), so
+rho^2 is the share of one's variance that knowing the other removes. A labelled image has its label for
+p_i. A batch S is chosen greedily for
+
+    sum_j w_j u_j max_{i in labelled or S} s_ij
+
+facility location, which is submodular: the greedy batch has at least 1 - 1/e of the best one's value
+(Nemhauser, Wolsey & Fisher 1978), and gains only fall while it grows, so that few need to be computed
+again after a pick (Minoux 1978). Images that nobody could answer stand for their surroundings whatever
+the model says there: near them no label is to be had. With the goal `balanced`, w_j counts all
+predicted classes alike.
+
+Early, doubt is everywhere and the batch is typical and spread out; later it gathers where predictions
+are torn and no label is near. Correlation, not covariance: the linear model holds images with long
+activations for informative about everything, and in measurements they were not; see README.md beside.
+
+Dimensions used in this file
+    N  candidates          M  targets          L  labelled images
+    P  activation size     C  classes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.registry import Question, Selection, strategy
+from alworkbench.domain import Goal
+from alworkbench.heads import Features
+
+_AT_ONCE = 64
+"""Candidates whose gain is computed again at once."""
+
+
+def _cost(size: Size) -> Cost:
+    """Logits and whitened activations of all; their ties with the targets once, and a few again."""
+    whitening = size.activation**2
+    ties = size.targets * (size.activation + size.classes)
+    every = size.candidates * (whitening + ties) + size.logits
+    again = size.batch * _AT_ONCE * (whitening + ties)
+    held = 4 * size.targets * (size.activation + 2 * size.classes + 2) + 24 * size.candidates
+    return Cost(every + again, held + _row(size))
+
+
+def _row(size: Size) -> int:
+    """Bytes of one image while its ties with the targets are computed."""
+    return size.logits_row + 4 * (2 * size.activation + 3 * size.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Images as coverage sees them."""
+
+    directions: Float[Tensor, "n P"]
+    """Whitened activations of unit length."""
+    roots: Float[Tensor, "n C"]
+    """Square roots of the class probabilities."""
+
+    def ties(self, others: _Places) -> Float[Tensor, "n m"]:
+        """s_ij of each image with each of the others."""
+        near = (self.directions @ others.directions.T).clamp_min_(0.0).square_()
+        return near.mul_(self.roots @ others.roots.T)
+
+
+def _places(question: Question, features: Features) -> _Places:
+    whitened = features.activations @ question.learner.model.image_activation_root
+    directions = torch.nn.functional.normalize(whitened, dim=-1)
+    return _Places(directions, question.learner.logits(features).softmax(dim=-1).sqrt())
+
+
+def doubt(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
+    """1 - (p_first - p_second): 1 where two classes are torn, 0 where one is certain."""
+    first, second = probabilities.topk(2, dim=-1).values.unbind(dim=-1)
+    return 1.0 - (first - second)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """The targets, and how well each is stood for already."""
+
+    places: _Places
+    weights: Float[Tensor, "M"]
+    """w_j u_j, which add up to one."""
+
+    def gains(self, places: _Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
+        return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
+
+
+@strategy(
+    "coverage",
+    "images that stand for most of the remaining doubt (the default)",
+    unit="share of doubt",
+    cost=_cost,
+    range="[0, 1]",
+    source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
+)
+def coverage(question: Question) -> Selection:
+    ground = _ground(question)
+    covered = _covered(question, ground)
+    bounds, doubts = _first_gains(question, ground, covered)
+    return _greedy(question, ground, covered, bounds, doubts)
+
+
+def _ground(question: Question) -> _Ground:
+    size = question.size
+    parts = [
+        _places(question, features)
+        for features in question.blocks(question.targets, _row(size), _cost(size).memory)
+    ]
+    places = _Places(
+        torch.cat([part.directions for part in parts]), torch.cat([part.roots for part in parts])
+    )
+    probabilities = places.roots.square()
+    weights = doubt(probabilities)
+    if question.goal is Goal.BALANCED:
+        mass = probabilities.sum(dim=0).clamp_min(torch.finfo(probabilities.dtype).tiny)
+        weights = weights * (probabilities / mass).sum(dim=-1)
+    total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+    return _Ground(places, weights / total)
+
+
+def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
+    """How well each target is stood for by the images that were answered."""
+    covered = torch.zeros_like(ground.weights)
+    size = question.size
+    done = 0
+    for features in question.blocks(question.labelled, _row(size)):
+        places = _places(question, features)
+        labels = question.labels[done : done + len(features)].to(covered.device)
+        done += len(features)
+        told = torch.nn.functional.one_hot(labels, size.classes).to(covered)
+        ties = _Places(places.directions, told).ties(ground.places)
+        covered = torch.maximum(covered, ties.amax(dim=0))
+    for features in question.blocks(question.refused, _row(size)):
+        near = _places(question, features).directions @ ground.places.directions.T
+        covered = torch.maximum(covered, near.clamp_min(0.0).square().amax(dim=0))
+    return covered
+
+
+def _first_gains(
+    question: Question, ground: _Ground, covered: Float[Tensor, "M"]
+) -> tuple[Float[Tensor, "N"], Float[Tensor, "N"]]:
+    """The gain of each candidate alone, and its own doubt."""
+    size = question.size
+    held = _cost(size).memory - _row(size)
+    gains, doubts = [], []
+    for features in question.blocks(question.candidates, _row(size), held):
+        places = _places(question, features)
+        gains.append(ground.gains(places, covered))
+        doubts.append(doubt(places.roots.square()))
+    return torch.cat(gains), torch.cat(doubts)
+
+
+def _greedy(
+    question: Question,
+    ground: _Ground,
+    covered: Float[Tensor, "M"],
+    bounds: Float[Tensor, "N"],
+    doubts: Float[Tensor, "N"],
+) -> Selection:
+    """Pick by pick: gains only fall, so one that was not computed again is a bound from above.
+
+    Where nothing is left to gain (more picks than distinct images, say), the own doubt decides.
+    """
+    device = question.learner.class_activations.device
+    rows: list[int] = []
+    scores: list[float] = []
+    stale = torch.zeros(len(bounds), dtype=torch.bool, device=bounds.device)
+    taken = torch.zeros_like(stale)
+    while len(rows) < min(question.batch_size, len(question.candidates)):
+        best = _first(bounds)
+        if float(bounds[best]) <= 0.0:
+            best = _first(doubts.masked_fill(taken, -torch.inf))
+        elif bool(stale[best]):
+            again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
+            again = again[stale[again]].sort().values
+            features = question.table.gather(question.candidates[again.cpu()], device)
+            bounds[again] = ground.gains(_places(question, features), covered)
+            stale[again] = False
+            continue
+        rows.append(int(question.candidates[best]))
+        scores.append(float(bounds[best]))
+        features = question.table.gather(question.candidates[[best]], device)
+        covered = torch.maximum(covered, _places(question, features).ties(ground.places)[0])
+        bounds[best] = -torch.inf
+        taken[best] = True
+        stale = ~taken
+    return Selection(tuple(rows), tuple(scores))
+
+
+def _first(values: Float[Tensor, "N"]) -> int:
+    """The first of the highest values."""
+    return int((values == values.max()).to(torch.uint8).argmax())
