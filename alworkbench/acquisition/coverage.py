@@ -18,6 +18,9 @@ again after a pick (Minoux 1978). Images that nobody could answer stand for thei
 the model says there: near them no label is to be had. With the goal `balanced`, w_j counts all
 predicted classes alike.
 
+Of more than 16,384 candidates (`SHORTLIST`), that many are drawn in proportion to w_i u_i first: one
+pass over their logits. Places where doubt is common are drawn often, and one image of each suffices.
+
 Early, doubt is everywhere and the batch is typical and spread out; later it gathers where predictions
 are torn and no label is near. Correlation, not covariance: the linear model holds images with long
 activations for informative about everything, and in measurements they were not; see README.md beside.
@@ -29,7 +32,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -40,18 +43,21 @@ from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.domain import Goal
 from alworkbench.heads import Features
 
+SHORTLIST = 16_384
+"""Candidates whose ties with the targets are computed."""
+
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""
 
 
 def _cost(size: Size) -> Cost:
-    """Logits and whitened activations of all; their ties with the targets once, and a few again."""
+    """Logits of all; whitened activations and ties of a shortlist once, and of a few again."""
     whitening = size.activation**2
     ties = size.targets * (size.activation + size.classes)
-    every = size.candidates * (whitening + ties) + size.logits
-    again = size.batch * _AT_ONCE * (whitening + ties)
+    short = min(size.candidates, max(SHORTLIST, size.batch))
+    computed = short + size.targets + size.labelled + size.batch * _AT_ONCE
     held = 4 * size.targets * (size.activation + 2 * size.classes + 2) + 24 * size.candidates
-    return Cost(every + again, held + _row(size))
+    return Cost(size.logits + computed * (whitening + ties), held + _row(size))
 
 
 def _row(size: Size) -> int:
@@ -93,6 +99,8 @@ class _Ground:
     places: _Places
     weights: Float[Tensor, "M"]
     """w_j u_j, which add up to one."""
+    mass: Float[Tensor, "C"]
+    """Targets predicted in each class; all alike where the goal does not ask for it."""
 
     def gains(self, places: _Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
         return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
@@ -108,9 +116,31 @@ class _Ground:
 )
 def coverage(question: Question) -> Selection:
     ground = _ground(question)
+    question = _shortlisted(question, ground)
     covered = _covered(question, ground)
     bounds, doubts = _first_gains(question, ground, covered)
     return _greedy(question, ground, covered, bounds, doubts)
+
+
+def _weighed(probabilities: Float[Tensor, "n C"], mass: Float[Tensor, "C"]) -> Float[Tensor, "n"]:
+    """w u: doubt, counted for the classes that it is about."""
+    return doubt(probabilities) * (probabilities / mass).sum(dim=-1)
+
+
+def _shortlisted(question: Question, ground: _Ground) -> Question:
+    """The question with at most SHORTLIST candidates (or a batch), drawn in proportion to w u."""
+    most = max(SHORTLIST, question.batch_size)
+    if len(question.candidates) <= most:
+        return question
+    keys = []
+    generator = question.generator()
+    for logits in question.streamed_logits(_cost(question.size).memory):
+        weights = _weighed(logits.softmax(dim=-1), ground.mass).cpu()
+        # The largest of log w + Gumbel noise are a draw without replacement (Efraimidis & Spirakis).
+        noise = -torch.empty(len(weights)).exponential_(generator=generator).log()
+        keys.append(weights.clamp_min(torch.finfo(weights.dtype).tiny).log() + noise)
+    drawn = torch.cat(keys).topk(most).indices.sort().values
+    return replace(question, candidates=question.candidates[drawn])
 
 
 def _ground(question: Question) -> _Ground:
@@ -123,12 +153,12 @@ def _ground(question: Question) -> _Ground:
         torch.cat([part.directions for part in parts]), torch.cat([part.roots for part in parts])
     )
     probabilities = places.roots.square()
-    weights = doubt(probabilities)
+    mass = torch.ones_like(probabilities[0])
     if question.goal is Goal.BALANCED:
         mass = probabilities.sum(dim=0).clamp_min(torch.finfo(probabilities.dtype).tiny)
-        weights = weights * (probabilities / mass).sum(dim=-1)
+    weights = _weighed(probabilities, mass)
     total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-    return _Ground(places, weights / total)
+    return _Ground(places, weights / total, mass)
 
 
 def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:

@@ -233,7 +233,7 @@ def baal_epig(folder: Path, images: int) -> Ask:
 def rows(smaller: int) -> list[Row]:
     """Every row, its pool divided by `smaller`."""
     default = ProjectSettings("bench").strategy
-    names = list(dict.fromkeys((default, "epig", "margin")))
+    names = list(dict.fromkeys((default, "margin")))
     found = [
         Row("alworkbench", name, count, prepare_ours(name), True, None, note, name)
         for count in (100_000, 1_000_000)
