@@ -38,7 +38,7 @@ from alworkbench.domain import (
 from alworkbench.errors import NotReplayable
 from alworkbench.ports import Reader, Store, Writer
 from alworkbench.progress import Progress, silent
-from alworkbench.simulation.plan import Point
+from alworkbench.simulation.plan import Point, Run
 from alworkbench.targets import load_targets
 from alworkbench.workbench import Workbench
 
@@ -82,6 +82,8 @@ class Difference:
     """What differs, in words."""
     why: tuple[str, ...]
     """Likely reasons, likeliest first."""
+    run: str | None = None
+    """Of a simulation: which run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,9 +372,10 @@ def first_difference(then: Sequence[Point], now: Sequence[Point]) -> Difference 
             min(len(point.images), len(images)),
         )
         image, found = (side[at] if at < len(side) else None for side in (point.images, images))
+        run = Run(point.arm, point.seed).name
         what = (
-            f"{point.arm.words()}, seed {point.seed}: round {point.round} asks another image at "
-            f"place {at + 1} of {len(point.images)}"
+            f"{run}: round {point.round} asks another image at place {at + 1} of "
+            f"{len(point.images)}"
         )
-        return Difference(point.round, at + 1, image, found, what, ())
+        return Difference(point.round, at + 1, image, found, what, (), run)
     return None

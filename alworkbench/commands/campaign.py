@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -21,12 +22,15 @@ from alworkbench.commands.common import (
     progress_bar,
     tell,
 )
+from alworkbench.commands.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.commands.report import found as found_result
+from alworkbench.commands.simulating import surroundings
+from alworkbench.domain import ProjectFolder
 
 if TYPE_CHECKING:
     from alworkbench.campaign.audit import AuditOffer
     from alworkbench.campaign.curve import HonestCurve
     from alworkbench.campaign.replay import Difference
-    from alworkbench.workbench import Workbench
 
 DEFAULT_IMAGES = 200
 
@@ -234,53 +238,105 @@ def replay(
     project: ProjectOption = HERE,
     simulation: Annotated[
         str | None,
+        typer.Option(help="Run a finished simulation again instead: its folder or key."),
+    ] = None,
+    runs: Annotated[
+        int | None,
         typer.Option(
-            help="Replay a simulation of this project's own labels instead: its folder or key."
+            min=1,
+            help="Of --simulation: so many, seed by seed. Default: what took two minutes, at least one.",
         ),
     ] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(help="Of --simulation: where its images, file or project lie now."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Of --simulation: the folder that holds results, as for `report`."),
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Of --simulation: runs at once.")] = 1,
+    cache: CacheOption = DEFAULT_CACHE,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Ask every round again from the record: the same batches, or the first difference by name.
 
-    Ends with 1 where something differs.
+    A simulation says where its data came from: a collection, a folder of images, a features file or a
+    project. They are taken from there again. Ends with 1 where something differs.
     """
+    if simulation is not None:
+        _replay_simulation(
+            simulation, project, out, at, runs, processes, cache.expanduser(), device, as_json
+        )
+        return
+    for name, value in (("--runs", runs), ("--at", at), ("--out", out)):
+        if value is not None:
+            raise typer.BadParameter(f"{name} belongs to --simulation")
     from alworkbench.campaign.replay import replay as again
 
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        if simulation is None:
-            found = again(workbench, open_memory_store, progress)
-            difference: Difference | None = found.difference
-            words = (
-                f"{found.rounds} rounds with {found.images} images were asked again, and "
-                f"{found.learners} learners learned again: identical."
-            )
-            value: Any = found
-        else:
-            difference, words = _replay_simulation(workbench, simulation, progress)
-            value = {"difference": difference}
-    if difference is not None:
-        words = difference_words(difference)
-    tell(as_json, value, words)
-    if difference is not None:
+        found = again(workbench, open_memory_store, progress)
+    words = (
+        f"{found.rounds} rounds with {found.images} images were asked again, and "
+        f"{found.learners} learners learned again: identical."
+    )
+    if found.difference is not None:
+        words = difference_words(found.difference)
+    tell(as_json, found, words)
+    if found.difference is not None:
         raise typer.Exit(1)
 
 
 def _replay_simulation(
-    workbench: Workbench, name: str, progress: Any
-) -> tuple[Difference | None, str]:
-    from alworkbench.campaign.replay import first_difference
-    from alworkbench.campaign.simulated import plan_of
-    from alworkbench.simulation.results import find_result
-    from alworkbench.simulation.runner import simulate
-    from alworkbench.simulation.sources import data_of_project
+    name: str,
+    project: Path,
+    out: Path | None,
+    at: Path | None,
+    runs: int | None,
+    processes: int,
+    cache: Path,
+    device: str,
+    as_json: bool,
+) -> None:
+    from alworkbench.campaign.simulated import run_again
+    from alworkbench.errors import NotReplayable
+    from alworkbench.simulation.origins import data_of, origin_of_project, read_origin
 
-    result = find_result(name, [workbench.folder.simulations, Path(name).parent])
-    plan = plan_of(result)
-    data = data_of_project(workbench, None)
-    points = simulate(data, plan, open_memory_store, progress=progress)
-    words = f"{len(plan.runs())} runs with {len(points)} points were asked again: identical."
-    return first_difference(result.points, points), words
+    result = found_result(name, project, out)
+    origin = read_origin(result)
+    inside = ProjectFolder(project).simulations.resolve()
+    if origin is None and ProjectFolder(project).database.exists():
+        # Results of earlier versions do not name their source; one inside a project is of its labels.
+        origin = (
+            origin_of_project(project, None) if inside in result.folder.resolve().parents else None
+        )
+    if origin is None:
+        raise NotReplayable(
+            f"The result {result.key} does not say where its data came from: an earlier version of "
+            f"alworkbench made it. Run it again with `alworkbench simulate`."
+        )
+    if at is not None:
+        origin = origin.moved(at)
+    with progress_bar(as_json) as progress:
+        data = data_of(origin, surroundings(cache, device, progress))
+        found = run_again(result, data, open_memory_store, runs, processes, progress)
+    if found.difference is not None:
+        words = difference_words(found.difference)
+    else:
+        which = (
+            f"All {found.of} runs" if found.runs == found.of else f"{found.runs} of {found.of} runs"
+        )
+        words = (
+            f"{which} were run again on {origin.words()}; {found.images} images asked: identical."
+        )
+        if found.changed:
+            words += f"\nIdentical although {'; '.join(found.changed)}."
+    tell(
+        as_json, {"identical": found.identical, "source": origin.as_facts(), **asdict(found)}, words
+    )
+    if not found.identical:
+        raise typer.Exit(1)
 
 
 def difference_words(found: Difference) -> str:

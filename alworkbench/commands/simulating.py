@@ -25,6 +25,7 @@ from alworkbench.domain import Goal
 from alworkbench.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from alworkbench.simulation.origins import Surroundings
     from alworkbench.simulation.results import SimulationResult
 
 USUAL_PROJECT = "ALWORKBENCH_PROJECT"
@@ -32,9 +33,9 @@ WHERE, HOW, WHO = "Where images come from", "What is compared", "Who answers"
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: alworkbench simulate --data glyphs -s random -s epig --seeds 10")(
-        simulate
-    )
+    app.command(
+        epilog="Example: alworkbench simulate --data glyphs -s random -s coverage --seeds 10"
+    )(simulate)
 
 
 def simulate(
@@ -224,7 +225,7 @@ def run(
     progress: Progress = silent,
     tell: Any = print,
 ) -> list[SimulationResult]:
-    """The same from Python: `run({"data": ["glyphs"], "strategies": ["random", "epig"], "seeds": 10})`.
+    """The same from Python: `run({"data": ["glyphs"], "strategies": ["random", "coverage"], "seeds": 10})`.
 
     `words` are those of a plan file (`alworkbench.simulation.request.WORDS`); with `plan`, they add to
     that file. Gives one result for each data set. Guard the call with `if __name__ == "__main__"`, or
@@ -246,6 +247,20 @@ def run(
         device=resolve_device(device),
         progress=progress,
         tell=tell,
+    )
+
+
+def surroundings(cache: Path, device: str, progress: Progress) -> Surroundings:
+    """What making a result's data again takes."""
+    import store
+    from alworkbench.demo import sample_truth
+    from alworkbench.devices import resolve_device
+    from alworkbench.simulation.origins import Surroundings
+    from alworkbench.simulation.sources import Stores
+
+    stores = Stores(open_memory_store, store.open_store, store.create_store, store.open_results)
+    return Surroundings(
+        stores, cache, sample_truth, resolve_device(device), progress, complaints.print
     )
 
 

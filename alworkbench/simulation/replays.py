@@ -7,18 +7,15 @@ are kept at once, so one that was interrupted goes on where it stopped, whatever
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from alworkbench.domain import ProjectFolder
-from alworkbench.encoders.feature_file import read_feature_file
 from alworkbench.errors import InvalidResult
-from alworkbench.ports import Store
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.code_version import code_version, versions
 from alworkbench.simulation.data import (
@@ -26,6 +23,18 @@ from alworkbench.simulation.data import (
     LabelledPictures,
     SimulationData,
     pool_of_seed,
+)
+from alworkbench.simulation.origins import (
+    FEATURES,
+    PROJECT,
+    Origin,
+    Surroundings,
+    TruthOf,
+    data_of,
+    data_of_opened,
+    opened_project,
+    origin_of_project,
+    origins_of,
 )
 from alworkbench.simulation.plan import Plan, Point, Run
 from alworkbench.simulation.request import Request
@@ -38,21 +47,13 @@ from alworkbench.simulation.results import (
 )
 from alworkbench.simulation.rows import keep, write_parquet
 from alworkbench.simulation.runner import OpenStore, check, simulate
-from alworkbench.simulation.sources import (
-    Stores,
-    data_of_features,
-    data_of_images,
-    data_of_project,
-    own_seconds,
-    truth_of_manifest,
-)
-from alworkbench.simulation.suites import load_collection
+from alworkbench.simulation.sources import Stores, data_of_project, own_seconds
 from alworkbench.workbench import Workbench, utc_now
 
+SIMULATIONS = Path("simulations")
+"""Where results on collections and folders of images go if nothing else is said."""
 RESULTS = "results.db"
 """Where results of simulations without a project are kept as rows, in their folder."""
-
-TruthOf = Callable[[Workbench], LabelledPictures]
 
 
 def run_request(
@@ -71,49 +72,46 @@ def run_request(
     beside the features file, or to `simulations`. `sample_truth` knows the bundled sample; `cache` keeps
     encoded images; `tell` hears what a user should know. Raises InvalidPlan and what reading data raises.
     """
-    device = device or torch.device("cpu")
+    around = Surroundings(
+        stores, cache, sample_truth, device or torch.device("cpu"), progress, tell
+    )
     processes = request.processes or os.cpu_count() or 1
-    plan = request.plan
-
-    def run(data: SimulationData, out: Path, store: Store | None = None) -> SimulationResult:
-        result = replay(data, plan, stores.memory, out, progress, processes)
-        with _rows_of(store, stores, out) as kept:
+    origins = origins_of(request)
+    if origins[0].kind == PROJECT:
+        return [_on_project(request, origins[0], around, processes)]
+    found = []
+    for origin in origins:
+        data = data_of(origin, around)
+        out = request.out or _usual_place(origin)
+        result = replay(data, request.plan, stores.memory, out, progress, processes, origin)
+        with closing(stores.results(out / RESULTS)) as kept:
             keep(kept, result)
-        return result
+        found.append(result)
+    return found
 
-    if request.data:
-        out = request.out or Path("simulations")
-        return [run(load_collection(name, cache, progress), out) for name in request.data]
-    if request.images is not None:
-        found = data_of_images(
-            request.images, request.test, request.encoder, cache, stores, device, progress
-        )
-        return [run(found, request.out or Path("simulations"))]
-    if request.features is not None:
-        path = request.features
-        file = read_feature_file(path)
-        if file.pairs is None:
-            tell(
-                f"{path.name} has no pair_activations: the posterior was fitted from its pool and "
-                f"prompts, which approximates a fit from image-caption pairs."
-            )
-        out = request.out or path.parent / f"{path.stem}-simulations"
-        return [run(data_of_features(file, path), out)]
-    store = stores.open(request.project)
-    try:
-        workbench = Workbench(ProjectFolder(request.project), store, device=device)
-        truth = None
-        if request.truth is not None:
-            is_sample = request.truth == "sample"
-            truth = sample_truth(workbench) if is_sample else truth_of_manifest(Path(request.truth))
+
+def _on_project(
+    request: Request, origin: Origin, around: Surroundings, processes: int
+) -> SimulationResult:
+    """Rows are kept in the project itself, unless another folder is named."""
+    stores, plan = around.stores, request.plan
+    with opened_project(origin, around) as (workbench, store):
         if request.own_seconds:
             plan = replace(plan, oracle=replace(plan.oracle, seconds=own_seconds(workbench)))
-        data = data_of_project(workbench, truth)
-        if request.out is not None:
-            return [run(data, request.out)]
-        return [run(data, workbench.folder.simulations, store)]
-    finally:
-        store.close()
+        data = data_of_opened(workbench, origin, around.sample_truth)
+        out = request.out or workbench.folder.simulations
+        result = replay(data, plan, stores.memory, out, around.progress, processes, origin)
+        if request.out is None:
+            keep(store, result)
+            return result
+    with closing(stores.results(out / RESULTS)) as kept:
+        keep(kept, result)
+    return result
+
+
+def _usual_place(origin: Origin) -> Path:
+    path = Path(origin.place)
+    return path.parent / f"{path.stem}-simulations" if origin.kind == FEATURES else SIMULATIONS
 
 
 def simulate_project(
@@ -124,15 +122,19 @@ def simulate_project(
     out: Path | None,
     progress: Progress,
     processes: int = 1,
+    truth_name: str | None = None,
 ) -> SimulationResult:
     """Replay on a project's images. The truth is its own labels, unless another is given.
 
-    The result is kept in the project, too, as rows, unless `out` names another folder. Raises
-    NothingToImport when there are too few labels to replay with.
+    `truth_name` says whose another is: a manifest, or `sample`; without, such a result does not know
+    where its truth came from. The result is kept in the project, too, as rows, unless `out` names
+    another folder. Raises NothingToImport when there are too few labels to replay with.
     """
     data = data_of_project(workbench, truth)
     place = out or workbench.folder.simulations
-    result = replay(data, plan, open_store, place, progress, processes)
+    named = truth is None or truth_name is not None
+    origin = origin_of_project(workbench.folder.path, truth_name) if named else None
+    result = replay(data, plan, open_store, place, progress, processes, origin)
     if out is None:
         keep(workbench.store, result)
     return result
@@ -145,6 +147,7 @@ def replay(
     out: Path,
     progress: Progress = silent,
     processes: int = 1,
+    origin: Origin | None = None,
 ) -> SimulationResult:
     """Run a plan, or read its result if this code has run it on this data before.
 
@@ -181,7 +184,7 @@ def replay(
     )
     points = [point for run in plan.runs() for point in done[run]]
     write_parquet(folder / "points.parquet", points)
-    facts = facts_of(data, plan, code, processes)
+    facts = facts_of(data, plan, code, processes, origin)
     return save_result(folder, title(data, plan), key, plan, facts, points, utc_now())
 
 
@@ -193,24 +196,13 @@ def _kept_points(path: Path) -> list[Point]:
         return []
 
 
-@contextmanager
-def _rows_of(store: Store | None, stores: Stores, out: Path) -> Iterator[Store]:
-    """The given store, or the database of results in a folder, closed at the end."""
-    if store is not None:
-        yield store
-        return
-    results = stores.results(out / RESULTS)
-    try:
-        yield results
-    finally:
-        results.close()
-
-
 def title(data: SimulationData, plan: Plan) -> str:
     return f"{data.name}: {', '.join(arm.words(plan.arms) for arm in plan.arms)}"
 
 
-def facts_of(data: SimulationData, plan: Plan, code: str, processes: int) -> dict[str, Any]:
+def facts_of(
+    data: SimulationData, plan: Plan, code: str, processes: int, origin: Origin | None = None
+) -> dict[str, Any]:
     """What a figure must be read with: what was measured on what, by what."""
     pool = len(pool_of_seed(data.pool.tolist(), 0, plan.pool_fraction))
     return {
@@ -221,6 +213,8 @@ def facts_of(data: SimulationData, plan: Plan, code: str, processes: int) -> dic
         "pool": len(data.pool),
         "pool_per_seed": pool - plan.audit,
         "test": len(data.test),
+        "fingerprint": data.fingerprint(),
+        "source": None if origin is None else origin.as_facts(),
         "near_duplicates": data.near_duplicates(),
         "near_duplicate_cosine": NEAR_DUPLICATE,
         "transductive": plan.transductive,
