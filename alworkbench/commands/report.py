@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +13,15 @@ from alworkbench.commands.common import (
     ProjectOption,
     console,
     escape,
-    opened,
     print_json,
+    progress_bar,
 )
+from alworkbench.commands.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.commands.simulating import surroundings
 from alworkbench.domain import ProjectFolder
 
 if TYPE_CHECKING:
     from alworkbench.simulation.results import SimulationResult
-    from alworkbench.workbench import Workbench
 
 OutOption = Annotated[
     Path | None,
@@ -34,8 +32,6 @@ MetricOption = Annotated[
     str | None,
     typer.Option(help=f"{', '.join(METRICS)}; by default what the simulation worked for."),
 ]
-THUMBNAIL_SIDE = 112
-"""Pixels; the page shows half as many, for screens that draw two to one."""
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +55,7 @@ def report(
             help="Level to reach; by default what the baseline reaches with half its labels."
         ),
     ] = None,
+    cache: CacheOption = DEFAULT_CACHE,
     as_json: JsonOption = False,
 ) -> None:
     """Write what a simulation says into its folder: a page, pictures, Markdown and JSON.
@@ -66,14 +63,16 @@ def report(
     The page needs nothing but a browser: no network, no other file.
     """
     from alworkbench.simulation.report.text import as_json as values
+    from alworkbench.simulation.report.thumbnails import thumbnails_of
     from alworkbench.simulation.report.writing import write_report
 
     chosen = checked_metric(metric)
     result = found(run, project, out)
-    with ExitStack() as stack:
-        files = write_report(
-            result, thumbnails_of(result, project, stack), chosen, baseline, target
-        )
+    with (
+        progress_bar(as_json) as progress,
+        thumbnails_of(result, project, surroundings(cache.expanduser(), "cpu", progress)) as images,
+    ):
+        files = write_report(result, images, chosen, baseline, target)
     if as_json:
         print_json(values(result, files.findings))
         return
@@ -148,31 +147,3 @@ def checked_metric(metric: str | None) -> str | None:
             f"{metric!r} is none of {', '.join(METRICS)}", param_hint="--metric"
         )
     return metric
-
-
-def thumbnails_of(
-    result: SimulationResult, project: Path, stack: ExitStack
-) -> Callable[[str], bytes | None] | None:
-    """From the project whose simulation it is; None where the result belongs to none."""
-    folder = ProjectFolder(project)
-    if not folder.database.exists() or not result.folder.resolve().is_relative_to(
-        folder.simulations.resolve()
-    ):
-        return None
-    workbench = stack.enter_context(opened(project))
-    return lambda content_hash: thumbnail(workbench, content_hash)
-
-
-def thumbnail(workbench: Workbench, content_hash: str) -> bytes | None:
-    """PNG; None for a picture that is not there any more."""
-    from alworkbench.errors import DataError, LoopError
-    from alworkbench.images import read_image
-
-    try:
-        picture = read_image(workbench.display(content_hash).data)
-    except (DataError, LoopError):
-        return None
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()

@@ -290,7 +290,8 @@ def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
         print_json(describe(result))
         return
     header, *lines = table_lines(result.table())
-    table = Table(title=result.summary(), title_justify="left", box=None, padding=(0, 2, 0, 0))
+    console.print(escape(result.summary()), soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in header:
         table.add_column(heading, header_style="bold", justify="left", no_wrap=True)
     for line in lines:

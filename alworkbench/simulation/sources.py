@@ -152,8 +152,7 @@ def data_of_images(
     or another encoder, make another. Without a test part, a share of each class becomes it, by the
     images' hashes. Raises NothingToImport without labels, InvalidPlan for parts that meet.
     """
-    key = _key_of_files([images, *([] if test is None else [test])], encoder)
-    folder = ProjectFolder(cache / "images" / key)
+    folder = folder_of_images(images, test, encoder, cache)
     try:
         store = stores.open(folder.path)
     except ProjectMissing:
@@ -168,6 +167,15 @@ def data_of_images(
         return data_of_project(workbench, None)
     finally:
         store.close()
+
+
+def folder_of_images(images: Path, test: Path | None, encoder: str, cache: Path) -> ProjectFolder:
+    """Where a folder of images is kept as a project, made or not; new when a file of it changes.
+
+    Raises UnreadableSource where nothing is.
+    """
+    key = _key_of_files([images, *([] if test is None else [test])], encoder)
+    return ProjectFolder(cache / "images" / key)
 
 
 def _read_images(

@@ -86,8 +86,9 @@ def report_page(
     result: SimulationResult,
     findings: Findings,
     drawn: Sequence[Drawing],
-    thumbnails: Thumbnails | None = None,
+    thumbnails: Thumbnails | str | None = None,
 ) -> str:
+    """`thumbnails`: or a sentence that says why there are none."""
     by_name = {each.picture.name: each for each in drawn}
     chief = f"curve-{findings.metric.replace('_', '-')}"
     words = METRIC_WORDS[findings.metric]
@@ -303,9 +304,11 @@ def _cost_words(result: SimulationResult) -> str:
     return text
 
 
-def _first_images(result: SimulationResult, thumbnails: Thumbnails | None) -> str:
+def _first_images(result: SimulationResult, thumbnails: Thumbnails | str | None) -> str:
     if thumbnails is None:
         return "<p class='note'>This data set has features only: there are no images to show.</p>"
+    if isinstance(thumbnails, str):
+        return f"<p class='note'>{escape(thumbnails)}</p>"
     parts, seen = [], 0
     first_seed = result.seeds[0]
     for arm in result.arms:

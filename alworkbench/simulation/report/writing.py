@@ -25,15 +25,15 @@ class ReportFiles:
 
 def write_report(
     result: SimulationResult,
-    thumbnails: Thumbnails | None = None,
+    thumbnails: Thumbnails | str | None = None,
     metric: str | None = None,
     baseline: str = BASELINE,
     target: float | None = None,
 ) -> ReportFiles:
     """report.html, report.md, report.json and pictures/; the page is written last.
 
-    `metric` is what the simulation worked for, unless given; `target` replaces what the baseline
-    reaches.
+    `thumbnails` gives pictures of images, or says why there are none. `metric` is what the simulation
+    worked for, unless given; `target` replaces what the baseline reaches.
     """
     chosen = metric or chief_metric(str(result.plan.get("goal", "accuracy")))
     findings = find(result.points, chosen, baseline, target)
