@@ -7,7 +7,7 @@ import os
 from alworkbench.datasets.archives import unpack
 from alworkbench.datasets.readers import MANIFEST
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
-from alworkbench.domain import ClassList, ProjectSettings, Role
+from alworkbench.domain import DEFAULT_STRATEGY, ClassList, ProjectSettings, Role
 from alworkbench.progress import Progress
 from alworkbench.simulation.data import LabelledPictures
 from alworkbench.simulation.plan import Plan
@@ -19,7 +19,7 @@ from alworkbench.workbench import Workbench
 
 DEMO_SETTINGS = ProjectSettings(name="Clothes (demonstration)")
 DEMO_CLASSES = ClassList(SAMPLE.classes)
-DEMO_PLAN = Plan(strategies=("random", "entropy", "epig"), seeds=3)
+DEMO_PLAN = Plan(strategies=("random", "entropy", DEFAULT_STRATEGY), seeds=3)
 
 
 def prepare_demo(

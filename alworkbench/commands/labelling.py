@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: alworkbench propose --strategy epig --batch 20 --project birds")(
-        propose
-    )
+    app.command(
+        epilog="Example: alworkbench propose --strategy coverage --batch 20 --project birds"
+    )(propose)
     app.command(epilog="Example: alworkbench label answers.csv --project birds --annotator ada")(
         label
     )
@@ -121,12 +121,13 @@ def strategies(
     embedding: Annotated[int, typer.Option(min=1, help="Size of an embedding.")] = 512,
     as_json: JsonOption = False,
 ) -> None:
-    """List the strategies, one line each; with --pool also what a batch costs.
+    """List the strategies, one line each; with --pool also what a batch costs. `*` is the default.
 
     Time is an estimate for one processor core; memory is what is needed at least beside the features.
     """
     from alworkbench.acquisition.catalogue import strategies as known
     from alworkbench.acquisition.cost import Size
+    from alworkbench.domain import DEFAULT_STRATEGY
 
     size = None
     if pool is not None:
@@ -148,6 +149,7 @@ def strategies(
         fields = ("name", "summary", "unit", "range", "source")
         rows: list[dict[str, Any]] = [{f: getattr(s, f) for f in fields} for s in known()]
         for row in rows:
+            row["default"] = row["name"] == DEFAULT_STRATEGY
             if cost := costs.get(row["name"]):
                 row["cost"] = {
                     "operations": cost.operations,
@@ -166,7 +168,8 @@ def strategies(
         if size:
             cost = costs[s.name]
             shown = [f"{cost.seconds:,.1f}", f"{cost.memory / 2**20:,.0f}"]
-        lines.append([s.name, s.summary, *shown])
+        mark = " *" if s.name == DEFAULT_STRATEGY else ""
+        lines.append([s.name + mark, s.summary, *shown])
     cells = dict(zip(headings, zip(headings, *lines, strict=True), strict=True))
     for heading in headings:
         right: Any = "right" if heading in ("seconds", "MiB") else "left"

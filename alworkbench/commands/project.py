@@ -26,7 +26,18 @@ from alworkbench.commands.common import (
 )
 from alworkbench.commands.labelling import print_round
 from alworkbench.commands.simulating import print_simulation
-from alworkbench.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings, Role
+from alworkbench.domain import (
+    DEFAULT_TEMPLATES,
+    ClassList,
+    Goal,
+    LabelClass,
+    ProjectFolder,
+    ProjectSettings,
+    Role,
+)
+
+USUAL = ProjectSettings(name="")
+"""What a project is set to where nothing is said."""
 
 
 def register(app: typer.Typer) -> None:
@@ -54,24 +65,39 @@ def init(
     ] = None,
     encoder: Annotated[
         str, typer.Option(help="bundled, ARCH:TAG of open_clip, or ARCH:path/to/weights.")
-    ] = "bundled",
-    strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "epig",
-    batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 10,
-    seed: Annotated[int, typer.Option(help="Everything random comes from it.")] = 0,
+    ] = USUAL.encoder,
+    strategy: Annotated[
+        str, typer.Option(help="How batches are chosen; see `alworkbench strategies`.")
+    ] = USUAL.strategy,
+    adaptation: Annotated[
+        str, typer.Option(help="How labels change the model.")
+    ] = USUAL.adaptation,
+    goal: Annotated[
+        Goal, typer.Option(help="What counts alike: every image, or every class however rare.")
+    ] = USUAL.goal,
+    batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = USUAL.batch_size,
+    seed: Annotated[int, typer.Option(help="Everything random comes from it.")] = USUAL.seed,
     as_json: JsonOption = False,
 ) -> None:
     """Make a project: a folder that holds everything of one labelling effort."""
     import store
     from alworkbench.acquisition.catalogue import find_strategy
-    from alworkbench.domain import DEFAULT_TEMPLATES
+    from alworkbench.adaptation.registry import find_adaptation
     from alworkbench.labelfiles import read_class_names
     from alworkbench.workbench import utc_now
 
-    find_strategy(strategy)
     names = [*(classes or []), *(read_class_names(classes_file) if classes_file else [])]
     chosen = tuple(templates or DEFAULT_TEMPLATES)
     class_list = ClassList(tuple(LabelClass(name, chosen) for name in names))
-    settings = ProjectSettings(folder.resolve().name, encoder, strategy, batch, seed)
+    settings = ProjectSettings(
+        folder.resolve().name,
+        encoder,
+        find_strategy(strategy).name,
+        batch,
+        seed,
+        goal,
+        find_adaptation(adaptation).name,
+    )
     store.create_store(ProjectFolder(folder).database, settings, class_list, utc_now()).close()
     tell(
         as_json,

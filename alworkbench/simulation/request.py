@@ -1,7 +1,7 @@
 """What is asked of `alworkbench simulate`, by flags, by a YAML file or from Python: one set of words.
 
     data: [glyphs, digits]          # or project, images (and test), features
-    strategies: [random, margin, epig]
+    strategies: [random, margin, coverage]
     seeds: 10
     labels: 100
     batch: [5, 10]
@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from alworkbench.adaptation.learner import Strengths
-from alworkbench.domain import Goal
+from alworkbench.domain import DEFAULT_STRATEGY, Goal
 from alworkbench.errors import InvalidPlan, did_you_mean
 from alworkbench.simulation.plan import Confusion, OraclePlan, Plan
 
@@ -29,6 +29,8 @@ OWN = "own"
 """Seconds: those that the labels of the project took."""
 MOST_BYTES = 1 << 20
 """Of a plan file; a confusion matrix of 200 classes takes a third."""
+USUAL = ("random", "entropy", "margin", DEFAULT_STRATEGY)
+"""Strategies that are compared where none is named: chance, two usual ones, and the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def read_plan_file(path: Path) -> dict[str, Any]:
         raise InvalidPlan(f"{path} is not YAML: {str(error) or 'it is nested too deep'}") from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise InvalidPlan(
-            f"{path} must hold lines such as `strategies: [random, epig]`. {_known_words()}"
+            f"{path} must hold lines such as `strategies: [random, coverage]`. {_known_words()}"
         )
     return values
 
@@ -123,7 +125,7 @@ def request_of(values: Mapping[str, Any], where: str = "The plan") -> Request:
     noise = found.get("noise", 0.0)
     oracle = OraclePlan(noise, found.get("skip", 0.0), () if seconds == OWN else seconds)
     plan = Plan(
-        strategies=found.get("strategies", ("random", "entropy", "epig")),
+        strategies=found.get("strategies", USUAL),
         oracle=oracle,
         strengths=Strengths(
             **{

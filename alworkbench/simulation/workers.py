@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from alworkbench.errors import WorkbenchError
 from alworkbench.feature_table import FeatureTable
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 TICK = 0.5
 """Seconds between two looks at how far the workers are."""
+FEATURES, SMALL = "features.safetensors", "small.safetensors"
+"""The features of all images, and every other tensor."""
 
 
 class Stopped(Exception):
@@ -40,30 +42,90 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A data set on its way to another process of this program."""
+    """A data set on its way to another process of this program: plain values, and files of tensors."""
 
-    rest: bytes
-    """All but the features; made here for our own workers, never read from a file."""
-    features: Path
+    rest: Any
+    """All but the table, taken apart."""
+    hashes: tuple[str, ...]
+    """Of the table's rows."""
+    folder: Path
 
     @classmethod
     def pack(cls, data: SimulationData, folder: Path) -> Parcel:
         everything = data.table.gather(torch.arange(len(data.table)))
-        tensors = {"activations": everything.activations.contiguous()}
+        features = {"activations": everything.activations.contiguous()}
         if everything.residuals is not None:
-            tensors["residuals"] = everything.residuals.contiguous()
-        path = folder / "features.safetensors"
-        save_file(tensors, path)
-        # A table of the same images without numbers: what a data set checks of itself still holds.
-        empty = Features(torch.zeros(len(data.table), 0))
-        light = replace(data, table=FeatureTable.from_features(data.table.hashes, empty))
-        return cls(pickle.dumps(light), path)
+            features["residuals"] = everything.residuals.contiguous()
+        save_file(features, folder / FEATURES)
+        small: dict[str, Tensor] = {}
+        rest = {
+            part.name: _taken_apart(getattr(data, part.name), part.name, small)
+            for part in fields(data)
+            if part.name != "table"
+        }
+        save_file(small, folder / SMALL)
+        return cls(rest, tuple(data.table.hashes), folder)
 
     def open(self) -> SimulationData:
-        data: SimulationData = pickle.loads(self.rest)
-        tensors = load_file(self.features)
+        tensors = load_file(self.folder / FEATURES)
         features = Features(tensors["activations"], tensors.get("residuals"))
-        return replace(data, table=FeatureTable.from_features(data.table.hashes, features))
+        small = load_file(self.folder / SMALL)
+        rest = {name: _put_together(part, small) for name, part in self.rest.items()}
+        return SimulationData(table=FeatureTable.from_features(self.hashes, features), **rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Stands for a tensor that lies in the file under this name, its axes by descending stride.
+
+    Products of matrices that lie otherwise in memory round otherwise, and runs in several processes
+    give the figures of runs in one.
+    """
+
+    name: str
+    order: tuple[int, ...]
+
+    @classmethod
+    def store(cls, tensor: Tensor, name: str, tensors: dict[str, Tensor]) -> _Stored:
+        order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+        # Copied, for two names may share one memory, which such a file cannot hold.
+        lying = tensor.detach().cpu().permute(order)
+        tensors[name] = lying.clone(memory_format=torch.contiguous_format)
+        return cls(name, tuple(order))
+
+    def open(self, tensors: dict[str, Tensor]) -> Tensor:
+        # Copied into memory that is aligned as torch aligns it, for the same reason.
+        lying = tensors[self.name].clone()
+        return lying.permute([self.order.index(axis) for axis in range(lying.ndim)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Stands for a dataclass that holds tensors, or may."""
+
+    kind: type
+    fields: dict[str, Any]
+
+
+def _taken_apart(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """The value without its tensors, which are put into `tensors` under names that begin with this."""
+    if isinstance(value, Tensor):
+        return _Stored.store(value, name, tensors)
+    if is_dataclass(value) and not isinstance(value, type):
+        inside = {
+            part.name: _taken_apart(getattr(value, part.name), f"{name}.{part.name}", tensors)
+            for part in fields(value)
+        }
+        return _Parts(type(value), inside)
+    return value
+
+
+def _put_together(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, _Stored):
+        return value.open(tensors)
+    if isinstance(value, _Parts):
+        return value.kind(**{n: _put_together(v, tensors) for n, v in value.fields.items()})
+    return value
 
 
 def in_processes(

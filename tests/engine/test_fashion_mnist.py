@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +31,21 @@ def test_the_published_files_hold_6000_and_1000_of_each_class():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "not there"),
-        (b"no gzip at all", "gzip"),
-        (gzip.compress(HEADER + bytes(60_000 * 784))[:-200], "end-of-stream"),
-        (gzip.compress(HEADER + bytes(784)), "less than"),
-        (gzip.compress(HEADER + bytes(60_000 * 784 + 1)), "more than"),
-        (gzip.compress(bytes.fromhex("00000801") + bytes(20)), "header"),
-        (gzip.compress(b""), "header"),
+        (lambda: None, "not there"),
+        (lambda: b"no gzip at all", "gzip"),
+        (lambda: gzip.compress(HEADER + bytes(60_000 * 784))[:-200], "end-of-stream"),
+        (lambda: gzip.compress(HEADER + bytes(784)), "less than"),
+        (lambda: gzip.compress(HEADER + bytes(60_000 * 784 + 1)), "more than"),
+        (lambda: gzip.compress(bytes.fromhex("00000801") + bytes(20)), "header"),
+        (lambda: gzip.compress(b""), "header"),
     ],
+    ids=["none", "plain", "cut", "short", "long", "other", "empty"],
 )
 def test_anything_else_is_refused_with_the_command_that_mends_it(
-    tmp_path: Path, content: bytes | None, said: str
+    tmp_path: Path, content: Callable[[], bytes | None], said: str
 ):
-    if content is not None:
-        (tmp_path / TRAIN_IMAGES).write_bytes(content)
+    if (written := content()) is not None:
+        (tmp_path / TRAIN_IMAGES).write_bytes(written)
     with pytest.raises(UnreadableSource, match=said) as refused:
         load_fashion_mnist(tmp_path)
     assert "apt-get install dataset-fashion-mnist" in str(refused.value)

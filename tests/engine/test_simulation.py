@@ -262,8 +262,15 @@ def test_a_fault_in_a_worker_is_told_in_its_words(monkeypatch: pytest.MonkeyPatc
 
 def test_what_is_sent_to_workers_arrives_as_it_was(tmp_path: Path) -> None:
     data = toy_data(outside=3)
-    arrived = workers.Parcel.pack(data, tmp_path).open()
+    # As decompositions and views lie in memory: sums of other orders round otherwise.
+    turned = data.class_activations.T.contiguous().T
+    data = dataclasses.replace(data, class_activations=turned)
+    parcel = workers.Parcel.pack(data, tmp_path)
+    arrived = pickle.loads(pickle.dumps(parcel)).open()
     assert arrived.fingerprint() == data.fingerprint()
+    assert arrived.class_activations.stride() == turned.stride() == (1, 4)
+    vectors = [each.posterior.image.activation.vectors for each in (data, arrived)]
+    assert vectors[0].stride() == vectors[1].stride()
 
 
 # --------------------------------------------------------------------------- kept, and gone on with

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from alworkbench.cli import app
 from alworkbench.commands import simulating
-from alworkbench.domain import AnswerKind, Goal, Role
+from alworkbench.domain import DEFAULT_STRATEGY, AnswerKind, Goal, Role
 from alworkbench.errors import InvalidPlan, NothingToImport, UnreadableSource
 from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.request import Request, read_request, request_of
@@ -95,7 +95,7 @@ def test_what_is_said_beside_a_plan_file_counts_more(
 
 def test_nothing_said_is_the_usual_plan_on_the_project_here(requested: list[Request]) -> None:
     run()
-    assert requested == [Request(Plan(("random", "entropy", "epig")))]
+    assert requested == [Request(Plan(("random", "entropy", "margin", DEFAULT_STRATEGY)))]
 
 
 def test_the_usual_project_gives_way_to_another_source(

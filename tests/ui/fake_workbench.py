@@ -27,6 +27,7 @@ from alworkbench.campaign.forecast import Forecast
 from alworkbench.campaign.lure import Estimate, RoundEstimate
 from alworkbench.campaign.stopping import Advice, Finding, Verdict
 from alworkbench.domain import (
+    DEFAULT_STRATEGY,
     Answer,
     AnswerKind,
     ClassList,
@@ -209,7 +210,7 @@ class FakeWorkbench:
 
     def strategies(self) -> list[FakeStrategy]:
         return [
-            FakeStrategy("epig", "What a label would teach about the predictions on the pool."),
+            FakeStrategy(DEFAULT_STRATEGY, "Images that stand for most of the remaining doubt."),
             FakeStrategy("entropy", "Where the model is least sure."),
             FakeStrategy("random", "Any image, all alike."),
         ]
@@ -218,7 +219,7 @@ class FakeWorkbench:
         if not self._measured:
             return []
         rows = []
-        for strategy, gain in (("epig", 0.24), ("entropy", 0.19), ("random", 0.14)):
+        for strategy, gain in ((DEFAULT_STRATEGY, 0.24), ("entropy", 0.19), ("random", 0.14)):
             for seed in range(3):
                 noise = random.Random(f"{strategy}{seed}")
                 for labels in range(0, 101, 10):
@@ -356,7 +357,7 @@ class FakeWorkbench:
             number = len(self._rounds) + 1
             progress("Scoring the pool", self._pool, self._pool)
             round_ = Round(
-                number, number, strategy or "epig", seed or 0, min(size, len(free)), 1, 1,
+                number, number, strategy or DEFAULT_STRATEGY, seed or 0, min(size, len(free)), 1, 1,
                 None if number == 1 else number - 1, RoundState.OPEN, datetime.now(UTC), None, 0.4,
             )  # fmt: skip
             self._rounds.append(round_)

@@ -1,0 +1,314 @@
+"""The default strategy against its formula, computed here plainly: every gain anew for every pick."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from alworkbench.acquisition import registry
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.coverage import doubt
+from alworkbench.acquisition.registry import Question, Selection
+from alworkbench.adaptation.learner import Learner, learn, zero_shot
+from alworkbench.domain import DEFAULT_STRATEGY, Goal
+from alworkbench.features import FeatureTable
+from alworkbench.heads import Features
+from alworkbench.posterior.kronecker import Posterior
+from tests.factories import SmallModel, generator, normal, small_model
+
+ROUNDING = 2e-5
+"""Of gains: pools stream in single precision."""
+POOL, TARGETS = 30, 18
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and the posterior that its ties are defined by."""
+
+    question: Question
+    posterior: Posterior
+
+    def with_(self, **changes: object) -> Asked:
+        return replace(self, question=replace(self.question, **changes))
+
+    def select(self) -> Selection:
+        return find_strategy("coverage").select(self.question)
+
+    def correlations(self, rows: Tensor, others: Tensor) -> Tensor:
+        """rho under the posterior of the image projection, negative ones as none."""
+        side = self.posterior.image
+        factor = side.activation.dense()
+        precision = math.sqrt(side.pseudo_data_weight / side.pairs) * factor
+        precision += math.sqrt(side.prior_precision) * torch.eye(len(factor))
+        one, other = (
+            self.question.table.gather(each).activations.double() for each in (rows, others)
+        )
+        covariance = precision.inverse()
+        length = [(x @ covariance * x).sum(-1).sqrt() for x in (one, other)]
+        return (one @ covariance @ other.T / length[0][:, None] / length[1]).clamp_min(0)
+
+    def probabilities(self, rows: Tensor) -> Tensor:
+        return self.question.logits_of(rows).double().softmax(-1)
+
+    def ties(self, rows: Tensor, probabilities: Tensor) -> Tensor:
+        """s_ij of these images, if they are as probable as said, with the targets."""
+        alike = probabilities.sqrt() @ self.probabilities(self.question.targets).sqrt().T
+        return self.correlations(rows, self.question.targets).square() * alike
+
+    def weights(self) -> Tensor:
+        p = self.probabilities(self.question.targets)
+        best = p.sort(-1).values
+        weights = 1 - (best[:, -1] - best[:, -2])
+        if self.question.goal is Goal.BALANCED:
+            weights = weights * (p / p.sum(0)).sum(-1)
+        return weights / weights.sum()
+
+    def covered(self) -> Tensor:
+        """How well each target is stood for before anything is asked."""
+        asked = self.question
+        found = [torch.zeros(1, len(asked.targets), dtype=torch.float64)]
+        if len(asked.labelled):
+            classes = asked.size.classes
+            told = torch.nn.functional.one_hot(asked.labels, classes).double()
+            found.append(self.ties(asked.labelled, told))
+        if len(asked.refused):
+            found.append(self.correlations(asked.refused, asked.targets).square())
+        return torch.cat(found).amax(0)
+
+    def value(self, rows: Tensor) -> float:
+        """What a batch adds to what is stood for already."""
+        before = self.covered()
+        ties = self.ties(rows, self.probabilities(rows))
+        return float((torch.maximum(before, ties.amax(0)) - before) @ self.weights())
+
+
+def asked(seed: int = 0, *, classes: int = 4, labels: tuple[int, ...] = (0, 1, 2, 3)) -> Asked:
+    """The first images have labels; all others may be asked; every other one is a target."""
+    small = small_model(10 * seed, images=POOL, classes=classes, dtype=torch.float32)
+    start = zero_shot(small.head, small.posterior, small.classes)
+    truth = torch.eye(classes, dtype=torch.float64)[list(labels)]
+    question = Question(
+        table=FeatureTable.from_features([f"{i}" for i in range(POOL)], small.images),
+        candidates=torch.arange(len(labels), POOL),
+        targets=torch.arange(POOL)[-TARGETS:],
+        learner=learn(start, small.images[: len(labels)], truth) if labels else start,
+        batch_size=8,
+        seed=5,
+        draw_seed=1,
+        labelled=torch.arange(len(labels)),
+        labels=torch.tensor(labels, dtype=torch.long),
+    )
+    return Asked(question, small.posterior)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Takes its logits from the first activations: a test can write what is predicted."""
+
+    classes: int
+
+    def logits(self, features: Features) -> Tensor:
+        return features.activations[:, : self.classes]
+
+
+def written(activations: Tensor, classes: int, **changes: object) -> Asked:
+    """A pool of these images, of which the model reads what to predict."""
+    size = activations.shape[1]
+    small: SmallModel = small_model(image_size=size, classes=classes, dtype=torch.float32)
+    start = zero_shot(small.head, small.posterior, small.classes)
+    every = torch.arange(len(activations))
+    question = Question(
+        table=FeatureTable.from_features([f"{i}" for i in every.tolist()], Features(activations)),
+        candidates=every,
+        targets=every,
+        learner=Learner(start.model, start.class_activations, None, None, Reading(classes)),
+        batch_size=1,
+        seed=0,
+        draw_seed=0,
+    )
+    return Asked(replace(question, **changes), small.posterior)
+
+
+CASES = {
+    "labels": asked(),
+    "no labels": asked(1, labels=()),
+    "two classes": asked(2, classes=2, labels=(0, 1, 1)),
+    "all labels of one class": asked(3, labels=(2,) * 5),
+    "some refused": asked(4).with_(refused=torch.tensor([4, 9]), candidates=torch.arange(10, POOL)),
+    "every image counts alike": asked(5).with_(goal=Goal.ACCURACY),
+    "all": asked(6).with_(batch_size=POOL),
+    "one candidate": asked(7).with_(candidates=torch.tensor([11])),
+    "one target": asked(8).with_(targets=torch.tensor([20])),
+}
+
+
+def test_it_is_the_default() -> None:
+    assert find_strategy("default") is find_strategy(DEFAULT_STRATEGY) is find_strategy("coverage")
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+class TestEveryBatch:
+    def test_it_is_that_of_the_plain_greedy_way(self, case: Asked) -> None:
+        """The same picks and gains as when every candidate's gain is computed anew each time."""
+        ties = case.ties(case.question.candidates, case.probabilities(case.question.candidates))
+        weights, covered = case.weights(), case.covered()
+        free = torch.ones(len(ties), dtype=torch.bool)
+        found = case.select()
+        assert len(found.rows) == min(case.question.batch_size, len(ties))
+        for row, score in zip(found.rows, found.scores, strict=True):
+            gains = ((ties - covered).clamp_min(0) @ weights).masked_fill(~free, -1)
+            best = int(gains.argmax())
+            if float(gains[best]) < ROUNDING:  # rounding decides from here on
+                assert score < 2 * ROUNDING
+                continue
+            assert row == int(case.question.candidates[best])
+            assert score == pytest.approx(float(gains[best]), abs=ROUNDING)
+            covered = torch.maximum(covered, ties[best])
+            free[best] = False
+
+    def test_gains_fall_and_are_shares_of_the_doubt(self, case: Asked) -> None:
+        scores = case.select().scores
+        assert all(0 <= score <= 1 for score in scores)
+        assert all(a >= b - ROUNDING for a, b in itertools.pairwise(scores))
+        assert sum(scores) <= 1 + ROUNDING
+
+    def test_its_gains_add_up_to_what_the_batch_stands_for(self, case: Asked) -> None:
+        found = case.select()
+        value = case.value(torch.tensor(found.rows))
+        assert sum(found.scores) == pytest.approx(value, abs=ROUNDING)
+
+    def test_blocks_of_any_size_and_any_order_change_nothing(
+        self, case: Asked, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = case.select()
+        order = torch.randperm(len(case.question.candidates), generator=generator(1))
+        turned = case.with_(candidates=case.question.candidates[order])
+        needed = find_strategy("coverage").cost(case.question.size).memory
+        others = [turned.select(), case.with_(memory=2 * needed).select()]
+        for rows in (1, 3):
+            monkeypatch.setattr(registry, "BLOCK_ROWS", rows)
+            others.append(case.select())
+        # where nothing is left to gain, rounding decides on the order
+        told = sum(score > ROUNDING for score in whole.scores)
+        for other in others:
+            assert other.rows[:told] == whole.rows[:told]
+            assert set(other.rows) == set(whole.rows) or told < len(whole.rows)
+            assert other.scores == pytest.approx(whole.scores, abs=ROUNDING)
+
+    def test_it_comes_again(self, case: Asked) -> None:
+        assert case.select() == case.select() == case.with_(seed=99, draw_seed=7).select()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_batch_has_the_promised_share_of_the_best_one_s_value(seed: int) -> None:
+    case = asked(seed).with_(batch_size=3, candidates=torch.arange(4, 16))
+    found = case.value(torch.tensor(case.select().rows))
+    best = max(
+        case.value(torch.tensor(batch))
+        for batch in itertools.combinations(case.question.candidates.tolist(), 3)
+    )
+    assert (1 - 1 / math.e) * best <= found <= best + ROUNDING
+
+
+def test_more_is_computed_again_at_once_or_less_and_the_batch_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = asked(labels=()).with_(batch_size=12)
+    batches = []
+    for at_once in (1, 2, 7, 64):
+        monkeypatch.setattr("alworkbench.acquisition.coverage._AT_ONCE", at_once)
+        batches.append(case.select())
+    for other in batches[1:]:
+        assert other.rows == batches[0].rows
+        assert other.scores == pytest.approx(batches[0].scores, abs=ROUNDING)
+
+
+def test_beside_a_label_that_was_expected_nothing_is_gained() -> None:
+    """The copy of a labelled image, of whose class the model is as sure as its label."""
+    activations = normal(1, 12, 7, dtype=torch.float32)
+    activations[0, :3] = torch.tensor([60.0, 0.0, 0.0])
+    activations[1] = activations[0]
+    case = written(activations, 3).with_(candidates=torch.tensor([1]))
+    told = case.with_(labelled=torch.tensor([0]), labels=torch.tensor([0]))
+    assert case.select().scores[0] > 0.01
+    assert told.select().scores[0] == pytest.approx(0, abs=ROUNDING)
+
+
+def test_a_label_that_was_not_expected_leaves_more_to_gain_than_one_that_was() -> None:
+    activations = normal(1, 12, 7, dtype=torch.float32)
+    activations[0, :3] = torch.tensor([60.0, 0.0, 0.0])
+    activations[1] = activations[0]
+    case = written(activations, 3).with_(
+        candidates=torch.tensor([1]), labelled=torch.tensor([0]), labels=torch.tensor([2])
+    )
+    assert case.select().scores[0] > 0.01
+
+
+def test_beside_an_image_that_nobody_could_answer_nothing_is_gained() -> None:
+    """Whatever the model says there: torn or sure."""
+    activations = normal(2, 12, 7, dtype=torch.float32)
+    activations[5], activations[6] = activations[0], 3 * activations[0]  # only directions count
+    for row in (5, 6):
+        case = written(activations, 4).with_(candidates=torch.tensor([row]))
+        assert case.select().scores[0] > 0.01
+        refused = case.with_(refused=torch.tensor([0]))
+        assert refused.select().scores[0] == pytest.approx(0, abs=ROUNDING)
+
+
+def apart(counts: tuple[int, int]) -> Asked:
+    """Two groups of exact copies without any tie, each almost surely of a class of its own."""
+    small = small_model(image_size=4, classes=2, dtype=torch.float32)
+    root = zero_shot(small.head, small.posterior, small.classes).model.image_activation_root
+    sure = math.log(999)
+    one = torch.tensor([sure, 0.0, 0.0, 0.0])
+    other = torch.tensor([0.0, sure, 0.0, 0.0])
+    # What is predicted is read from the first two activations: the third makes them orthogonal.
+    along, there = one @ root @ (other @ root), one @ root @ root[2]
+    other[2] = -along / there
+    return written(torch.cat([one.expand(counts[0], 4), other.expand(counts[1], 4)]), 2)
+
+
+def test_with_the_goal_balanced_predicted_classes_count_alike() -> None:
+    case = apart((36, 4)).with_(batch_size=2)
+    plain = case.with_(goal=Goal.ACCURACY).select()
+    assert plain.scores == pytest.approx((0.9, 0.1), abs=0.01)
+    balanced = case.with_(goal=Goal.BALANCED).select()
+    assert balanced.scores == pytest.approx((0.5, 0.5), abs=0.02)
+    for found in (plain, balanced):
+        assert len({row < 36 for row in found.rows}) == 2
+
+
+def test_of_exact_copies_one_is_asked_before_any_other_again() -> None:
+    few = normal(3, 5, 7, dtype=torch.float32)
+    case = written(few.repeat(4, 1), 3).with_(batch_size=20)
+    found = case.select()
+    assert sorted(row % 5 for row in found.rows[:5]) == list(range(5))
+    assert found.scores[5:] == pytest.approx([0.0] * 15, abs=ROUNDING)
+    assert sorted(found.rows) == list(range(20))
+
+
+def test_a_pool_of_one_image_many_times_is_asked_to_its_end() -> None:
+    case = written(normal(4, 1, 7, dtype=torch.float32).expand(9, 7), 3).with_(batch_size=9)
+    found = case.select()
+    assert found.scores[0] == pytest.approx(1, abs=1e-3)
+    assert found.scores[1:] == pytest.approx([0.0] * 8, abs=ROUNDING)
+    assert sorted(found.rows) == list(range(9))
+
+
+def test_where_the_model_doubts_nothing_scores_are_none_and_the_batch_is_whole() -> None:
+    activations = torch.zeros(10, 5)
+    activations[torch.arange(10), torch.arange(10) % 2] = 200.0
+    activations[:, 4] = torch.arange(10.0)
+    found = written(activations, 2).with_(batch_size=4).select()
+    assert len(set(found.rows)) == 4
+    assert all(0 <= score <= 1 for score in found.scores)
+
+
+def test_doubt_is_one_where_two_classes_are_torn_and_none_where_one_is_certain() -> None:
+    p = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
+    assert doubt(p).tolist() == pytest.approx([1.0, 0.0, 0.7])
