@@ -197,7 +197,8 @@ def _kept_points(path: Path) -> list[Point]:
 
 
 def title(data: SimulationData, plan: Plan) -> str:
-    return f"{data.name}: {', '.join(arm.words(plan.arms) for arm in plan.arms)}"
+    names = [arm.words(plan.arms) for arm in plan.arms]
+    return f"{data.name}: {('; ' if any(',' in name for name in names) else ', ').join(names)}"
 
 
 def facts_of(
