@@ -609,11 +609,12 @@ class Workbench:
             if not candidates:
                 raise PoolExhausted
             index_of = {c.id: index for index, c in enumerate(classes.classes)}
-            given = {
-                row: index_of[answered[image].class_id]
+            told = [
+                (answered[image].id, row, index_of[answered[image].class_id])
                 for row, image in image_of_row.items()
                 if image in answered and answered[image].class_id in index_of
-            }
+            ]
+            given = {row: index for _, row, index in sorted(told)}
             question = Question(
                 table=self.engine().table(),
                 candidates=torch.tensor(candidates),

@@ -21,6 +21,10 @@ predicted classes alike.
 Of more than 16,384 candidates (`SHORTLIST`), that many are drawn in proportion to w_i u_i first: one
 pass over their logits. Places where doubt is common are drawn often, and one image of each suffices.
 
+Nothing stands for anything where similar images are of different classes, as in a domain that the model
+cannot see. `kinship.doubt_of_kinship` asks the first labels whether that is so; its probability is the
+share of the batch that is drawn at random instead, spread over the batch.
+
 Early, doubt is everywhere and the batch is typical and spread out; later it gathers where predictions
 are torn and no label is near. Correlation, not covariance: the linear model holds images with long
 activations for informative about everything, and in measurements they were not; see README.md beside.
@@ -39,6 +43,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.kinship import FIRST, doubt_of_kinship
 from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.domain import Goal
 from alworkbench.heads import Features
@@ -115,11 +120,23 @@ class _Ground:
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
 def coverage(question: Question) -> Selection:
+    at_random = _at_random(question)
     ground = _ground(question)
     question = _shortlisted(question, ground)
     covered = _covered(question, ground)
     bounds, doubts = _first_gains(question, ground, covered)
-    return _greedy(question, ground, covered, bounds, doubts)
+    return _greedy(question, ground, covered, bounds, doubts, at_random)
+
+
+def _at_random(question: Question) -> int:
+    """How many images of the batch are drawn at random."""
+    if len(question.labelled) == 0:
+        return 0
+    first = question.labelled[:FIRST]
+    places = [_places(question, f) for f in question.blocks(first, _row(question.size))]
+    directions = torch.cat([place.directions for place in places])
+    share = doubt_of_kinship(directions, question.labels[:FIRST].to(directions.device))
+    return round(share * min(question.batch_size, len(question.candidates)))
 
 
 def _weighed(probabilities: Float[Tensor, "n C"], mass: Float[Tensor, "C"]) -> Float[Tensor, "n"]:
@@ -199,19 +216,31 @@ def _greedy(
     covered: Float[Tensor, "M"],
     bounds: Float[Tensor, "N"],
     doubts: Float[Tensor, "N"],
+    at_random: int,
 ) -> Selection:
     """Pick by pick: gains only fall, so one that was not computed again is a bound from above.
 
     Where nothing is left to gain (more picks than distinct images, say), the own doubt decides.
+    `at_random` picks, evenly spread, are drawn from the candidates instead.
     """
+    count = min(question.batch_size, len(question.candidates))
+    shuffled = iter(
+        torch.randperm(len(question.candidates), generator=question.generator()).tolist()
+    )
     device = question.learner.class_activations.device
     rows: list[int] = []
     scores: list[float] = []
     stale = torch.zeros(len(bounds), dtype=torch.bool, device=bounds.device)
     taken = torch.zeros_like(stale)
-    while len(rows) < min(question.batch_size, len(question.candidates)):
+    while len(rows) < count:
         best = _first(bounds)
-        if float(bounds[best]) <= 0.0:
+        turn = len(rows) + 1
+        if turn * at_random // count > (turn - 1) * at_random // count:
+            best = next(row for row in shuffled if not bool(taken[row]))
+            if bool(stale[best]):
+                features = question.table.gather(question.candidates[[best]], device)
+                bounds[best] = ground.gains(_places(question, features), covered)[0]
+        elif float(bounds[best]) <= 0.0:
             best = _first(doubts.masked_fill(taken, -torch.inf))
         elif bool(stale[best]):
             again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
@@ -221,7 +250,7 @@ def _greedy(
             stale[again] = False
             continue
         rows.append(int(question.candidates[best]))
-        scores.append(float(bounds[best]))
+        scores.append(max(0.0, float(bounds[best])))
         features = question.table.gather(question.candidates[[best]], device)
         covered = torch.maximum(covered, _places(question, features).ties(ground.places)[0])
         bounds[best] = -torch.inf

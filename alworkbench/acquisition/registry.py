@@ -44,7 +44,7 @@ class Question:
     draw_seed: int
     """Of the posterior draws: the same in all rounds of a project (common random numbers)."""
     labelled: Int[Tensor, "L"] = field(default_factory=_none)
-    """Rows that have a label already."""
+    """Rows that have a label already, in the order in which they were given."""
     labels: Int[Tensor, "L"] = field(default_factory=_none)
     """Class index of each of them."""
     refused: Int[Tensor, "R"] = field(default_factory=_none)
