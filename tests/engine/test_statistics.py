@@ -262,8 +262,8 @@ def test_an_arm_is_held_against_the_baseline_that_works_as_it_does():
     ]
     found = find(points)
     against = {each.arm: each.baseline.batch_size for each in found.of}
-    assert against[Arm("epig", batch_size=10)] == 10
-    assert against[Arm("epig", batch_size=5)] == 5
+    assert against[Arm("epig", "linearised", 10)] == 10
+    assert against[Arm("epig", "linearised", 5)] == 5
 
 
 def test_the_target_is_what_the_baseline_reaches():
