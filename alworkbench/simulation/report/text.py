@@ -53,7 +53,12 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
         ("marked", ROLES.get(role, f"not marked ({role})")),
     ]
     if card := facts.get("card"):
-        lines += [(f"card: {key}".replace("_", " "), _plain(card[key])) for key in card]
+        lines += [
+            (f"card: {key}".replace("_", " "), _plain(card[key]))
+            for key in card
+            if key not in _TOLD_ELSEWHERE
+        ]
+        lines += _prompts(card.get("classes"))
     else:
         lines.append(("card", "none"))
     classes = facts.get("classes")
@@ -74,6 +79,7 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
         ("learning", ", ".join(dict.fromkeys(arm.adaptation for arm in result.arms))),
         ("goal", _plain(plan.get("goal"))),
         ("oracle", _plain(facts.get("oracle"))),
+        ("fingerprint of the data", _plain(facts.get("fingerprint"))),
         ("code", _plain(facts.get("code"))),
         ("versions", _plain(facts.get("versions"))),
         ("threads, processes", f"{_plain(facts.get('threads'))}, {_plain(facts.get('processes'))}"),
@@ -226,11 +232,29 @@ def _reach(found: Any) -> dict[str, Any]:
     }
 
 
+_TOLD_ELSEWHERE = ("name", "role", "classes")
+"""Of a card: by other lines."""
+
+
+def _prompts(classes: Any) -> list[tuple[str, str]]:
+    """Each template once, for classes mostly share them; nothing where a card has none."""
+    found: list[str] = []
+    for each in classes if isinstance(classes, list | tuple) else ():
+        templates = each.get("templates") if isinstance(each, dict) else None
+        found += [str(t) for t in templates or () if t not in found]
+    return [("card: prompts", "; ".join(found))] if found else []
+
+
 def _plain(value: Any) -> str:
     if value is None:
         return "not known"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items()) or "none"
+        nested = any(isinstance(each, dict) for each in value.values())
+        pairs = [
+            f"{key}: {_plain(each)}" if nested else f"{key} {_plain(each)}"
+            for key, each in value.items()
+        ]
+        return ("; " if nested else ", ").join(pairs) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(_plain(each) for each in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
