@@ -15,7 +15,7 @@ from alworkbench.campaign.simulated import SHORT, plan_of, usual_runs
 from alworkbench.cli import app
 from alworkbench.commands import simulating
 from alworkbench.simulation.results import SimulationResult, load_result
-from tests.service.conftest import NAMES, Project, picture
+from tests.service.conftest import NAMES, picture
 
 SMALL = {
     "strategies": ["random", "margin"],
@@ -26,13 +26,24 @@ SMALL = {
 }
 
 
+@pytest.fixture(scope="module")
+def simulated(
+    made: tuple[Path, Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SimulationResult, Path]:
+    """On a features file, which is given too."""
+    folder = tmp_path_factory.mktemp("simulated")
+    path = folder / "toy.npz"
+    shutil.copy(made[1], path)
+    words = {**SMALL, "features": path, "out": folder / "out"}
+    (result,) = simulating.run(words, cache=folder, tell=lambda line: None)
+    return result, path
+
+
 @pytest.fixture
-def finished(project: Project, tmp_path: Path) -> SimulationResult:
-    """On a features file."""
-    path = tmp_path / "toy.npz"
-    shutil.copy(project.features, path)
-    (result,) = simulating.run({**SMALL, "features": path}, cache=tmp_path, tell=lambda line: None)
-    return result
+def finished(simulated: tuple[SimulationResult, Path], tmp_path: Path) -> SimulationResult:
+    """A copy of it that may be changed."""
+    folder = simulated[0].folder
+    return load_result(Path(shutil.copytree(folder, tmp_path / folder.name)))
 
 
 def replayed(*words: object) -> Result:
@@ -93,11 +104,14 @@ def test_what_else_was_changed_is_named(finished: SimulationResult, change: Any,
 
 
 def test_data_that_moved_are_found_and_other_data_noticed(
-    finished: SimulationResult, tmp_path: Path
+    simulated: tuple[SimulationResult, Path], finished: SimulationResult, tmp_path: Path
 ) -> None:
-    (tmp_path / "toy.npz").rename(tmp_path / "moved.npz")
-    assert replayed(finished.folder).exit_code != 0
-    assert replayed(finished.folder, "--at", tmp_path / "moved.npz").exit_code == 0
+    moved = simulated[1].rename(tmp_path / "moved.npz")
+    try:
+        assert replayed(finished.folder).exit_code != 0
+        assert replayed(finished.folder, "--at", moved).exit_code == 0
+    finally:
+        moved.rename(simulated[1])
 
 
 def test_a_folder_of_images_replays_and_its_report_shows_them(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from alworkbench.acquisition import coverage as module
-from alworkbench.acquisition import registry
+from alworkbench.acquisition import kinship, registry
 from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.kinship import doubt_of_kinship
 from alworkbench.acquisition.registry import Question, Selection
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.domain import DEFAULT_STRATEGY, Goal
@@ -163,7 +164,7 @@ def case(request: pytest.FixtureRequest) -> Asked:
 @pytest.fixture(autouse=True)
 def nothing_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where labels confirm that similar images are alike: every pick is of the greatest gain."""
-    monkeypatch.setattr(module, "doubt_of_kinship", lambda *_: 0.0, raising=False)
+    monkeypatch.setattr(module, "doubt_of_kinship", lambda *_: 0.0)
 
 
 def test_it_is_the_default() -> None:
@@ -259,6 +260,60 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
         assert len(set(batch.rows)) == 4
     whole = case.with_(batch_size=12).select()
     assert len(set(whole.rows)) == 12
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])
+def test_as_likely_as_similarity_says_nothing_images_are_drawn_at_random(
+    share: float, drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evenly spread over the batch; what stays is chosen by gain, in full knowledge of them."""
+    monkeypatch.setattr(module, "doubt_of_kinship", lambda *_: share)
+    case, value = asked(), asked().value()
+    batches = [case.with_(seed=seed).select() for seed in range(12)]
+    for found in batches:
+        assert len(set(found.rows)) == len(found.rows) == 8
+        for turn, score in enumerate(found.scores):
+            gain = value(found.rows[: turn + 1]) - (value(found.rows[:turn]) if turn else 0)
+            assert score == pytest.approx(gain, abs=ROUNDING)
+    # Picks by gain before the first drawn one are alike whatever the seed is; drawn ones are not.
+    first = 8 if not drawn else 8 // drawn - 1
+    assert len({found.rows[:first] for found in batches}) == 1
+    if drawn:
+        asked_at_random = {found.rows[first] for found in batches}
+        assert len(asked_at_random) > 4
+    assert case.with_(seed=3).select() == batches[3]
+
+
+def test_without_labels_nothing_is_drawn_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "doubt_of_kinship", lambda *_: 1.0)
+    case = asked(labels=())
+    assert case.select() == case.with_(seed=99).select()
+
+
+def kinship_of(seed: int, similar: float, labels: int = 60) -> float:
+    """With classes whose images lie this much nearer to each other than to others."""
+    classes = torch.arange(labels) % 4
+    places = normal(seed, labels, 6) + similar * normal(seed + 1, 4, 6)[classes]
+    return doubt_of_kinship(torch.nn.functional.normalize(places, dim=-1), classes)
+
+
+def test_labels_decide_whether_similarity_says_anything() -> None:
+    usual = doubt_of_kinship(normal(0, 0, 6), torch.zeros(0, dtype=torch.long))
+    one_class = doubt_of_kinship(
+        torch.nn.functional.normalize(normal(0, 9, 6), dim=-1), torch.zeros(9, dtype=torch.long)
+    )
+    assert 0 < usual == one_class < 0.05
+    for seed in range(5):
+        assert kinship_of(seed, 3.0) < 0.01 < 0.9 < kinship_of(seed, 0.0)
+    assert kinship_of(0, 0.0, 8) < kinship_of(0, 0.0, 30) < kinship_of(0, 0.0, 80)
+
+
+def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
+    values = torch.randint(0, 5, (40,), generator=generator(1)).double()
+    positive = torch.arange(40) % 3 == 0
+    pairs = values[positive][:, None] - values[~positive]
+    wanted = ((pairs > 0).double() + 0.5 * (pairs == 0)).mean()
+    assert kinship._area(values, positive) == pytest.approx(float(wanted))
 
 
 def test_beside_a_label_that_was_expected_nothing_is_gained() -> None:

@@ -22,7 +22,7 @@ DRAWN = [
     if name in ("random", "badge") or name.startswith(("power-", "softmax-", "softrank-"))
 ]
 """Strategies that say with which probability they drew."""
-SEEDED = {*DRAWN, "balanced-random", "batchbald", "typiclust", "probcover"}
+SEEDED = {*DRAWN, "balanced-random", "batchbald", "coverage", "typiclust", "probcover"}
 """Strategies whose batch may depend on the seed."""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,14 @@ import pytest
 from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
 from ui.state import UiState
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Pages under test put themselves in the place of the main module, which new processes import."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture
