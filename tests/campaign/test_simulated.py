@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from alworkbench.campaign.simulated import SHORT, plan_of, usual_runs
 from alworkbench.cli import app
