@@ -32,13 +32,14 @@ def strategies() -> list[Strategy]:
 
 
 def find_strategy(name: str) -> Strategy:
-    """The strategy of this name, or UnknownStrategy with the nearest one.
-
-    `default` is the one that a user gets without choosing.
-    """
+    """The strategy of this name, or UnknownStrategy with the nearest one."""
     known = registered()
-    if name == "default":
-        name = DEFAULT_STRATEGY
+    name = resolve(name)
     if name not in known:
         raise UnknownStrategy(name, known)
     return known[name]
+
+
+def resolve(name: str) -> str:
+    """The name that records keep: `default` is the one that a user gets without choosing."""
+    return DEFAULT_STRATEGY if name == "default" else name

@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from alworkbench.acquisition.catalogue import resolve
 from alworkbench.adaptation.learner import Strengths
 from alworkbench.domain import DEFAULT_STRATEGY, Goal
 from alworkbench.errors import InvalidPlan, did_you_mean
@@ -125,7 +126,7 @@ def request_of(values: Mapping[str, Any], where: str = "The plan") -> Request:
     noise = found.get("noise", 0.0)
     oracle = OraclePlan(noise, found.get("skip", 0.0), () if seconds == OWN else seconds)
     plan = Plan(
-        strategies=found.get("strategies", USUAL),
+        strategies=tuple(resolve(name) for name in found.get("strategies", USUAL)),
         oracle=oracle,
         strengths=Strengths(
             **{
