@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from alworkbench.acquisition.catalogue import strategies
 from alworkbench.cli import app
+from alworkbench.domain import DEFAULT_STRATEGY
 
 
 def run(*arguments):
@@ -17,6 +18,12 @@ def run(*arguments):
 def test_every_strategy_is_one_line():
     lines = run().splitlines()
     assert [line.split()[0] for line in lines[1:]] == [s.name for s in strategies()]
+
+
+def test_the_default_is_marked():
+    marked = [line.split()[0] for line in run().splitlines() if line.split()[1] == "*"]
+    said = [row["name"] for row in json.loads(run("--json")) if row["default"]]
+    assert marked == said == [DEFAULT_STRATEGY]
 
 
 def test_costs_are_figures_of_the_sizes_given():

@@ -3,6 +3,8 @@
 import json
 import pickle
 import re
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +12,8 @@ from typer.testing import CliRunner
 from alworkbench import errors
 from alworkbench.cli import app, main
 from alworkbench.commands.common import open_memory_store
+from alworkbench.domain import Goal, ProjectSettings
+from store import open_store
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 PRINTS_JSON = [name for name in COMMANDS if name not in ("serve", "demo")]
@@ -75,6 +79,31 @@ def test_a_project_is_made_from_words(tmp_path):
     assert (folder / "project.db").exists()
     again = CliRunner().invoke(app, ["init", str(folder), "-c", "a", "-c", "b"])
     assert isinstance(again.exception, errors.ProjectExists)
+
+
+def test_a_project_learns_and_asks_as_it_is_told_to_and_by_default_as_everywhere(tmp_path):
+    words = ["-c", "barn owl", "-c", "tawny owl"]
+    for name, more in (
+        ("usual", []),
+        ("named", ["--strategy", "default"]),
+        ("other", ["--goal", "accuracy", "--adaptation", "probe", "--strategy", "margin"]),
+    ):
+        made = CliRunner().invoke(app, ["init", str(tmp_path / name), *words, *more, "--json"])
+        assert made.exit_code == 0, made.output
+        said = json.loads(made.stdout)
+        with closing(open_store(tmp_path / name / "project.db")) as store, store.read() as reader:
+            found = reader.settings()
+        usual = ProjectSettings(name)
+        other = replace(usual, goal=Goal.ACCURACY, adaptation="probe", strategy="margin")
+        assert found == (other if name == "other" else usual)
+        assert (said["strategy"], said["goal"]) == (found.strategy, found.goal)
+    for more, kind in (
+        (["--adaptation", "prob"], errors.UnknownAdaptation),
+        (["--strategy", "margins"], errors.UnknownStrategy),
+    ):
+        refused = CliRunner().invoke(app, ["init", str(tmp_path / "no"), *words, *more])
+        assert isinstance(refused.exception, kind)
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_simulation_on_a_features_file(project):
