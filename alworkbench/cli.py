@@ -15,6 +15,7 @@ import typer
 from alworkbench import __version__
 from alworkbench.commands import (
     campaign,
+    classes,
     datasets,
     labelling,
     models,
@@ -29,6 +30,7 @@ from alworkbench.errors import WorkbenchError
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project.register),
+    ("Project", classes.register),
     ("Model and posterior", posterior.register),
     ("Model and posterior", models.register),
     ("Labelling", labelling.register),

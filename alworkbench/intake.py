@@ -184,9 +184,7 @@ def encode(
     record = EncoderRecord(encoder.id, encoder.spec)
     features = FeatureStore(folder.features / encoder.id)
     features.describe(record, encoder.head, {"device": str(encoder.head.image_projection.device)})
-    prompts = [prompt for c in classes.classes for prompt in c.prompts]
-    if missing := features.missing_prompts(prompts):
-        features.add_prompts(missing, encoder.encode_prompts(missing))
+    encode_names(folder, encoder, classes)
     done = encode_images(
         encoder, images, features, workers=workers, batch_size=batch_size, progress=progress
     )
@@ -194,6 +192,14 @@ def encode(
         writer.computed.set_encoder(record)
     seconds = time.perf_counter() - started
     return FeaturesSummary(encoder.id, done.encoded, done.known, done.quarantined, seconds)
+
+
+def encode_names(folder: ProjectFolder, encoder: Encoder, classes: ClassList) -> None:
+    """Text activations of the prompts of a class list that have none yet."""
+    features = FeatureStore(folder.features / encoder.id)
+    prompts = [prompt for c in classes.classes for prompt in c.prompts]
+    if missing := features.missing_prompts(prompts):
+        features.add_prompts(missing, encoder.encode_prompts(missing))
 
 
 def _paths(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:

@@ -25,6 +25,7 @@ from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.registry import Question, Strategy
 from alworkbench.adaptation.applying import apply_adaptation
 from alworkbench.adaptation.learner import Learner, Strengths, learn, restore
+from alworkbench.adaptation.leaving_out import leave_one_out, leaves_out
 from alworkbench.adaptation.registry import DEFAULT
 from alworkbench.campaign import audit, watch
 from alworkbench.campaign.curve import HonestCurve, history, honest_curve
@@ -39,6 +40,7 @@ from alworkbench.domain import (
     ImportSummary,
     Item,
     Label,
+    LabelClass,
     LearnerRecord,
     MetricRecord,
     NewItem,
@@ -52,6 +54,7 @@ from alworkbench.domain import (
     Suggestion,
 )
 from alworkbench.encoders import load_encoder
+from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.feature_file import FROM_FILE, read_feature_file
 from alworkbench.engine import Engine, ProjectEngine, resolve, starting_learner
 from alworkbench.errors import (
@@ -129,6 +132,10 @@ class Status:
     audit_accuracy: float | None
     """Of the newest learner."""
     next_step: str
+    class_list: int = 1
+    """Version of the class list; 1 is what the project was made with."""
+    leave_one_out: Mapping[str, Any] | None = None
+    """Of the newest learner, about its own labels and not about the pool; see `leaving_out`."""
     names: tuple[NameKnowledge, ...] = ()
     """What the model knows of the class names, in their order; none where it cannot be told."""
 
@@ -226,6 +233,7 @@ class Workbench:
             metrics = reader.computed.metrics()
             encoder = reader.computed.encoder()
             posterior = reader.computed.posterior(encoder.id) if encoder else None
+            newest = reader.computed.learner()
             hashes = [h for role in Role for _, h in reader.images.ids_and_hashes(role)]
             pool, audit = reader.images.count(Role.POOL), reader.images.count(Role.AUDIT)
             quarantined = len(reader.images.quarantined())
@@ -254,6 +262,8 @@ class Workbench:
             zero_shot_accuracy=_accuracy([m for m in metrics if m.learner_id is None]),
             audit_accuracy=_accuracy(metrics),
             next_step=_next_step(pool, encoded < pool + audit, posterior, current, items),
+            class_list=_known(classes.id),
+            leave_one_out=newest.settings.get("leave_one_out") if newest else None,
             names=self._names_known(classes, posterior),
         )
 
@@ -734,6 +744,35 @@ class Workbench:
                 raise NoOpenRound
             return self._learn(rounds[-1], progress)
 
+    def add_class(
+        self, added: LabelClass, encoder: Encoder | None = None, progress: Progress = silent
+    ) -> ClassList:
+        """A new version of the class list with one more class; all answers stay, and all teach again.
+
+        The prompts of the class are encoded by the project's encoder (or the one that is given); the
+        audit set is measured with the larger list. Raises RoundStillOpen, InvalidClassList,
+        FeaturesMissing before the first encoding, EncoderMismatch, UnknownEncoder where the features
+        came from a file, which no encoder can add a name to.
+        """
+        with self._computing:
+            with self.store.read() as reader:
+                _refuse_open(reader)
+                classes = reader.classes.current()
+                taught = reader.computed.learner() is not None
+                name = reader.settings().encoder
+            larger = ClassList((*classes.classes, added))
+            known = self.engine().encoder_id
+            if FeatureStore(self.folder.features / known).missing_prompts(list(added.prompts)):
+                encoder = encoder or load_encoder(name, self._device)
+                if encoder.id != known:
+                    raise EncoderMismatch("The project's features", known, encoder.id)
+                intake.encode_names(self.folder, encoder, larger)
+            with self.store.write() as writer:
+                stored = writer.classes.add(larger, self._clock())
+            if taught:
+                self.learn(progress)
+            return stored
+
     def draw_audit(self, count: int, seed: int | None = None) -> Round:
         """Draw images without an answer at random into the audit set, and open a round that asks them.
 
@@ -923,6 +962,7 @@ class Workbench:
                         (c, _known(classes.classes[i].id)) for c, i in targets.items()
                     ),
                     **self._watched(learner, classes, pool, targets),
+                    **self._left_out(learner, onehot),
                 },
                 now=self._clock(),
             )
@@ -999,6 +1039,12 @@ class Workbench:
         rows = {known[content]: image for image, content in part}
         seen = watch.look(learner, self.engine().table(), rows, free, classes, len(taught), seed)
         return {"watch": seen.as_json()}
+
+    def _left_out(self, learner: Learner, targets: torch.Tensor) -> dict[str, Any]:
+        """What the learner says of each of its n labels without it; `targets`: n C, one-hot."""
+        if not self._is_watched or not leaves_out(learner):
+            return {}
+        return {"leave_one_out": leave_one_out(learner, targets.double()).as_json()}
 
     def _rows(self, images: list[tuple[int, str]]) -> dict[int, int]:
         """Row of the features -> image id, in the order of the images."""

@@ -33,7 +33,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.learner import Learner, Predictor
+from alworkbench.adaptation.learner import Learner, Predictor, Taught
 from alworkbench.adaptation.linearised import fit
 from alworkbench.adaptation.registry import Lesson, Settings, adaptation
 from alworkbench.heads import Features
@@ -49,6 +49,10 @@ class FreeWeights:
     weights: Float[Tensor, "C P"]
     """Of activations as they are."""
     offsets: Float[Tensor, "C"]
+    taught: Taught
+    """What leaving labels out needs: with the probabilities at this model's optimum. float64."""
+    class_free: Float[Tensor, "n n"]
+    """The term's covariance between labelled images, of one class. float64."""
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
         return (
@@ -72,7 +76,11 @@ def free_weights(learner: Learner, lesson: Lesson, settings: Settings) -> Predic
     centred = images.whitened - mean  # n P
     square = float(shares @ centred.square().sum(dim=-1))
     share = VARIANCE / square if square > 0 else 0.0
-    found = fit(model, images, lesson.targets, lesson.weights, share * centred @ centred.T)
+    class_free = share * centred @ centred.T
+    guess = None
+    if learner.taught is not None:
+        guess = lesson.weights[:, None] * (lesson.targets - learner.taught.probabilities)
+    found = fit(model, images, lesson.targets, lesson.weights, class_free, guess)
     step = model.unwhiten(found.step)
     moved = Learner(
         learner.model,
@@ -83,4 +91,10 @@ def free_weights(learner: Learner, lesson: Lesson, settings: Settings) -> Predic
     own = share * found.dual.T @ centred  # C P, whitened
     dtype = learner.class_activations.dtype
     weights = own @ model.image_activation_root.T
-    return FreeWeights(moved, weights.to(dtype), -(own @ mean).to(dtype))
+    return FreeWeights(
+        moved,
+        weights.to(dtype),
+        -(own @ mean).to(dtype),
+        Taught(images, found.probabilities, lesson.weights),
+        class_free,
+    )

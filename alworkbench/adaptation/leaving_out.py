@@ -23,11 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from alworkbench.adaptation.free_weights import FreeWeights
 from alworkbench.adaptation.kernel import LabelKernel, softmax_curvature_roots
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.solving import conjugate_gradients
@@ -56,30 +58,67 @@ class LeftOut:
     metrics: Metrics
     """Against the likeliest class of each target. About the labels, which were chosen: not the pool."""
 
+    def as_json(self) -> dict[str, Any]:
+        """The figures that a record keeps."""
+        found = self.metrics
+        return {
+            "labels": found.images,
+            "groups": self.groups,
+            "accuracy": found.accuracy,
+            "accuracy_low": found.accuracy_low,
+            "accuracy_high": found.accuracy_high,
+            "nlpd": found.nlpd,
+            "ece": found.ece,
+            "ece_floor": found.ece_floor,
+        }
+
+
+def leaves_out(learner: Learner) -> bool:
+    """Whether `leave_one_out` can answer, and in seconds: one core takes four for the most that it does."""
+    if learner.taught is None or len(learner.taught.images) == 0:
+        return False
+    if learner.predictor is not None and not isinstance(learner.predictor, FreeWeights):
+        return False
+    count, classes = learner.taught.probabilities.shape
+    return _FEWEST_GROUPS * _cost(count, classes) <= 2 * _BUDGET
+
+
+def _cost(count: int, classes: int) -> float:
+    """Operations of leaving out one group by iteration, about."""
+    return _ITERATIONS * (6.0 * count**2 * classes + 8.0 * count * classes**2)
+
 
 def leave_one_out(
     learner: Learner, targets: Float[Tensor, "n C"], groups: int | None = None
 ) -> LeftOut:
-    """What the linearised learner would say of each labelled image without its label.
+    """What the learner would say of each labelled image without its label.
 
-    `targets` are those that it learned from, in their order. Without `groups`, each label is left out
-    alone where that costs a few seconds, and in at least ten groups (label i in group i mod G)
-    where it would cost more. Raises ValueError for a learner without labels.
+    For the linearised model, with classes' own weights or without. `targets` are those that it
+    learned from, in their order. Without `groups`, each label is left out alone where that costs a
+    few seconds, and in at least ten groups (label i in group i mod G) where it would cost more.
+    Raises ValueError for a learner without labels, or of another kind.
     """
     taught = learner.taught
     if taught is None:
         raise ValueError("a learner without labels has none to leave out")
+    class_free = None
+    if isinstance(learner.predictor, FreeWeights):
+        taught, class_free = learner.predictor.taught, learner.predictor.class_free
+    elif learner.predictor is not None:
+        raise ValueError(
+            "leaving out needs the linearised model, with classes' own weights or without: "
+            f"this learner answers with {type(learner.predictor).__name__}"
+        )
     count, classes = targets.shape
     if groups is None and count * classes <= DENSE_LIMIT:
         groups = count
     elif groups is None:
-        each = _ITERATIONS * (6 * count**2 * classes + 8 * count * classes**2)
-        groups = max(_FEWEST_GROUPS, int(_BUDGET / each))
+        groups = max(_FEWEST_GROUPS, int(_BUDGET / _cost(count, classes)))
     groups = max(1, min(groups, count))
     group_of = torch.arange(count, device=targets.device) % groups
     targets = targets.to(taught.probabilities)
     weights = targets.new_ones(count) if taught.weights is None else taught.weights
-    kernel = LabelKernel.of(learner.model.double(), taught.images)
+    kernel = LabelKernel.of(learner.model.double(), taught.images, class_free)
     dual = weights[:, None] * (targets - taught.probabilities)
     start = taught.images.logits
     fitted = start + kernel.apply(dual)
@@ -120,7 +159,7 @@ def held_out_changes(
         if inverse is None:
             inner = _iterated(kernel, push, pull, kept, right)
         else:
-            inner = torch.stack([_without(inverse, o, b) for o, b in zip(out, right, strict=True)])
+            inner = _without(inverse, out, right)
         changes += ((spread - kernel.apply(push(inner))) * out[:, :, None]).sum(dim=0)
     return changes
 
@@ -138,17 +177,18 @@ def _inverse(
 
 
 def _without(
-    inverse: Float[Tensor, "nC nC"], out: Bool[Tensor, "n"], right: Float[Tensor, "n C"]
-) -> Float[Tensor, "n C"]:
-    """The solution for a right-hand side, zero on the group, of the system that lacks the group.
+    inverse: Float[Tensor, "nC nC"], out: Bool[Tensor, "G n"], right: Float[Tensor, "G n C"]
+) -> Float[Tensor, "G n C"]:
+    """The solutions for right-hand sides, each zero on its group, of the systems that lack the group.
 
     With H the inverse of the whole, that of the rest is H_oo - H_og H_gg^-1 H_go.
     """
-    rows = out.repeat_interleave(right.shape[1]).nonzero()[:, 0]  # those of the group
-    whole = inverse @ right.flatten()
-    columns = inverse[:, rows]
-    solved = whole - columns @ torch.linalg.solve(columns[rows], whole[rows])
-    return solved.reshape(right.shape) * ~out[:, None]
+    whole = right.flatten(1) @ inverse  # G nC
+    lost = torch.zeros_like(whole)  # G nC: H_gg^-1 H_go b, on the group
+    for k, group in enumerate(out):
+        rows = group.repeat_interleave(right.shape[2]).nonzero()[:, 0]
+        lost[k, rows] = torch.linalg.solve(inverse[rows[:, None], rows], whole[k, rows])
+    return (whole - lost @ inverse).reshape(right.shape) * ~out[:, :, None]
 
 
 def _iterated(

@@ -34,6 +34,10 @@ multiplies, so one in ten, usual elsewhere, costs more steps than it saves."""
 _FINEST, _FINEST_SINGLE = 1e-12, 1e-5
 _SHORT = 0.3
 _MAX_LINE = 60
+_MANY = 50_000
+"""(Image, class) pairs from which a part of the labels is learned first, as a guess."""
+_EARLY = 30
+"""Newton steps that float32 solves are good for: where logits vary by hundreds, many are short ones."""
 
 CONDITIONED = 1e-4
 """Largest relative residual of the system that each conditioned draw solves. No eigenvalue of it is
@@ -63,13 +67,15 @@ def fit(
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"] | None = None,
     class_free: Float[Tensor, "n n"] | None = None,
+    guess: Float[Tensor, "n C"] | None = None,
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
     Runs in float64 to the optimum: gradient at most 1e-8 of the largest weight (or of 1, if that is
     larger); raises ArithmeticError otherwise. The inner solves are inexact, ever tighter towards the
     optimum (Dembo, Eisenstat and Steihaug, 1982), and may run in float32: the gradient decides.
-    `class_free` is covariance beside the projections', of `free_weights`.
+    `class_free` is covariance beside the projections', of `free_weights`. A `guess` of the dual weights
+    shortens the way to the optimum, which is the same.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
@@ -78,6 +84,12 @@ def fit(
     start = images.logits
     dual = torch.zeros_like(targets)  # n C: a
     shift = torch.zeros_like(targets)  # n C: K a
+    if guess is None and targets.numel() >= _MANY:
+        guess = _guess(model, images, targets, weights, class_free)
+    if guess is not None:
+        moved = kernel.apply(guess)
+        size = _line_minimum(start, dual, guess, moved, targets, weights)
+        dual, shift = size * guess, size * moved
     tolerance = _TOLERANCE * max(1.0, float(weights.max())) if len(weights) else _TOLERANCE
     gradient, forcing = 0.0, _FORCING
     for iteration in range(_MAX_NEWTON + 1):
@@ -100,10 +112,26 @@ def fit(
         shift = shift + size * moved
         # A true Newton step is cut short at the start only; later it says that the step was not one.
         forcing = forcing / 10 if iteration > 0 and size < _SHORT else forcing
-        forcing = max(forcing, _FINEST)
+        forcing = max(forcing, _FINEST if iteration > _EARLY else _FINEST_SINGLE)
     raise ArithmeticError(
         f"learning did not converge: gradient {gradient:.2e} after {_MAX_NEWTON} steps"
     )
+
+
+def _guess(
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+    class_free: Float[Tensor, "n n"] | None,
+) -> Float[Tensor, "n C"]:
+    """The optimum for a quarter of the labels, a sixteenth of the work: where Newton's steps are long."""
+    mixed = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))
+    rows = mixed[: max(1, len(targets) // 4)].sort().values.to(targets.device)
+    free = None if class_free is None else class_free[rows[:, None], rows]
+    guess = torch.zeros_like(targets)
+    guess[rows] = fit(model, images[rows], targets[rows], weights[rows], free).dual
+    return guess
 
 
 def _line_minimum(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -203,14 +204,27 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
                 f"taught these words, so their first labels teach most",
             )
         )
+    if state.class_list > 1:
+        rows.append(("classes", f"{len(state.classes)}, version {state.class_list} of the list"))
     if state.zero_shot_accuracy is not None:
         rows.append(("zero-shot accuracy", f"{state.zero_shot_accuracy:.3f} on the audit set"))
     if state.audit_accuracy is not None:
         rows.append(("accuracy now", f"{state.audit_accuracy:.3f} on the audit set"))
+    if state.leave_one_out is not None:
+        rows.append(("leave-one-out", left_out_words(state.leave_one_out)))
     rows.append(("next", state.next_step))
     for name, value in rows:
         table.add_row(name, escape(value))
     console.print(table)
+
+
+def left_out_words(found: Mapping[str, Any]) -> str:
+    """Leave-one-out figures in words: about the labels, never about the pool."""
+    return (
+        f"{found['accuracy']:.3f} ({found['accuracy_low']:.3f} to {found['accuracy_high']:.3f}), calibration "
+        f"error {found['ece']:.3f}, on its own {found['labels']} labels: about the images that were "
+        f"asked, which were chosen, and not about the pool; it reads high or low by what was asked"
+    )
 
 
 def export(

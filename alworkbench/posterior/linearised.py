@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.heads import Features, Head
@@ -71,6 +71,9 @@ class ImageCoordinates:
 
     def __len__(self) -> int:
         return len(self.logits)
+
+    def __getitem__(self, rows: Int[Tensor, "n"]) -> ImageCoordinates:
+        return ImageCoordinates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def to(self, dtype: torch.dtype) -> ImageCoordinates:
         return ImageCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))

@@ -7,8 +7,9 @@ from torch.nn.functional import one_hot
 from alworkbench.adaptation import leaving_out
 from alworkbench.adaptation.kernel import LabelKernel
 from alworkbench.adaptation.learner import learn, restore, zero_shot
-from alworkbench.adaptation.leaving_out import held_out_changes, leave_one_out
+from alworkbench.adaptation.leaving_out import held_out_changes, leave_one_out, leaves_out
 from alworkbench.adaptation.linearised import fit
+from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.adaptation.weighting import balance_to_pool
 from alworkbench.posterior.linearised import Linearisation
 from tests.factories import generator, normal, small_model
@@ -170,3 +171,35 @@ def test_a_learner_without_labels_has_none_to_leave_out():
     _, start, targets = lesson(4)
     with pytest.raises(ValueError, match="none to leave out"):
         leave_one_out(start, targets)
+
+
+def test_leaving_out_covers_own_weights_of_classes():
+    model, start, targets = lesson(30, 5, strength=0.3)
+    way = find_adaptation("free-weights")
+    learned = way(start, model.images, targets)
+    assert leaves_out(learned)
+    found = leave_one_out(learned, targets)
+    others = [torch.tensor([j for j in range(30) if j != i]) for i in range(30)]
+    again = torch.stack(
+        [
+            way(start, model.images[rows], targets[rows]).logits(model.images[i : i + 1])[0]
+            for i, rows in enumerate(others)
+        ]
+    ).double()
+    centred = [z - z.mean(dim=-1, keepdim=True) for z in (found.logits, again)]
+    assert torch.corrcoef(torch.stack([z.flatten() for z in centred]))[0, 1] > 0.97
+    truth = targets.argmax(dim=-1)
+    assert found.metrics.accuracy == pytest.approx(
+        float((again.argmax(dim=-1) == truth).double().mean()), abs=0.1
+    )
+    without = leave_one_out(learn(start, model.images, targets), targets)
+    assert not torch.allclose(without.logits, found.logits, atol=1e-2)
+
+
+def test_a_probe_has_no_closed_form_to_leave_labels_out_of():
+    model, start, targets = lesson(12)
+    learned = find_adaptation("probe")(start, model.images, targets)
+    assert not leaves_out(learned)
+    assert not leaves_out(start)
+    with pytest.raises(ValueError, match="linearised"):
+        leave_one_out(learned, targets)

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import kernel as kernels
+from alworkbench.adaptation import linearised
 from alworkbench.adaptation.kernel import (
     LabelGram,
     LabelKernel,
@@ -152,3 +153,32 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
     (log_softmax(logits, -1) * -targets).sum().add(0.5 * own.square().sum()).backward()
     assert torch.allclose(logits, found.logits, atol=1e-6)
     assert own.grad.abs().max() <= 1e-7 * centred.abs().sum(dim=0).max()
+
+
+def test_hard_systems_are_preconditioned_and_end_at_the_same_solution(monkeypatch):
+    """Each image's block is what a covariance of hundreds of logits consists of, about."""
+    m, images, targets = many_classes(1e-3)
+    kernel = LabelKernel.of(m, images)
+    places = torch.arange(60)
+    assert torch.allclose(kernel.blocks(), kernel.dense()[places, :, places, :], atol=1e-6)
+    plain = fit(m, images, targets)
+    monkeypatch.setattr(kernels, "_PLAIN", 0)
+    preconditioned = fit(m, images, targets)
+    assert preconditioned.gradient <= 1e-8
+    assert torch.allclose(plain.dual, preconditioned.dual, atol=1e-7)
+    p = images.logits.softmax(dim=-1)
+    blocks = kernel.blocks()
+    roots = softmax_curvature_roots(p)
+    whole = torch.eye(15) + roots.mT @ blocks @ roots
+    inverse = kernels._Curvature(p, None).gram_inverse(blocks)
+    assert torch.allclose(inverse @ whole, torch.eye(15).double().expand(60, 15, 15), atol=1e-5)
+
+
+def test_where_a_fit_starts_does_not_matter(monkeypatch):
+    m, images, targets = many_classes()
+    alone = fit(m, images, targets)
+    guessed = fit(m, images, targets, guess=normal(4, 60, 15))
+    monkeypatch.setattr(linearised, "_MANY", 500)
+    part = fit(m, images, targets)
+    assert torch.allclose(alone.dual, guessed.dual, atol=1e-7)
+    assert torch.allclose(alone.dual, part.dual, atol=1e-7)
