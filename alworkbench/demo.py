@@ -35,8 +35,9 @@ def prepare_demo(
     if workbench.open_round() is None:
         workbench.propose(progress=progress)
     truth = sample_truth(workbench)
+    processes = os.cpu_count() or 1
     return simulate_project(
-        workbench, DEMO_PLAN, open_store, truth, None, progress, os.cpu_count() or 1
+        workbench, DEMO_PLAN, open_store, truth, None, progress, processes, truth_name="sample"
     )
 
 

@@ -96,11 +96,13 @@ def audit(
 
 def offer_words(offer: AuditOffer) -> str:
     """What drawing would buy, in words."""
-    before = f" with the {offer.audit_before} there are," if offer.audit_before else ""
+    before = f", with the {offer.audit_before} there are," if offer.audit_before else ""
     words = (
-        f"{offer.images} images,{before} give ±{100 * offer.half_width:.1f} points around an accuracy of "
+        f"{offer.images} images{before} give ±{100 * offer.half_width:.1f} points around an accuracy of "
         f"{offer.expected_accuracy:.0%} (95 %)."
     )
+    if offer.images >= offer.pool:
+        words += " That is all of the pool without an answer: nothing is left to learn from."
     if offer.labelled_before:
         words += (
             f" {offer.labelled_before} images of the pool have an answer already: the audit set stands "
@@ -324,12 +326,13 @@ def _replay_simulation(
     if found.difference is not None:
         words = difference_words(found.difference)
     else:
-        which = (
-            f"All {found.of} runs" if found.runs == found.of else f"{found.runs} of {found.of} runs"
-        )
-        words = (
-            f"{which} were run again on {origin.words()}; {found.images} images asked: identical."
-        )
+        if found.of == 1:
+            which = "The one run was"
+        else:
+            which = (
+                f"{'All' if found.runs == found.of else f'{found.runs} of'} {found.of} runs were"
+            )
+        words = f"{which} run again on {origin.words()}; {found.images} images asked: identical."
         if found.changed:
             words += f"\nIdentical although {'; '.join(found.changed)}."
     tell(
