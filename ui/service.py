@@ -6,7 +6,7 @@ The screens draw values of `alworkbench.domain` and the views below, and call no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from alworkbench.domain import (
     Answer,
@@ -250,6 +250,8 @@ class HonestCurveView(Protocol):
     def pooled(self) -> EstimateView | None: ...
     @property
     def counterfactual(self) -> CounterfactualView | None: ...
+    @property
+    def leave_one_out(self) -> Mapping[str, Any] | None: ...
 
 
 class Service(Protocol):

@@ -5,7 +5,9 @@ Reads records and the file of the newest counterfactual; computes nothing over t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from alworkbench.campaign import lure
 from alworkbench.campaign.audit import AUDIT
@@ -42,10 +44,13 @@ class HonestCurve:
     """Over those rounds, for the learners that asked."""
     counterfactual: Counterfactual | None
     """The newest replay among the collected labels, and whether labels came since."""
+    leave_one_out: Mapping[str, Any] | None = None
+    """Of the newest learner, on its own labels, which were chosen: it says nothing of the pool."""
 
 
 def honest_curve(reader: Reader, folder: ProjectFolder) -> HonestCurve:
     rounds = reader.rounds.all()
+    newest = reader.computed.learner()
     estimates = [
         found
         for each in rounds
@@ -57,6 +62,7 @@ def honest_curve(reader: Reader, folder: ProjectFolder) -> HonestCurve:
         tuple(estimates),
         lure.pooled(estimates),
         newest_counterfactual(folder, reader.labels.count()),
+        newest.settings.get("leave_one_out") if newest else None,
     )
 
 

@@ -23,6 +23,7 @@ from alworkbench.commands.common import (
     tell,
 )
 from alworkbench.commands.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.commands.project import left_out_words
 from alworkbench.commands.report import found as found_result
 from alworkbench.commands.simulating import surroundings
 from alworkbench.domain import ProjectFolder
@@ -160,6 +161,8 @@ def print_curve(found: HonestCurve) -> None:
         console.print(
             "Each is of the learner that asked, over the images that had no answer then.\n"
         )
+    if found.leave_one_out is not None:
+        console.print(f"leave-one-out: {left_out_words(found.leave_one_out)}\n", soft_wrap=True)
     if found.counterfactual is not None:
         _print_counterfactual(found)
 

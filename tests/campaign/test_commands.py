@@ -42,6 +42,8 @@ def test_audit_curves_advice_and_replay_of_one_campaign(project, answers):
     words = run(project, "curves")
     assert "Measured on the audit set" in words
     assert "LURE" in words
+    assert curve["leave_one_out"]["labels"] > 0
+    assert "not about the pool" in words
     advice = json.loads(run(project, "advise", "--target", "0.9", "--json"))
     assert advice["measured"]
     assert "rule" in run(project, "advise")

@@ -140,6 +140,7 @@ class FakeCurve:
     drawn: tuple[RoundEstimate, ...]
     pooled: Estimate | None
     counterfactual: Counterfactual | None
+    leave_one_out: dict[str, float] | None
 
 
 class FakeWorkbench:
@@ -281,7 +282,10 @@ class FakeWorkbench:
             for r in closed
         )  # fmt: skip
         population = FakePopulation(self._audit, 0, 0, 0)
-        return FakeCurve(population, drawn, drawn[0].accuracy if drawn else None, None)
+        left = {"labels": 10, "accuracy": 0.8, "accuracy_low": 0.49, "accuracy_high": 0.94}
+        left |= {"ece": 0.12, "ece_floor": 0.1}
+        pooled = drawn[0].accuracy if drawn else None
+        return FakeCurve(population, drawn, pooled, None, left if drawn else None)
 
     def recorded(self) -> list[tuple[str, int, str, int | None]]:
         """(event id, item id, kind, class id) of every label that was not taken back, in order."""

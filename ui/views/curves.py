@@ -19,7 +19,7 @@ from ui.measures import (
 from ui.service import SimulatedRow, SimulationView, StatusView
 from ui.state import UiState
 from ui.views.audit_set import draw_call
-from ui.views.honest import drawn_labels, population, replayed
+from ui.views.honest import drawn_labels, left_out, population, replayed
 from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
 from ui.views.work import working
 
@@ -54,6 +54,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         draw_call(state, go, key="curves-audit")
     st.space("medium")
     drawn_labels(honest)
+    left_out(honest)
     replayed(honest)
     st.space("medium")
     _simulations(list(state.service.simulations()))

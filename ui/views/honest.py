@@ -61,6 +61,23 @@ def drawn_labels(curve: HonestCurveView) -> None:
     st.space("small")
 
 
+def left_out(curve: HonestCurveView) -> None:
+    """What the newest learner says of each label without it; nothing where it was not computed."""
+    found = curve.leave_one_out
+    if found is None:
+        return
+    st.subheader("Each label left out", anchor=False)
+    st.caption(
+        f"Without its own label, {percent(found['accuracy'])} of the {count(found['labels'], 'label')} would "
+        f"have been answered right (95 % interval {percent(found['accuracy_low'])} to "
+        f"{percent(found['accuracy_high'])}); calibration error {found['ece']:.3f}, of which "
+        f"{found['ece_floor']:.3f} is expected by chance. This is about the images that were asked, which "
+        f"were chosen, and not about the pool: it reads low where hard images were asked and high where "
+        f"easy or similar ones were. The audit set is the honest measure."
+    )
+    st.space("small")
+
+
 def replayed(curve: HonestCurveView) -> None:
     """What simpler strategies would have asked among the collected labels, if it was computed."""
     st.subheader("Replayed among the labels you gave", anchor=False)
