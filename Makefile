@@ -6,7 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_FOLDER ?= demo
 DEMO_FLAGS ?=
-PYTEST_FLAGS ?=
+# Two processes, each with whole files: what a module makes once is made once.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 .PHONY: help demo test check format bench clean
 
