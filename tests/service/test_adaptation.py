@@ -13,7 +13,7 @@ from store import open_store
 from tests.service.conftest import Project
 
 
-@pytest.mark.parametrize("way", ["linearised", "probe", "cache", "zero-shot"])
+@pytest.mark.parametrize("way", ["free-weights", "linearised", "probe", "cache", "zero-shot"])
 def test_a_project_goes_on_with_what_it_learned(
     project: Project, answers: Callable, way: str
 ) -> None:
