@@ -328,7 +328,9 @@ def test_a_run_whose_file_is_damaged_is_run_again(tmp_path: Path) -> None:
     plan = dataclasses.replace(PLAN, strategies=("random",))
     first = replay(toy_data(), plan, memory_store, tmp_path)
     (first.folder / "result.json").unlink()
-    (first.folder / "runs" / "random-linearised-4-1.json").write_text('[{"arm"')
+    kept = first.folder / "runs" / f"{plan.runs()[1].name}.json"
+    assert kept.exists()
+    kept.write_text('[{"arm"')
     again = replay(toy_data(), plan, memory_store, tmp_path)
     assert content(list(again.points)) == content(list(first.points))
 
