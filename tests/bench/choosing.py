@@ -98,7 +98,7 @@ def savings(results: Sequence[SimulationResult]) -> list[str]:
             gap = estimate((own.areas() - accuracy[name].areas()).tolist())
             gains.setdefault(name, []).append(gap.mean)
             cells.append(f"{gap.mean:+.3f} ± {gap.standard_error:.3f}")
-        lines.append(f"| {result.data['name']} | {' | '.join(cells)} | {judged(result)} |")
+        lines.append(f"| {result.facts['name']} | {' | '.join(cells)} | {judged(result)} |")
     means = [f"{np.mean(saved[n]):.0%}" for n in TARGETS]
     means += [f"{np.mean(values):+.3f}" for values in gains.values()]
     lines.append(f"| **mean** | {' | '.join(means)} | |")
@@ -107,7 +107,7 @@ def savings(results: Sequence[SimulationResult]) -> list[str]:
 
 def shares(result: SimulationResult, rounds: int = 10) -> list[str]:
     """Share of each class among the images that each round of the default asked, over seeds."""
-    names = [*result.data["classes"], "no class"]
+    names = [*result.facts["classes"], "no class"]
     counts = np.zeros((rounds + 1, len(names)))
     for point in result.points:
         if point.arm.strategy == DEFAULT_STRATEGY and 0 < point.round <= rounds:
@@ -126,17 +126,19 @@ def shares(result: SimulationResult, rounds: int = 10) -> list[str]:
 def main() -> None:
     found = [result for folder in sys.argv[1:] for result in load_results(Path(folder))]
     for role in ("dev", "report", "own"):
-        chosen = sorted((r for r in found if r.data["role"] == role), key=lambda r: r.data["name"])
+        chosen = sorted(
+            (r for r in found if r.facts["role"] == role), key=lambda r: r.facts["name"]
+        )
         if not chosen:
             continue
         print(f"\n### {role}\n")
         print("\n".join(savings(chosen)))
         for result in chosen:
-            print(f"\n**{result.data['name']}**: {result.summary()}\n")
+            print(f"\n**{result.facts['name']}**: {result.summary()}\n")
             print("\n".join(main_table(result)))
     print("\n### What the default asked\n")
     for result in found:
-        if result.data["name"] == "sample":
+        if result.facts["name"] == "sample":
             print("\n".join(shares(result)))
 
 
