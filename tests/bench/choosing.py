@@ -4,6 +4,8 @@
         -s margin -s default --seeds 10 --labels 200 --batch 10 --processes 2 --out FOLDER
     python -m tests.bench.choosing FOLDER
 
+A saving counts only where random itself learned something: its mean lies above zero-shot.
+
 Prints Markdown: accuracy at the budgets with standard errors, areas under the curve, labels to reach what
 random reaches on average with 50 and 100, where the default is significantly worse than the best other
 (two-sided sign-flip test at 5 %, not corrected: to be strict with ourselves), and which classes it asked.
@@ -90,7 +92,11 @@ def savings(results: Sequence[SimulationResult]) -> list[str]:
         own = accuracy[DEFAULT_STRATEGY]
         cells = []
         for n in TARGETS:
-            found = reach(own, target_of(accuracy["random"], "accuracy", n, "random"))
+            target = target_of(accuracy["random"], "accuracy", n, "random")
+            if target.value <= float(own.at(0).mean()):  # random learned nothing: nothing to save
+                cells.append("–")
+                continue
+            found = reach(own, target)
             count = found.typical if found.typical is not None else found.low
             saved[n].append(1 - count / n)
             cells.append(f"{'' if found.typical is not None else '< '}{1 - count / n:.0%}")
