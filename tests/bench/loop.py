@@ -66,7 +66,7 @@ def answer(folder: Path) -> None:
 STEPS: dict[str, Callable[[Path], None]] = {
     "import 4,000 images": bring_in,
     "encode them": encode,
-    "rank 3,000 and pick 100 (epig)": rank,
+    "rank 3,000 and pick 100 (the default)": rank,
     "record 100 labels": answer,
     "learn from 100 labels and measure": adapt,
 }
