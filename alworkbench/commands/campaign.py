@@ -20,6 +20,7 @@ from alworkbench.commands.common import (
     opened,
     print_json,
     progress_bar,
+    read_share,
     tell,
 )
 from alworkbench.commands.datasets import DEFAULT_CACHE, CacheOption
@@ -51,7 +52,8 @@ def audit(
     width: Annotated[
         float | None,
         typer.Option(
-            min=0.005, max=0.49, help="Wanted 95 % interval, to either side: 0.05 is 5 points."
+            help="Wanted 95 % interval, to either side, as a share: 0.05 is 5 points.",
+            callback=lambda value: read_share(value, 0.005, 0.49),
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the draw.")] = None,
@@ -222,7 +224,11 @@ def _table(title: str, *headings: str) -> Table:
 def advise(
     project: ProjectOption = HERE,
     target: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Wanted accuracy, such as 0.9.")
+        float | None,
+        typer.Option(
+            help="Wanted accuracy, a share between 0 and 1, such as 0.9.",
+            callback=lambda value: read_share(value),
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -69,6 +69,18 @@ def read_bytes(text: str) -> int:
     return int(float(found[1]) * unit)
 
 
+def read_share(
+    value: float | None, low: float = 0.0, high: float = 1.0, hint: str | None = None
+) -> float | None:
+    """A share as it was given; percents are what people write instead. Raises typer.BadParameter."""
+    if value is None or low <= value <= high:
+        return value
+    meant = f" Did you mean {value / 100:g}?" if low <= value / 100 <= high else ""
+    raise typer.BadParameter(
+        f"{value:g} is no share between {low:g} and {high:g}.{meant}", param_hint=hint
+    )
+
+
 @contextmanager
 def opened(project: Path, device: str = "cpu") -> Iterator[Workbench]:
     """The project's service, closed at the end."""

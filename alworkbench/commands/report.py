@@ -15,6 +15,7 @@ from alworkbench.commands.common import (
     escape,
     print_json,
     progress_bar,
+    read_share,
 )
 from alworkbench.commands.datasets import DEFAULT_CACHE, CacheOption
 from alworkbench.commands.simulating import surroundings
@@ -65,8 +66,11 @@ def report(
     from alworkbench.simulation.report.text import as_json as values
     from alworkbench.simulation.report.thumbnails import thumbnails_of
     from alworkbench.simulation.report.writing import write_report
+    from alworkbench.simulation.statistics import NO_SHARES
 
     chosen = checked_metric(metric)
+    if chosen not in NO_SHARES:  # what a simulation works for, the default, is one
+        read_share(target, hint="--target")
     result = found(run, project, out)
     with (
         progress_bar(as_json) as progress,

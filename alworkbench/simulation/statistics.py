@@ -28,6 +28,8 @@ BUDGETS = (10, 20, 50, 100)
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nlpd", "brier", "ece", "ece_floor")
 """Of a point, each one number."""
 LOWER_IS_BETTER = ("nlpd", "brier", "ece")
+NO_SHARES = ("nlpd", "brier")
+"""Measures that do not lie between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)

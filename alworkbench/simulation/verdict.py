@@ -18,6 +18,7 @@ from alworkbench.simulation.plan import Arm, Point
 from alworkbench.simulation.statistics import (
     BUDGETS,
     LOWER_IS_BETTER,
+    NO_SHARES,
     Estimate,
     budgets_of,
     estimate,
@@ -301,12 +302,12 @@ def level_words(target: Target) -> str:
 
 
 def value_words(value: float, metric: str) -> str:
-    return f"{value:.3f}" if metric in ("nlpd", "brier") else f"{100 * value:.1f} %"
+    return f"{value:.3f}" if metric in NO_SHARES else f"{100 * value:.1f} %"
 
 
 def difference_words(found: Estimate, metric: str) -> str:
     """'+1.2 points [+0.4, +2.0]'; plain numbers for what is not a share."""
-    scale, unit, digits = (1, "", 3) if metric in ("nlpd", "brier") else (100, " points", 1)
+    scale, unit, digits = (1, "", 3) if metric in NO_SHARES else (100, " points", 1)
     text = f"{scale * found.mean:+.{digits}f}{unit}"
     if found.seeds < 2:
         return text
@@ -314,7 +315,7 @@ def difference_words(found: Estimate, metric: str) -> str:
 
 
 def interval_words(found: Estimate, metric: str) -> str:
-    if metric in ("nlpd", "brier"):
+    if metric in NO_SHARES:
         return f"[{found.low:.3f}, {found.high:.3f}]"
     return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
 

@@ -54,6 +54,20 @@ def test_audit_curves_advice_and_replay_of_one_campaign(project, answers):
         assert len(reader.computed.learner().settings["taught"]) == 10 * MARK
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("advise", "--target", "90"), "90 is no share between 0 and 1. Did you mean 0.9?"),
+        (("advise", "--target", "-1"), "-1 is no share between 0 and 1."),
+        (("audit", "--width", "5"), "5 is no share between 0.005 and 0.49. Did you mean 0.05?"),
+    ],
+)
+def test_percents_where_a_share_belongs_are_told_apart(project, words, told):
+    done = CliRunner().invoke(app, [*words, "--project", str(project.folder)])
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.replace("│", " ").split())
+
+
 def test_curves_without_enough_labels_say_what_is_needed(project):
     done = CliRunner().invoke(app, ["curves", "--counterfactual", "--project", str(project.folder)])
     assert "at least 30 labelled images" in str(done.exception)

@@ -269,5 +269,8 @@ def test_compare_writes_and_says_what_changed(out):
 def test_what_is_asked_wrongly_is_told(out):
     assert run("compare", "aaa", "--out", out).exit_code == 2
     assert run("report", "aaa", "--out", out, "--metric", "beauty").exit_code == 2
+    percent = run("report", "aaa", "--out", out, "--target", "90")
+    assert percent.exit_code == 2
+    assert "Did you mean 0.9?" in " ".join(percent.output.replace("│", " ").split())
     assert "no result lies there" in str(run("report", "zzz", "--out", out).exception)
     assert set(METRICS) == set(METRIC_WORDS)
