@@ -6,7 +6,7 @@ WorkbenchError                 exit code 1
     ProjectDiskFull, ProjectUnavailable, NotInProject
   DataError                    4
     NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile, InvalidTargets, ImageNotFound, InvalidResult, NotPaired,
+    InvalidFeatureFile, InvalidTargets, ImageNotFound, InvalidResult, NotPaired, SameResult,
     InvalidPlan, UnknownCollection, FolderNotEmpty
   EncoderError                 5
     UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
@@ -168,6 +168,18 @@ class NotPaired(DataError):
             f"The results {one} and {other} cannot be paired: {found}. Paired runs need the same data, "
             f"pool and seeds: run both with `alworkbench simulate` on the same data, with the same "
             f"--seeds."
+        )
+
+
+class SameResult(DataError):
+    """A result that was to be compared with itself."""
+
+    def __init__(self, key: str, one: object, other: object) -> None:
+        where = f"in {one}" if one == other else f"in {one} and {other}, figure by figure alike"
+        super().__init__(
+            f"The result {key} was named twice ({where}): nothing can have changed between it and "
+            f"itself. Name another result of the same data; to see whether this one comes out again, "
+            f"use `alworkbench replay --simulation {key}`."
         )
 
 

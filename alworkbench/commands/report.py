@@ -63,6 +63,7 @@ def report(
 
     The page needs nothing but a browser: no network, no other file.
     """
+    from alworkbench.simulation.report.text import INTERVALS
     from alworkbench.simulation.report.text import as_json as values
     from alworkbench.simulation.report.thumbnails import thumbnails_of
     from alworkbench.simulation.report.writing import write_report
@@ -83,6 +84,7 @@ def report(
     if result.transductive:
         console.print("[bold]Transductive:[/] strategies looked at the test images.")
     console.print(escape(files.findings.headline), soft_wrap=True)
+    console.print(escape(INTERVALS), soft_wrap=True)
     console.print(f"Report: {escape(str(files.page))}", soft_wrap=True)
 
 
@@ -111,6 +113,7 @@ def compare(
         lines_of,
         write_comparison,
     )
+    from alworkbench.simulation.report.text import INTERVALS
     from alworkbench.simulation.verdict import chief_metric
 
     if not 2 <= len(runs) <= len(LETTERS):
@@ -126,7 +129,7 @@ def compare(
     header, *lines = lines_of(comparison)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in header:
-        table.add_column(heading, header_style="bold")
+        table.add_column(escape(heading), header_style="bold")
     for line in lines:
         table.add_row(*map(escape, line))
     if results[0].transductive:
@@ -135,6 +138,7 @@ def compare(
         console.print(f"{letter}: {escape(result.name)} ({escape(result.key)})", soft_wrap=True)
     console.print(table)
     console.print(escape(comparison.headline), soft_wrap=True)
+    console.print(escape(INTERVALS), soft_wrap=True)
     console.print(f"Comparison: {escape(str(files.page))}", soft_wrap=True)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alworkbench.errors import NotPaired
+from alworkbench.errors import NotPaired, SameResult
 from alworkbench.simulation.budgets import Reach, Saving, Target, reach, saving, targets_at
-from alworkbench.simulation.plan import Arm
+from alworkbench.simulation.plan import Arm, Point
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.statistics import BUDGETS, Curve, Runs, budgets_of, estimates, runs
 from alworkbench.simulation.verdict import (
@@ -65,13 +66,16 @@ def compare(results: Sequence[SimulationResult], metric: str = "accuracy") -> Co
     common, in the arms of the same strategy, if each has one.
 
     Holm's correction is for all of these differences. Raises NotPaired for results of other data,
-    pools or seeds, and where no arm fits.
+    pools or seeds, and where no arm fits; SameResult for one that is named twice, or its copy.
     """
     first, *others = results
     if not others:
         raise ValueError("a comparison needs two results")
     if len(results) > len(LETTERS):
         raise ValueError(f"at most {len(LETTERS)} results can be compared at once")
+    for one, other in itertools.combinations(results, 2):
+        if one.key == other.key and _figures(one) == _figures(other):
+            raise SameResult(one.key, one.folder, other.folder)
     pairs: list[tuple[str, Runs, Runs]] = []
     base = {each.arm: each for each in runs(first.points, metric)}
     for letter, other in zip(LETTERS[1:], others, strict=False):
@@ -159,6 +163,10 @@ def fitting_arms(one: SimulationResult, other: SimulationResult) -> list[tuple[A
             one.key, other.key, f"no strategy is in both (one has {arms[0]}; the other {arms[1]})"
         )
     return found
+
+
+def _figures(result: SimulationResult) -> list[Point]:
+    return [point.without_costs() for point in result.points]
 
 
 def _grid(one: Runs, two: Runs) -> Any:

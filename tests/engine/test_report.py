@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from alworkbench.cli import app
 from alworkbench.commands.report import METRICS
-from alworkbench.errors import NotPaired
+from alworkbench.errors import NotPaired, SameResult
 from alworkbench.simulation.comparing import compare
 from alworkbench.simulation.report.pictures import curve_picture, spread
 from alworkbench.simulation.report.writing import write_report
@@ -186,9 +186,21 @@ def test_the_difference_of_two_versions_is_paired(tmp_path):
     assert "epig is better in B than in A" in found.headline
     # The same draws made both versions of random: the difference is exactly none.
     assert found.of[0].area.difference.mean == pytest.approx(0, abs=0.01)
-    same = compare([one, one])
+    same = compare([one, made_result(tmp_path / "c", list(one.points), key="ccc")])
     assert [each.area.p for each in same.of] == [1.0, 1.0]
     assert same.headline.startswith("No difference in accuracy can be seen")
+
+
+def test_a_result_is_not_compared_with_itself(tmp_path):
+    one = made_result(tmp_path / "a", faster(None), key="aaa")
+    two = made_result(tmp_path / "b", faster(None, 15.5), key="bbb")
+    copy = made_result(tmp_path / "copy", list(one.points), key="aaa")
+    for results in ([one, one], [one, two, one], [one, copy]):
+        with pytest.raises(SameResult, match="aaa was named twice"):
+            compare(results)
+    # Run on another machine, the same plan may give other figures: that is worth comparing.
+    elsewhere = [dataclasses.replace(p, ece=1.001 * p.ece) for p in one.points]
+    assert compare([one, made_result(tmp_path / "d", elsewhere, key="aaa")]).of
 
 
 def test_versions_of_one_arm_are_compared_where_none_is_common(tmp_path):
@@ -258,7 +270,10 @@ def test_report_writes_and_says_the_verdict(out):
 def test_compare_writes_and_says_what_changed(out):
     done = run("compare", "aaa", "bbb", "--out", out, "--to", out / "here")
     assert done.exit_code == 0, done.output
-    assert "epig is better in B than in A" in " ".join(done.output.split())
+    shown = " ".join(done.output.split())
+    assert "epig is better in B than in A" in shown
+    assert shown.count("[95 %]") == 4
+    assert "Intervals are 95 % t-intervals over seeds" in shown
     kinds = sorted(path.name for path in (out / "here").iterdir())
     assert kinds == ["compare-aaa-bbb.html", "compare-aaa-bbb.json", "compare-aaa-bbb.md"]
     read((out / "here/compare-aaa-bbb.html").read_text())

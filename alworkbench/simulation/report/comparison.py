@@ -50,15 +50,15 @@ class ComparisonFiles:
 
 
 def lines_of(comparison: Comparison) -> list[list[str]]:
-    """Header and cells, as text."""
+    """Header and cells, as text. Columns with intervals name their level."""
     header = [
         "strategy",
         "result",
-        "over the curve",
+        "over the curve [95 %]",
         "p (Holm)",
-        "labels here",
-        "labels in A",
-        "saving factor",
+        "labels here [95 %]",
+        "labels in A [95 %]",
+        "saving factor [95 %]",
     ]
     lines = [header]
     for each in comparison.of:
@@ -200,7 +200,7 @@ def comparison_page(comparison: Comparison) -> str:
         f"<h2>Difference from A{marked}</h2>",
         figure(drawing, "Later result minus A, mean over seeds; bands are 95 % t-intervals. Above 0 is "
                "more."),
-        table(header, rows, "Later result against A, seed by seed", numbers_from=1),
+        table(header, rows, "Later result against A, seed by seed, with 95 % intervals", numbers_from=1),
         f"<h2>Results{marked}</h2>",
         table(["result", "name", "made"], results, "What is compared", numbers_from=9),
         "<h2>In words</h2><ul>" + "".join(f"<li>{escape(c.words)}</li>" for c in comparison.of) + "</ul>",
