@@ -12,7 +12,7 @@ from alworkbench.acquisition import (  # noqa: F401
     coreset,
     coverage,  # isort: split
     draws,
-    modal,
+    modal_strategies,
     probcover,
     sampled_epig,
     sampling,
