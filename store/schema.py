@@ -360,7 +360,7 @@ class SimulationRow(Base):
 
 
 class SimulationPointRow(Base):
-    """One learner of one run, as measured; its columns are those of `domain.SimulationPoint`."""
+    """One learner of one run, as measured; its columns are `domain.POINT_COLUMNS`."""
 
     __tablename__ = "simulation_point"
     __table_args__ = (

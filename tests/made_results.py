@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from alworkbench.simulation.plan import Arm, Plan, Point
+from alworkbench.domain import Arm, SimulationPoint
+from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.results import SimulationResult, save_result
 
 SPEEDS = {"random": 60.0, "margin": 90.0, "entropy": 58.0, "epig": 36.0}
@@ -26,7 +27,7 @@ def made_points(
     batch: int = 10,
     adaptation: str = "linearised",
     seed: int = 0,
-) -> list[Point]:
+) -> list[SimulationPoint]:
     """The last class has no image in the test part."""
     random, starts = np.random.default_rng(seed), np.random.default_rng(99)
     base = 0.25 + 0.5 * starts.random(classes)
@@ -43,7 +44,7 @@ def made_points(
                 classes_asked = random.multinomial(asked, [1 / (classes + 1)] * (classes + 1))
                 images = [f"{strategy} {each} {labels} {i}" for i in range(asked)]
                 points.append(
-                    Point(
+                    SimulationPoint(
                         arm=Arm(strategy, adaptation, batch),
                         seed=each,
                         round=turn,
@@ -91,7 +92,7 @@ def made_facts(classes: int = 5) -> dict[str, Any]:
 
 
 def made_result(
-    folder: Path, points: list[Point] | None = None, key: str = "abc123", **facts: Any
+    folder: Path, points: list[SimulationPoint] | None = None, key: str = "abc123", **facts: Any
 ) -> SimulationResult:
     points = made_points() if points is None else points
     strategies = tuple(dict.fromkeys(point.arm.strategy for point in points))

@@ -18,11 +18,11 @@ from alworkbench.campaign.counterfactual_file import (
     Reached,
     save_counterfactual,
 )
-from alworkbench.domain import MetricRecord
+from alworkbench.domain import MetricRecord, SimulationPoint
 from alworkbench.errors import TooFewLabels
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.data import join
-from alworkbench.simulation.plan import Plan, Point
+from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.runner import OpenStore, simulate
 from alworkbench.simulation.sources import own_labels
 from alworkbench.workbench import Workbench
@@ -103,7 +103,7 @@ def own_curve(metrics: Sequence[MetricRecord], half: int) -> tuple[tuple[int, fl
     return tuple(sorted(newest.items()))
 
 
-def averaged(points: Sequence[Point]) -> tuple[CounterfactualPoint, ...]:
+def averaged(points: Sequence[SimulationPoint]) -> tuple[CounterfactualPoint, ...]:
     """Mean, lowest and highest accuracy over seeds, by strategy and labels."""
     found: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for point in points:

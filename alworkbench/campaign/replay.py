@@ -33,12 +33,13 @@ from alworkbench.domain import (
     ProjectSettings,
     Role,
     Round,
+    SimulationPoint,
     TakeBack,
 )
 from alworkbench.errors import NotReplayable
 from alworkbench.ports import Reader, Store, Writer
 from alworkbench.progress import Progress, silent
-from alworkbench.simulation.plan import Point, Run
+from alworkbench.simulation.plan import Run
 from alworkbench.targets import load_targets
 from alworkbench.workbench import Workbench
 
@@ -358,7 +359,9 @@ _SAME_VERSIONS = (
 )
 
 
-def first_difference(then: Sequence[Point], now: Sequence[Point]) -> Difference | None:
+def first_difference(
+    then: Sequence[SimulationPoint], now: Sequence[SimulationPoint]
+) -> Difference | None:
     """The first image that two simulations with one plan asked differently, or None."""
     again = {(point.arm, point.seed, point.round): point for point in now}
     for point in then:

@@ -11,12 +11,12 @@ from typing import Any
 from alworkbench.adaptation.learner import Strengths
 from alworkbench.campaign.record import changed_versions
 from alworkbench.campaign.replay import Difference, first_difference
-from alworkbench.domain import Goal
+from alworkbench.domain import Goal, SimulationPoint
 from alworkbench.errors import InvalidResult
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.code_version import code_version, versions
 from alworkbench.simulation.data import SimulationData
-from alworkbench.simulation.plan import OraclePlan, Plan, Point, Run
+from alworkbench.simulation.plan import OraclePlan, Plan, Run
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.runner import OpenStore, rounds_of, simulate
 
@@ -125,7 +125,9 @@ def circumstances_changed(
     return tuple(found)
 
 
-def _misshapen(then: Sequence[Point], plan: Plan, runs: Sequence[Run]) -> Difference | None:
+def _misshapen(
+    then: Sequence[SimulationPoint], plan: Plan, runs: Sequence[Run]
+) -> Difference | None:
     """A run whose recorded rounds are not those that the plan has."""
     rounds: dict[Run, list[int]] = {run: [] for run in runs}
     for point in then:
@@ -143,7 +145,9 @@ def _misshapen(then: Sequence[Point], plan: Plan, runs: Sequence[Run]) -> Differ
     return None
 
 
-def _other_measures(then: Sequence[Point], now: Sequence[Point]) -> Difference | None:
+def _other_measures(
+    then: Sequence[SimulationPoint], now: Sequence[SimulationPoint]
+) -> Difference | None:
     """The first point whose batch is the same and which was measured otherwise, or None."""
     again = {(point.arm, point.seed, point.round): point for point in now}
     for point in then:

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from alworkbench.simulation.plan import Arm
+from alworkbench.domain import Arm
 from alworkbench.simulation.statistics import LOWER_IS_BETTER, Floats, Runs, t_interval
 
 FEWEST_LABELS = 1.0

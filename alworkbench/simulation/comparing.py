@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alworkbench.domain import Arm, SimulationPoint
 from alworkbench.errors import NotPaired, SameResult
 from alworkbench.simulation.budgets import Reach, Saving, Target, reach, saving, targets_at
-from alworkbench.simulation.plan import Arm, Point
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.statistics import BUDGETS, Curve, Runs, budgets_of, estimates, runs
 from alworkbench.simulation.verdict import (
@@ -73,9 +73,9 @@ def compare(results: Sequence[SimulationResult], metric: str = "accuracy") -> Co
         raise ValueError("a comparison needs two results")
     if len(results) > len(LETTERS):
         raise ValueError(f"at most {len(LETTERS)} results can be compared at once")
-    for one, other in itertools.combinations(results, 2):
-        if one.key == other.key and _figures(one) == _figures(other):
-            raise SameResult(one.key, one.folder, other.folder)
+    for a, b in itertools.combinations(results, 2):
+        if a.key == b.key and _figures(a) == _figures(b):
+            raise SameResult(a.key, a.folder, b.folder)
     pairs: list[tuple[str, Runs, Runs]] = []
     base = {each.arm: each for each in runs(first.points, metric)}
     for letter, other in zip(LETTERS[1:], others, strict=False):
@@ -165,7 +165,7 @@ def fitting_arms(one: SimulationResult, other: SimulationResult) -> list[tuple[A
     return found
 
 
-def _figures(result: SimulationResult) -> list[Point]:
+def _figures(result: SimulationResult) -> list[SimulationPoint]:
     return [point.without_costs() for point in result.points]
 
 

@@ -1,13 +1,16 @@
-"""What is simulated, and what comes of it: plain values that files, statistics and reports are made of."""
+"""What is simulated, as plain values: plans, their runs, and how the one who answers behaves.
+
+What comes of it is a `domain.SimulationPoint` for each learner.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from alworkbench.adaptation.learner import Strengths
-from alworkbench.domain import DEFAULT_ADAPTATION, Goal
+from alworkbench.domain import DEFAULT_ADAPTATION, Arm, Goal
 
 Confusion = tuple[tuple[float, ...], ...]
 """Rows: the true class; columns: the class that is answered. Each row adds up to one."""
@@ -40,24 +43,6 @@ class OraclePlan:
             mean = sum(self.seconds) / len(self.seconds)
             parts.append(f"takes {mean:.1f} s an image, as {len(self.seconds)} recorded answers")
         return "; ".join(parts) or "always right"
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """One way of working that is compared with others: everything of a run but its seed."""
-
-    strategy: str
-    adaptation: str = DEFAULT_ADAPTATION
-    batch_size: int = 10
-
-    def words(self, others: tuple[Arm, ...] = ()) -> str:
-        """Its name, with only what tells it from the others."""
-        parts = [self.strategy]
-        if any(other.adaptation != self.adaptation for other in others):
-            parts.append(self.adaptation)
-        if any(other.batch_size != self.batch_size for other in others):
-            parts.append(f"batches of {self.batch_size}")
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,50 +97,3 @@ class Plan:
         """Names the result: another plan, data (its fingerprint) or code is another result."""
         text = json.dumps([code, fingerprint, asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One learner of one run, measured on the test part: what one round came to.
-
-    Round 0 is the model as it came. Everything is per round but `labels`, `paid` and `asked`, which
-    count from the start.
-    """
-
-    arm: Arm
-    seed: int
-    round: int
-    labels: int
-    """Labels learned from."""
-    paid: int
-    """Images paid for: every one asked, whether or not it taught anything, and the audit set. The
-    honest horizontal axis: a skipped image costs an annotator as well."""
-    asked: int
-    """Images shown, skipped and unclear ones included."""
-    accuracy: float
-    balanced_accuracy: float
-    macro_f1: float
-    nlpd: float
-    brier: float
-    ece: float
-    ece_floor: float
-    """What ECE would be, on average, of a perfectly calibrated model with these confidences."""
-    recall: tuple[float | None, ...]
-    """Share found of each class in the test part; None where it has none."""
-    classes_asked: tuple[int, ...]
-    """Images of each (true) class that this round asked; one more at the end: of no class."""
-    images: tuple[str, ...]
-    """Content hashes of the images that this round asked, in order."""
-    seconds_asking: float
-    seconds_learning: float
-    seconds_measuring: float
-    seconds_answering: float
-    """What the oracle's answers would have cost, by its recorded times."""
-    peak_bytes: int
-    """Most memory of the process so far, everything included."""
-
-    def without_costs(self) -> Point:
-        """What does not depend on the machine: equal for equal plan, data and code."""
-        return replace(
-            self, seconds_asking=0.0, seconds_learning=0.0, seconds_measuring=0.0, peak_bytes=0
-        )

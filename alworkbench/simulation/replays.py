@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from alworkbench.domain import SimulationPoint
 from alworkbench.errors import InvalidResult
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.code_version import code_version, versions
@@ -36,7 +37,7 @@ from alworkbench.simulation.origins import (
     origin_of_project,
     origins_of,
 )
-from alworkbench.simulation.plan import Plan, Point, Run
+from alworkbench.simulation.plan import Plan, Run
 from alworkbench.simulation.request import Request
 from alworkbench.simulation.results import (
     SimulationResult,
@@ -168,7 +169,7 @@ def replay(
 
     done = {run: found for run in plan.runs() if (found := _kept_points(file_of(run)))}
 
-    def finished(run: Run, points: list[Point]) -> None:
+    def finished(run: Run, points: list[SimulationPoint]) -> None:
         save_points(file_of(run), points)
         done[run] = points
 
@@ -188,7 +189,7 @@ def replay(
     return save_result(folder, title(data, plan), key, plan, facts, points, utc_now())
 
 
-def _kept_points(path: Path) -> list[Point]:
+def _kept_points(path: Path) -> list[SimulationPoint]:
     """Of a run that is done; nothing where its file is missing or damaged: it is run again."""
     try:
         return load_points(path)

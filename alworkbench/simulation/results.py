@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from alworkbench.disk import write_atomically
+from alworkbench.domain import Arm, SimulationPoint
 from alworkbench.errors import InvalidResult
-from alworkbench.simulation.plan import Arm, Plan, Point
+from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.statistics import Row, TableRow, rows, table
 
 FORMAT = 2
@@ -37,7 +38,7 @@ class SimulationResult:
     plan: dict[str, Any]
     facts: dict[str, Any]
     """The conditions: data set, its card and role, encoder, sizes, code and versions."""
-    points: tuple[Point, ...]
+    points: tuple[SimulationPoint, ...]
 
     @property
     def picture(self) -> Path:
@@ -88,7 +89,7 @@ def save_result(
     key: str,
     plan: Plan,
     facts: Mapping[str, Any],
-    points: Sequence[Point],
+    points: Sequence[SimulationPoint],
     now: datetime,
 ) -> SimulationResult:
     """Write the picture and then result.json, so that a result appears whole or not at all."""
@@ -112,13 +113,13 @@ def save_result(
     return result
 
 
-def save_points(path: Path, points: Sequence[Point]) -> None:
+def save_points(path: Path, points: Sequence[SimulationPoint]) -> None:
     """Keep the points of one run; the file appears whole or not at all."""
     text = json.dumps([asdict(point) for point in points], allow_nan=False)
     write_atomically(path, text.encode())
 
 
-def load_points(path: Path) -> list[Point]:
+def load_points(path: Path) -> list[SimulationPoint]:
     """Raises InvalidResult for a file that `save_points` did not write."""
     found = _read(path)
     if not isinstance(found, list):
@@ -193,7 +194,7 @@ def _read(path: Path) -> Any:
         raise InvalidResult(path, "it is not JSON, or was cut short") from error
 
 
-def _point(row: Any, path: Path) -> Point:
+def _point(row: Any, path: Path) -> SimulationPoint:
     try:
         arm = row["arm"]
         values: dict[str, Any] = {
@@ -201,7 +202,7 @@ def _point(row: Any, path: Path) -> Point:
                 str(arm["strategy"]), str(arm["adaptation"]), _whole(arm["batch_size"], path)
             )
         }
-        for each in fields(Point):
+        for each in fields(SimulationPoint):
             if each.name == "arm":
                 continue
             value = row[each.name]
@@ -217,7 +218,7 @@ def _point(row: Any, path: Path) -> Point:
                 raise InvalidResult(path, f"a point's {each.name} is {str(value)[:60]!r}")
     except (KeyError, TypeError) as error:
         raise InvalidResult(path, f"a point has no {error}") from error
-    return Point(**values)
+    return SimulationPoint(**values)
 
 
 def _whole(value: Any, path: Path) -> int:

@@ -1,21 +1,17 @@
-"""Points as flat rows: what the store and Parquet files hold."""
+"""Points as flat rows of Parquet files, and results in a store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alworkbench.domain import SimulationPoint, SimulationRecord
+from alworkbench.domain import POINT_COLUMNS, SimulationPoint, SimulationRecord
 from alworkbench.ports import Store
-from alworkbench.simulation.plan import Arm, Point
 from alworkbench.simulation.results import SimulationResult
-
-ARM_FIELDS = tuple(field.name for field in fields(Arm))
 
 _COUNTS = pa.int64()
 _KINDS: dict[str, Any] = {
@@ -27,43 +23,24 @@ _KINDS: dict[str, Any] = {
     "images": pa.list_(pa.string()),
     "peak_bytes": _COUNTS,
 }
-SCHEMA = pa.schema(
-    [(field.name, _KINDS.get(field.name, pa.float64())) for field in fields(SimulationPoint)]
-)
+SCHEMA = pa.schema([(name, _KINDS.get(name, pa.float64())) for name in POINT_COLUMNS])
 """Of points.parquet: one row for each learner of each run."""
 
 
-def row_of(point: Point) -> SimulationPoint:
-    values = {field.name: getattr(point, field.name) for field in fields(point)}
-    arm = values.pop("arm")
-    return SimulationPoint(**{name: getattr(arm, name) for name in ARM_FIELDS}, **values)
-
-
-def point_of(row: SimulationPoint) -> Point:
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
-    arm = Arm(**{name: values.pop(name) for name in ARM_FIELDS})
-    return Point(arm, **values)
-
-
-def write_parquet(path: Path, points: Sequence[Point]) -> None:
+def write_parquet(path: Path, points: Sequence[SimulationPoint]) -> None:
     """The file appears whole or not at all."""
-    table = pa.Table.from_pylist([asdict(row_of(point)) for point in points], schema=SCHEMA)
+    table = pa.Table.from_pylist([point.as_row() for point in points], schema=SCHEMA)
     draft = path.with_name(f".{path.name}.part")
     pq.write_table(table, draft)
     draft.replace(path)
 
 
-def read_parquet(path: Path) -> list[Point]:
-    rows = pq.read_table(path, schema=SCHEMA).to_pylist()
-    lists = ("recall", "classes_asked", "images")
-    return [
-        point_of(SimulationPoint(**row | {name: tuple(row[name]) for name in lists}))
-        for row in rows
-    ]
+def read_parquet(path: Path) -> list[SimulationPoint]:
+    return [SimulationPoint.from_row(row) for row in pq.read_table(path, schema=SCHEMA).to_pylist()]
 
 
 def keep(store: Store, result: SimulationResult) -> None:
     """Have a result in a store, once."""
     record = SimulationRecord(result.key, result.name, result.created_at, result.plan, result.facts)
     with store.write() as writer:
-        writer.simulations.add(record, [row_of(point) for point in result.points])
+        writer.simulations.add(record, result.points)

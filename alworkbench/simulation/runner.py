@@ -28,13 +28,14 @@ from alworkbench.domain import (
     ProjectFolder,
     ProjectSettings,
     Role,
+    SimulationPoint,
 )
 from alworkbench.errors import InvalidPlan
 from alworkbench.ports import Store
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.data import SimulationData, TestPart, Workplace
 from alworkbench.simulation.oracles import Oracle, Reply
-from alworkbench.simulation.plan import Plan, Point, Run
+from alworkbench.simulation.plan import Plan, Run
 from alworkbench.workbench import Workbench
 
 OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
@@ -85,8 +86,8 @@ def simulate(
     runs: Sequence[Run] | None = None,
     processes: int = 1,
     progress: Progress = silent,
-    finished: Callable[[Run, list[Point]], None] = lambda run, points: None,
-) -> list[Point]:
+    finished: Callable[[Run, list[SimulationPoint]], None] = lambda run, points: None,
+) -> list[SimulationPoint]:
     """Every run of the plan, or those given; deterministic in plan and data.
 
     Each run computes in one thread, so that the number of processes changes nothing but the time.
@@ -105,7 +106,7 @@ def simulate(
         progress("rounds", done, rounds)
 
     tick(0)
-    done: dict[Run, list[Point]] = {}
+    done: dict[Run, list[SimulationPoint]] = {}
     if min(processes, total) > 1:
         replayed = in_processes(data, plan, open_store, runs, min(processes, total), tick)
     else:
@@ -123,7 +124,7 @@ def _in_this_process(
     open_store: OpenStore,
     runs: Sequence[Run],
     tick: Callable[[int], None],
-) -> Iterator[tuple[Run, list[Point]]]:
+) -> Iterator[tuple[Run, list[SimulationPoint]]]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -158,7 +159,7 @@ class Bench:
         self._test = data.test_part()
         self._situation: Situation | None = None
 
-    def run(self, run: Run) -> Iterator[Point]:
+    def run(self, run: Run) -> Iterator[SimulationPoint]:
         """One run: yields the model as it came, then each round's learner."""
         situation = self._of_seed(run.seed)
         settings = ProjectSettings(
@@ -217,7 +218,7 @@ class Tally:
 
 def _replayed(
     workbench: Workbench, oracle: Oracle, test: TestPart, plan: Plan, run: Run
-) -> Iterator[Point]:
+) -> Iterator[SimulationPoint]:
     tally = Tally()
     audit = oracle.answer_audit(workbench)
     yield _point(workbench, test, plan, run, tally, [], audit, 0.0, 0.0)
@@ -246,7 +247,7 @@ def _point(
     answered: Sequence[Reply],
     asking: float,
     learning: float,
-) -> Point:
+) -> SimulationPoint:
     """Measure the newest learner. `answered` is what cost time: those asked, or the audit set."""
     classes = len(workbench.classes())
     counts = [0] * (classes + 1)
@@ -255,7 +256,7 @@ def _point(
     started = time.perf_counter()
     found = test.measure(workbench.learner())
     measuring = time.perf_counter() - started
-    return Point(
+    return SimulationPoint(
         arm=run.arm,
         seed=run.seed,
         round=tally.round,

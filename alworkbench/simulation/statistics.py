@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alworkbench.simulation.plan import Arm, Point
+from alworkbench.domain import Arm, SimulationPoint
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +143,7 @@ def estimate(values: Sequence[float] | Floats) -> Estimate:
     return estimates(np.asarray(values, dtype=np.float64)[:, None])[0]
 
 
-def runs(points: Iterable[Point], metric: str = "accuracy") -> list[Runs]:
+def runs(points: Iterable[SimulationPoint], metric: str = "accuracy") -> list[Runs]:
     """The lines of every arm, in the order in which arms come.
 
     Seeds that paid for other numbers of labels (skips are chance) are laid on the union of all by
@@ -174,12 +174,12 @@ def names(arms: Sequence[Arm]) -> dict[Arm, str]:
     return {arm: arm.words(tuple(arms)) for arm in arms}
 
 
-def rows(points: Sequence[Point]) -> list[Row]:
+def rows(points: Sequence[SimulationPoint]) -> list[Row]:
     called = names(tuple(dict.fromkeys(point.arm for point in points)))
     return [Row(called[p.arm], p.seed, p.paid, p.accuracy) for p in points]
 
 
-def curves(points: Iterable[Point], metric: str = "accuracy") -> list[Curve]:
+def curves(points: Iterable[SimulationPoint], metric: str = "accuracy") -> list[Curve]:
     """A curve per arm, in the order in which arms come."""
     return [
         Curve(each.arm, tuple(each.paid.tolist()), estimates(each.values))
@@ -187,7 +187,9 @@ def curves(points: Iterable[Point], metric: str = "accuracy") -> list[Curve]:
     ]
 
 
-def area_under_curve(points: Iterable[Point], metric: str = "accuracy") -> dict[Arm, Estimate]:
+def area_under_curve(
+    points: Iterable[SimulationPoint], metric: str = "accuracy"
+) -> dict[Arm, Estimate]:
     """Mean of a metric between the first and the last label, per arm (trapezoidal, per run)."""
     return {each.arm: estimate(each.areas()) for each in runs(points, metric)}
 
@@ -201,7 +203,7 @@ def budgets_of(arms: Sequence[Runs], wanted: Sequence[int] = BUDGETS) -> list[in
 
 
 def table(
-    points: Sequence[Point], budgets: Sequence[int] = BUDGETS, metric: str = "accuracy"
+    points: Sequence[SimulationPoint], budgets: Sequence[int] = BUDGETS, metric: str = "accuracy"
 ) -> list[TableRow]:
     """A metric at the budgets and its mean over the curve, the best mean first."""
     every = runs(points, metric)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alworkbench.domain import Arm, SimulationPoint
 from alworkbench.simulation.budgets import Reach, Saving, Target, reach, saving, targets_at
-from alworkbench.simulation.plan import Arm, Point
 from alworkbench.simulation.statistics import (
     BUDGETS,
     LOWER_IS_BETTER,
@@ -99,7 +99,7 @@ def chief_metric(goal: str) -> str:
 
 
 def find(
-    points: Sequence[Point],
+    points: Sequence[SimulationPoint],
     metric: str = "accuracy",
     baseline: str = BASELINE,
     target: float | None = None,

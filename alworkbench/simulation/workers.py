@@ -21,11 +21,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from alworkbench.domain import SimulationPoint
 from alworkbench.errors import WorkbenchError
 from alworkbench.feature_table import FeatureTable
 from alworkbench.heads import Features
 from alworkbench.simulation.data import SimulationData
-from alworkbench.simulation.plan import Plan, Point, Run
+from alworkbench.simulation.plan import Plan, Run
 
 if TYPE_CHECKING:
     from alworkbench.simulation.runner import Bench, OpenStore
@@ -135,7 +136,7 @@ def in_processes(
     runs: Sequence[Run],
     processes: int,
     tick: Callable[[int], None],
-) -> Iterator[tuple[Run, list[Point]]]:
+) -> Iterator[tuple[Run, list[SimulationPoint]]]:
     """Each run with its points, as they finish; `tick` hears of rounds. Closing ends the workers."""
     # Fresh interpreters: a fork would copy torch's threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
@@ -144,7 +145,7 @@ def in_processes(
         shared = (Parcel.pack(data, Path(scratch)), plan, open_store, rounds, stop)
         pool = ProcessPoolExecutor(processes, context, _prepare, shared)
         try:
-            waiting: dict[Future[list[Point]], Run] = {
+            waiting: dict[Future[list[SimulationPoint]], Run] = {
                 pool.submit(_run_prepared, each): each for each in runs
             }
             while waiting:
@@ -179,7 +180,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run_prepared(run: Run) -> list[Point]:
+def _run_prepared(run: Run) -> list[SimulationPoint]:
     if _prepared is None:
         raise RuntimeError("a worker ran before it was prepared")
     bench, rounds, stop = _prepared

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, select
 
-from alworkbench.domain import SimulationPoint, SimulationRecord
+from alworkbench.domain import POINT_COLUMNS, SimulationPoint, SimulationRecord
 from store.repositories.common import in_chunks, new_id
 from store.schema import SimulationPointRow, SimulationRow
-
-POINT_FIELDS = tuple(field.name for field in fields(SimulationPoint))
-LISTS = ("recall", "classes_asked", "images")
 
 
 class SimulationRepository:
@@ -30,7 +26,7 @@ class SimulationRepository:
         for chunk in in_chunks(points):
             self._connection.execute(
                 insert(SimulationPointRow),
-                [{"simulation_id": simulation, **asdict(point)} for point in chunk],
+                [{"simulation_id": simulation, **point.as_row()} for point in chunk],
             )
 
     def all(self) -> list[SimulationRecord]:
@@ -48,15 +44,13 @@ class SimulationRepository:
 
     def points(self, key: str) -> list[SimulationPoint]:
         """In the order in which they were added; none for an unknown key."""
-        columns = [getattr(SimulationPointRow, name) for name in POINT_FIELDS]
+        columns = [getattr(SimulationPointRow, name) for name in POINT_COLUMNS]
         rows = self._connection.execute(
             select(*columns)
             .join(SimulationRow, SimulationRow.id == SimulationPointRow.simulation_id)
             .where(SimulationRow.key == key)
             .order_by(SimulationPointRow.id)
         )
-        return [_point(dict(zip(POINT_FIELDS, row, strict=True))) for row in rows]
-
-
-def _point(values: dict[str, Any]) -> SimulationPoint:
-    return SimulationPoint(**values | {name: tuple(values[name]) for name in LISTS})
+        return [
+            SimulationPoint.from_row(dict(zip(POINT_COLUMNS, row, strict=True))) for row in rows
+        ]

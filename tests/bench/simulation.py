@@ -18,8 +18,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from alworkbench.domain import SimulationPoint
 from alworkbench.simulation.data import SimulationData
-from alworkbench.simulation.plan import Plan, Point
+from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.runner import Bench, simulate
 from alworkbench.simulation.suites import load_collection
 from store import memory_store
@@ -41,7 +42,7 @@ def shares(data: SimulationData, plan: Plan) -> Table:
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     bench = Bench(data, plan, memory_store)
     list(bench.run(plan.runs()[0]))  # imports and caches are no run's cost
-    spent: dict[str, list[tuple[float, list[Point]]]] = {}
+    spent: dict[str, list[tuple[float, list[SimulationPoint]]]] = {}
     for run in plan.runs():
         started = time.perf_counter()
         points = list(bench.run(run))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alworkbench.domain import Arm
 from alworkbench.simulation.budgets import (
     Target,
     labels_to_reach,
@@ -16,7 +17,6 @@ from alworkbench.simulation.budgets import (
     target_of,
     typical,
 )
-from alworkbench.simulation.plan import Arm
 from alworkbench.simulation.statistics import (
     Runs,
     area_under_curve,

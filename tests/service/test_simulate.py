@@ -17,7 +17,6 @@ from alworkbench.errors import InvalidPlan, NothingToImport, UnreadableSource
 from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.request import Request, read_request, request_of
 from alworkbench.simulation.results import SimulationResult
-from alworkbench.simulation.rows import row_of
 from store import open_results, open_store
 from tests.service.conftest import NAMES, Project, picture
 
@@ -189,7 +188,7 @@ def test_a_project_keeps_the_rows_of_its_simulations(project: Project, tmp_path:
         (record,) = reader.simulations.all()
         assert record.key == result.key
         assert record.facts["oracle"].startswith("takes 2.5 s an image")
-        assert reader.simulations.points(result.key) == [row_of(p) for p in result.points]
+        assert reader.simulations.points(result.key) == list(result.points)
 
 
 def test_a_features_file_keeps_its_results_beside_it(project: Project, tmp_path: Path) -> None:

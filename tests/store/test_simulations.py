@@ -8,16 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.domain import SimulationPoint, SimulationRecord
+from alworkbench.domain import (
+    POINT_COLUMNS,
+    POINT_LISTS,
+    Arm,
+    SimulationPoint,
+    SimulationRecord,
+)
 from alworkbench.ports import Store
 from store import open_results
+from store.schema import SimulationPointRow
 from tests.store.making import HOUR, NOW
 
 RECORD = SimulationRecord("k1", "toy", NOW, {"seeds": 1, "noise": [[1.0]]}, {"name": "toy"})
 POINT = SimulationPoint(
-    strategy="random",
-    adaptation="linearised",
-    batch_size=10,
+    arm=Arm("random", "linearised", 10),
     seed=2**40,
     round=0,
     labels=7,
@@ -49,6 +54,16 @@ def test_a_simulation_comes_back_as_it_was_kept(store: Store) -> None:
         assert reader.simulations.all() == [RECORD]
         assert reader.simulations.points("k1") == POINTS
         assert reader.simulations.points("another") == []
+
+
+def test_a_point_is_a_flat_row_of_the_table_and_comes_back() -> None:
+    row = POINT.as_row()
+    assert tuple(row) == POINT_COLUMNS
+    beside = {"id", "simulation_id"}
+    assert {column.name for column in SimulationPointRow.__table__.columns} == {*row} | beside
+    assert SimulationPoint.from_row(row) == POINT
+    read = {name: list(value) if name in POINT_LISTS else value for name, value in row.items()}
+    assert SimulationPoint.from_row(read) == POINT
 
 
 def test_a_known_key_is_kept_once(store: Store) -> None:

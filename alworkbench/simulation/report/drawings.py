@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alworkbench.simulation.plan import Arm
+from alworkbench.domain import Arm
 from alworkbench.simulation.report.pictures import (
     FAINT,
     GRID,

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from alworkbench import __version__
-from alworkbench.simulation.plan import Arm
+from alworkbench.domain import Arm
 from alworkbench.simulation.report.drawings import (
     asked_picture,
     calibration_picture,

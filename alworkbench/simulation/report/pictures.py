@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from alworkbench.simulation.plan import Arm
+from alworkbench.domain import Arm
 from alworkbench.simulation.statistics import Curve, curves, names, table
 
 if TYPE_CHECKING:
