@@ -16,7 +16,8 @@ help:
 	@echo "             (make demo DEMO_FLAGS=--no-serve ends before serving)"
 	@echo "make test    set up, then format check, lint, types and all tests"
 	@echo "make format  bring the code into its format"
-	@echo "make bench   speed and memory, as ratios against stated baselines"
+	@echo "make bench   speed and memory as ratios against stated baselines, and figures whose truth is"
+	@echo "             known (python -m tests.bench --list names each)"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
