@@ -147,7 +147,7 @@ def test_the_stated_size_is_that_of_the_question(project, monkeypatch):
             return chosen.choose(question)
 
         monkeypatch.setattr(
-            "alworkbench.workbench.find_strategy", lambda name: replace(chosen, choose=watch)
+            "alworkbench.service.asking.find_strategy", lambda name: replace(chosen, choose=watch)
         )
         workbench.propose("random", 4)
     assert asked == [stated.size]
@@ -186,7 +186,7 @@ def test_what_is_no_amount_is_refused(text):
 
 
 def test_the_sample_of_many_targets_is_the_same_in_every_round(project, monkeypatch):
-    monkeypatch.setattr("alworkbench.workbench.TARGETS", 10)
+    monkeypatch.setattr("alworkbench.service.asking.TARGETS", 10)
     seen = []
     with closing(project.open()) as workbench:
         found = workbench.take_targets(project.features.parent / "pool")
