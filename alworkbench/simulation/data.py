@@ -15,14 +15,13 @@ Dimensions used in this file
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from alworkbench.adaptation.learner import Learner
 from alworkbench.domain import ClassList
@@ -37,14 +36,11 @@ from alworkbench.simulation.plan import Plan
 OUT_OF_SCOPE = -2
 """The label of an image of the pool that no class fits; -1 says that the truth is unknown."""
 
-NEAR_DUPLICATE = 0.999
-"""Cosine of two embeddings from which on their images are reported as near-duplicates."""
-
 MOST_TARGETS = 1000
 """Test images that a transductive run may look at: what a project takes of its pool as well."""
 
 BLOCK = 2048
-"""Images of a block where all of the pool meets all of the test part."""
+"""Test images that are measured on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +147,6 @@ class SimulationData:
     def test_part(self) -> TestPart:
         return TestPart(self.table.gather(self.test), self.labels[self.test])
 
-    def near_duplicates(self, cosine: float = NEAR_DUPLICATE) -> int:
-        """Images of the test part with a near-duplicate in the pool, by their embeddings.
-
-        Exact, in n m D operations; holds BLOCK**2 numbers at once.
-        """
-        found = torch.zeros(len(self.test), dtype=torch.bool)
-        for at, test in _embedded(self, self.test):
-            for _, pool in _embedded(self, self.pool):
-                found[at : at + len(test)] |= (test @ pool.T).amax(dim=1) >= cosine
-        return int(found.sum())
-
     def fingerprint(self) -> str:
         """Hash of what decides a run's result on the side of the data."""
         digest = hashlib.sha256(f"{self.encoder_id} {self.classes.names}".encode())
@@ -247,11 +232,3 @@ def drawn_apart(pool: Sequence[int], count: int, seed: int) -> tuple[list[int], 
     chosen = set(torch.randperm(len(pool), generator=generator)[:count].tolist())
     audit = [row for i, row in enumerate(pool) if i in chosen]
     return audit, [row for i, row in enumerate(pool) if i not in chosen]
-
-
-def _embedded(data: SimulationData, rows: Int[Tensor, "n"]) -> Iterator[tuple[int, Tensor]]:
-    """Normalised embeddings of some rows, in blocks with where each starts."""
-    start = 0
-    for block, features in data.table.blocks(rows, BLOCK):
-        yield start, normalize(data.head.embed_images(features), dim=-1)
-        start += len(block)

@@ -20,11 +20,11 @@ from alworkbench.errors import InvalidResult
 from alworkbench.progress import Progress, silent
 from alworkbench.simulation.code_version import code_version, versions
 from alworkbench.simulation.data import (
-    NEAR_DUPLICATE,
     LabelledPictures,
     SimulationData,
     pool_of_seed,
 )
+from alworkbench.simulation.near_duplicates import STANDS_OUT, near_duplicates
 from alworkbench.simulation.origins import (
     FEATURES,
     PROJECT,
@@ -217,8 +217,8 @@ def facts_of(
         "test": len(data.test),
         "fingerprint": data.fingerprint(),
         "source": None if origin is None else origin.as_facts(),
-        "near_duplicates": data.near_duplicates(),
-        "near_duplicate_cosine": NEAR_DUPLICATE,
+        "near_duplicates": near_duplicates(data.table, data.pool, data.test),
+        "near_duplicate_ratio": STANDS_OUT,
         "transductive": plan.transductive,
         "code": code,
         "versions": versions(),

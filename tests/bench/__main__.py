@@ -21,6 +21,7 @@ BENCHES = {
     "acquisition": "a batch of 50 from 100,000 images, beside other libraries: seconds and memory",
     "simulation": "where a simulation's time goes, and what a second process gains",
     "statistics": "coverage of intervals and false positives of tests, where the truth is known",
+    "near_duplicates": "which copies of test images are found in a pool, and how many by chance",
     "lure": "accuracy estimated from chosen labels, where the truth is known",
     "calibration": "how honest zero-shot probabilities are on the bundled sample",
 }
@@ -36,7 +37,7 @@ def main(words: list[str]) -> None:
     if words == ["--list"]:
         for heading, benches in (("make bench", BENCHES), ("only when named", ALONE)):
             print(heading)
-            print("\n".join(f"  {name:12s} {what}" for name, what in benches.items()))
+            print("\n".join(f"  {name:15s} {what}" for name, what in benches.items()))
         return
     known = [*BENCHES, *ALONE]
     for name in words:

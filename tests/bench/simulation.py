@@ -20,6 +20,7 @@ from rich.table import Table
 
 from alworkbench.domain import SimulationPoint
 from alworkbench.simulation.data import SimulationData
+from alworkbench.simulation.near_duplicates import near_duplicates
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.runner import Bench, simulate
 from alworkbench.simulation.suites import load_collection
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         data = load_collection(given.data, given.cache or Path(scratch))
     started = time.perf_counter()
-    near = data.near_duplicates()
+    near = near_duplicates(data.table, data.pool, data.test)
     once = time.perf_counter() - started
     console.print(f"Near-duplicates, once for the data set: {near}, {once:.2f} s")
     names = tuple(given.strategy or ("random", "margin", "epig"))

@@ -20,7 +20,7 @@ def test_every_bench_is_listed_once() -> None:
 def test_the_list_says_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--list"])
     shown = capsys.readouterr().out
-    assert all(f"{name:12s} {what}" in shown for name, what in (BENCHES | ALONE).items())
+    assert all(f"{name:15s} {what}" in shown for name, what in (BENCHES | ALONE).items())
 
 
 def test_an_unknown_bench_is_answered_with_the_nearest() -> None:

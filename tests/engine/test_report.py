@@ -14,6 +14,7 @@ from alworkbench.commands.report import METRICS
 from alworkbench.errors import NotPaired, SameResult
 from alworkbench.simulation.comparing import compare
 from alworkbench.simulation.report.pictures import curve_picture, spread
+from alworkbench.simulation.report.text import near_duplicate_words
 from alworkbench.simulation.report.writing import write_report
 from alworkbench.simulation.verdict import METRIC_WORDS
 from tests.made_results import made_points, made_result
@@ -279,6 +280,17 @@ def test_compare_writes_and_says_what_changed(out):
     read((out / "here/compare-aaa-bbb.html").read_text())
     shown = json.loads(run("compare", "aaa", "bbb", "--out", out, "--json").output)
     assert shown == json.loads((out / "here/compare-aaa-bbb.json").read_text())
+
+
+def test_near_duplicates_are_told_with_their_rule():
+    told = {
+        "3 whose nearest image of the pool stands out": {"near_duplicate_ratio": 0.5},
+        "3, at a cosine of 0.999; most copies lie below": {"near_duplicate_cosine": 0.999},
+        "3": {},
+    }
+    for words, rule in told.items():
+        assert near_duplicate_words({"near_duplicates": 3, **rule}).startswith(words)
+    assert near_duplicate_words({}) == "not known"
 
 
 def test_what_is_asked_wrongly_is_told(out):

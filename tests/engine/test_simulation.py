@@ -155,15 +155,6 @@ def test_labels_that_cannot_be_used_are_refused() -> None:
             dataclasses.replace(data, labels=labels)
 
 
-def test_near_duplicates_of_the_pool_in_the_test_part_are_counted() -> None:
-    data = toy_data()
-    features = data.table.gather(torch.arange(POOL + TEST))
-    plain = data.near_duplicates(0.99999)
-    features.activations[POOL] = 3 * features.activations[7]  # the same direction, another length
-    table = FeatureTable.from_features(data.table.hashes, features)
-    assert dataclasses.replace(data, table=table).near_duplicates(0.99999) == plain + 1
-
-
 def test_seeds_see_different_parts_of_the_pool_and_strategies_the_same() -> None:
     pool = list(range(100))
     one, other = pool_of_seed(pool, 0, 2 / 3), pool_of_seed(pool, 1, 2 / 3)

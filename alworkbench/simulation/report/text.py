@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
             f"{_plain(facts.get('pool'))} images, {_plain(facts.get('pool_per_seed'))} for a seed",
         ),
         ("test part", f"{_plain(facts.get('test'))} images"),
-        ("near-duplicates of test images in the pool", _plain(facts.get("near_duplicates"))),
+        ("test images with a near-duplicate in the pool", near_duplicate_words(facts)),
         ("selection", "transductive" if result.transductive else "does not see test images"),
         ("seeds", f"{len(result.seeds)}, paired over strategies"),
         ("labels of a run", _plain(plan.get("labels"))),
@@ -230,6 +230,19 @@ def _reach(found: Any) -> dict[str, Any]:
         "median": found.median,
         "restricted_mean": found.restricted_mean,
     }
+
+
+def near_duplicate_words(facts: Mapping[str, Any]) -> str:
+    """With the rule they were counted by: earlier versions of alworkbench had another."""
+    found = _plain(facts.get("near_duplicates"))
+    if "near_duplicate_cosine" in facts:
+        return f"{found}, at a cosine of {_plain(facts['near_duplicate_cosine'])}; most copies lie below"
+    if "near_duplicate_ratio" in facts:
+        return (
+            f"{found} whose nearest image of the pool stands out, as about 1 in 100 does by chance; "
+            f"copies that the model sees as other pictures are not among them"
+        )
+    return found
 
 
 _TOLD_ELSEWHERE = ("name", "role", "classes")
