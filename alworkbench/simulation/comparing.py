@@ -13,18 +13,14 @@ from alworkbench.errors import NotPaired, SameResult
 from alworkbench.simulation.budgets import Reach, Saving, Target, reach, saving, targets_at
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.statistics import BUDGETS, Curve, Runs, budgets_of, estimates, runs
-from alworkbench.simulation.verdict import (
-    CHIEF_SHARE,
+from alworkbench.simulation.verdict import CHIEF_SHARE, Test, outcome_of, seeds_needed, tests_of
+from alworkbench.simulation.wording import (
     METRIC_WORDS,
-    Test,
     difference_words,
     labels_words,
     level_words,
-    outcome_of,
     p_words,
     saving_words,
-    seeds_needed,
-    tests_of,
 )
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -7,7 +7,6 @@ label counts are tested too, each count with a correction of its own, and never 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ from alworkbench.simulation.budgets import Reach, Saving, Target, reach, saving,
 from alworkbench.simulation.statistics import (
     BUDGETS,
     LOWER_IS_BETTER,
-    NO_SHARES,
     Estimate,
     budgets_of,
     estimate,
@@ -26,20 +24,21 @@ from alworkbench.simulation.statistics import (
     runs,
 )
 from alworkbench.simulation.testing import LEVEL, holm, sign_flip_p, smallest_p
+from alworkbench.simulation.wording import (
+    METRIC_WORDS,
+    difference_words,
+    labels_words,
+    level_words,
+    listed,
+    p_words,
+    saving_words,
+)
 
 BASELINE = "random"
 TARGET_SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the baseline's budget: what it reaches there are the targets."""
 CHIEF_SHARE = 0.5
 """The target that verdicts speak of. At the whole budget half of the baseline's own runs miss it."""
-METRIC_WORDS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "nlpd": "negative log probability",
-    "brier": "Brier score",
-    "ece": "calibration error",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +250,7 @@ def _headline(found: Sequence[Finding], base: str, seeds: int, metric: str) -> s
     if better:
         parts.append(better[0].words)
         if len(better) > 1:
-            also = _listed([each.name for each in better[1:]])
+            also = listed([each.name for each in better[1:]])
             are = "is" if len(better) == 2 else "are"
             parts.append(
                 f"Also better than {base} {are} {also}; they were not tested against each other."
@@ -265,87 +264,5 @@ def _headline(found: Sequence[Finding], base: str, seeds: int, metric: str) -> s
             )
     if worse:
         are = "is" if len(worse) == 1 else "are"
-        parts.append(f"Worse than {base} {are} {_listed(worse)}.")
+        parts.append(f"Worse than {base} {are} {listed(worse)}.")
     return " ".join(parts)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def labels_words(found: Reach) -> str:
-    """'48 labels [41, 57]', or what is known where runs ended before the target."""
-    runs_there = f"{found.reached} of {len(found.labels)} runs got there"
-    if found.typical is None:
-        if found.reached == 0:
-            return f"more than {found.budget:g} labels (no run got there)"
-        return f"over {math.floor(found.low)} labels ({runs_there} within {found.budget:g})"
-    if found.typical > found.budget * (1 + 1e-9):
-        text = f"over {found.budget:g} labels"
-    else:
-        text = f"{found.typical:.0f} {'label' if round(found.typical) == 1 else 'labels'}"
-    if len(found.labels) > 1 and found.high is not None:
-        high = (
-            f"over {found.budget:g}"
-            if found.high > found.budget * (1 + 1e-9)
-            else f"{found.high:.0f}"
-        )
-        text += f" [{found.low:.0f}, {high}]"
-    if found.reached < len(found.labels):
-        text += f" ({runs_there} within {found.budget:g})"
-    return text
-
-
-def level_words(target: Target) -> str:
-    """'an accuracy of 71.2 % (what random reaches ...)'."""
-    return f"{METRIC_WORDS[target.metric]} {value_words(target.value, target.metric)}"
-
-
-def value_words(value: float, metric: str) -> str:
-    return f"{value:.3f}" if metric in NO_SHARES else f"{100 * value:.1f} %"
-
-
-def difference_words(found: Estimate, metric: str) -> str:
-    """'+1.2 points [+0.4, +2.0]'; plain numbers for what is not a share."""
-    scale, unit, digits = (1, "", 3) if metric in NO_SHARES else (100, " points", 1)
-    text = f"{scale * found.mean:+.{digits}f}{unit}"
-    if found.seeds < 2:
-        return text
-    return f"{text} [{scale * found.low:+.{digits}f}, {scale * found.high:+.{digits}f}]"
-
-
-def interval_words(found: Estimate, metric: str) -> str:
-    if metric in NO_SHARES:
-        return f"[{found.low:.3f}, {found.high:.3f}]"
-    return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
-
-
-def factor_words(found: Saving) -> str:
-    """'1.52 [1.31, 1.77]', '≥ 2.1 (limit 1.7)', or that nothing is known."""
-    if found.factor is None:
-        return "unknown"
-    low = "" if found.low is None else f"{found.low:.2f}"
-    high = "" if found.high is None else f"{found.high:.2f}"
-    if found.kind == "at least":
-        return f"≥ {found.factor:.2f}" + (f" [{low}, …]" if low != "nan" else "")
-    if found.kind == "at most":
-        return f"≤ {found.factor:.2f}" + (f" […, {high}]" if high != "nan" else "")
-    return f"{found.factor:.2f}" + (f" [{low}, {high}]" if low != "nan" else "")
-
-
-def saving_words(found: Saving) -> str:
-    """': 35 % saved [23, 44]', only where the interval leaves no doubt about the side."""
-    if found.kind == "estimate" and found.low is not None and found.high is not None:
-        few, many = 1 - 1 / found.low, 1 - 1 / found.high
-        if found.low > 1:
-            share = found.share_saved or 0.0
-            return f": {100 * share:.0f} % saved [{100 * few:.0f}, {100 * many:.0f}]"
-        if found.high < 1:
-            return f": {1 / (found.factor or 1):.2f} times as many"
-    if found.kind == "at least" and found.low is not None and found.low > 1:
-        return f": at least {100 * (1 - 1 / found.low):.0f} % saved"
-    return "; a saving in labels is not certain"
-
-
-def p_words(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -16,7 +16,7 @@ from alworkbench.simulation.comparing import compare
 from alworkbench.simulation.report.pictures import curve_picture, spread
 from alworkbench.simulation.report.text import near_duplicate_words
 from alworkbench.simulation.report.writing import write_report
-from alworkbench.simulation.verdict import METRIC_WORDS
+from alworkbench.simulation.wording import METRIC_WORDS
 from tests.made_results import made_points, made_result
 
 FEW = {"random": 60.0, "epig": 25.0}

@@ -29,7 +29,7 @@ from alworkbench.simulation.report.pictures import (
     spread,
 )
 from alworkbench.simulation.report.text import INTERVALS, TRANSDUCTIVE, finite, table_of
-from alworkbench.simulation.verdict import (
+from alworkbench.simulation.wording import (
     METRIC_WORDS,
     difference_words,
     factor_words,

@@ -93,7 +93,7 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
 
 def markdown(result: SimulationResult, findings: Findings) -> str:
     """The verdict, the conditions, the table and the tests."""
-    from alworkbench.simulation.verdict import (
+    from alworkbench.simulation.wording import (
         METRIC_WORDS,
         difference_words,
         factor_words,
