@@ -64,7 +64,7 @@ def _no_measurements(status: StatusView, go: Callable[[str], None]) -> None:
     if status.audit_images == 0:
         st.info(
             "This project has no audit set, so nothing can be measured. Draw one here when no round is "
-            "open, or set labelled images apart with `alworkbench import FOLDER --role audit`."
+            "open, or set labelled images apart with `alworkbench import FOLDER --audit`."
         )
         return
     st.info("Nothing is measured yet. The first point appears when a round is closed.")
