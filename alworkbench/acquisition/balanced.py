@@ -20,14 +20,9 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.draws import EPIG
-from alworkbench.acquisition.ranking import Score, joined
+from alworkbench.acquisition.ranking import Score, predicted_classes
 from alworkbench.acquisition.registry import Question, Selection, Strategy, selection, strategy
 from alworkbench.acquisition.uncertainty import BALD, ENTROPY, MARGIN
-
-
-def predicted_classes(question: Question) -> Int[Tensor, "N"]:
-    """The likeliest class of every candidate."""
-    return joined([logits.argmax(dim=-1) for logits in question.streamed_logits()])
 
 
 def by_turns(

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from alworkbench.acquisition.cost import Cost, of_logits
+from alworkbench.acquisition.cost import Cost, of_streamed_logits
+from alworkbench.acquisition.ranking import predicted_classes
 from alworkbench.acquisition.registry import Question, Selection, selection, strategy
 
 
@@ -28,11 +29,11 @@ def random(question: Question) -> Selection:
     "balanced-random",
     "random, in turn from each class that the model predicts",
     unit="none",
-    cost=of_logits,
+    cost=of_streamed_logits,
 )
 def balanced_random(question: Question) -> Selection:
     """Each round of turns asks one image of every predicted class, classes in random order."""
-    predicted = question.logits().argmax(dim=-1).cpu()
+    predicted = predicted_classes(question)
     generator = question.generator()
     shuffled = torch.randperm(len(predicted), generator=generator)
     classes = torch.randperm(len(question.learner.class_activations), generator=generator)

@@ -9,11 +9,11 @@ starts as the identity. Then for each pick
     W_j = (I + Lambda_j D_j^T S D_j)^-1 Lambda_j        Q = S (sum_j w_j D_j W_j D_j^T) S
     G_i = (I + Lambda_i D_i^T S D_i)^-1 Lambda_i        score_i = 1/2 <G_i, D_i^T Q D_i>
 
-With Lambda = R R^T and V = D R, both are R (I + V^T S V)^-1 R^T, and score_i becomes
-1/2 tr((I + V^T S V)^-1 V^T Q V): products of one matrix with all images, and solves of size C.
-
 and S is conditioned on the image picked. The curvature does not depend on the label, so what a pick
 does to everything else is known before its label is: near-copies stop being attractive at once.
+
+With Lambda = R R^T and V = D R, both W and G are R (I + V^T S V)^-1 R^T, and score_i becomes
+1/2 tr((I + V^T S V)^-1 V^T Q V): products of one matrix with all images, and solves of size C.
 O(N K C (K + C)) a pick.
 
 Dimensions used in this file
@@ -26,7 +26,6 @@ Dimensions used in this file
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,31 +46,20 @@ class DrawSpace:
     """Moderated class probabilities, which the curvature was taken at."""
 
     @classmethod
-    def of(
-        cls, changes: Float[Tensor, "K N C"], logits: Float[Tensor, "N C"], *, moderate: bool = True
-    ) -> DrawSpace:
+    def of(cls, changes: Float[Tensor, "K N C"], logits: Float[Tensor, "N C"]) -> DrawSpace:
         """From draws of the change of each logit about its mean `logits`.
 
-        With `moderate`, the curvature is taken at the probit-moderated probabilities
-        softmax(z / sqrt(1 + pi / 8 Var z)), which a confident but uncertain model needs.
+        The curvature is taken at the probit-moderated probabilities softmax(z / sqrt(1 + pi / 8 Var z)),
+        which a confident but uncertain model needs.
         """
         deviations = changes - changes.mean(dim=0)  # K N C
         deviations = deviations.permute(1, 2, 0) / math.sqrt(len(changes))  # N C K: D^T
-        if moderate:
-            variance = deviations.square().sum(dim=-1)  # N C
-            logits = logits * (1 + math.pi / 8 * variance).rsqrt()
-        probabilities = logits.softmax(dim=-1)
+        variance = deviations.square().sum(dim=-1)  # N C
+        probabilities = (logits * (1 + math.pi / 8 * variance).rsqrt()).softmax(dim=-1)
         # R^T D with R = diag(sqrt p) - p sqrt(p)^T, and R never formed: C x C an image is too much
         mean = torch.einsum("nc,nck->nk", probabilities, deviations)
         seen = probabilities.sqrt()[:, :, None] * (deviations - mean[:, None, :])
         return cls(seen, probabilities)
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[DrawSpace]) -> DrawSpace:
-        return cls(
-            torch.cat([part.seen for part in parts]),
-            torch.cat([part.probabilities for part in parts]),
-        )
 
     def __len__(self) -> int:
         return len(self.seen)
@@ -127,13 +115,6 @@ class Wanted:
         return scale * (raw - 0.5 * self.own * own / left)
 
 
-def epig_scores(
-    candidates: DrawSpace, targets: DrawSpace, target_weights: Float[Tensor, "M"]
-) -> Float[Tensor, "N"]:
-    """Expected information of each candidate alone about the targets, in nats."""
-    return Wanted.of(targets, target_weights).scores(candidates)
-
-
 def greedy_epig(
     candidates: DrawSpace,
     targets: DrawSpace,
@@ -144,8 +125,8 @@ def greedy_epig(
 ) -> list[Pick]:
     """Up to `count` candidates, one by one, each given those before it.
 
-    `target_weights` say how much each target matters; they are normalised to a mean of one over the
-    targets, so the score is a (weighted) mean over targets.
+    `target_weights` say how much each target matters; they are made to add up to one, so that the score
+    is a weighted mean over targets.
     """
     weights = target_weights / target_weights.sum()
     state = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K: S

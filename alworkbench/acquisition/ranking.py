@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from alworkbench.acquisition import scores
@@ -34,7 +34,7 @@ class Score:
     of: Callable[[Question], Float[Tensor, "N"]]
 
 
-def top(score: Score, summary: str, name: str | None = None) -> Strategy:
+def top(score: Score, summary: str) -> Strategy:
     """Register the strategy that takes the images of highest score; ties go to the earlier row."""
 
     def choose(question: Question) -> Selection:
@@ -42,7 +42,7 @@ def top(score: Score, summary: str, name: str | None = None) -> Strategy:
         return selection(question, scores.best(values, question.batch_size), values)
 
     register = strategy(
-        name or score.name,
+        score.name,
         summary,
         unit=score.unit,
         cost=score.cost,
@@ -50,6 +50,11 @@ def top(score: Score, summary: str, name: str | None = None) -> Strategy:
         range=score.range,
     )
     return register(choose)
+
+
+def predicted_classes(question: Question) -> Int[Tensor, "N"]:
+    """The likeliest class of every candidate, on the CPU."""
+    return joined([logits.argmax(dim=-1) for logits in question.streamed_logits()])
 
 
 def joined(parts: list[Tensor]) -> Shaped[Tensor, "N"]:

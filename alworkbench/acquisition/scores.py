@@ -1,4 +1,4 @@
-"""How uncertain a prediction is, and how much of that a label could remove. All in nats.
+"""How uncertain a prediction is, and how much of that a label could remove: nats, if nothing else is said.
 
 Dimensions used in this file
     K  posterior draws, shared by all images

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from alworkbench.acquisition.epig import DrawSpace, Wanted, epig_scores, greedy_epig
+from alworkbench.acquisition.epig import DrawSpace, Wanted, greedy_epig
 from alworkbench.acquisition.sampled_epig import sampled_epig, sampled_interval
 from alworkbench.acquisition.scores import (
     bald,
@@ -112,7 +112,9 @@ def test_blocks_do_not_change_the_batch():
 
 def test_a_copy_of_a_picked_image_is_worth_less_than_the_image_was():
     pool, targets = spaces()
-    twice = DrawSpace.concatenate([pool, pool])
+    twice = DrawSpace(
+        torch.cat([pool.seen, pool.seen]), torch.cat([pool.probabilities, pool.probabilities])
+    )
     weights = torch.ones(len(targets), dtype=torch.float64)
     first, *_ = greedy_epig(pool, targets, weights, 1)
     picks = greedy_epig(twice, targets, weights, len(twice))
@@ -137,7 +139,8 @@ def test_draw_space_ranks_as_sampled_epig_does():
         for change, images in zip(changes, (pool, target), strict=True)
     ]
     ones = torch.ones(len(target), dtype=torch.float64)
-    found = epig_scores(*spaces, ones)
+    candidates, targets = spaces
+    found = Wanted.of(targets, ones).scores(candidates)
     assert spearmanr(truth, found).statistic > 0.97
 
 
