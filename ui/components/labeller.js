@@ -13,18 +13,13 @@ class Desk {
   constructor(root, data, trigger) {
     this.trigger = trigger;
     this.data = data;
-    this.current = null; // the item on screen
+    this.queue = new Queue();
+    this.tally = new Tally(() => this.unsent());
+    this.exposure = new Exposure();
     this.armed = false; // its picture has been painted, so keys answer it
     this.missing = false; // it has none: the file is gone, so it can be skipped only
-    this.shownAt = 0;
-    this.hiddenMs = 0;
-    this.hiddenSince = null;
-    this.upcoming = [];
     this.history = [];
-    this.answered = new Map(); // item id -> event id, answered here and not taken back
-    this.progress = null;
     this.refilling = false;
-    this.moreToClaim = false;
     this.epoch = 0; // counts settled answers: an older queue does not know them
     this.refillTimer = null;
     this.stopped = false;
@@ -56,8 +51,8 @@ class Desk {
       onChange: () => this.draw(),
     });
     for (const entry of this.outbox.list()) {
-      if (entry.kind === "answer") this.answered.set(entry.body.item_id, entry.body.event_id);
-      else this.forgetAnswer(entry.target);
+      if (entry.kind === "answer") this.queue.answered.set(entry.body.item_id, entry.body.event_id);
+      else this.queue.forget(entry.target);
     }
 
     this.onKey = (event) => this.handleKey(event);
@@ -65,14 +60,14 @@ class Desk {
       if (this.outbox.size > 0) event.preventDefault();
     };
     this.onOnline = () => this.reconnect();
-    this.onVisibility = () => this.handleVisibility();
+    this.onVisibility = () => this.exposure.visibilityChanged();
     window.addEventListener("keydown", this.onKey, true);
     window.addEventListener("beforeunload", this.onLeave);
     window.addEventListener("online", this.onOnline);
     document.addEventListener("visibilitychange", this.onVisibility);
 
     this.screen.drawClasses(data.classes);
-    this.takeProgress(data.progress);
+    this.tally.take(data.progress, data.round.id);
     this.draw();
     this.outbox.wake(true);
     this.refill();
@@ -89,15 +84,14 @@ class Desk {
     }
     const newRound = before.round.id !== data.round.id;
     if (newRound) {
-      this.current = null;
+      this.queue.clear();
       this.armed = false;
-      this.upcoming = [];
       this.history = [];
-      this.progress = null;
+      this.tally.progress = null;
       this.reported = null;
       this.notice = "";
     }
-    if (newRound || this.progress === null) this.takeProgress(data.progress);
+    if (newRound || this.tally.progress === null) this.tally.take(data.progress, data.round.id);
     if (before.token !== data.token || newRound) this.reconnect();
     this.draw();
   }
@@ -113,7 +107,7 @@ class Desk {
     this.epoch += 1;
     if (state === "refused") {
       if (entry.kind === "answer") {
-        this.forgetAnswer(entry.body.event_id);
+        this.queue.forget(entry.body.event_id);
         this.history = this.history.filter((past) => past.eventId !== entry.body.event_id);
       }
       const what = entry.kind === "answer" ? "One answer was not recorded" : "Nothing was taken back";
@@ -121,36 +115,20 @@ class Desk {
       this.refill();
       return;
     }
-    this.takeProgress(reply.progress);
+    this.tally.take(reply.progress, this.data.round.id);
     if (entry.kind === "answer") {
       this.topUp();
       return;
     }
     if (reply.item) {
-      this.renew(reply.item);
+      this.outbox.renew(reply.item.item_id, reply.item.lease_token);
+      this.queue.renew(reply.item);
       if (entry.target === null) {
-        this.answered.delete(reply.item_id);
+        this.queue.answered.delete(reply.item_id);
         this.putBack(reply.item);
       }
     }
     this.refill();
-  }
-
-  takeProgress(progress) {
-    if (progress && progress.round_id === this.data.round.id) this.progress = progress;
-  }
-
-  renew(item) {
-    this.outbox.renew(item.item_id, item.lease_token);
-    for (const known of [this.current, ...this.upcoming]) {
-      if (known && known.item_id === item.item_id) known.lease_token = item.lease_token;
-    }
-  }
-
-  forgetAnswer(eventId) {
-    for (const [itemId, known] of this.answered) {
-      if (known === eventId) this.answered.delete(itemId);
-    }
   }
 
   async refill() {
@@ -163,8 +141,10 @@ class Desk {
     this.refilling = false;
     if (this.stopped) return;
     if (reply !== null) {
-      if (epoch === this.epoch) this.takeProgress(reply.progress);
-      this.merge(reply.items, reply.limit, epoch === this.epoch);
+      const upToDate = epoch === this.epoch;
+      if (upToDate) this.tally.take(reply.progress, this.data.round.id);
+      const gone = this.queue.merge(reply.items, reply.limit);
+      if (gone && upToDate && !this.queue.moreToClaim && !this.pendingUndo()) this.drop();
       again = this.renewalDelay(reply);
     }
     if (again !== null) this.refillTimer = setTimeout(() => this.refill(), again);
@@ -180,19 +160,6 @@ class Desk {
     return this.finished() ? null : BUSY_ELSEWHERE_MS;
   }
 
-  merge(items, limit, upToDate) {
-    this.moreToClaim = items.length >= limit;
-    const open = items.filter((item) => item.lease_token && !this.answered.has(item.item_id));
-    const known = new Map(open.map((item) => [item.item_id, item]));
-    if (this.current !== null) {
-      const fresh = known.get(this.current.item_id);
-      if (fresh) this.current.lease_token = fresh.lease_token;
-      else if (upToDate && !this.moreToClaim && !this.pendingUndo()) this.drop();
-    }
-    const shown = this.current === null ? null : this.current.item_id;
-    this.upcoming = open.filter((item) => item.item_id !== shown);
-  }
-
   pendingUndo() {
     return this.outbox.list().some((entry) => entry.kind === "undo");
   }
@@ -200,39 +167,36 @@ class Desk {
   // ------------------------------------------------------------------------ the image on screen
 
   drop() {
-    this.current = null;
+    this.queue.current = null;
     this.armed = false;
     this.missing = false;
   }
 
   putBack(item) {
-    if (this.current !== null && this.current.item_id === item.item_id) return;
-    if (this.current !== null) this.upcoming.unshift(this.current);
-    this.upcoming = this.upcoming.filter((other) => other.item_id !== item.item_id);
+    if (!this.queue.putBack(item)) return;
     this.drop();
-    this.upcoming.unshift(item);
     this.advance();
   }
 
   advance() {
-    if (this.current === null && this.upcoming.length > 0) {
-      this.current = this.upcoming.shift();
+    if (this.queue.current === null && this.queue.upcoming.length > 0) {
+      this.queue.next();
       this.armed = false;
       this.missing = false;
       this.show();
     }
-    this.pictures.prefetch(this.upcoming.map((item) => item.image_url));
+    this.pictures.prefetch(this.queue.upcoming.map((item) => item.image_url));
     this.draw();
   }
 
   // Asked after an acknowledgement, so never in a loop and never of a dead server.
   topUp() {
-    const short = this.upcoming.length < REFILL_AT && this.moreToClaim;
-    if (short || (this.current === null && !this.finished())) this.refill();
+    const short = this.queue.upcoming.length < REFILL_AT && this.queue.moreToClaim;
+    if (short || (this.queue.current === null && !this.finished())) this.refill();
   }
 
   show() {
-    const item = this.current;
+    const item = this.queue.current;
     const picture = this.pictures.get(item.image_url);
     if (!Pictures.loaded(picture)) {
       this.screen.drawWaiting("Loading the image");
@@ -243,51 +207,41 @@ class Desk {
     this.root.dataset.item = String(item.item_id);
     // Keys count from the frame in which the picture is painted, not earlier.
     requestAnimationFrame(() => {
-      if (this.current !== item || this.stopped) return;
+      if (this.queue.current !== item || this.stopped) return;
       this.armed = true;
-      this.shownAt = performance.now();
-      this.hiddenMs = 0;
-      this.hiddenSince = document.hidden ? this.shownAt : null;
+      this.exposure.begin();
       this.draw();
     });
   }
 
   onPicture(url) {
-    if (this.current !== null && !this.armed && this.current.image_url === url) this.show();
+    const item = this.queue.current;
+    if (item !== null && !this.armed && item.image_url === url) this.show();
   }
 
   onMissing(url) {
-    if (this.current === null || this.current.image_url !== url || this.armed) return;
+    const item = this.queue.current;
+    if (item === null || item.image_url !== url || this.armed) return;
     this.missing = true;
-    this.shownAt = performance.now();
-    this.hiddenMs = 0;
+    this.exposure.begin();
     this.screen.drawWaiting("The file of this image is gone or was changed. Skip it with s.");
-  }
-
-  handleVisibility() {
-    const now = performance.now();
-    if (document.hidden) this.hiddenSince = now;
-    else if (this.hiddenSince !== null) {
-      this.hiddenMs += now - this.hiddenSince;
-      this.hiddenSince = null;
-    }
   }
 
   // ---------------------------------------------------------------------------------- answering
 
   accept() {
-    const suggestion = this.current === null ? null : this.current.suggestion;
+    const suggestion = this.queue.current?.suggestion;
     if (suggestion) this.answer("class", suggestion.class_id);
   }
 
   answer(kind, classId) {
     const skipsMissing = this.missing && kind === "skip";
-    if (this.current === null || !(this.armed || skipsMissing)) return;
-    const item = this.current;
+    const item = this.queue.current;
+    if (item === null || !(this.armed || skipsMissing)) return;
     const eventId = newId();
     this.drop();
     this.notice = "";
-    this.answered.set(item.item_id, eventId);
+    this.queue.answered.set(item.item_id, eventId);
     this.history.push({ item, eventId, text: this.describe(kind, classId) });
     this.screen.flash(classId);
     this.outbox.add("answer", {
@@ -296,7 +250,7 @@ class Desk {
       lease_token: item.lease_token,
       kind,
       class_id: classId,
-      duration_ms: Math.max(0, Math.round(performance.now() - this.shownAt - this.hiddenMs)),
+      duration_ms: this.exposure.milliseconds,
       suggested_class_id: item.suggestion ? item.suggestion.class_id : null,
     });
     this.advance();
@@ -312,7 +266,7 @@ class Desk {
     const past = this.history.pop();
     this.notice = "";
     if (past) {
-      this.answered.delete(past.item.item_id);
+      this.queue.answered.delete(past.item.item_id);
       this.outbox.add("undo", { event_id: newId() }, past.eventId);
       this.putBack(past.item);
     } else if (this.outbox.size === 0) {
@@ -337,42 +291,34 @@ class Desk {
     return net;
   }
 
-  counted() {
-    if (this.progress === null) return 0;
-    return Math.min(this.progress.total, Math.max(0, this.progress.answered + this.unsent()));
-  }
-
-  left() {
-    return this.progress === null ? 0 : this.progress.total - this.counted();
-  }
-
   finished() {
-    return this.progress !== null && this.left() === 0 && this.current === null;
+    return this.tally.progress !== null && this.tally.left === 0 && this.queue.current === null;
   }
 
   draw() {
     if (this.stopped) return;
-    const total = this.progress === null ? 0 : this.progress.total;
+    const { current } = this.queue;
+    const { total, counted } = this.tally;
     const done = this.finished();
     this.root.dataset.armed = String(this.armed);
-    this.root.dataset.answered = String(this.counted());
+    this.root.dataset.answered = String(counted);
     this.root.dataset.finished = String(done);
-    if (this.current === null) delete this.root.dataset.item;
-    this.screen.drawHead(`Round ${this.data.round.number}`, this.counted(), total);
+    if (current === null) delete this.root.dataset.item;
+    this.screen.drawHead(`Round ${this.data.round.number}`, counted, total);
     this.screen.drawSaved(this.outbox.size, this.outbox.failing);
     this.screen.enable(this.armed);
-    this.screen.drawSuggestion(this.current === null ? null : this.current.suggestion);
+    this.screen.drawSuggestion(current === null ? null : current.suggestion);
     const past = this.history[this.history.length - 1];
     this.screen.last.textContent = past ? `Last answer: ${past.text}` : "";
-    this.screen.undo.disabled = !past && this.counted() === 0;
+    this.screen.undo.disabled = !past && counted === 0;
     this.screen.drawEnd(
       done,
       total === 1 ? "The image is answered" : `All ${total} images are answered`,
       this.outbox.size > 0 ? "The last answers are being saved." : "Everything is saved.",
-      this.counted() > 0,
+      counted > 0,
     );
-    if (this.current === null && !done) {
-      const taken = this.progress !== null && !this.refilling && this.left() > 0;
+    if (current === null && !done) {
+      const taken = this.tally.progress !== null && !this.refilling && this.tally.left > 0;
       this.screen.drawWaiting(taken ? "Waiting for the next image" : "Loading");
     }
     const lost = "This browser keeps nothing: answers that are not saved yet would not survive a reload.";
@@ -383,7 +329,7 @@ class Desk {
   // Tell the page when the round becomes complete, or is no longer: it shows what comes next.
   report(complete) {
     const pageKnows = this.reported === null ? this.data.complete : this.reported;
-    if (complete === pageKnows || this.progress === null || this.outbox.size > 0) return;
+    if (complete === pageKnows || this.tally.progress === null || this.outbox.size > 0) return;
     this.reported = complete;
     this.trigger("changed", { round: this.data.round.id, complete });
   }

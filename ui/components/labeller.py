@@ -15,7 +15,16 @@ from ui.state import UiState
 
 _HERE = Path(__file__).parent
 # One module for the browser: classes first, the default export last.
-_SCRIPTS = ("keys.js", "server.js", "outbox.js", "pictures.js", "screen.js", "labeller.js")
+_SCRIPTS = (
+    "keys.js",
+    "server.js",
+    "outbox.js",
+    "queue.js",
+    "tally.js",
+    "pictures.js",
+    "screen.js",
+    "labeller.js",
+)
 
 _mount = st.components.v2.component(
     "alworkbench_labeller",
