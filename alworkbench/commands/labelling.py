@@ -113,7 +113,7 @@ def learn(
 
 def strategies(
     pool: Annotated[int | None, typer.Option(min=1, help="Images that may be asked.")] = None,
-    classes: Annotated[int, typer.Option(min=2)] = 10,
+    classes: Annotated[int, typer.Option(min=2, help="Classes in the list.")] = 10,
     batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 20,
     labels: Annotated[int, typer.Option(min=0, help="Images that have a label.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Draws of the posterior.")] = 128,

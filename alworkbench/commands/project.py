@@ -37,6 +37,7 @@ from alworkbench.domain import (
     Role,
 )
 
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Of the address that is served.")]
 USUAL = ProjectSettings(name="")
 """What a project is set to where nothing is said."""
 
@@ -244,7 +245,7 @@ def export(
 def serve(
     project: ProjectOption = HERE,
     host: Annotated[str, typer.Option(help="127.0.0.1 is this machine alone.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    port: PortOption = 8501,
     device: DeviceOption = "auto",
 ) -> None:
     """Label in the browser, until Ctrl-C."""
@@ -260,7 +261,7 @@ def demo(
     serve_after: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Open the browser screens at the end.")
     ] = True,
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    port: PortOption = 8501,
     device: DeviceOption = "auto",
 ) -> None:
     """The whole loop on the bundled sample with the bundled model. A second run goes on from it."""

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from alworkbench import errors
@@ -35,6 +36,17 @@ def test_every_command_has_help_with_an_example(name):
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert re.search(rf"Example: alworkbench {name}\b", shown.output)
+
+
+def test_every_option_says_what_it_is():
+    def without(command, path):
+        for name, below in getattr(command, "commands", {}).items():
+            yield from without(below, f"{path} {name}")
+        for option in command.params:
+            if not option.help:
+                yield f"{path} {option.opts[0]}"
+
+    assert list(without(typer.main.get_command(app), "")) == []
 
 
 def test_every_command_stands_under_a_heading():
