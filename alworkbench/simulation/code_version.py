@@ -14,6 +14,7 @@ DECIDING = (
     "acquisition",
     "adaptation",
     "posterior",
+    "service",
     "simulation/data.py",
     "simulation/oracles.py",
     "simulation/plan.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import multiprocessing
 import pickle
 import random
@@ -28,6 +29,7 @@ from alworkbench.simulation.replays import replay
 from alworkbench.simulation.results import load_results
 from alworkbench.simulation.rows import read_parquet
 from alworkbench.simulation.runner import simulate
+from alworkbench.workbench import Workbench
 from store import memory_store
 from tests.simulated import LONG_PLAN, POOL, TEST, replay_here, toy_data
 
@@ -304,6 +306,8 @@ def test_the_code_s_version_follows_what_decides(
     names = {path.name for path in code.source_files()}
     assert {"runner.py", "oracles.py", "epig.py", "learner.py", "workbench.py"} <= names
     assert not {"cli.py", "simulating.py"} & names
+    parts = {Path(inspect.getfile(part)) for part in Workbench.__mro__ if part is not object}
+    assert parts <= set(code.source_files())
     found = code.code_version()
     other = tmp_path / "heads.py"
     other.write_text("# another")
