@@ -27,6 +27,7 @@ from alworkbench.progress import Progress, silent
 if TYPE_CHECKING:
     from alworkbench.simulation.origins import Surroundings
     from alworkbench.simulation.results import SimulationResult
+    from alworkbench.simulation.sources import Stores
 
 USUAL_PROJECT = "ALWORKBENCH_PROJECT"
 WHERE, HOW, WHO = "Where images come from", "What is compared", "Who answers"
@@ -231,17 +232,15 @@ def run(
     that file. Gives one result for each data set. Guard the call with `if __name__ == "__main__"`, or
     pass `processes: 1`: runs start fresh interpreters. Raises the errors of `alworkbench.errors`.
     """
-    import store
     from alworkbench.demo import sample_truth
     from alworkbench.devices import resolve_device
     from alworkbench.simulation.replays import run_request
     from alworkbench.simulation.request import read_request, request_of
-    from alworkbench.simulation.sources import Stores
 
     request = request_of(words) if plan is None else read_request(plan, words)
     return run_request(
         request,
-        Stores(open_memory_store, store.open_store, store.create_store, store.open_results),
+        stores(),
         cache or DEFAULT_CACHE.expanduser(),
         sample_truth=sample_truth,
         device=resolve_device(device),
@@ -250,17 +249,22 @@ def run(
     )
 
 
+def stores() -> Stores:
+    """How the parts of a simulation open what they keep."""
+    import store
+    from alworkbench.simulation.sources import Stores
+
+    return Stores(open_memory_store, store.open_store, store.create_store, store.open_results)
+
+
 def surroundings(cache: Path, device: str, progress: Progress) -> Surroundings:
     """What making a result's data again takes."""
-    import store
     from alworkbench.demo import sample_truth
     from alworkbench.devices import resolve_device
     from alworkbench.simulation.origins import Surroundings
-    from alworkbench.simulation.sources import Stores
 
-    stores = Stores(open_memory_store, store.open_store, store.create_store, store.open_results)
     return Surroundings(
-        stores, cache, sample_truth, resolve_device(device), progress, complaints.print
+        stores(), cache, sample_truth, resolve_device(device), progress, complaints.print
     )
 
 
