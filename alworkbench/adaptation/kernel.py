@@ -18,17 +18,13 @@ Dimensions used in this file
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.solving import (
-    Product,
-    Solution,
-    block_conjugate_gradients,
-    conjugate_gradients,
-)
+from alworkbench.adaptation.solving import block_conjugate_gradients, conjugate_gradients
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation
 
 DENSE_LIMIT = 512
@@ -39,10 +35,6 @@ _MAX_REFINEMENTS = 20
 _SINGLE = 1e-5
 """What one run in float32 can be asked for: below, its rounding rules."""
 _BLOCK = 128
-_PLAIN = 100
-"""Iterations after which a system counts as hard, and is preconditioned."""
-_BLOCKS_LIMIT = 1 << 25
-"""Numbers that the blocks of images may hold for preconditioning (128 MiB)."""
 _BLOCK_NUMBERS = 1 << 24
 """Right-hand sides that are iterated together, and the numbers that they may hold (64 MiB)."""
 
@@ -130,23 +122,6 @@ class LabelKernel:
             self, **{name: part.to(dtype) for name, part in parts.items() if part is not None}
         )
 
-    def blocks(self) -> Float[Tensor, "n C C"]:
-        """Covariance between the logits of the classes of each image: its diagonal blocks."""
-        cosines = self.cosines
-        both = cosines[:, :, None] * cosines[:, None, :]  # n C C
-        towards = self.image_cross[:, :, None] * cosines[:, None, :]  # n C C
-        own = self.image_kinship.diagonal()[:, None, None]
-        image = own * (self.image_targets - towards - towards.mT)
-        image = image + self.image_pairs.diagonal()[:, None, None] * both
-        towards = self.text_cross * cosines  # n C
-        text = both * self.text_targets - towards[:, :, None] - towards[:, None, :]
-        text = text + self.text_units.diagonal()[:, None, None]
-        names = self.class_kinship * torch.outer(self.class_scale, self.class_scale)
-        found = self.image_scale.square()[:, None, None] * image + names * text
-        if self.class_free is not None:
-            found.diagonal(dim1=1, dim2=2).add_(self.class_free.diagonal()[:, None])
-        return found
-
     def dense(self) -> Float[Tensor, "n C n C"]:
         """All of it: (n C)^2 numbers."""
         cosines = self.cosines
@@ -180,17 +155,11 @@ class LabelKernels:
     def __init__(self, exact: LabelKernel) -> None:
         self.exact = exact
         self.single = exact.to(torch.float32)
-        self.dense = exact.dense() if exact.cosines.numel() <= DENSE_LIMIT else None
-        self.hard = False
-        """Whether a solve with it took long."""
-        self._blocks: Tensor | None = None
 
-    def blocks(self) -> Float[Tensor, "n C C"] | None:
-        """Each image's own block, float32; None where that is more than they are worth."""
-        count, classes = self.exact.cosines.shape
-        if self._blocks is None and count * classes**2 <= _BLOCKS_LIMIT:
-            self._blocks = self.single.blocks()
-        return self._blocks
+    @cached_property
+    def dense(self) -> Float[Tensor, "n C n C"] | None:
+        """None above DENSE_LIMIT pairs."""
+        return self.exact.dense() if self.exact.cosines.numel() <= DENSE_LIMIT else None
 
 
 class LabelGram:
@@ -201,9 +170,7 @@ class LabelGram:
 
     Up to DENSE_LIMIT pairs it is factorised; above, solved by conjugate gradients in float32. The
     curvature of confident labels is small, so few eigenvalues lie far above one and few iterations
-    are needed. What float32 cannot give is made up by refining with residuals in float64. Single
-    right-hand sides are preconditioned with the inverse of each image's own block: where images have
-    little in common and logits vary by hundreds, that is most of the matrix.
+    are needed. What float32 cannot give is made up by refining with residuals in float64.
     """
 
     def __init__(
@@ -218,7 +185,6 @@ class LabelGram:
             probabilities.float(), None if weights is None else weights.float()
         )
         self._factor: Tensor | None = None
-        self._inverse: Tensor | None = None
         if kernels.dense is not None:
             roots = softmax_curvature_roots(probabilities)
             if weights is not None:
@@ -278,14 +244,6 @@ class LabelGram:
             residual = right - self.apply(solution)
         return solution + self._iterated(residual, wanted, torch.float64)
 
-    def direction(self, right: Float[Tensor, "n C"], tolerance: float) -> Float[Tensor, "n C"]:
-        """Gram^-1 right, about: what a Newton step needs, the gradient of which is checked later."""
-        if self._factor is not None:
-            return self.solve(right[None])[0]
-        wanted = tolerance * right.norm()[None]
-        precision = torch.float32 if tolerance >= _SINGLE else torch.float64
-        return self._iterated(right[None], wanted, precision)[0]
-
     def _iterated(
         self,
         right: Float[Tensor, "K n C"],
@@ -305,7 +263,7 @@ class LabelGram:
         if precision == torch.float32:
             tolerance, limit = max(tolerance, _SINGLE), _MAX_ITERATIONS // 20
         if len(right) == 1:
-            found = self._single_column(product, columns, tolerance, limit)
+            found = conjugate_gradients(product, columns, tolerance, limit)
         else:
             found = block_conjugate_gradients(product, columns, tolerance, limit)
         if precision == torch.float64 and found.residual > tolerance:
@@ -314,28 +272,6 @@ class LabelGram:
                 f"({shape[1]} labels, {shape[2]} classes, residual {found.residual:.1e})"
             )
         return (found.values.to(right.dtype) * scale).T.reshape(shape)
-
-    def _single_column(
-        self, product: Product, right: Float[Tensor, "nC 1"], tolerance: float, limit: int
-    ) -> Solution:
-        """Plain at first; what takes long is preconditioned, as then is all else of this covariance."""
-        if not self._kernels.hard:
-            found = conjugate_gradients(product, right, tolerance, min(limit, _PLAIN))
-            if found.residual <= tolerance:
-                return found
-            self._kernels.hard = True
-        blocks = self._kernels.blocks()
-        if blocks is None:
-            return conjugate_gradients(product, right, tolerance, limit)
-        if self._inverse is None:
-            self._inverse = self._single.gram_inverse(blocks)
-        inverse = self._inverse
-
-        def nearer(columns: Tensor) -> Tensor:
-            vectors = columns.to(inverse.dtype).reshape(*inverse.shape[:2], 1)
-            return torch.bmm(inverse, vectors).reshape(-1, 1).to(columns)
-
-        return conjugate_gradients(product, right, tolerance, limit, nearer)
 
 
 class _Curvature:
@@ -355,26 +291,6 @@ class _Curvature:
     def pull(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         mean = (self._probabilities * vectors).sum(dim=-1, keepdim=True)
         return self._root * (vectors - mean)
-
-    def gram_inverse(self, blocks: Float[Tensor, "n C C"]) -> Float[Tensor, "n C C"]:
-        """(I + R_i^T K_ii R_i)^-1, about; where rounding spoils a block, of its diagonal alone.
-
-        R^T K R has the entries sqrt(p_c p_d) (K_cd - m_c - m_d + p . m) with m = K p.
-        """
-        mean = (blocks @ self._probabilities[:, :, None])[:, :, 0]  # n C
-        middle = (mean * self._probabilities).sum(dim=-1)  # n
-        mean = mean - middle[:, None] / 2
-        gram = blocks - mean[:, :, None]
-        gram -= mean[:, None, :]
-        gram *= self._root[:, :, None]
-        gram *= self._root[:, None, :]
-        gram.diagonal(dim1=1, dim2=2).add_(1.0)
-        factor, failed = torch.linalg.cholesky_ex(gram)
-        spoilt = failed > 0  # n
-        if bool(spoilt.any()):
-            own = gram[spoilt].diagonal(dim1=1, dim2=2)
-            factor[spoilt] = torch.diag_embed(own.clamp_min(1.0).sqrt())
-        return torch.cholesky_inverse(factor)
 
 
 def softmax_curvature_roots(probabilities: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C C"]:

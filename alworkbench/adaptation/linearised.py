@@ -6,7 +6,7 @@
 where M and M' are whitened, so the penalty is the posterior's (its strength is the tempering of the
 posterior that the linearisation was built with). The optimum is unique and lies in the span of the
 labelled images: M, M' = pull(a) with a = weight (y - p). It is found by Newton's method on those dual
-weights, which needs kernel products only (Rasmussen & Williams 2006, algorithms 3.3 and 3.5).
+weights, which needs kernel products only (Rasmussen & Williams 2006, algorithms 3.3 and 3.5; `newton`).
 
 Dimensions used in this file
     n  labelled images
@@ -24,20 +24,16 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
+from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
 
 _TOLERANCE = 1e-8
 _MAX_NEWTON = 200
-_FORCING = 1e-3
-"""How well the first Newton steps are solved for: their error counts in logits, which the covariance
-multiplies, so one in ten, usual elsewhere, costs more steps than it saves."""
-_FINEST, _FINEST_SINGLE = 1e-12, 1e-5
-_SHORT = 0.3
-_MAX_LINE = 60
-_MANY = 50_000
-"""(Image, class) pairs from which a part of the labels is learned first, as a guess."""
 _EARLY = 30
-"""Newton steps that float32 solves are good for: where logits vary by hundreds, many are short ones."""
+"""Newton steps after which float32 is given up: a fit takes about ten."""
+_SHORT = 1e-3
+"""A step that must be cut to this share was no descent: float32 is given up."""
+_MAX_LINE = 60
 
 CONDITIONED = 1e-4
 """Largest relative residual of the system that each conditioned draw solves. No eigenvalue of it is
@@ -72,10 +68,10 @@ def fit(
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
     Runs in float64 to the optimum: gradient at most 1e-8 of the largest weight (or of 1, if that is
-    larger); raises ArithmeticError otherwise. The inner solves are inexact, ever tighter towards the
-    optimum (Dembo, Eisenstat and Steihaug, 1982), and may run in float32: the gradient decides.
-    `class_free` is covariance beside the projections', of `free_weights`. A `guess` of the dual weights
-    shortens the way to the optimum, which is the same.
+    larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
+    optimum (`newton`), and run in float32 as long as that serves: the gradient decides. `class_free`
+    is covariance beside the projections', of `free_weights`. A `guess` of the dual weights may shorten
+    the way to the optimum, which is the same.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
@@ -84,14 +80,14 @@ def fit(
     start = images.logits
     dual = torch.zeros_like(targets)  # n C: a
     shift = torch.zeros_like(targets)  # n C: K a
-    if guess is None and targets.numel() >= _MANY:
-        guess = _guess(model, images, targets, weights, class_free)
     if guess is not None:
         moved = kernel.apply(guess)
         size = _line_minimum(start, dual, guess, moved, targets, weights)
         dual, shift = size * guess, size * moved
-    tolerance = _TOLERANCE * max(1.0, float(weights.max())) if len(weights) else _TOLERANCE
-    gradient, forcing = 0.0, _FORCING
+    largest = max(1.0, float(weights.max())) if len(weights) else 1.0
+    tolerance = _TOLERANCE * largest
+    gradient, first = 0.0, 0.0
+    rounded = kernels.single
     for iteration in range(_MAX_NEWTON + 1):
         logits = start + shift
         probabilities = logits.softmax(dim=-1)
@@ -101,37 +97,26 @@ def fit(
             objective = _objective(start, dual, shift, targets, weights)
             step = model.pull(images, dual)
             return Fit(step, dual, logits, probabilities, objective, gradient, iteration)
-        # Newton in the dual weights: (I + Lambda K) direction = residual, by Woodbury's identity
-        gram = LabelGram(kernels, probabilities, weights)
-        asked = min(forcing, max(_FINEST_SINGLE, gradient))
-        inner = gram.direction(gram.pull(kernel.apply(residual)), asked)
-        direction = residual - gram.push(inner)
+        if iteration == _EARLY:
+            rounded = kernel
+        slope = Slope.of(rounded, residual)
+        first = first or slope.norm
+        if largest * float(slope.moved.abs().max()) <= tolerance:
+            # What is left moves no logit: probabilities stay, and a = weight (y - p) holds after it.
+            dual, shift = dual + residual, shift + kernel.apply(residual)
+            continue
+        direction = newton_direction(
+            rounded, probabilities, weights, residual, slope, forcing(slope.norm, first)
+        )
         moved = kernel.apply(direction)
         size = _line_minimum(logits, dual, direction, moved, targets, weights)
         dual = dual + size * direction
         shift = shift + size * moved
-        # A true Newton step is cut short at the start only; later it says that the step was not one.
-        forcing = forcing / 10 if iteration > 0 and size < _SHORT else forcing
-        forcing = max(forcing, _FINEST if iteration > _EARLY else _FINEST_SINGLE)
+        if size < _SHORT:
+            rounded = kernel
     raise ArithmeticError(
         f"learning did not converge: gradient {gradient:.2e} after {_MAX_NEWTON} steps"
     )
-
-
-def _guess(
-    model: Linearisation,
-    images: ImageCoordinates,
-    targets: Float[Tensor, "n C"],
-    weights: Float[Tensor, "n"],
-    class_free: Float[Tensor, "n n"] | None,
-) -> Float[Tensor, "n C"]:
-    """The optimum for a quarter of the labels, a sixteenth of the work: where Newton's steps are long."""
-    mixed = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))
-    rows = mixed[: max(1, len(targets) // 4)].sort().values.to(targets.device)
-    free = None if class_free is None else class_free[rows[:, None], rows]
-    guess = torch.zeros_like(targets)
-    guess[rows] = fit(model, images[rows], targets[rows], weights[rows], free).dual
-    return guess
 
 
 def _line_minimum(

@@ -33,34 +33,28 @@ def conjugate_gradients(
     right: Float[Tensor, "N K"],
     tolerance: float,
     limit: int,
-    precondition: Product | None = None,
 ) -> Solution:
     """Hestenes and Stiefel, 1952, for every column on its own: each may have a matrix of its own.
 
     Stops when all have a relative residual of `tolerance`, or after `limit` products.
-    `precondition` is a symmetric positive definite matrix near the inverse, as products with it.
     """
     values = torch.zeros_like(right)
     residual = right.clone()
     tiny = torch.finfo(right.dtype).tiny
     square = right.square().sum(dim=0)  # K
     first = square.clamp_min(tiny)  # K
-    nearer = residual if precondition is None else precondition(residual)
-    direction = nearer.clone()
-    length = square if precondition is None else (residual * nearer).sum(dim=0)  # K
+    direction = residual.clone()
     for iteration in range(limit):
         worst = float((square / first).max())
         if worst <= tolerance**2:
             return Solution(values, worst**0.5, iteration)
         moved = product(direction)
-        step = length / (direction * moved).sum(dim=0).clamp_min(tiny)  # K
+        step = square / (direction * moved).sum(dim=0).clamp_min(tiny)  # K
         values += step * direction
         residual -= step * moved
-        square = residual.square().sum(dim=0)  # K
-        nearer = residual if precondition is None else precondition(residual)
-        following = square if precondition is None else (residual * nearer).sum(dim=0)  # K
-        direction = nearer + (following / length.clamp_min(tiny)) * direction
-        length = following
+        following = residual.square().sum(dim=0)  # K
+        direction = residual + (following / square.clamp_min(tiny)) * direction
+        square = following
     return Solution(values, float((square / first).max()) ** 0.5, limit)
 
 

@@ -5,7 +5,6 @@ import torch
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import kernel as kernels
-from alworkbench.adaptation import linearised
 from alworkbench.adaptation.kernel import (
     LabelGram,
     LabelKernel,
@@ -14,6 +13,7 @@ from alworkbench.adaptation.kernel import (
 )
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.adaptation.linearised import condition, fit
+from alworkbench.adaptation.newton import Slope, newton_direction
 from alworkbench.adaptation.solving import block_conjugate_gradients, conjugate_gradients
 from alworkbench.posterior.linearised import Linearisation, Step
 from tests.factories import generator, normal, small_model
@@ -155,30 +155,42 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
     assert own.grad.abs().max() <= 1e-7 * centred.abs().sum(dim=0).max()
 
 
-def test_hard_systems_are_preconditioned_and_end_at_the_same_solution(monkeypatch):
-    """Each image's block is what a covariance of hundreds of logits consists of, about."""
-    m, images, targets = many_classes(1e-3)
+def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():
+    m, images, targets = many_classes()
     kernel = LabelKernel.of(m, images)
-    places = torch.arange(60)
-    assert torch.allclose(kernel.blocks(), kernel.dense()[places, :, places, :], atol=1e-6)
-    plain = fit(m, images, targets)
-    monkeypatch.setattr(kernels, "_PLAIN", 0)
-    preconditioned = fit(m, images, targets)
-    assert preconditioned.gradient <= 1e-8
-    assert torch.allclose(plain.dual, preconditioned.dual, atol=1e-7)
-    p = images.logits.softmax(dim=-1)
-    blocks = kernel.blocks()
-    roots = softmax_curvature_roots(p)
-    whole = torch.eye(15) + roots.mT @ blocks @ roots
-    inverse = kernels._Curvature(p, None).gram_inverse(blocks)
-    assert torch.allclose(inverse @ whole, torch.eye(15).double().expand(60, 15, 15), atol=1e-5)
+    p, weights = images.logits.softmax(dim=-1), torch.linspace(0.2, 3, 60, dtype=torch.float64)
+    residual = weights[:, None] * (targets - p)
+    slope = Slope.of(kernel, residual)
+    gram = LabelGram(LabelKernels(kernel), p, weights)
+    wanted = residual - gram.push(
+        gram.solve(gram.pull(kernel.apply(residual))[None])[0]
+    )  # Woodbury's identity
+    values = []
+    for share in (0.9, 0.5, 0.1, 1e-8):
+        step = newton_direction(kernel, p, weights, residual, slope, share)
+        moved = kernel.apply(step)
+        bent = gram.pull(moved).square().sum() + (step * moved).sum()
+        values.append(float(bent / 2 - (residual * moved).sum()))
+    assert values == sorted(values, reverse=True)
+    assert values[0] < 0
+    assert torch.allclose(moved, kernel.apply(wanted), atol=1e-5)
 
 
-def test_where_a_fit_starts_does_not_matter(monkeypatch):
+@pytest.mark.parametrize("strength", [1e-8, 1e-3])
+def test_contradicting_answers_to_one_image_have_an_optimum_too(strength):
+    """Their covariance is singular: what differs between the copies moves no logit."""
+    m, images, targets = many_classes(strength)
+    rows = torch.arange(60).repeat_interleave(3)
+    answers = torch.stack([targets, targets, targets.roll(1, 1)], dim=1).reshape(180, -1)
+    found = fit(m, images[rows], answers)
+    assert found.gradient <= 1e-8
+    thrice = torch.full((60,), 3.0, dtype=torch.float64)
+    soft = fit(m, images, answers.reshape(60, 3, -1).mean(dim=1), thrice)
+    assert torch.allclose(found.probabilities[::3], soft.probabilities, atol=1e-6)
+
+
+def test_where_a_fit_starts_does_not_matter():
     m, images, targets = many_classes()
     alone = fit(m, images, targets)
     guessed = fit(m, images, targets, guess=normal(4, 60, 15))
-    monkeypatch.setattr(linearised, "_MANY", 500)
-    part = fit(m, images, targets)
     assert torch.allclose(alone.dual, guessed.dual, atol=1e-7)
-    assert torch.allclose(alone.dual, part.dual, atol=1e-7)
