@@ -1,6 +1,7 @@
 """Learners as files: the change of both projections, and the labels it was learned from.
 
-The file holds what cannot be derived again without fitting: dW and dV. The labelled images are named by
+The file holds what cannot be derived again without fitting: dW and dV, and the weights of the classes'
+own where there are any. The labelled images are named by
 content hash, so that draws can be conditioned on them after a restart.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -17,7 +18,9 @@ from safetensors.torch import save_file
 from alworkbench.errors import InvalidPosteriorFile
 from alworkbench.posterior.linearised import Step
 
-FORMAT = "alworkbench-learner-1"
+FORMAT = "alworkbench-learner-2"
+OLDER = "alworkbench-learner-1"
+"""Without weights of the classes' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class StoredLearner:
 
 def save_learner(path: Path, step: Step, hashes: Sequence[str], encoder_id: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {"image": step.image.cpu().contiguous(), "text": step.text.cpu().contiguous()}
+    parts = {field.name: getattr(step, field.name) for field in fields(Step)}
+    tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
     metadata = {"format": FORMAT, "encoder_id": encoder_id, "hashes": json.dumps(list(hashes))}
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata)
@@ -41,9 +45,15 @@ def load_learner(path: Path) -> StoredLearner:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if metadata.get("format") not in (FORMAT, OLDER):
                 raise ValueError(f"format {metadata.get('format')!r}, needed {FORMAT!r}")
-            step = Step(file.get_tensor("image"), file.get_tensor("text"))
+            held = set(file.keys())
+            own, offset = (
+                file.get_tensor(name) if name in held else None for name in ("own", "offset")
+            )
+            if (own is None) != (offset is None):
+                raise ValueError("weights of the classes' own and their offsets belong together")
+            step = Step(file.get_tensor("image"), file.get_tensor("text"), own, offset)
             return StoredLearner(step, tuple(json.loads(metadata["hashes"])))
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InvalidPosteriorFile(

@@ -8,10 +8,8 @@ from dataclasses import replace
 import torch
 
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.registry import DEFAULT, Lesson, Settings, find_adaptation
+from alworkbench.adaptation.registry import ZERO_SHOT, Lesson, Settings, find_adaptation
 from alworkbench.heads import Features
-
-ZERO_SHOT = "zero-shot"
 
 
 def apply_adaptation(
@@ -22,20 +20,21 @@ def apply_adaptation(
     labels: Sequence[int],
     seed: int,
 ) -> Learner:
-    """What `find_adaptation(name)` makes of n labels, where the linearised learner is there.
+    """What `find_adaptation(name)` makes of n labels, where the learner beneath it is there.
 
-    `start` is the model as it came, `learned` what the linearised model learned from `labelled` with
-    these class indices. Raises UnknownAdaptation.
+    `start` is the model as it came, `learned` what `Adaptation.beneath` learned from `labelled` with
+    these class indices. Where weights of the classes' own are needed and missing (an older file,
+    or a class was added since), they are learned again. Raises UnknownAdaptation.
     """
     way = find_adaptation(name)
-    if name == ZERO_SHOT or not labels:
+    if way.name == ZERO_SHOT or not labels:
         return start
-    if name == DEFAULT:
-        return learned
     classes = learned.class_activations
     targets = torch.nn.functional.one_hot(
         torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
     ).double()
+    if way.own_weights and (learned.step is None or learned.step.own is None):
+        learned = way.beneath(start, labelled, targets)
     lesson = Lesson(
         labelled.to(classes.device, torch.float64), targets, torch.ones_like(targets[:, 0])
     )

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.linearised import condition, fit
 from alworkbench.heads import Features, Head
 from alworkbench.posterior.kronecker import Posterior
@@ -53,14 +54,22 @@ class Taught:
     """Of the linearised model at its optimum."""
     weights: Float[Tensor, "n"] | None = None
     """How often each counts; None: once."""
+    own: OwnWeights | None = None
+    """Where classes have weights of their own."""
+
+    @property
+    def class_free(self) -> Float[Tensor, "n n"] | None:
+        """Covariance of what one class adds to the labelled images by its own weights."""
+        return None if self.own is None else self.own.covariance(self.images, self.images)
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
     """A linearised model after some labels; without any, the model as it came.
 
-    With a `predictor`, the logits are that one's (a probe's, say), while draws stay those of the
-    linearised model beneath, which learned from the same labels.
+    Classes may have weights of their own in it, see `free_weights`. With a `predictor`, the logits are
+    that one's (a probe's, say), while draws stay those of the linearised model beneath, which learned
+    from the same labels.
     """
 
     model: Linearisation
@@ -88,11 +97,14 @@ class Learner:
         scale = (model.head.logit_scale / norms)[:, None]
         named = self.class_activations @ self.step.text.T  # C D: dV psi
         inward = (named * classes.unit).sum(dim=-1)  # C
-        return (
+        logits = (
             logits
             + scale * (moved @ classes.unit.T - cosines * back)
             + classes.scale * (unit @ named.T - cosines * inward)
         )
+        if self.step.own is None or self.step.offset is None:
+            return logits
+        return logits + features.activations @ self.step.own.T + self.step.offset
 
     def draws(self, count: int, seed: int) -> Step:
         """K joint draws of the deviation from `logits`, given the labels, in whitened coordinates.
@@ -103,10 +115,18 @@ class Learner:
         draws = self.model.sample(count, generator)
         if self.taught is None:
             return draws
-        noise = torch.Generator().manual_seed(seed + 1)
         taught = self.taught
+        if taught.own is not None:  # after the others, which are the same with it and without
+            draws = taught.own.sample(draws, len(self.model.classes.unit), generator)
+        noise = torch.Generator().manual_seed(seed + 1)
         return condition(
-            self.model, taught.images, taught.probabilities, draws, noise, taught.weights
+            self.model,
+            taught.images,
+            taught.probabilities,
+            draws,
+            noise,
+            taught.weights,
+            taught.own,
         )
 
 
@@ -121,11 +141,14 @@ def learn(
     labelled: Features,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"] | None = None,
+    *,
+    own_weights: bool = False,
 ) -> Learner:
     """What n labelled images teach; always from the model as it came, never from a learner.
 
-    `targets` are one-hot, or distributions over the classes where people disagree; two answers to
-    one image teach what their mean with weight 2 does. Raises ValueError for anything else.
+    With `own_weights`, classes have weights of their own: `free_weights`. `targets` are one-hot, or
+    distributions over the classes where people disagree; two answers to one image teach what their
+    mean with weight 2 does. Raises ValueError for anything else.
     """
     check_lesson(targets, weights)
     if len(labelled) == 0:
@@ -134,27 +157,33 @@ def learn(
     device = exact.classes.unit.device
     images = exact.images(labelled.to(device, torch.float64))
     weights = None if weights is None else weights.to(exact.classes.unit)
-    found = fit(exact, images, targets.to(exact.classes.unit), weights)
-    step = exact.unwhiten(found.step)
+    own = OwnWeights.of(images, weights) if own_weights else None
+    found = fit(exact, images, targets.to(exact.classes.unit), weights, own)
     return Learner(
         start.model,
         start.class_activations,
-        Step(step.image.float(), step.text.float()),
-        Taught(images, found.probabilities, weights),
+        exact.unwhiten(found.step).map(Tensor.float),
+        Taught(images, found.probabilities, weights, own),
     )
 
 
 def restore(
     start: Learner, step: Step, labelled: Features, weights: Float[Tensor, "n"] | None = None
 ) -> Learner:
-    """A learner from its stored step and the images that it learned from, with their weights."""
+    """A learner from its stored step and the images that it learned from, with their weights.
+
+    Weights of the classes' own that were learned for another number of classes are left out.
+    """
+    if step.own is not None and len(step.own) != len(start.class_activations):
+        step = Step(step.image, step.text)
     exact = start.model.double()
     learner = Learner(start.model, start.class_activations, step, None)
     device = start.class_activations.device
     logits = learner.logits(labelled.to(device, torch.float32))
     images = exact.images(labelled.to(device, torch.float64))
     weights = None if weights is None else weights.to(exact.classes.unit)
-    taught = Taught(images, logits.double().softmax(dim=-1), weights)
+    own = None if step.own is None else OwnWeights.of(images, weights)
+    taught = Taught(images, logits.double().softmax(dim=-1), weights, own)
     return Learner(start.model, start.class_activations, step, taught)
 
 

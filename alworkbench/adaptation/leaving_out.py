@@ -29,7 +29,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from alworkbench.adaptation.free_weights import FreeWeights
 from alworkbench.adaptation.kernel import LabelKernel, softmax_curvature_roots
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.solving import conjugate_gradients
@@ -77,7 +76,7 @@ def leaves_out(learner: Learner) -> bool:
     """Whether `leave_one_out` can answer, and in seconds: one core takes four for the most that it does."""
     if learner.taught is None or len(learner.taught.images) == 0:
         return False
-    if learner.predictor is not None and not isinstance(learner.predictor, FreeWeights):
+    if learner.predictor is not None:
         return False
     count, classes = learner.taught.probabilities.shape
     return _FEWEST_GROUPS * _cost(count, classes) <= 2 * _BUDGET
@@ -101,10 +100,7 @@ def leave_one_out(
     taught = learner.taught
     if taught is None:
         raise ValueError("a learner without labels has none to leave out")
-    class_free = None
-    if isinstance(learner.predictor, FreeWeights):
-        taught, class_free = learner.predictor.taught, learner.predictor.class_free
-    elif learner.predictor is not None:
+    if learner.predictor is not None:
         raise ValueError(
             "leaving out needs the linearised model, with classes' own weights or without: "
             f"this learner answers with {type(learner.predictor).__name__}"
@@ -118,7 +114,7 @@ def leave_one_out(
     group_of = torch.arange(count, device=targets.device) % groups
     targets = targets.to(taught.probabilities)
     weights = targets.new_ones(count) if taught.weights is None else taught.weights
-    kernel = LabelKernel.of(learner.model.double(), taught.images, class_free)
+    kernel = LabelKernel.of(learner.model.double(), taught.images, taught.class_free)
     dual = weights[:, None] * (targets - taught.probabilities)
     start = taught.images.logits
     fitted = start + kernel.apply(dual)

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
@@ -34,6 +35,9 @@ _EARLY = 30
 _SHORT = 1e-3
 """A step that must be cut to this share was no descent: float32 is given up."""
 _MAX_LINE = 60
+
+_DRAWS_AT_ONCE = 16
+"""That are corrected together: beside the draws and what they become, little is held."""
 
 CONDITIONED = 1e-4
 """Largest relative residual of the system that each conditioned draw solves. No eigenvalue of it is
@@ -62,19 +66,20 @@ def fit(
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"] | None = None,
-    class_free: Float[Tensor, "n n"] | None = None,
+    own: OwnWeights | None = None,
     guess: Float[Tensor, "n C"] | None = None,
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
     Runs in float64 to the optimum: gradient at most 1e-8 of the largest weight (or of 1, if that is
     larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
-    optimum (`newton`), and run in float32 as long as that serves: the gradient decides. `class_free`
-    is covariance beside the projections', of `free_weights`. A `guess` of the dual weights may shorten
+    optimum (`newton`), and run in float32 as long as that serves: the gradient decides. With `own`,
+    classes have weights of their own, and the step too. A `guess` of the dual weights may shorten
     the way to the optimum, which is the same.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
+    class_free = None if own is None else own.covariance(images, images)
     kernels = LabelKernels(LabelKernel.of(model, images, class_free))
     kernel = kernels.exact
     start = images.logits
@@ -96,6 +101,8 @@ def fit(
         if gradient <= tolerance:
             objective = _objective(start, dual, shift, targets, weights)
             step = model.pull(images, dual)
+            if own is not None:
+                step = own.beside(step, own.pull(images, dual))
             return Fit(step, dual, logits, probabilities, objective, gradient, iteration)
         if iteration == _EARLY:
             rounded = kernel
@@ -162,6 +169,7 @@ def condition(
     draws: Step,
     generator: torch.Generator,
     weights: Float[Tensor, "n"] | None = None,
+    own: OwnWeights | None = None,
 ) -> Step:
     """Draws of the posterior given the labels, from draws of the posterior without them.
 
@@ -169,20 +177,32 @@ def condition(
     to CONDITIONED: each draw is corrected by what its own noisy labels would have taught, Matheron's
     rule; Wilson et al., "Pathwise conditioning of Gaussian processes", arXiv:2011.04026. `draws` and
     the result are K stacked changes about the optimum (mean zero), in the model's precision; `images`
-    and `probabilities`, those at the optimum, are float64.
+    and `probabilities`, those at the optimum, are float64. With `own` the classes have weights of
+    their own, and the draws too. Holds the draws twice, and about 11 K n C numbers of 8 bytes.
     """
-    count, classes = draws.image.shape[0], probabilities.shape[1]
-    gram = LabelGram(LabelKernels(LabelKernel.of(model.double(), images)), probabilities, weights)
+    count, classes = len(draws), probabilities.shape[1]
+    class_free = None if own is None else own.covariance(images, images)
+    kernels = LabelKernels(LabelKernel.of(model.double(), images, class_free))
+    gram = LabelGram(kernels, probabilities, weights)
     seen = images.to(model.classes.unit.dtype)
-    own = model.change(seen, draws).to(probabilities)  # K n C
+    parts = [slice(at, at + _DRAWS_AT_ONCE) for at in range(0, count, _DRAWS_AT_ONCE)]
+    changes = torch.cat([model.change(seen, draws[part]) for part in parts])  # K n C
     noise = torch.randn(
         len(probabilities), classes, count, generator=generator, dtype=probabilities.dtype
     ).permute(
         2, 0, 1
     )  # K n C; label-major, so that earlier labels keep their noise in later rounds
-    right = gram.pull(own) + noise.to(probabilities)
-    taught = model.pull(seen, gram.push(gram.solve(right, CONDITIONED)).to(seen.logits))
-    return Step(draws.image - taught.image, draws.text - taught.text)
+    right = gram.pull(changes.to(probabilities)).add_(noise.to(probabilities))
+    del changes, noise
+    dual = gram.push(gram.solve(right, CONDITIONED)).to(seen.logits)  # K n C
+    del right
+    kept = draws.map(torch.clone)
+    for part in parts:
+        taught = model.pull(seen, dual[part])
+        if own is not None:
+            taught = own.beside(taught, own.pull(seen, dual[part]))
+        kept[part].subtract_(taught)
+    return kept
 
 
 def _objective(

@@ -38,7 +38,7 @@ def logit_variance(
     rows = len(images)
     gram = None
     if taught is not None and len(taught.images):
-        kernels = LabelKernels(LabelKernel.of(model, taught.images))
+        kernels = LabelKernels(LabelKernel.of(model, taught.images, taught.class_free))
         gram = LabelGram(kernels, taught.probabilities, taught.weights)
         held = classes * classes * (len(taught.images) + 1)
     else:
@@ -49,7 +49,12 @@ def logit_variance(
         part = _rows(images, slice(start, start + block))
         variance = model.class_covariance(part).diagonal(dim1=-2, dim2=-1)  # N C
         if gram is not None and taught is not None:
-            cross = cross_covariance(model, part, taught.images).flatten(0, 1)  # NC n C
+            cross = cross_covariance(model, part, taught.images)  # N C n C
+            if taught.own is not None:
+                variance = variance + taught.own.variance(part)[:, None]
+                shared = taught.own.covariance(part, taught.images)  # N n
+                cross.diagonal(dim1=1, dim2=3).add_(shared[:, :, None])
+            cross = cross.flatten(0, 1)  # NC n C
             pulled = gram.pull(cross)
             known = (pulled * gram.solve(pulled)).sum(dim=(-2, -1))  # NC
             # not negative but for rounding

@@ -1,7 +1,8 @@
 """Ways of learning from labels, by name. All answer with a Learner, so that strategies need not know.
 
-Logits are the chosen way's; draws are always the linearised model's, conditioned on the same labels
-(zero-shot apart, which learns nothing at all). Everything is deterministic, and no label is looked at
+Logits are the chosen way's; draws are those of the linearised model beneath it, conditioned on the same
+labels (zero-shot apart, which learns nothing at all). With `linearised` and `free-weights` that is the
+model which learned. Everything is deterministic, and no label is looked at
 that was not given: what is tuned is tuned on the given labels alone.
 """
 
@@ -14,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.learner import Learner, Predictor, check_lesson, learn
+from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.errors import UnknownAdaptation
 from alworkbench.heads import Features
 
-DEFAULT = "linearised"
+LINEARISED, FREE_WEIGHTS, ZERO_SHOT = "linearised", "free-weights", "zero-shot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Settings:
 
 
 Teach = Callable[[Learner, Lesson, Settings], Predictor | None]
-"""From the *linearised learner* after the lesson; None: its own logits are the answer."""
+"""From the learner *beneath* after the lesson; None: its own logits are the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,23 @@ class Adaptation:
     summary: str
     """One line for lists."""
     teach: Teach
+    own_weights: bool = False
+    """Whether classes have weights of their own in the linearised model beneath."""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a project learns so that was told nothing else."""
+        return self.name == DEFAULT_ADAPTATION
+
+    def beneath(
+        self,
+        start: Learner,
+        labelled: Features,
+        targets: Float[Tensor, "n C"],
+        weights: Float[Tensor, "n"] | None = None,
+    ) -> Learner:
+        """The linearised model after n labels, which draws come from. Raises as `learn` does."""
+        return learn(start, labelled, targets, weights, own_weights=self.own_weights)
 
     def __call__(
         self,
@@ -68,9 +87,9 @@ class Adaptation:
         not converge.
         """
         check_lesson(targets, weights)
-        if len(labelled) == 0 or self.name == "zero-shot":
+        if len(labelled) == 0 or self.name == ZERO_SHOT:
             return Learner(start.model, start.class_activations, None, None)
-        learned = learn(start, labelled, targets, weights)
+        learned = self.beneath(start, labelled, targets, weights)
         exact = targets.double().to(start.class_activations.device)
         counts = exact.new_ones(len(exact)) if weights is None else weights.to(exact)
         lesson = Lesson(labelled.to(exact.device, exact.dtype), exact, counts)
@@ -80,13 +99,15 @@ class Adaptation:
 _REGISTRY: dict[str, Adaptation] = {}
 
 
-def adaptation(name: str, summary: str) -> Callable[[Teach], Adaptation]:
+def adaptation(
+    name: str, summary: str, *, own_weights: bool = False
+) -> Callable[[Teach], Adaptation]:
     """Register a way of learning under a name."""
 
     def register(teach: Teach) -> Adaptation:
         if name in _REGISTRY:
             raise ValueError(f"the adaptation {name!r} is registered twice")
-        _REGISTRY[name] = Adaptation(name, summary, teach)
+        _REGISTRY[name] = Adaptation(name, summary, teach, own_weights)
         return _REGISTRY[name]
 
     return register
@@ -95,7 +116,7 @@ def adaptation(name: str, summary: str) -> Callable[[Teach], Adaptation]:
 def adaptations() -> list[Adaptation]:
     """All ways of learning, the default first."""
     _load()
-    return list(_REGISTRY.values())
+    return sorted(_REGISTRY.values(), key=lambda way: not way.is_default)
 
 
 def find_adaptation(name: str) -> Adaptation:
@@ -106,13 +127,23 @@ def find_adaptation(name: str) -> Adaptation:
     return _REGISTRY[name]
 
 
-@adaptation(DEFAULT, "the linearised model under its posterior: convex, and what draws come from")
+@adaptation(
+    FREE_WEIGHTS,
+    "the linearised model with weights of each class's own: unknown names",
+    own_weights=True,
+)
+def free_weights(learner: Learner, lesson: Lesson, settings: Settings) -> None:
+    """See `free_weights.OwnWeights`."""
+    return None
+
+
+@adaptation(LINEARISED, "the linearised model under its posterior: convex, and no weights beside")
 def linearised(learner: Learner, lesson: Lesson, settings: Settings) -> None:
     """See `linearised.fit`."""
     return None
 
 
-@adaptation("zero-shot", "learns nothing: the model as it came, as a control")
+@adaptation(ZERO_SHOT, "learns nothing: the model as it came, as a control")
 def zero_shot(learner: Learner, lesson: Lesson, settings: Settings) -> None:
     """Never taught: `Adaptation` answers with the model as it came, draws included."""
     return None
@@ -121,7 +152,6 @@ def zero_shot(learner: Learner, lesson: Lesson, settings: Settings) -> None:
 def _load() -> None:
     """Ways of learning register when their modules are imported."""
     from alworkbench.adaptation import (  # noqa: F401
-        free_weights,
         probe,
         projections,
         prototypes,

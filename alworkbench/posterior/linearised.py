@@ -18,6 +18,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -81,10 +82,37 @@ class ImageCoordinates:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change of both projections, in whitened coordinates; or K of them, stacked."""
+    """A change of both projections, in whitened coordinates; or K of them, stacked.
+
+    Classes may have weights of their own beside it: see `adaptation.free_weights`.
+    """
 
     image: Float[Tensor, "*K D P"]
     text: Float[Tensor, "*K D Q"]
+    own: Float[Tensor, "*K C P"] | None = None
+    """What each class adds to its logit, of whitened activations. None: nothing."""
+    offset: Float[Tensor, "*K C"] | None = None
+    """What it adds besides, whatever the image."""
+
+    def __len__(self) -> int:
+        """K, of stacked ones."""
+        return len(self.image)
+
+    def __getitem__(self, draws: slice) -> Step:
+        """Some of K stacked ones, as views."""
+        return self.map(lambda part: part[draws])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Step:
+        """The same change of every part that is there."""
+        parts = (getattr(self, field.name) for field in fields(self))
+        return Step(*(None if part is None else change(part) for part in parts))
+
+    def subtract_(self, other: Step) -> None:
+        """Take another step off, in place; it has the same parts."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine is not None:
+                mine -= theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +193,13 @@ class Linearisation:
         named = classes.whitened @ step.text.mT  # K C D: M' psi~
         along = images.by_text @ named.mT  # K N C
         back = (named * classes.by_text).sum(dim=-1)  # K C
-        return change + classes.scale * (along - images.cosines * back[..., None, :])
+        change = change + classes.scale * (along - images.cosines * back[..., None, :])
+        if step.own is None or step.offset is None:
+            return change
+        return change + images.whitened @ step.own.mT + step.offset[..., None, :]
 
     def pull(self, images: ImageCoordinates, weights: Float[Tensor, "*K N C"]) -> Step:
-        """The transpose of `change`: sum_ic weights_ic dz_ic / d(M, M')."""
+        """The transpose of `change`: sum_ic weights_ic dz_ic / d(M, M'); no classes' own weights."""
         classes = self.classes
         scaled = weights * images.scale[:, None]  # K N C
         sideways = scaled @ classes.by_image  # K N D
@@ -181,10 +212,15 @@ class Linearisation:
         return Step(image, text)
 
     def unwhiten(self, step: Step) -> Step:
-        """The step in the coordinates of the projections: dW = L_B M L_A^T, dV likewise."""
+        """The step in the coordinates of the projections: dW = L_B M L_A^T, dV likewise.
+
+        Weights of the classes' own become those of activations as they are.
+        """
         return Step(
             self.image_embedding_root @ step.image @ self.image_activation_root.T,
             self.text_embedding_root @ step.text @ self.text_activation_root.T,
+            None if step.own is None else step.own @ self.image_activation_root.T,
+            step.offset,
         )
 
     def class_covariance(self, images: ImageCoordinates) -> Float[Tensor, "N C C"]:

@@ -11,9 +11,9 @@ import torch
 
 from alworkbench import intake
 from alworkbench.adaptation.applying import apply_adaptation
-from alworkbench.adaptation.learner import Learner, learn, restore
+from alworkbench.adaptation.learner import Learner, restore
 from alworkbench.adaptation.leaving_out import leave_one_out, leaves_out
-from alworkbench.adaptation.registry import DEFAULT
+from alworkbench.adaptation.registry import LINEARISED, find_adaptation
 from alworkbench.campaign import audit, watch
 from alworkbench.campaign.record import circumstances, taught_marks
 from alworkbench.domain import (
@@ -116,10 +116,10 @@ class Learning(OpenProject):
             stored = load_learner(self.folder.path / newest.file)
             engine = self.engine()
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
-            step = Step(stored.step.image.to(engine.device), stored.step.text.to(engine.device))
+            step = stored.step.map(lambda part: part.to(engine.device))
             way = newest.settings
             learner = apply_adaptation(
-                str(way.get("adaptation", DEFAULT)),
+                str(way.get("adaptation", LINEARISED)),
                 learner,
                 restore(learner, step, labelled),
                 labelled,
@@ -154,7 +154,7 @@ class Learning(OpenProject):
             torch.tensor(list(targets.values()), dtype=torch.long), len(classes)
         )
         labelled = engine.table().gather(rows, engine.device)
-        learner = learn(start, labelled, onehot.double())
+        learner = find_adaptation(settings.adaptation).beneath(start, labelled, onehot.double())
         if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
             zero = torch.zeros_like
             step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))

@@ -6,12 +6,13 @@ from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import Predictor, learn, zero_shot
 from alworkbench.adaptation.registry import (
-    DEFAULT,
+    LINEARISED,
     Settings,
     adaptation,
     adaptations,
     find_adaptation,
 )
+from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.errors import UnknownAdaptation
 from tests.factories import small_model
 
@@ -39,7 +40,8 @@ def campaign(images=30, classes=4, residuals=False, strength=0.01):
 
 def test_all_are_listed_and_the_default_first():
     found = adaptations()
-    assert next(iter(found)).name == DEFAULT
+    assert next(iter(found)).name == DEFAULT_ADAPTATION
+    assert [a.is_default for a in found] == [True] + [False] * (len(found) - 1)
     assert {a.name for a in found} == set(NAMES)
     assert all(a.summary for a in found)
 
@@ -51,7 +53,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_no_name_is_given_twice():
     with pytest.raises(ValueError, match="twice"):
-        adaptation(DEFAULT, "again")(lambda *_: None)
+        adaptation(LINEARISED, "again")(lambda *_: None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,12 +88,14 @@ def test_the_same_lesson_teaches_the_same(name):
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_draws_are_those_of_the_linearised_learner(name):
+def test_draws_are_those_of_the_model_beneath(name):
     model, start, _, targets = campaign()
     learned = find_adaptation(name)(start, model.images, targets)
-    plain = learn(start, model.images, targets)
+    own = name == "free-weights"
+    plain = learn(start, model.images, targets, own_weights=own)
     assert torch.equal(learned.draws(4, 1).image, plain.draws(4, 1).image)
-    if name != DEFAULT:
+    assert (learned.draws(4, 1).own is not None) == own
+    if name not in (LINEARISED, "free-weights"):
         assert isinstance(learned.predictor, Predictor)
 
 

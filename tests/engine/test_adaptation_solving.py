@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import kernel as kernels
+from alworkbench.adaptation.free_weights import VARIANCE, OwnWeights
 from alworkbench.adaptation.kernel import (
     LabelGram,
     LabelKernel,
@@ -140,19 +141,31 @@ def test_draws_of_a_weighted_learner_know_its_weights():
 def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
     """The dense covariance is that of the products, and the optimum has no gradient."""
     m, images, targets = many_classes()
-    centred = images.whitened - images.whitened.mean(dim=0)
-    free = centred @ centred.T
-    kernel = LabelKernel.of(m, images, free)
+    weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
+    term = OwnWeights.of(images, weights)
+    centred = term.centred(images)
+    length = (weights @ centred.square().sum(dim=-1) / weights.sum()).sqrt()
+    assert term.share * length**2 == pytest.approx(VARIANCE)
+    assert (weights @ centred).abs().max() < 1e-9
+    kernel = LabelKernel.of(m, images, term.covariance(images, images))
     vectors = normal(3, 60, 15)
     dense = kernel.dense().reshape(900, 900)
     assert torch.allclose(kernel.apply(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
-    found = fit(m, images, targets, None, free)
-    own = (found.dual.T @ centred).requires_grad_()  # C P
-    base = images.logits + m.change(images, found.step)
-    logits = base + centred @ own.T
-    (log_softmax(logits, -1) * -targets).sum().add(0.5 * own.square().sum()).backward()
+    found = fit(m, images, targets, weights, term)
+    own = (found.step.own / term.share**0.5).requires_grad_()  # C P: standard normal
+    step = term.beside(found.step, term.share**0.5 * own)
+    logits = images.logits + m.change(images, step)
+    loss = -(weights[:, None] * log_softmax(logits, -1) * targets).sum()
+    (loss + 0.5 * own.square().sum()).backward()
     assert torch.allclose(logits, found.logits, atol=1e-6)
-    assert own.grad.abs().max() <= 1e-7 * centred.abs().sum(dim=0).max()
+    assert own.grad.abs().max() <= 1e-6 * (term.share**0.5 * centred).abs().sum(dim=0).max()
+
+
+def test_copies_of_one_image_say_nothing_about_how_classes_differ():
+    m, images, targets = many_classes()
+    copies = images[torch.zeros(7, dtype=torch.long)]
+    assert OwnWeights.of(copies, None).share == 0
+    assert fit(m, copies, targets[:7], None, OwnWeights.of(copies, None)).gradient <= 1e-8
 
 
 def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():

@@ -6,9 +6,11 @@ from torch.func import jvp
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import linearised
+from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
-from alworkbench.adaptation.learner import learn, restore, zero_shot
+from alworkbench.adaptation.learner import Taught, learn, restore, zero_shot
 from alworkbench.adaptation.linearised import condition, fit
+from alworkbench.adaptation.moments import logit_variance
 from alworkbench.heads import Head
 from alworkbench.posterior.linearised import Step
 from tests.factories import generator, normal, small_model
@@ -144,26 +146,67 @@ def test_learning_on_what_is_known_changes_little_and_strength_holds_it_back(mod
     assert sizes[-1] < 1e-2
 
 
-def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian():
+def own_jacobian(term, images, classes):
+    """(n C) x (C P) from standard normal weights of the classes' own."""
+    centred = term.share**0.5 * term.centred(images)
+    eye = torch.eye(classes, dtype=torch.float64)
+    return torch.einsum("np,cd->ncdp", centred, eye).reshape(len(images) * classes, -1)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(own):
     model = small_model(images=5, classes=3)
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, 5)
-    found = fit(m, images, targets)
+    term = OwnWeights.of(images, None) if own else None
+    found = fit(m, images, targets, None, term)
     count = 30_000
-    draws = condition(m, images, found.probabilities, m.sample(count, generator(1)), generator(2))
+    start = m.sample(count, generator(1))
     test = m.images(small_model(seed=50, images=4, classes=3).images)
-    both = dense_jacobian(m, test)
-    taught = dense_jacobian(m, images)
+    both, taught = dense_jacobian(m, test), dense_jacobian(m, images)
+    if term is not None:
+        both = torch.cat([both, own_jacobian(term, test, 3)], dim=1)
+        taught = torch.cat([taught, own_jacobian(term, images, 3)], dim=1)
+        start = term.sample(start, 3, generator(3))
+        flat, wanted = m.change(test, start).reshape(count, -1), both @ both.T
+        spread = wanted.diagonal()
+        allowed = 5 * ((torch.outer(spread, spread) + wanted**2) / count).sqrt()
+        assert ((flat.T @ flat / count - wanted).abs() <= allowed).all()
+    draws = condition(m, images, found.probabilities, start, generator(2), None, term)
     p = found.probabilities
     curvature = torch.block_diag(*[torch.diag(row) - torch.outer(row, row) for row in p])
     precision = torch.eye(taught.shape[1], dtype=torch.float64) + taught.T @ curvature @ taught
     wanted = both @ torch.linalg.solve(precision, both.T)
     flat = m.change(test, draws).reshape(count, -1)
-    own = wanted.diagonal()
-    allowed = 5 * ((torch.outer(own, own) + wanted**2) / count).sqrt()
+    spread = wanted.diagonal()
+    assert (flat.mean(dim=0).abs() <= 5 * (spread / count).sqrt()).all()
+    allowed = 5 * ((torch.outer(spread, spread) + wanted**2) / count).sqrt()
     assert ((flat.T @ flat / count - wanted).abs() <= allowed).all()
     before = (both @ both.T).diagonal()
-    assert (own <= before + 1e-9).all()
+    assert (spread <= before + 1e-9).all()
+    known = Taught(images, found.probabilities, None, term)
+    assert torch.allclose(logit_variance(m, test, known).flatten(), spread, rtol=1e-8)
+
+
+def test_with_weights_of_the_classes_own_the_learner_is_one_model():
+    """Its logits are those of its step, and it comes back from its step as it was."""
+    model = small_model(dtype=torch.float32)
+    start = zero_shot(model.head, model.posterior, model.classes)
+    learned = learn(start, model.images[:6], labels_for(model, 6), own_weights=True)
+    m = start.model.double()
+    images = m.images(model.images.to("cpu", torch.float64))
+    labelled = images[torch.arange(6)]
+    found = fit(m, labelled, labels_for(model, 6), None, OwnWeights.of(labelled, None))
+    logits = learned.logits(model.images).double()
+    assert torch.allclose(logits, images.logits + m.change(images, found.step), atol=1e-3)
+    back = restore(start, learned.step, model.images[:6])
+    assert torch.equal(back.logits(model.images), learned.logits(model.images))
+    one, other = back.draws(16, 7), learned.draws(16, 7)
+    assert torch.allclose(one.image, other.image, atol=1e-3)
+    assert torch.allclose(one.own, other.own, atol=1e-3)
+    plain = learn(start, model.images[:6], labels_for(model, 6))
+    assert plain.draws(4, 1).own is None
+    assert start.draws(4, 1).own is None
 
 
 def test_draws_keep_their_noise_when_labels_are_added():
