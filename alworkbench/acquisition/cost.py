@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alworkbench.adaptation.kernel import DENSE_LIMIT
+from alworkbench.adaptation.linearised import DRAWS_AT_ONCE, solved_at_once
+
 OPERATIONS_PER_SECOND = 2e10
 """Multiply-adds in single precision that one processor core does, for an estimate of seconds."""
 
@@ -30,6 +33,8 @@ class Size:
     """P: size of an image's activation."""
     text_activation: int = 0
     """Q: size of a prompt's activation."""
+    own_weights: bool = False
+    """Whether classes have weights of their own: P more for each."""
 
     @property
     def logits(self) -> int:
@@ -38,17 +43,36 @@ class Size:
 
     def drawn(self, images: int) -> int:
         """Operations for the draws of the logits of some images."""
-        return images * self.draws * self.embedding * (self.activation + 2 * self.classes)
+        moved = self.embedding * (self.activation + 2 * self.classes)
+        return images * self.draws * (moved + self._own)
 
     @property
     def step_memory(self) -> int:
-        """Bytes of the draws of both projections, in single precision."""
-        return 4 * self.draws * self.embedding * (self.activation + self.text_activation)
+        """Bytes of the draws of both projections and of classes' own weights, in single precision."""
+        both = self.embedding * (self.activation + self.text_activation)
+        return 4 * self.draws * (both + self._own)
 
     @property
     def draws_memory(self) -> int:
-        """Bytes at most while the draws are made: with labels, their correction stands beside them."""
-        return (3 if self.labelled else 1) * self.step_memory
+        """Bytes at most while the draws are made.
+
+        With labels: the draws before and after, what a few of them are corrected by, the system that
+        they are corrected with, and the labels' covariance.
+        """
+        if not self.labelled:
+            return self.step_memory
+        pairs = self.labelled * self.classes
+        few = min(self.draws, DRAWS_AT_ONCE)
+        a_draw = self.step_memory // max(1, self.draws)
+        correcting = few * (a_draw + 12 * self.labelled * self.embedding)
+        solving = 92 * min(self.draws, solved_at_once(pairs)) * pairs
+        sides = 2 * self.embedding**2 + self.activation**2 + self.text_activation**2
+        covariance = 96 * self.labelled**2 + 24 * min(pairs, DENSE_LIMIT) ** 2 + 8 * sides
+        return 2 * self.step_memory + 8 * self.draws * pairs + max(solving, correcting) + covariance
+
+    @property
+    def _own(self) -> int:
+        return self.classes * self.activation if self.own_weights and self.labelled else 0
 
     @property
     def logits_row(self) -> int:

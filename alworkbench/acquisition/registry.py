@@ -68,6 +68,7 @@ class Question:
             embedding=classes.unit.shape[1],
             activation=self.learner.model.head.image_projection.shape[1],
             text_activation=classes.whitened.shape[1],
+            own_weights=self.learner.taught is not None and self.learner.taught.own is not None,
         )
 
     def generator(self) -> torch.Generator:

@@ -36,8 +36,10 @@ _SHORT = 1e-3
 """A step that must be cut to this share was no descent: float32 is given up."""
 _MAX_LINE = 60
 
-_DRAWS_AT_ONCE = 16
+DRAWS_AT_ONCE = 16
 """That are corrected together: beside the draws and what they become, little is held."""
+_SOLVED_NUMBERS = 1 << 21
+"""Of right-hand sides that are solved for together, where that is more than DRAWS_AT_ONCE draws."""
 
 CONDITIONED = 1e-4
 """Largest relative residual of the system that each conditioned draw solves. No eigenvalue of it is
@@ -100,9 +102,7 @@ def fit(
         gradient = float(residual.abs().max()) if len(targets) else 0.0
         if gradient <= tolerance:
             objective = _objective(start, dual, shift, targets, weights)
-            step = model.pull(images, dual)
-            if own is not None:
-                step = own.beside(step, own.pull(images, dual))
+            step = _step_of(model, images, dual, own)
             return Fit(step, dual, logits, probabilities, objective, gradient, iteration)
         if iteration == _EARLY:
             rounded = kernel
@@ -178,31 +178,45 @@ def condition(
     rule; Wilson et al., "Pathwise conditioning of Gaussian processes", arXiv:2011.04026. `draws` and
     the result are K stacked changes about the optimum (mean zero), in the model's precision; `images`
     and `probabilities`, those at the optimum, are float64. With `own` the classes have weights of
-    their own, and the draws too. Holds the draws twice, and about 11 K n C numbers of 8 bytes.
+    their own, and the draws too. `Size.draws_memory` states what is held.
     """
     count, classes = len(draws), probabilities.shape[1]
     class_free = None if own is None else own.covariance(images, images)
     kernels = LabelKernels(LabelKernel.of(model.double(), images, class_free))
     gram = LabelGram(kernels, probabilities, weights)
     seen = images.to(model.classes.unit.dtype)
-    parts = [slice(at, at + _DRAWS_AT_ONCE) for at in range(0, count, _DRAWS_AT_ONCE)]
-    changes = torch.cat([model.change(seen, draws[part]) for part in parts])  # K n C
     noise = torch.randn(
         len(probabilities), classes, count, generator=generator, dtype=probabilities.dtype
     ).permute(
         2, 0, 1
     )  # K n C; label-major, so that earlier labels keep their noise in later rounds
-    right = gram.pull(changes.to(probabilities)).add_(noise.to(probabilities))
-    del changes, noise
-    dual = gram.push(gram.solve(right, CONDITIONED)).to(seen.logits)  # K n C
-    del right
     kept = draws.map(torch.clone)
-    for part in parts:
-        taught = model.pull(seen, dual[part])
-        if own is not None:
-            taught = own.beside(taught, own.pull(seen, dual[part]))
-        kept[part].subtract_(taught)
+    for group in torch.arange(count).split(solved_at_once(probabilities.numel())):
+        parts = [slice(int(few[0]), int(few[-1]) + 1) for few in group.split(DRAWS_AT_ONCE)]
+        changes = torch.cat([model.change(seen, draws[part]) for part in parts])
+        right = gram.pull(changes.to(probabilities)).add_(
+            noise[parts[0].start : parts[-1].stop].to(probabilities)
+        )
+        dual = gram.push(gram.solve(right, CONDITIONED)).to(seen.logits)  # k n C
+        for part, weighed in zip(parts, dual.split(DRAWS_AT_ONCE), strict=True):
+            kept[part].subtract_(_step_of(model, seen, weighed, own))
     return kept
+
+
+def _step_of(
+    model: Linearisation,
+    images: ImageCoordinates,
+    dual: Float[Tensor, "*K n C"],
+    own: OwnWeights | None,
+) -> Step:
+    """What dual weights stand for, with weights of the classes' own where there are any."""
+    step = model.pull(images, dual)
+    return step if own is None else own.beside(step, own.pull(images, dual))
+
+
+def solved_at_once(pairs: int) -> int:
+    """Draws that one block of right-hand sides stands for, of so many (image, class) pairs."""
+    return max(DRAWS_AT_ONCE, _SOLVED_NUMBERS // max(1, pairs))
 
 
 def _objective(

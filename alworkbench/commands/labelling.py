@@ -127,7 +127,8 @@ def strategies(
     """
     from alworkbench.acquisition.catalogue import strategies as known
     from alworkbench.acquisition.cost import Size
-    from alworkbench.domain import DEFAULT_STRATEGY
+    from alworkbench.adaptation.registry import find_adaptation
+    from alworkbench.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY
 
     size = None
     if pool is not None:
@@ -143,6 +144,7 @@ def strategies(
             embedding=embedding,
             activation=activation,
             text_activation=embedding,
+            own_weights=find_adaptation(DEFAULT_ADAPTATION).own_weights,
         )
     costs = {s.name: s.cost(size) for s in known()} if size else {}
     if as_json:

@@ -13,6 +13,7 @@ from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.registry import Question
 from alworkbench.adaptation.learner import Learner
+from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.campaign.record import circumstances, versions
 from alworkbench.domain import (
     AnswerKind,
@@ -170,6 +171,7 @@ class Asking(Learning):
             embedding=head.image_projection.shape[0],
             activation=head.image_projection.shape[1],
             text_activation=head.text_projection.shape[1],
+            own_weights=find_adaptation(settings.adaptation).own_weights,
         )
         return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
 

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.registry import Question
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.features import FeatureTable
@@ -44,7 +45,7 @@ class Alive(TorchDispatchMode):
 POOL = 1000
 
 
-def question(labelled):
+def question(labelled, own_weights=False):
     small = small_model(
         images=200,
         classes=10,
@@ -62,7 +63,7 @@ def question(labelled):
         table=FeatureTable.from_features([f"{i}" for i in range(POOL)], images),
         candidates=torch.arange(20, POOL),
         targets=torch.arange(0, POOL, 15),
-        learner=learn(start, images[:labelled], truth),
+        learner=learn(start, images[:labelled], truth, own_weights=own_weights),
         batch_size=10,
         seed=5,
         draw_seed=1,
@@ -108,3 +109,49 @@ def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
         strategy.select(replace(asked, memory=needed + needed // 4))
     # 64 KiB: indices and rows of the table, which nobody would miss
     assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
+
+
+@pytest.mark.parametrize("name", ["bald", "epig-draws"])
+def test_weights_of_the_classes_own_are_counted(name):
+    with_them, without = question(20, own_weights=True), question(20)
+    needed = find_strategy(name).cost(with_them.size).memory
+    assert with_them.size.step_memory > without.size.step_memory
+    with Alive() as alive:
+        find_strategy(name).select(replace(with_them, memory=needed + needed // 4))
+    assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
+
+
+@pytest.mark.parametrize("own_weights", [False, True])
+@pytest.mark.parametrize(
+    ("labelled", "classes", "activation", "embedding", "draws"),
+    [(12, 3, 64, 48, 64), (30, 10, 256, 128, 64), (200, 10, 256, 128, 40), (200, 40, 96, 64, 128)],
+)
+def test_draws_given_labels_stay_within_what_is_stated(
+    labelled, classes, activation, embedding, draws, own_weights
+):
+    small = small_model(
+        images=labelled,
+        classes=classes,
+        image_size=activation,
+        text_size=activation,
+        embedding=embedding,
+        dtype=torch.float32,
+    )
+    truth = torch.eye(classes, dtype=torch.float64)[torch.arange(labelled) % classes]
+    start = zero_shot(small.head, small.posterior, small.classes)
+    learned = learn(start, small.images, truth, own_weights=own_weights)
+    size = Size(
+        candidates=1,
+        targets=1,
+        classes=classes,
+        draws=draws,
+        batch=1,
+        labelled=labelled,
+        embedding=embedding,
+        activation=activation,
+        text_activation=activation,
+        own_weights=own_weights,
+    )
+    with Alive() as alive:
+        learned.draws(draws, 0)
+    assert size.draws_memory / 2 <= alive.peak <= 1.05 * size.draws_memory

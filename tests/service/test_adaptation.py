@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from alworkbench.learnerfiles import load_learner, save_learner
+from alworkbench.posterior.linearised import Step
 from store import open_store
 from tests.service.conftest import Project
 
@@ -32,4 +34,32 @@ def test_a_project_goes_on_with_what_it_learned(
     workbench.store.close()
     again = project.open()
     assert torch.equal(again.learner().logits(features), learned)
+    again.store.close()
+
+
+@pytest.mark.parametrize("change", ["an older file", "another number of classes"])
+def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_that_fit(
+    project: Project, answers: Callable, change: str
+) -> None:
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    features = workbench.engine().table().gather(torch.arange(10))
+    learned = workbench.learner().logits(features)
+    with workbench.store.read() as reader:
+        record = reader.computed.learner()
+    assert record is not None
+    path = workbench.folder.path / record.file
+    stored = load_learner(path)
+    assert stored.step.own is not None
+    assert stored.step.offset is not None
+    step = Step(stored.step.image, stored.step.text)
+    if change != "an older file":
+        step = replace(step, own=stored.step.own[1:], offset=stored.step.offset[1:])
+    save_learner(path, step, stored.hashes, workbench.engine().encoder_id)
+    workbench.store.close()
+    again = project.open()
+    assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)
+    assert again.learner().draws(2, 0).own is not None
     again.store.close()
