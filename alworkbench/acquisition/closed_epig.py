@@ -33,6 +33,8 @@ def _row(size: Size) -> int:
     """Bytes of one image prepared."""
     inner = size.embedding + 5 * size.classes + _rank(size)
     own = size.activation + size.embedding + size.classes
+    if size.own_numbers:
+        inner, own = inner + size.classes, own + size.activation
     return 4 * (_leading(size) * inner + own)
 
 

@@ -39,6 +39,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.learner import Learner
 from alworkbench.posterior.linearised import ClassCoordinates, ImageCoordinates, Linearisation
 
@@ -86,7 +87,7 @@ class Taken:
             some = slice(start, start + _COLUMNS)
             weights = torch.zeros(len(image[some]), count, classes).to(directions)
             weights[torch.arange(len(weights)), image[some]] = directions[some]
-            moved = cross_covariance(exact, images, images, weights)  # b n C
+            moved = cross_covariance(exact, images, images, weights, learner.taught.own)  # b n C
             gram[some] = (moved[:, image] * directions).sum(dim=-1)
         spread, turned = torch.linalg.eigh((gram + gram.T) / 2)
         spread, turned = spread[-RANK:].clamp_min(0), turned[:, -RANK:]
@@ -106,8 +107,12 @@ def cross_covariance(
     images: ImageCoordinates,
     others: ImageCoordinates,
     weights: Float[Tensor, "K n C"],
+    own: OwnWeights | None = None,
 ) -> Float[Tensor, "K N C"]:
-    """Cov(z_images, z_others) times weights, from Gram matrices: N n C numbers a column."""
+    """Cov(z_images, z_others) times weights, from Gram matrices: N n C numbers a column.
+
+    With `own`, classes have weights of their own.
+    """
     classes = model.classes
     kinship = images.whitened @ others.whitened.T  # N n
     scaled = weights * others.scale[:, None]  # K n C
@@ -130,10 +135,13 @@ def cross_covariance(
         - images.cosines * ((others.by_text @ classes.by_text.T) * mixed).sum(dim=-2, keepdim=True)
         + images.cosines * (back @ (names * (classes.by_text @ classes.by_text.T)))
     )
-    return images.scale[:, None] * image + classes.scale * text
+    product = images.scale[:, None] * image + classes.scale * text
+    return product if own is None else product + own.covariance(images, others) @ weights
 
 
-def logit_variance(model: Linearisation, images: ImageCoordinates) -> Float[Tensor, "N C"]:
+def logit_variance(
+    model: Linearisation, images: ImageCoordinates, own: OwnWeights | None = None
+) -> Float[Tensor, "N C"]:
     """Variances of the logits before any label: the diagonals of `class_covariance`."""
     classes, cosines = model.classes, images.cosines
     spread = images.scale.square() * images.whitened.square().sum(dim=-1)  # N
@@ -148,7 +156,8 @@ def logit_variance(model: Linearisation, images: ImageCoordinates) -> Float[Tens
         - 2 * cosines * (images.by_text @ classes.by_text.T)
         + cosines.square() * classes.by_text.square().sum(dim=-1)
     )
-    return spread[:, None] * image + names * text
+    variance = spread[:, None] * image + names * text
+    return variance if own is None else variance + own.variance(images)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,10 @@ class Rows:
     """Of their product: the terms of the text side in which cosines stand."""
     taken: Float[Tensor, "N r R"]
     """H X"""
+    apart: Float[Tensor, "N P_own"]
+    """phi~ - mean, scaled to the variance of classes' own weights; of no size without them."""
+    spread: Float[Tensor, "N r C_own"]
+    """H, of all classes; of no size without weights of their own."""
     probabilities: Float[Tensor, "N C"]
     """Moderated."""
 
@@ -184,6 +197,8 @@ class Rows:
             matrix @ self.left,
             matrix @ self.right,
             matrix @ self.taken,
+            self.apart,
+            matrix @ self.spread,
             self.probabilities,
         )
 
@@ -199,7 +214,9 @@ class Rows:
         kappa = self.kinship.square().sum(dim=-1)[:, None, None]
         units = self.unit.square().sum(dim=-1)[:, None, None]
         found = kappa * (self.image @ self.image.mT) + units * (self.text @ self.text.mT)
-        return found + self.left @ self.right.mT - self.taken @ self.taken.mT
+        found = found + self.left @ self.right.mT - self.taken @ self.taken.mT
+        own = self.apart.square().sum(dim=-1)[:, None, None]
+        return found + own * (self.spread @ self.spread.mT)
 
     def with_others(self, others: Rows) -> Float[Tensor, "n r m r"]:
         """H_i Cov_ij H_j^T of all pairs."""
@@ -212,6 +229,9 @@ class Rows:
         units = (self.unit @ others.unit.T)[:, None, :, None]
         found = products(self.image, others.image).mul_(kappa)
         found += products(self.text, others.text).mul_(units)
+        if self.apart.shape[1]:
+            own = (self.apart @ others.apart.T)[:, None, :, None]
+            found += products(self.spread, others.spread).mul_(own)
         left = torch.cat([self.left, -self.taken], dim=-1)
         return found.add_(products(left, torch.cat([others.right, others.taken], dim=-1)))
 
@@ -239,10 +259,13 @@ class ClosedForm:
     def rows(self, images: ImageCoordinates, logits: Float[Tensor, "N C"]) -> Rows:
         """H of each image, G = H^T H: curvature at the moderated probabilities, given its doubt."""
         model, classes = self.learner.model, self.learner.model.classes
-        variance = logit_variance(model, images)
+        own_weights = None if self.learner.taught is None else self.learner.taught.own
+        variance = logit_variance(model, images, own_weights)
         taken = None
         if self.taken is not None:
-            taken = cross_covariance(model, images, self.taken.images, self.taken.weights)
+            taken = cross_covariance(
+                model, images, self.taken.images, self.taken.weights, own_weights
+            )
             variance = (variance - taken.square().sum(dim=0)).clamp_min(0)
         probabilities = (logits * (1 + math.pi / 8 * variance).rsqrt()).softmax(dim=-1)
         few = min(LEADING, probabilities.shape[1])
@@ -268,6 +291,9 @@ class ClosedForm:
         else:
             index = own[:, :, None].expand(-1, -1, len(taken))
             away = root @ taken.permute(1, 2, 0).gather(1, index)  # N r R
+        apart = images.whitened[:, :0]
+        if own_weights is not None:
+            apart = own_weights.share**0.5 * own_weights.centred(images)
         rows = Rows(
             images.whitened,
             images.by_text,
@@ -276,6 +302,8 @@ class ClosedForm:
             left,
             right,
             away,
+            apart,
+            spread if own_weights is not None else spread[:, :, :0],
             probabilities,
         )
         middle = rows.within()

@@ -44,13 +44,13 @@ class Size:
     def drawn(self, images: int) -> int:
         """Operations for the draws of the logits of some images."""
         moved = self.embedding * (self.activation + 2 * self.classes)
-        return images * self.draws * (moved + self._own)
+        return images * self.draws * (moved + self.own_numbers)
 
     @property
     def step_memory(self) -> int:
         """Bytes of the draws of both projections and of classes' own weights, in single precision."""
         both = self.embedding * (self.activation + self.text_activation)
-        return 4 * self.draws * (both + self._own)
+        return 4 * self.draws * (both + self.own_numbers)
 
     @property
     def draws_memory(self) -> int:
@@ -71,7 +71,8 @@ class Size:
         return 2 * self.step_memory + 8 * self.draws * pairs + max(solving, correcting) + covariance
 
     @property
-    def _own(self) -> int:
+    def own_numbers(self) -> int:
+        """Of classes' own weights, in a draw; without labels they are zero and left out."""
         return self.classes * self.activation if self.own_weights and self.labelled else 0
 
     @property

@@ -104,8 +104,9 @@ class Step:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Step:
         """The same change of every part that is there."""
-        parts = (getattr(self, field.name) for field in fields(self))
-        return Step(*(None if part is None else change(part) for part in parts))
+        own = None if self.own is None else change(self.own)
+        offset = None if self.offset is None else change(self.offset)
+        return Step(change(self.image), change(self.text), own, offset)
 
     def subtract_(self, other: Step) -> None:
         """Take another step off, in place; it has the same parts."""

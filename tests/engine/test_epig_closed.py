@@ -19,12 +19,14 @@ from tests.factories import normal, small_model
 POOL, TARGETS, LABELS, CLASSES = 7, 5, 4, 4
 
 
-def exact_learner(labels=LABELS, classes=CLASSES):
+def exact_learner(labels=LABELS, classes=CLASSES, own=False):
     """In float64 throughout, so that only the formula can differ."""
     small = small_model(images=POOL + TARGETS + LABELS, classes=classes, scale=5.0)
     start = zero_shot(small.head, small.posterior.tempered(1e-2, 1e-2), small.classes)
     truth = torch.eye(classes, dtype=torch.float64)[torch.arange(LABELS) % classes]
-    learner = learn(start, small.images[POOL + TARGETS :], truth) if labels else start
+    learner = start
+    if labels:
+        learner = learn(start, small.images[POOL + TARGETS :], truth, own_weights=own)
     return learner, small
 
 
@@ -35,7 +37,9 @@ def direct(learner, small, few):
     images = model.images(small.images[rows])
     everything = model.images(small.images)
     classes = small.classes.shape[0]
-    dense = LabelKernel.of(model, everything).dense().flatten(2).flatten(0, 1)
+    term = None if learner.taught is None else learner.taught.own
+    free = None if term is None else term.covariance(everything, everything)
+    dense = LabelKernel.of(model, everything, free).dense().flatten(2).flatten(0, 1)
     own = (POOL + TARGETS) * classes
     cov = dense[:own, :own]
     if learner.taught is not None:
@@ -65,11 +69,11 @@ def direct(learner, small, few):
     return scores, images, logits
 
 
-@pytest.mark.parametrize("labels", [0, LABELS])
+@pytest.mark.parametrize(("labels", "own"), [(0, False), (LABELS, False), (LABELS, True)])
 @pytest.mark.parametrize("leading", [8, 3])
-def test_it_equals_its_slow_direct_form(labels, leading, monkeypatch):
+def test_it_equals_its_slow_direct_form(labels, own, leading, monkeypatch):
     monkeypatch.setattr(closed_form, "LEADING", leading)
-    learner, small = exact_learner(labels)
+    learner, small = exact_learner(labels, own=own)
     wanted, _, _ = direct(learner, small, leading)
     form = ClosedForm.of(learner)
     features = small.images[torch.arange(POOL + TARGETS)].to("cpu", torch.float32)
