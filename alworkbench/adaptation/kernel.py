@@ -127,25 +127,21 @@ class LabelKernel:
         cosines = self.cosines
         left = cosines[:, :, None, None]  # S_ic
         right = cosines[None, None]  # S_jd
-        image = (
-            self.image_targets[None, :, None, :]
-            - right * self.image_cross.T[None, :, :, None]
-            - left * self.image_cross[:, None, None, :]
+        towards = (
+            self.image_targets[None, :, None, :] - right * self.image_cross.T[None, :, :, None]
         )
-        image = self.image_kinship[:, None, :, None] * image
-        image = image + left * right * self.image_pairs[:, None, :, None]
-        pairs = torch.outer(self.image_scale, self.image_scale)
-        text = (
-            self.text_units[:, None, :, None]
-            - right * self.text_cross[:, None, None, :]
-            - left * self.text_cross.T[None, :, :, None]
-            + left * right * self.text_targets[None, :, None, :]
-        )
+        both = towards - left * self.image_cross[:, None, None, :]
+        both *= self.image_kinship[:, None, :, None]
+        both += left * (right * self.image_pairs[:, None, :, None])
+        both *= torch.outer(self.image_scale, self.image_scale)[:, None, :, None]
+        towards = self.text_units[:, None, :, None] - right * self.text_cross[:, None, None, :]
+        text = towards - left * self.text_cross.T[None, :, :, None]
+        text += left * (right * self.text_targets[None, :, None, :])
         names = self.class_kinship * torch.outer(self.class_scale, self.class_scale)
-        both = image * pairs[:, None, :, None] + text * names[None, :, None, :]
+        both += text.mul_(names[None, :, None, :])
         if self.class_free is not None:
             same = torch.eye(cosines.shape[1], dtype=cosines.dtype, device=cosines.device)
-            both = both + self.class_free[:, None, :, None] * same[None, :, None, :]
+            both += self.class_free[:, None, :, None] * same[None, :, None, :]
         return both
 
 

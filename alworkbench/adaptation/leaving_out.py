@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.adaptation.kernel import LabelKernel, softmax_curvature_roots
@@ -35,7 +35,7 @@ from alworkbench.adaptation.solving import conjugate_gradients
 from alworkbench.metrics import Metrics, measure
 
 DENSE_LIMIT = 3000
-"""Up to this many (image, class) pairs one inverse serves all groups; above, each is iterated for."""
+"""Up to this many (image, class) pairs one factorisation serves all groups; above, each is iterated for."""
 
 _TOLERANCE = 1e-6
 _MAX_ITERATIONS = 5000
@@ -144,47 +144,70 @@ def held_out_changes(
     def pull(vectors: Float[Tensor, "G n C"]) -> Float[Tensor, "G n C"]:
         return root * (vectors - (probabilities * vectors).sum(dim=-1, keepdim=True))
 
-    inverse = _inverse(kernel, probabilities, weights) if dual.numel() <= DENSE_LIMIT else None
+    if dual.numel() <= DENSE_LIMIT:
+        return _factorised(kernel, probabilities, weights, dual, group_of)
     changes = torch.zeros_like(dual)
     every = torch.arange(int(group_of.max()) + 1, device=dual.device)
     for some in every.split(max(1, _BLOCK_NUMBERS // (count * classes))):
         out = group_of[None, :] == some[:, None]  # G n: left out
         kept = (~out).to(dual)[:, :, None]
         spread = kernel.apply(dual * out[:, :, None])  # G n C: K a_g
-        right = kept * pull(spread)
-        if inverse is None:
-            inner = _iterated(kernel, push, pull, kept, right)
-        else:
-            inner = _without(inverse, out, right)
+        inner = _iterated(kernel, push, pull, kept, kept * pull(spread))
         changes += ((spread - kernel.apply(push(inner))) * out[:, :, None]).sum(dim=0)
     return changes
 
 
-def _inverse(
-    kernel: LabelKernel, probabilities: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
-) -> Float[Tensor, "nC nC"]:
-    """(I + R^T K R)^-1, of all labels."""
-    roots = weights.sqrt()[:, None, None] * softmax_curvature_roots(probabilities)
-    gram = torch.einsum("ica,icjd->iajd", roots, kernel.dense())
-    gram = torch.einsum("iajd,jdb->iajb", gram, roots)
-    gram = gram.reshape(probabilities.numel(), probabilities.numel())
-    gram.diagonal().add_(1.0)
-    return torch.cholesky_inverse(torch.linalg.cholesky(gram))
+def _factorised(
+    kernel: LabelKernel,
+    probabilities: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+    dual: Float[Tensor, "n C"],
+    group_of: Int[Tensor, "n"],
+) -> Float[Tensor, "n C"]:
+    """From the covariance given all labels, Sigma = K - V^T V with V = L^-1 R^T K, L L^T = I + R^T K R.
 
-
-def _without(
-    inverse: Float[Tensor, "nC nC"], out: Bool[Tensor, "G n"], right: Float[Tensor, "G n C"]
-) -> Float[Tensor, "G n C"]:
-    """The solutions for right-hand sides, each zero on its group, of the systems that lack the group.
-
-    With H the inverse of the whole, that of the rest is H_oo - H_og H_gg^-1 H_go.
+    What a group's labels took away of it comes back by Woodbury's identity on the group alone:
+    Sigma_-g a = Sigma a + Sigma R (I - R^T Sigma R)^-1 R^T Sigma a, all of it of the group.
     """
-    whole = right.flatten(1) @ inverse  # G nC
-    lost = torch.zeros_like(whole)  # G nC: H_gg^-1 H_go b, on the group
-    for k, group in enumerate(out):
-        rows = group.repeat_interleave(right.shape[2]).nonzero()[:, 0]
-        lost[k, rows] = torch.linalg.solve(inverse[rows[:, None], rows], whole[k, rows])
-    return (whole - lost @ inverse).reshape(right.shape) * ~out[:, :, None]
+    count, classes = dual.shape
+    pairs = dual.numel()
+    roots = _narrow_roots(probabilities, weights)  # n C r, r = C - 1
+    dense = kernel.dense()
+    seen = (roots.mT @ dense.reshape(count, classes, pairs)).reshape(-1, pairs)  # nr nC: R^T K
+    gram = torch.einsum("xjd,jdb->xjb", seen.reshape(-1, count, classes), roots)
+    gram = gram.reshape(len(seen), len(seen))
+    gram.diagonal().add_(1.0)
+    factor = torch.linalg.cholesky(gram)
+    known = torch.linalg.solve_triangular(factor, seen, upper=False)
+    dense, known = dense.reshape(pairs, pairs), known.reshape(-1, count, classes)
+    changes = torch.zeros_like(dual)
+    for group in range(int(group_of.max()) + 1):
+        own = (group_of == group).nonzero()[:, 0]
+        taken = known[:, own].flatten(1)  # nr gC
+        rows = (own[:, None] * classes + torch.arange(classes, device=own.device)).flatten()
+        spread = dense[rows[:, None], rows] - taken.T @ taken  # gC gC: Sigma
+        root = torch.block_diag(*roots[own])
+        half = spread @ root  # gC gr: Sigma R
+        left = torch.eye(root.shape[1]).to(half) - root.T @ half
+        moved = spread @ dual[own].flatten()
+        back = torch.linalg.solve(left, root.T @ moved)
+        changes[own] = (moved + half @ back).reshape(len(own), classes)
+    return changes
+
+
+def _narrow_roots(
+    probabilities: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
+) -> Float[Tensor, "n C r"]:
+    """Roots of the labels' curvature with a column less: what moves all classes alike has none.
+
+    R sqrt(p) = 0; Householder's reflection that takes -sqrt(p) to the first axis leaves the others
+    across it.
+    """
+    axis = probabilities.sqrt()
+    axis[:, 0] += 1
+    axis = axis / axis.norm(dim=-1, keepdim=True)
+    roots = weights.sqrt()[:, None, None] * softmax_curvature_roots(probabilities)
+    return (roots - 2 * (roots @ axis[:, :, None]) * axis[:, None, :])[:, :, 1:]
 
 
 def _iterated(
