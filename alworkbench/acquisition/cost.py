@@ -34,7 +34,7 @@ class Size:
     text_activation: int = 0
     """Q: size of a prompt's activation."""
     own_weights: bool = False
-    """Whether classes have weights of their own: P more for each."""
+    """Whether classes have weights of their own: P more for each. Without labels they are left out."""
 
     @property
     def logits(self) -> int:
@@ -72,8 +72,8 @@ class Size:
 
     @property
     def own_numbers(self) -> int:
-        """Of classes' own weights, in a draw; without labels they are zero and left out."""
-        return self.classes * self.activation if self.own_weights and self.labelled else 0
+        """Of classes' own weights, in a draw."""
+        return self.classes * self.activation if self.own_weights else 0
 
     @property
     def logits_row(self) -> int:

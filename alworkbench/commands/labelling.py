@@ -144,7 +144,7 @@ def strategies(
             embedding=embedding,
             activation=activation,
             text_activation=embedding,
-            own_weights=find_adaptation(DEFAULT_ADAPTATION).own_weights,
+            own_weights=labels > 0 and find_adaptation(DEFAULT_ADAPTATION).own_weights,
         )
     costs = {s.name: s.cost(size) for s in known()} if size else {}
     if as_json:

@@ -161,17 +161,18 @@ class Asking(Learning):
         if not candidates:
             raise PoolExhausted
         head = self.engine().head
+        labelled = sum(label.class_id is not None for label in answered.values())
         size = Size(
             candidates=candidates,
             targets=min(TARGETS, len(pool) if targets is None else targets),
             classes=classes,
             draws=DRAWS,
             batch=min(batch_size or settings.batch_size, candidates),
-            labelled=sum(label.class_id is not None for label in answered.values()),
+            labelled=labelled,
             embedding=head.image_projection.shape[0],
             activation=head.image_projection.shape[1],
             text_activation=head.text_projection.shape[1],
-            own_weights=find_adaptation(settings.adaptation).own_weights,
+            own_weights=labelled > 0 and find_adaptation(settings.adaptation).own_weights,
         )
         return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
 
