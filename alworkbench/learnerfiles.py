@@ -1,7 +1,7 @@
 """Learners as files: the change of both projections, and the labels it was learned from.
 
 The file holds what cannot be derived again without fitting: dW and dV, and the weights of the classes'
-own where there are any. The labelled images are named by
+own with the prior that was chosen for them, where there are any. The labelled images are named by
 content hash, so that draws can be conditioned on them after a restart.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from alworkbench.adaptation.prior import Prior
 from alworkbench.errors import InvalidPosteriorFile
 from alworkbench.posterior.linearised import Step
 
@@ -28,13 +29,19 @@ class StoredLearner:
     step: Step
     hashes: tuple[str, ...]
     """Content hashes of the labelled images."""
+    prior: Prior | None = None
+    """What was chosen from the labels; None: nothing was."""
 
 
-def save_learner(path: Path, step: Step, hashes: Sequence[str], encoder_id: str) -> None:
+def save_learner(
+    path: Path, step: Step, hashes: Sequence[str], encoder_id: str, prior: Prior | None = None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = {field.name: getattr(step, field.name) for field in fields(Step)}
     tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
     metadata = {"format": FORMAT, "encoder_id": encoder_id, "hashes": json.dumps(list(hashes))}
+    if prior is not None:
+        metadata["prior"] = json.dumps(asdict(prior))
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata)
     partial.replace(path)
@@ -53,9 +60,13 @@ def load_learner(path: Path) -> StoredLearner:
             )
             if (own is None) != (offset is None):
                 raise ValueError("weights of the classes' own and their offsets belong together")
+            known = metadata.get("prior")
+            if (own is None) != (known is None):
+                raise ValueError("weights of the classes' own and their prior belong together")
+            prior = None if known is None else Prior(**json.loads(known))
             step = Step(file.get_tensor("image"), file.get_tensor("text"), own, offset)
-            return StoredLearner(step, tuple(json.loads(metadata["hashes"])))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            return StoredLearner(step, tuple(json.loads(metadata["hashes"])), prior)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InvalidPosteriorFile(
             f"{path} cannot be read as a learner ({error}). Learn again from the stored labels with "
             f"`alworkbench learn`."

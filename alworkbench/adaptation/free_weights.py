@@ -1,6 +1,6 @@
 """Weights of the classes' own: the linearised model and a probe in one.
 
-    z_ic = z_0 + change(M, M')_ic + b_c . x_i       x_i = (phi~_i - mean) / r,  b_c ~ Normal(0, 100 I)
+    z_ic = z_0 + change(M, M')_ic + b_c . x_i       x_i = (phi~_i - mean) / r,  b_c ~ Normal(0, own I)
 
 with r the root mean square length of the labelled images' centred whitened activations phi~ (means
 weighted as the labels are). The projections see classes through their names' embeddings; where a model
@@ -8,18 +8,7 @@ does not know the names, these hardly differ and many labels teach less than a p
 them. The term in b_c is a linear probe with a Gaussian prior, learned together with the rest: the
 problem stays convex, and one more n x n matrix is all that its covariance costs. Learning, draws and
 leaving out are of this one model. A single image says nothing about how classes differ, nor do copies
-of one: there the term is zero, as it is without labels.
-
-Measured on development data (accuracy at strengths 1e-3, random labels), on which 100 was also chosen,
-from 1, 10 and 100; the probe is the best of six C, looking at the test part:
-    digits, names unknown   30 / 100 labels, 3 seeds   500, one seed
-        without the term    .512 / .737                .914
-        with it             .583 / .803                .954
-        best probe          .573 / .800                .958
-    bundled sample
-        without the term    .615 / .674                .731
-        with it             .607 / .668                .740
-        best probe          .574 / .664                .744
+of one: there the term is zero, as it is without labels. How wide either prior is, `prior` chooses.
 
 Dimensions used in this file
     N, M  images, n labelled ones
@@ -38,8 +27,6 @@ from torch import Tensor
 
 from alworkbench.posterior.linearised import ImageCoordinates, Step
 
-VARIANCE = 100.0
-"""Prior variance of what a class adds to the logit of a labelled image of mean length."""
 _COPIES = 1e-20
 """Images that differ by less, relative and squared, are one: float32 tells apart what differs by 1e-14."""
 
@@ -51,18 +38,23 @@ class OwnWeights:
     mean: Float[Tensor, "P"]
     """Of the labelled images' whitened activations, weighted as the labels are."""
     share: float
-    """Prior variance of a weight of phi~ - mean: 100 / r^2."""
+    """Prior variance of a weight of phi~ - mean: own / r^2."""
 
     @classmethod
-    def of(cls, images: ImageCoordinates, weights: Float[Tensor, "n"] | None) -> OwnWeights:
-        """For n labelled images; None weighs all alike."""
+    def of(
+        cls, images: ImageCoordinates, weights: Float[Tensor, "n"] | None, variance: float
+    ) -> OwnWeights:
+        """For n labelled images; None weighs all alike.
+
+        `variance`, squared nats, is of what a class adds to the logit of an image of mean length.
+        """
         if weights is None:
             weights = torch.ones_like(images.scale)
         shares = weights / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
         mean = shares @ images.whitened
         square = float(shares @ (images.whitened - mean).square().sum(dim=-1))
         rounding = _COPIES * float(shares @ images.whitened.square().sum(dim=-1))
-        return cls(mean, VARIANCE / square if square > rounding else 0.0)
+        return cls(mean, variance / square if square > rounding else 0.0)
 
     def covariance(
         self, images: ImageCoordinates, others: ImageCoordinates

@@ -122,6 +122,38 @@ class LabelKernel:
             self, **{name: part.to(dtype) for name, part in parts.items() if part is not None}
         )
 
+    def within_classes(self) -> Float[Tensor, "C n n"]:
+        """Covariance of one class's logit, less the mean over the classes, between the images.
+
+        H K_ij H of every pair of images, H = I - 1 1^T / C, its diagonal; O(n^2 C^2).
+        """
+        classes = self.cosines.shape[1]
+        cosines, image_cross, text_cross = self.cosines.T, self.image_cross.T, self.text_cross.T
+        left, right = cosines[:, :, None], cosines[:, None, :]  # C n 1, C 1 n
+        # Cov[z_ic, z_jc]
+        image = self.image_targets.diagonal()[:, None, None]
+        image = image - (cosines * image_cross)[:, None, :] - (cosines * image_cross)[:, :, None]
+        image = self.image_kinship * image + left * right * self.image_pairs
+        text = self.text_units - right * text_cross[:, :, None] - left * text_cross[:, None, :]
+        text = text + left * right * self.text_targets.diagonal()[:, None, None]
+        names = self.class_kinship * torch.outer(self.class_scale, self.class_scale)  # C C
+        pairs = torch.outer(self.image_scale, self.image_scale)
+        same = pairs * image + names.diagonal()[:, None, None] * text
+        # sum_d Cov[z_ic, z_jd]
+        every = self.cosines.sum(dim=1)  # n
+        image = self.image_targets.sum(dim=1)[:, None, None] - every * image_cross[:, None, :]
+        image = image - left * self.image_cross.sum(dim=1)[:, None]
+        image = self.image_kinship * image + left * every * self.image_pairs
+        of_class = names.sum(dim=1)[:, None, None]
+        text = of_class * (self.text_units - left * text_cross[:, None, :])
+        mixed = (self.text_cross[:, None, :] * self.cosines) @ names  # n n C
+        text = text - mixed.permute(2, 0, 1)
+        text = text + left * ((names * self.text_targets) @ cosines)[:, None, :]
+        others = pairs * image + text
+        if self.class_free is not None:
+            same, others = same + self.class_free, others + self.class_free
+        return same - (others + others.mT) / classes + others.sum(dim=0) / classes**2
+
     def dense(self) -> Float[Tensor, "n C n C"]:
         """All of it: (n C)^2 numbers."""
         cosines = self.cosines

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.linearised import condition, fit
+from alworkbench.adaptation.prior import Prior, choose_prior
 from alworkbench.heads import Features, Head
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
@@ -29,7 +30,8 @@ class Strengths:
     """How strongly the posterior holds either projection when labels pull (rho and rho').
 
     They multiply the posterior's precision, for learning and for draws alike: a learner and an
-    uncertainty that are different models choose badly.
+    uncertainty that are different models choose badly. Where the prior is chosen from the labels, as
+    `free_weights` does, they say how wide it is before the first label, and their ratio counts after.
     """
 
     image: float = 1e-3
@@ -56,6 +58,8 @@ class Taught:
     """How often each counts; None: once."""
     own: OwnWeights | None = None
     """Where classes have weights of their own."""
+    prior: Prior | None = None
+    """What was chosen from the labels, where it was: the learner's model is widened by it."""
 
     @property
     def class_free(self) -> Float[Tensor, "n n"] | None:
@@ -146,7 +150,8 @@ def learn(
 ) -> Learner:
     """What n labelled images teach; always from the model as it came, never from a learner.
 
-    With `own_weights`, classes have weights of their own: `free_weights`. `targets` are one-hot, or
+    With `own_weights`, classes have weights of their own (`free_weights`), under a prior that is chosen
+    from the labels (`prior`). `targets` are one-hot, or
     distributions over the classes where people disagree; two answers to one image teach what their
     mean with weight 2 does. Raises ValueError for anything else.
     """
@@ -154,37 +159,52 @@ def learn(
     if len(labelled) == 0:
         return Learner(start.model, start.class_activations, None, None)
     exact = start.model.double()
-    device = exact.classes.unit.device
-    images = exact.images(labelled.to(device, torch.float64))
-    weights = None if weights is None else weights.to(exact.classes.unit)
-    own = OwnWeights.of(images, weights) if own_weights else None
-    found = fit(exact, images, targets.to(exact.classes.unit), weights, own)
+    images, weights = _exactly(exact, labelled, weights)
+    targets = targets.to(exact.classes.unit)
+    prior = own = None
+    if own_weights:
+        counts = torch.ones_like(targets[:, 0]) if weights is None else weights
+        prior = choose_prior(exact, images, targets, counts)
+        exact, images = exact.widened(prior.widening), images.widened(prior.widening)
+        own = OwnWeights.of(images, weights, prior.own)
+    found = fit(exact, images, targets, weights, own)
     return Learner(
-        start.model,
+        _widened(start.model, prior),
         start.class_activations,
         exact.unwhiten(found.step).map(Tensor.float),
-        Taught(images, found.probabilities, weights, own),
+        Taught(images, found.probabilities, weights, own, prior),
     )
 
 
 def restore(
-    start: Learner, step: Step, labelled: Features, weights: Float[Tensor, "n"] | None = None
+    start: Learner,
+    step: Step,
+    labelled: Features,
+    weights: Float[Tensor, "n"] | None = None,
+    prior: Prior | None = None,
 ) -> Learner:
-    """A learner from its stored step and the images that it learned from, with their weights.
-
-    Weights of the classes' own that were learned for another number of classes are left out.
-    """
-    if step.own is not None and len(step.own) != len(start.class_activations):
-        step = Step(step.image, step.text)
-    exact = start.model.double()
-    learner = Learner(start.model, start.class_activations, step, None)
+    """A learner from its stored step, the images that it learned from with their weights, and the
+    prior that was chosen; None: none was, and classes have no weights of their own."""
+    model = _widened(start.model, prior)
+    learner = Learner(model, start.class_activations, step, None)
     device = start.class_activations.device
     logits = learner.logits(labelled.to(device, torch.float32))
-    images = exact.images(labelled.to(device, torch.float64))
-    weights = None if weights is None else weights.to(exact.classes.unit)
-    own = None if step.own is None else OwnWeights.of(images, weights)
-    taught = Taught(images, logits.double().softmax(dim=-1), weights, own)
-    return Learner(start.model, start.class_activations, step, taught)
+    images, weights = _exactly(model.double(), labelled, weights)
+    own = None if prior is None else OwnWeights.of(images, weights, prior.own)
+    taught = Taught(images, logits.double().softmax(dim=-1), weights, own, prior)
+    return Learner(model, start.class_activations, step, taught)
+
+
+def _widened(model: Linearisation, prior: Prior | None) -> Linearisation:
+    return model if prior is None else model.widened(prior.widening)
+
+
+def _exactly(
+    exact: Linearisation, labelled: Features, weights: Float[Tensor, "n"] | None
+) -> tuple[ImageCoordinates, Float[Tensor, "n"] | None]:
+    """Labelled images as the float64 model sees them, and their weights beside."""
+    images = exact.images(labelled.to(exact.classes.unit.device, torch.float64))
+    return images, None if weights is None else weights.to(exact.classes.unit)
 
 
 def check_lesson(targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"] | None) -> None:

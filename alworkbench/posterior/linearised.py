@@ -19,7 +19,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -78,6 +78,10 @@ class ImageCoordinates:
 
     def to(self, dtype: torch.dtype) -> ImageCoordinates:
         return ImageCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))
+
+    def widened(self, factor: float) -> ImageCoordinates:
+        """Of the same images under `Linearisation.widened`."""
+        return replace(self, whitened=self.whitened * factor**0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,16 @@ class Linearisation:
             self.text_activation_root.double(),
             self.text_embedding_root.double(),
             self.classes.double(),
+        )
+
+    def widened(self, factor: float) -> Linearisation:
+        """Under this many times the posterior's covariance, of either projection."""
+        root = factor**0.5
+        return replace(
+            self,
+            image_activation_root=self.image_activation_root * root,
+            text_activation_root=self.text_activation_root * root,
+            classes=replace(self.classes, whitened=self.classes.whitened * root),
         )
 
     def images(self, features: Features) -> ImageCoordinates:

@@ -121,7 +121,7 @@ class Learning(OpenProject):
             learner = apply_adaptation(
                 str(way.get("adaptation", LINEARISED)),
                 learner,
-                restore(learner, step, labelled),
+                restore(learner, step, labelled, prior=stored.prior),
                 labelled,
                 way.get("classes", ()),
                 int(way.get("seed", 0)),
@@ -156,22 +156,22 @@ class Learning(OpenProject):
         labelled = engine.table().gather(rows, engine.device)
         learner = find_adaptation(settings.adaptation).beneath(start, labelled, onehot.double())
         if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
-            zero = torch.zeros_like
+            prior, zero = None, torch.zeros_like
             step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))
         else:
-            step = learner.step
+            step, prior = learner.step, learner.taught.prior if learner.taught else None
         # As it will be read from its file: opened again, a project goes on with the same bits.
         learner = apply_adaptation(
             settings.adaptation,
             start,
-            restore(start, step, labelled),
+            restore(start, step, labelled, prior=prior),
             labelled,
             list(targets.values()),
             settings.seed,
         )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
-        save_learner(self.folder.path / file, step, list(targets), engine.encoder_id)
+        save_learner(self.folder.path / file, step, list(targets), engine.encoder_id, prior)
         with self.store.write() as writer:
             stored = writer.computed.add_learner(
                 round_id=current.id,

@@ -1,0 +1,117 @@
+"""How far labels may move the logits: a prior chosen by what it says of labels that it did not see.
+
+Two numbers make the prior of `free_weights`: the variance v that it gives the logits of the labelled
+images, in squared nats, and the share s of it that classes' own weights have; the projections have the
+rest. In logits, since the scale of a posterior's precision follows how many pairs it was fitted from, and no
+strength of precision suits two models. A prior too wide forgets: labels of some classes draw images
+of the others to them, so that accuracy falls below that of the model as it came. One too narrow does
+not learn what the model is blind for. Every pair of a small grid learns from (some of) the labels, and
+is weighed by the likelihood of each label given the others,
+
+    weight of (v, s)  ~  prod_i p(y_i | y_-i, v, s)        ln v and s: their weighted means
+
+pseudo-Bayesian model averaging (Geisser & Eddy 1979; Yao et al. 2018, arXiv:1704.02030), of the prior
+and not of predictions, so that learner and draws stay one model. With few labels all weigh much the
+same and the prior is the middle of the grid; with more the best is left.
+
+The left-out prediction is that of Gaussian processes under Laplace's approximation (Rasmussen &
+Williams 2006, sections 3.4 and 5.4.2), each class against the mean of the others by itself: C systems
+of n numbers instead of one of n C. See README.md beside for what it chooses and what that is worth.
+
+Dimensions used in this file
+    n  labelled images
+    C  classes
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alworkbench.adaptation.free_weights import OwnWeights
+from alworkbench.adaptation.kernel import LabelKernel
+from alworkbench.adaptation.linearised import Fit, fit
+from alworkbench.posterior.linearised import ImageCoordinates, Linearisation
+
+VARIANCES = (30.0, 300.0)
+SHARES = (0.0, 0.5, 0.9)
+"""The corners of what may be chosen. More values between change nothing; see README.md."""
+
+FEWEST, MOST, PAIRS = 20, 200, 5000
+"""Labels that a choice looks at, evenly spaced: as many as make this number of (image, class) pairs."""
+
+_LEAST = 1e-8
+"""Least curvature p (1 - p) of a label: where it is nothing, so is what leaving it out changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What `free_weights` learns under."""
+
+    widening: float
+    """Multiplies the posterior's covariance of either projection."""
+    own: float
+    """Variance of what a class adds by itself to the logit of a labelled image, squared nats."""
+
+
+def choose_prior(
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+) -> Prior:
+    """The prior for n labels, float64; `model` is under the posterior at any strength."""
+    count, classes = targets.shape
+    most = min(count, max(FEWEST, min(MOST, PAIRS // classes)))
+    rows = torch.linspace(0, count - 1, most, device=targets.device).round().long().unique()
+    images, targets, weights = images[rows], targets[rows], weights[rows]
+    variances = LabelKernel.of(model, images).within_classes().diagonal(dim1=1, dim2=2)
+    unit = float(variances.mean())
+    pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
+    scores = []
+    for variance, share in pairs:
+        prior = _prior(variance, share, unit)
+        widened = model.widened(prior.widening)
+        seen = images.widened(prior.widening)
+        own = OwnWeights.of(seen, weights, prior.own)
+        found = fit(widened, seen, targets, weights, own)
+        kernel = LabelKernel.of(widened, seen, own.covariance(seen, seen))
+        scores.append(left_out_score(kernel, found, targets, weights))
+    shares = torch.tensor(scores, dtype=torch.float64).softmax(dim=0).tolist()
+    variance = math.exp(sum(w * math.log(v) for w, (v, _) in zip(shares, pairs, strict=True)))
+    share = sum(w * s for w, (_, s) in zip(shares, pairs, strict=True))
+    return _prior(variance, share, unit)
+
+
+def left_out_score(
+    kernel: LabelKernel,
+    found: Fit,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+) -> float:
+    """Sum of the labels' log-likelihoods, each given the others, nats; labels count by their weights.
+
+    u_c, the logit of a class less the mean of the others', is C / (C - 1) times the centred logit.
+    With curvature W = weight p (1 - p) and B = I + sqrt(W) K_u sqrt(W), the covariance of u_i given the
+    other labels is (1 / (B^-1)_ii - 1) / W_i.
+    """
+    classes = targets.shape[1]
+    against = classes / (classes - 1)
+    p = found.probabilities
+    curvature = (weights[:, None] * p * (1 - p)).T.clamp_min(_LEAST)  # C n
+    root = curvature.sqrt()
+    gram = root[:, :, None] * (against**2 * kernel.within_classes()) * root[:, None, :]
+    gram.diagonal(dim1=1, dim2=2).add_(1.0)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram)).diagonal(dim1=1, dim2=2)
+    covariance = ((1 / inverse - 1) / curvature).T  # n C, of u
+    left = found.logits - covariance * found.dual / against
+    return float((weights[:, None] * targets * left.log_softmax(dim=-1)).sum())
+
+
+def _prior(variance: float, share: float, unit: float) -> Prior:
+    """Where the projections cannot tell the classes apart, there is nothing to widen."""
+    return Prior(variance * (1 - share) / unit if unit > 0 else 1.0, variance * share)
