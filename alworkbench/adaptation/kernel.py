@@ -122,6 +122,14 @@ class LabelKernel:
             self, **{name: part.to(dtype) for name, part in parts.items() if part is not None}
         )
 
+    @property
+    def scale(self) -> float:
+        """Mean variance of a logit, were embeddings not held to the unit sphere."""
+        image = (self.image_scale.square() * self.image_kinship.diagonal()).mean()
+        text = (self.class_scale.square() * self.class_kinship.diagonal()).mean()
+        targets, units = self.image_targets.diagonal(), self.text_units.diagonal()
+        return float(image * targets.mean() + text * units.mean())
+
     def within_classes(self) -> Float[Tensor, "C n n"]:
         """Covariance of one class's logit, less the mean over the classes, between the images.
 

@@ -44,6 +44,9 @@ SHARES = (0.0, 0.5, 0.9)
 FEWEST, MOST, PAIRS = 20, 200, 5000
 """Labels that a choice looks at, evenly spaced: as many as make this number of (image, class) pairs."""
 
+_ROUNDING = 1e-9
+"""A logit variance of less, relative to what its terms add up from, is their rounding."""
+
 _LEAST = 1e-8
 """Least curvature p (1 - p) of a label: where it is nothing, so is what leaving it out changes."""
 
@@ -69,8 +72,9 @@ def choose_prior(
     most = min(count, max(FEWEST, min(MOST, PAIRS // classes)))
     rows = torch.linspace(0, count - 1, most, device=targets.device).round().long().unique()
     images, targets, weights = images[rows], targets[rows], weights[rows]
-    variances = LabelKernel.of(model, images).within_classes().diagonal(dim1=1, dim2=2)
-    unit = float(variances.mean())
+    kernel = LabelKernel.of(model, images)
+    unit = float(kernel.within_classes().diagonal(dim1=1, dim2=2).mean())
+    unit = unit if unit > _ROUNDING * kernel.scale else 0.0
     pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
     scores = []
     for variance, share in pairs:

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import kernel as kernels
-from alworkbench.adaptation.free_weights import VARIANCE, OwnWeights
+from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.kernel import (
     LabelGram,
     LabelKernel,
@@ -142,10 +142,10 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
     """The dense covariance is that of the products, and the optimum has no gradient."""
     m, images, targets = many_classes()
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
-    term = OwnWeights.of(images, weights)
+    term = OwnWeights.of(images, weights, 100.0)
     centred = term.centred(images)
     length = (weights @ centred.square().sum(dim=-1) / weights.sum()).sqrt()
-    assert term.share * length**2 == pytest.approx(VARIANCE)
+    assert term.share * length**2 == pytest.approx(100.0)
     assert (weights @ centred).abs().max() < 1e-9
     kernel = LabelKernel.of(m, images, term.covariance(images, images))
     vectors = normal(3, 60, 15)
@@ -164,8 +164,8 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
 def test_copies_of_one_image_say_nothing_about_how_classes_differ():
     m, images, targets = many_classes()
     copies = images[torch.zeros(7, dtype=torch.long)]
-    assert OwnWeights.of(copies, None).share == 0
-    assert fit(m, copies, targets[:7], None, OwnWeights.of(copies, None)).gradient <= 1e-8
+    assert OwnWeights.of(copies, None, 100.0).share == 0
+    assert fit(m, copies, targets[:7], None, OwnWeights.of(copies, None, 100.0)).gradient <= 1e-8
 
 
 def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():

@@ -158,7 +158,7 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
     model = small_model(images=5, classes=3)
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, 5)
-    term = OwnWeights.of(images, None) if own else None
+    term = OwnWeights.of(images, None, 100.0) if own else None
     found = fit(m, images, targets, None, term)
     count = 30_000
     start = m.sample(count, generator(1))
@@ -193,13 +193,14 @@ def test_with_weights_of_the_classes_own_the_learner_is_one_model():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     learned = learn(start, model.images[:6], labels_for(model, 6), own_weights=True)
-    m = start.model.double()
+    prior = learned.taught.prior
+    m = start.model.double().widened(prior.widening)
     images = m.images(model.images.to("cpu", torch.float64))
     labelled = images[torch.arange(6)]
-    found = fit(m, labelled, labels_for(model, 6), None, OwnWeights.of(labelled, None))
+    found = fit(m, labelled, labels_for(model, 6), None, OwnWeights.of(labelled, None, prior.own))
     logits = learned.logits(model.images).double()
     assert torch.allclose(logits, images.logits + m.change(images, found.step), atol=1e-3)
-    back = restore(start, learned.step, model.images[:6])
+    back = restore(start, learned.step, model.images[:6], prior=prior)
     assert torch.equal(back.logits(model.images), learned.logits(model.images))
     one, other = back.draws(16, 7), learned.draws(16, 7)
     assert torch.allclose(one.image, other.image, atol=1e-3)

@@ -55,9 +55,11 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
     assert stored.step.own is not None
     assert stored.step.offset is not None
     step = Step(stored.step.image, stored.step.text)
+    prior = None
     if change != "an older file":
         step = replace(step, own=stored.step.own[1:], offset=stored.step.offset[1:])
-    save_learner(path, step, stored.hashes, workbench.engine().encoder_id)
+        prior = stored.prior
+    save_learner(path, step, stored.hashes, workbench.engine().encoder_id, prior)
     workbench.store.close()
     again = project.open()
     assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)

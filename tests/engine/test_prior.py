@@ -1,0 +1,125 @@
+"""The prior that is chosen from labels: what it rests on, and that no model's scale decides it."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from alworkbench.adaptation.free_weights import OwnWeights
+from alworkbench.adaptation.kernel import LabelKernel
+from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.leaving_out import held_out_changes
+from alworkbench.adaptation.linearised import fit
+from alworkbench.adaptation.prior import (
+    MOST,
+    SHARES,
+    VARIANCES,
+    choose_prior,
+    left_out_score,
+)
+from tests.factories import generator, small_model
+
+
+def lesson(images=12, classes=4, seed=0):
+    model = small_model(seed=seed, images=images, classes=classes)
+    m = model.linearisation()
+    targets = one_hot(torch.randint(0, classes, (images,), generator=generator(3)), classes)
+    return m, m.images(model.images), targets.double()
+
+
+def logit_variance(model, images):
+    kernel = LabelKernel.of(model, images)
+    return float(kernel.within_classes().diagonal(dim1=1, dim2=2).mean())
+
+
+def test_covariances_within_classes_are_the_dense_ones_of_centred_logits():
+    m, images, _ = lesson()
+    own = OwnWeights.of(images, None, 20.0)
+    kernel = LabelKernel.of(m, images, own.covariance(images, images))
+    centre = torch.eye(4, dtype=torch.float64) - 0.25
+    wanted = torch.einsum("ca,iajb,cb->cij", centre, kernel.dense(), centre)
+    assert torch.allclose(kernel.within_classes(), wanted, atol=1e-9 * float(wanted.max()))
+
+
+def test_with_two_classes_the_left_out_score_is_that_of_leaving_labels_out():
+    m, images, targets = lesson(classes=2)
+    weights = torch.linspace(0.3, 2, 12, dtype=torch.float64)
+    own = OwnWeights.of(images, weights, 20.0)
+    kernel = LabelKernel.of(m, images, own.covariance(images, images))
+    found = fit(m, images, targets, weights, own)
+    changes = held_out_changes(
+        kernel, found.probabilities, weights, found.dual, torch.arange(len(targets))
+    )
+    left = (found.logits - changes).log_softmax(dim=-1)
+    wanted = float((weights[:, None] * targets * left).sum())
+    assert left_out_score(kernel, found, targets, weights) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_the_choice_is_the_same_whatever_the_scale_of_the_posterior(factor):
+    m, images, targets = lesson()
+    ones = torch.ones_like(targets[:, 0])
+    one = choose_prior(m, images, targets, ones)
+    other = choose_prior(m.widened(factor), images.widened(factor), targets, ones)
+    assert other.own == pytest.approx(one.own, rel=1e-6)
+    assert other.widening * factor == pytest.approx(one.widening, rel=1e-6)
+
+
+def test_the_learner_is_the_same_whatever_the_strengths():
+    model = small_model(images=12, classes=4, dtype=torch.float32)
+    targets = lesson()[2]
+    logits = [
+        learn(
+            zero_shot(model.head, model.posterior.tempered(rho, rho), model.classes),
+            model.images,
+            targets,
+            own_weights=True,
+        ).logits(model.images)
+        for rho in (1e-3, 10.0)
+    ]
+    assert torch.allclose(*logits, atol=1e-3 * float(logits[0].abs().max()))
+
+
+def test_one_label_speaks_for_no_prior_and_gets_the_middle_one():
+    m, images, targets = lesson()
+    images, targets = images[torch.tensor([0])], targets[:1]
+    chosen = choose_prior(m, images, targets, torch.ones_like(targets[:, 0]))
+    variance = math.exp(sum(map(math.log, VARIANCES)) / len(VARIANCES))
+    share = sum(SHARES) / len(SHARES)
+    assert chosen.own == pytest.approx(variance * share)
+    unit = logit_variance(m, images)
+    assert chosen.widening * unit == pytest.approx(variance * (1 - share))
+
+
+def test_a_prior_within_the_grid_is_chosen_and_labels_without_a_pattern_narrow_it():
+    m, images, targets = lesson(images=40)
+    ones = torch.ones(40, dtype=torch.float64)
+    chosen = []
+    for lessons in (targets, one_hot(images.logits.argmax(dim=1), 4).double()):
+        prior = choose_prior(m, images, lessons, ones)
+        variance = prior.widening * logit_variance(m, images) + prior.own
+        assert VARIANCES[0] * (1 - 1e-9) <= variance <= VARIANCES[-1] * (1 + 1e-9)
+        assert 0 <= prior.own / variance <= SHARES[-1]
+        chosen.append(variance)
+    assert chosen[0] < chosen[1]
+
+
+def test_no_more_labels_are_looked_at_than_the_choice_needs():
+    """Labels between the evenly spaced ones do not matter to it."""
+    m, images, targets = lesson(images=2 * MOST - 1, classes=2)
+    ones = torch.ones_like(targets[:, 0])
+    even = torch.arange(0, 2 * MOST - 1, 2)
+    assert choose_prior(m, images, targets, ones) == choose_prior(
+        m, images[even], targets[even], ones[even]
+    )
+
+
+def test_names_that_the_projections_cannot_tell_apart_leave_the_classes_own_weights():
+    model = small_model(images=8, classes=3, dtype=torch.float32)
+    same = model.classes[:1].expand(3, -1).contiguous()
+    start = zero_shot(model.head, model.posterior, same)
+    targets = one_hot(torch.arange(8) % 3, 3).double()
+    learned = learn(start, model.images, targets, own_weights=True)
+    assert torch.isfinite(learned.logits(model.images)).all()
+    assert (learned.logits(model.images).argmax(dim=1) == targets.argmax(dim=1)).all()
