@@ -76,19 +76,28 @@ def choose_prior(
     unit = float(kernel.within_classes().diagonal(dim1=1, dim2=2).mean())
     unit = unit if unit > _ROUNDING * kernel.scale else 0.0
     pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
-    scores = []
-    for variance, share in pairs:
-        prior = _prior(variance, share, unit)
-        widened = model.widened(prior.widening)
-        seen = images.widened(prior.widening)
-        own = OwnWeights.of(seen, weights, prior.own)
-        found = fit(widened, seen, targets, weights, own)
-        kernel = LabelKernel.of(widened, seen, own.covariance(seen, seen))
-        scores.append(left_out_score(kernel, found, targets, weights))
+    scores = [0.0] * len(pairs)  # of one label nothing is left that could speak of it
+    if len(rows) > 1:
+        scores = [_score(model, images, targets, weights, _prior(*pair, unit)) for pair in pairs]
     shares = torch.tensor(scores, dtype=torch.float64).softmax(dim=0).tolist()
     variance = math.exp(sum(w * math.log(v) for w, (v, _) in zip(shares, pairs, strict=True)))
     share = sum(w * s for w, (_, s) in zip(shares, pairs, strict=True))
     return _prior(variance, share, unit)
+
+
+def _score(
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+    prior: Prior,
+) -> float:
+    """What learning under this prior says of each label without it."""
+    model, images = model.widened(prior.widening), images.widened(prior.widening)
+    own = OwnWeights.of(images, weights, prior.own)
+    found = fit(model, images, targets, weights, own)
+    kernel = LabelKernel.of(model, images, own.covariance(images, images))
+    return left_out_score(kernel, found, targets, weights)
 
 
 def left_out_score(
