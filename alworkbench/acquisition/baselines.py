@@ -1,10 +1,16 @@
-"""Strategies that every other one is measured against: random, and random balanced by class."""
+"""Strategies that every other one is measured against: random, and random balanced by class.
+
+Dimensions used in this file
+    N  candidates
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, of_streamed_logits
 from alworkbench.acquisition.ranking import predicted_classes
@@ -34,12 +40,20 @@ def random(question: Question) -> Selection:
 def balanced_random(question: Question) -> Selection:
     """Each round of turns asks one image of every predicted class, classes in random order."""
     predicted = predicted_classes(question)
-    generator = question.generator()
+    order = in_turns(predicted, question.size.classes, question.generator())
+    return selection(question, order, torch.zeros(len(predicted)))
+
+
+def in_turns(
+    predicted: Int[Tensor, "N"], classes: int, generator: torch.Generator
+) -> Int[Tensor, "N"]:
+    """Positions in random order, one of each class in turn as long as there are any."""
+    predicted = predicted.cpu()
     shuffled = torch.randperm(len(predicted), generator=generator)
-    classes = torch.randperm(len(question.learner.class_activations), generator=generator)
+    order = torch.randperm(classes, generator=generator)
     turn = torch.empty(len(predicted), dtype=torch.long)
-    for position, label in enumerate(classes.tolist()):
+    for position, label in enumerate(order.tolist()):
         own = shuffled[predicted[shuffled] == label]
         # turn-major, so that sorting by it goes round the classes
-        turn[own] = torch.arange(len(own)) * len(classes) + position
-    return selection(question, turn.argsort(), torch.zeros(len(predicted)))
+        turn[own] = torch.arange(len(own)) * classes + position
+    return turn.argsort()

@@ -7,7 +7,8 @@ the posterior ties their embeddings together and the model sees them alike,
 
 where rho_ij is the correlation of the two embeddings under the posterior of the image projection (the
 covariance of g_i and g_j is (phi_i^T A~^-1 phi_j) B~^-1, and phi~ are the whitened activations), so
-rho^2 is the share of one's variance that knowing the other removes. A labelled image has its label for
+rho^2 is the share of one's variance that knowing the other removes; images whose correlation is
+negative are opposites and not alike, and count as none. A labelled image has its label for
 p_i. A batch S is chosen greedily for
 
     sum_j w_j u_j max_{i in labelled or S} s_ij
@@ -22,8 +23,9 @@ Of more than 16,384 candidates (`SHORTLIST`), that many are drawn in proportion 
 pass over their logits. Places where doubt is common are drawn often, and one image of each suffices.
 
 Nothing stands for anything where similar images are of different classes, as in a domain that the model
-cannot see. `kinship.doubt_of_kinship` asks the first labels whether that is so; its probability is the
-share of the batch that is drawn at random instead, spread over the batch.
+cannot see. `kinship` gives the probability of that, from the pool alone and then from the first labels;
+it is the share of the batch that is drawn at random instead, spread over the batch, and from the
+predicted classes in turn where the goal is `balanced`.
 
 Early, doubt is everywhere and the batch is typical and spread out; later it gathers where predictions
 are torn and no label is near. Correlation, not covariance: the linear model holds images with long
@@ -39,11 +41,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.acquisition.baselines import in_turns
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.kinship import FIRST, doubt_of_kinship
+from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.domain import Goal
 from alworkbench.heads import Features
@@ -120,22 +123,23 @@ class _Ground:
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
 def coverage(question: Question) -> Selection:
-    at_random = _at_random(question)
     ground = _ground(question)
     question = _shortlisted(question, ground)
     covered = _covered(question, ground)
-    bounds, doubts = _first_gains(question, ground, covered)
-    return _greedy(question, ground, covered, bounds, doubts, at_random)
+    return _greedy(
+        question, ground, covered, _alone(question, ground, covered), _at_random(question, ground)
+    )
 
 
-def _at_random(question: Question) -> int:
+def _at_random(question: Question, ground: _Ground) -> int:
     """How many images of the batch are drawn at random."""
-    if len(question.labelled) == 0:
-        return 0
+    share = doubt_beforehand(ground.places.directions, question.size.classes)
     first = question.labelled[:FIRST]
-    places = [_places(question, f) for f in question.blocks(first, _row(question.size))]
-    directions = torch.cat([place.directions for place in places])
-    share = doubt_of_kinship(directions, question.labels[:FIRST].to(directions.device))
+    if len(first):
+        places = [_places(question, f) for f in question.blocks(first, _row(question.size))]
+        directions = torch.cat([place.directions for place in places])
+        labels = question.labels[:FIRST].to(directions.device)
+        share = doubt_of_kinship(directions, labels, share)
     return round(share * min(question.batch_size, len(question.candidates)))
 
 
@@ -151,7 +155,8 @@ def _shortlisted(question: Question, ground: _Ground) -> Question:
         return question
     keys = []
     generator = question.generator()
-    for logits in question.streamed_logits(_cost(question.size).memory):
+    size = question.size
+    for logits in question.streamed_logits(_cost(size).memory - _row(size)):
         weights = _weighed(logits.softmax(dim=-1), ground.mass).cpu()
         # The largest of log w + Gumbel noise are a draw without replacement (Efraimidis & Spirakis).
         noise = -torch.empty(len(weights)).exponential_(generator=generator).log()
@@ -164,7 +169,9 @@ def _ground(question: Question) -> _Ground:
     size = question.size
     parts = [
         _places(question, features)
-        for features in question.blocks(question.targets, _row(size), _cost(size).memory)
+        for features in question.blocks(
+            question.targets, _row(size), _cost(size).memory - _row(size)
+        )
     ]
     places = _Places(
         torch.cat([part.directions for part in parts]), torch.cat([part.roots for part in parts])
@@ -196,26 +203,32 @@ def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
     return covered
 
 
-def _first_gains(
-    question: Question, ground: _Ground, covered: Float[Tensor, "M"]
-) -> tuple[Float[Tensor, "N"], Float[Tensor, "N"]]:
-    """The gain of each candidate alone, and its own doubt."""
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Each candidate by itself, before anything is picked."""
+
+    gains: Float[Tensor, "N"]
+    doubts: Float[Tensor, "N"]
+    predicted: Int[Tensor, "N"]
+
+
+def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
     size = question.size
     held = _cost(size).memory - _row(size)
-    gains, doubts = [], []
+    gains, doubts, predicted = [], [], []
     for features in question.blocks(question.candidates, _row(size), held):
         places = _places(question, features)
         gains.append(ground.gains(places, covered))
         doubts.append(doubt(places.roots.square()))
-    return torch.cat(gains), torch.cat(doubts)
+        predicted.append(places.roots.argmax(dim=-1))
+    return _Alone(torch.cat(gains), torch.cat(doubts), torch.cat(predicted))
 
 
 def _greedy(
     question: Question,
     ground: _Ground,
     covered: Float[Tensor, "M"],
-    bounds: Float[Tensor, "N"],
-    doubts: Float[Tensor, "N"],
+    alone: _Alone,
     at_random: int,
 ) -> Selection:
     """Pick by pick: gains only fall, so one that was not computed again is a bound from above.
@@ -224,9 +237,8 @@ def _greedy(
     `at_random` picks, evenly spread, are drawn from the candidates instead.
     """
     count = min(question.batch_size, len(question.candidates))
-    shuffled = iter(
-        torch.randperm(len(question.candidates), generator=question.generator()).tolist()
-    )
+    shuffled = iter(_shuffled(question, alone.predicted).tolist())
+    bounds = alone.gains.clone()
     device = question.learner.class_activations.device
     rows: list[int] = []
     scores: list[float] = []
@@ -241,7 +253,7 @@ def _greedy(
                 features = question.table.gather(question.candidates[[best]], device)
                 bounds[best] = ground.gains(_places(question, features), covered)[0]
         elif float(bounds[best]) <= 0.0:
-            best = _first(doubts.masked_fill(taken, -torch.inf))
+            best = _first(alone.doubts.masked_fill(taken, -torch.inf))
         elif bool(stale[best]):
             again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
             again = again[stale[again]].sort().values
@@ -257,6 +269,12 @@ def _greedy(
         taken[best] = True
         stale = ~taken
     return Selection(tuple(rows), tuple(scores))
+
+
+def _shuffled(question: Question, predicted: Int[Tensor, "N"]) -> Int[Tensor, "N"]:
+    if question.goal is Goal.BALANCED:
+        return in_turns(predicted, question.size.classes, question.generator())
+    return torch.randperm(len(predicted), generator=question.generator())
 
 
 def _first(values: Float[Tensor, "N"]) -> int:

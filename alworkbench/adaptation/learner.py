@@ -151,9 +151,9 @@ def learn(
     """What n labelled images teach; always from the model as it came, never from a learner.
 
     With `own_weights`, classes have weights of their own (`free_weights`), under a prior that is chosen
-    from the labels (`prior`). `targets` are one-hot, or
-    distributions over the classes where people disagree; two answers to one image teach what their
-    mean with weight 2 does. Raises ValueError for anything else.
+    from the labels (`prior`). `targets` are one-hot, or distributions over the classes where people
+    disagree; two answers to one image teach what their mean with weight 2 does, under the same
+    prior. Raises ValueError for anything else.
     """
     check_lesson(targets, weights)
     if len(labelled) == 0:
@@ -184,7 +184,12 @@ def restore(
     prior: Prior | None = None,
 ) -> Learner:
     """A learner from its stored step, the images that it learned from with their weights, and the
-    prior that was chosen; None: none was, and classes have no weights of their own."""
+    prior that was chosen; None: none was, and classes have no weights of their own.
+
+    Weights of the classes' own that were learned for another number of classes are left out.
+    """
+    if step.own is not None and len(step.own) != len(start.class_activations):
+        step, prior = Step(step.image, step.text), None
     model = _widened(start.model, prior)
     learner = Learner(model, start.class_activations, step, None)
     device = start.class_activations.device

@@ -14,7 +14,7 @@ from torch import Tensor
 from alworkbench.acquisition import coverage as module
 from alworkbench.acquisition import kinship, registry
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.kinship import doubt_of_kinship
+from alworkbench.acquisition.kinship import LEAST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.registry import Question, Selection
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.domain import DEFAULT_STRATEGY, Goal
@@ -164,6 +164,7 @@ def case(request: pytest.FixtureRequest) -> Asked:
 @pytest.fixture(autouse=True)
 def nothing_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where labels confirm that similar images are alike: every pick is of the greatest gain."""
+    monkeypatch.setattr(module, "doubt_beforehand", lambda *_: 0.0)
     monkeypatch.setattr(module, "doubt_of_kinship", lambda *_: 0.0)
 
 
@@ -284,28 +285,57 @@ def test_as_likely_as_similarity_says_nothing_images_are_drawn_at_random(
     assert case.with_(seed=3).select() == batches[3]
 
 
-def test_without_labels_nothing_is_drawn_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "doubt_of_kinship", lambda *_: 1.0)
+def test_without_labels_what_is_drawn_at_random_is_what_the_pool_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     case = asked(labels=())
     assert case.select() == case.with_(seed=99).select()
+    monkeypatch.setattr(module, "doubt_beforehand", lambda *_: 1.0)
+    assert len({case.with_(seed=seed).select().rows for seed in range(5)}) == 5
 
 
-def kinship_of(seed: int, similar: float, labels: int = 60) -> float:
+def test_with_the_goal_balanced_predicted_classes_are_drawn_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "doubt_beforehand", lambda *_: 1.0)
+    case = apart((36, 4)).with_(batch_size=8)
+    for seed in range(4):
+        rows = case.with_(seed=seed, goal=Goal.BALANCED).select().rows
+        assert [sum(row < 36 for row in rows[:k]) for k in (2, 4, 6, 8)] == [1, 2, 3, 4]
+    plain = {case.with_(seed=seed, goal=Goal.ACCURACY).select().rows for seed in range(4)}
+    assert len(plain) == 4
+    assert any(sum(row < 36 for row in rows) > 4 for rows in plain)
+
+
+def kinship_of(seed: int, similar: float, labels: int = 60, beforehand: float = LEAST) -> float:
     """With classes whose images lie this much nearer to each other than to others."""
     classes = torch.arange(labels) % 4
     places = normal(seed, labels, 6) + similar * normal(seed + 1, 4, 6)[classes]
-    return doubt_of_kinship(torch.nn.functional.normalize(places, dim=-1), classes)
+    return doubt_of_kinship(torch.nn.functional.normalize(places, dim=-1), classes, beforehand)
 
 
 def test_labels_decide_whether_similarity_says_anything() -> None:
-    usual = doubt_of_kinship(normal(0, 0, 6), torch.zeros(0, dtype=torch.long))
+    usual = doubt_of_kinship(normal(0, 0, 6), torch.zeros(0, dtype=torch.long), 0.3)
     one_class = doubt_of_kinship(
-        torch.nn.functional.normalize(normal(0, 9, 6), dim=-1), torch.zeros(9, dtype=torch.long)
+        torch.nn.functional.normalize(normal(0, 9, 6), dim=-1),
+        torch.zeros(9, dtype=torch.long),
+        0.3,
     )
-    assert 0 < usual == one_class < 0.05
+    assert usual == one_class == 0.3
     for seed in range(5):
-        assert kinship_of(seed, 3.0) < 0.01 < 0.9 < kinship_of(seed, 0.0)
+        assert kinship_of(seed, 3.0) < 0.01 < 0.5 < kinship_of(seed, 0.0)
+        assert kinship_of(seed, 3.0, beforehand=0.9) < 0.01
+        assert kinship_of(seed, 0.0) < kinship_of(seed, 0.0, beforehand=0.5)
     assert kinship_of(0, 0.0, 8) < kinship_of(0, 0.0, 30) < kinship_of(0, 0.0, 80)
+
+
+def test_a_pool_of_few_dimensions_is_crowded_with_many_classes() -> None:
+    """On equally long axes, mean rho^2 is one over their number, exactly."""
+    for dimensions in (1, 4, 10):
+        directions = torch.eye(dimensions, 12).repeat(3, 1)
+        assert doubt_beforehand(directions, 2) == LEAST
+        assert doubt_beforehand(directions, 2 * dimensions + 1) == LEAST
+        assert doubt_beforehand(directions, 8 * dimensions + 1) == pytest.approx(0.75)
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
