@@ -41,9 +41,11 @@ from torch.nn.functional import one_hot
 from alworkbench.adaptation.learner import Learner, Strengths, Taught
 from alworkbench.adaptation.linearised import fit
 from alworkbench.adaptation.moments import logit_variance
+from alworkbench.adaptation.prior import choose_prior
+from alworkbench.adaptation.registry import FREE_WEIGHTS, LINEARISED
 from alworkbench.heads import Features, Head
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spectrum
-from alworkbench.posterior.linearised import Linearisation, Step
+from alworkbench.posterior.linearised import Linearisation
 
 BLOCK_ROWS = 8192
 """Rows that are predicted at once."""
@@ -86,7 +88,9 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
     class_names : names of the C classes; y may then be names, or their indices (as integers)
     image_strength, text_strength : rho and rho', how strongly the posterior holds either side; None
         is what the workbench takes with a head, and `PLAIN` without
-    adaptation : how labels change the model: "linearised"
+    adaptation : how labels change the model: "free-weights", the workbench's default, whose prior is
+        chosen from the labels, or "linearised", under the strengths as they are; None is the first
+        with a head, and the second without
     class_weight : None, "balanced", or weights by class as they stand in y
     draws : posterior draws behind a strategy (`acquisition.modal`)
     random_state : of `sample` and of strategies
@@ -106,7 +110,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         *,
         image_strength: Any = None,
         text_strength: Any = None,
-        adaptation: Any = "linearised",
+        adaptation: Any = None,
         class_weight: Any = None,
         draws: Any = 128,
         random_state: Any = None,
@@ -149,8 +153,10 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
     def _learn(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, reset: bool
     ) -> LaplaceVLMClassifier:
-        if self.adaptation != "linearised":
-            raise ValueError(f"adaptation is 'linearised', found {self.adaptation!r}")
+        if self.adaptation not in (None, FREE_WEIGHTS, LINEARISED):
+            raise ValueError(
+                f"adaptation is {FREE_WEIGHTS!r}, {LINEARISED!r} or None, found {self.adaptation!r}"
+            )
         X, y = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -170,13 +176,19 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         start = self._start(x.shape[1], len(names))
         features = self._features(x, scaling, start)
         kept = weights > 0
-        images = start.model.images(features[kept.nonzero()[:, 0]])
+        model, weights = start.model, weights[kept]
+        images = model.images(features[kept.nonzero()[:, 0]])
         targets = one_hot(labels[kept], len(names)).double()
-        lesson = fit(start.model, images, targets, weights[kept])
+        prior = own = None
+        if self.adaptation == FREE_WEIGHTS or (self.adaptation is None and self.head is not None):
+            prior = choose_prior(model, images, targets, weights)
+            model, images, own = prior.under(model, images, weights)
+        lesson = fit(model, images, targets, weights, own)
         self._learner = dataclasses.replace(
             start,
-            step=start.model.unwhiten(lesson.step),
-            taught=Taught(images, lesson.probabilities, weights[kept]),
+            model=model,
+            step=model.unwhiten(lesson.step),
+            taught=Taught(images, lesson.probabilities, weights, own, prior),
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
         self._named, self._scaling = names, scaling
@@ -354,7 +366,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         return Learner(
             single,
             learner.class_activations.float(),
-            None if step is None else Step(step.image.float(), step.text.float()),
+            None if step is None else step.map(Tensor.float),
             learner.taught,
         )
 

@@ -165,8 +165,7 @@ def learn(
     if own_weights:
         counts = torch.ones_like(targets[:, 0]) if weights is None else weights
         prior = choose_prior(exact, images, targets, counts)
-        exact, images = exact.widened(prior.widening), images.widened(prior.widening)
-        own = OwnWeights.of(images, weights, prior.own)
+        exact, images, own = prior.under(exact, images, weights)
     found = fit(exact, images, targets, weights, own)
     return Learner(
         _widened(start.model, prior),

@@ -60,6 +60,17 @@ class Prior:
     own: float
     """Variance of what a class adds by itself to the logit of a labelled image, squared nats."""
 
+    def under(
+        self,
+        model: Linearisation,
+        images: ImageCoordinates,
+        weights: Float[Tensor, "n"] | None,
+    ) -> tuple[Linearisation, ImageCoordinates, OwnWeights]:
+        """The model and n labelled images under this prior, and the weights of the classes' own."""
+        images = images.widened(self.widening)
+        own = OwnWeights.of(images, weights, self.own)
+        return model.widened(self.widening), images, own
+
 
 def choose_prior(
     model: Linearisation,
@@ -93,8 +104,7 @@ def _score(
     prior: Prior,
 ) -> float:
     """What learning under this prior says of each label without it."""
-    model, images = model.widened(prior.widening), images.widened(prior.widening)
-    own = OwnWeights.of(images, weights, prior.own)
+    model, images, own = prior.under(model, images, weights)
     found = fit(model, images, targets, weights, own)
     kernel = LabelKernel.of(model, images, own.covariance(images, images))
     return left_out_score(kernel, found, targets, weights)

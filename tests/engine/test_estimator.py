@@ -12,8 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 
-from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.moments import cross_covariance, logit_variance
+from alworkbench.adaptation.registry import find_adaptation
+from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.estimator import LaplaceVLMClassifier
 from tests.factories import small_model
 
@@ -71,12 +73,14 @@ class TestAnswers:
         assert found.classes_.tolist() == list(NAMES)
 
     @pytest.mark.parametrize("residuals", [False, True])
-    def test_it_learns_what_the_workbench_learns(self, residuals):
+    @pytest.mark.parametrize("adaptation", [None, "free-weights", "linearised"])
+    def test_it_learns_what_the_workbench_learns(self, residuals, adaptation):
         model = small_model(residuals=residuals)
         labels = torch.arange(12) % 3
-        found = of_model(model).fit(matrix(model.images), labels.numpy())
+        found = of_model(model, adaptation=adaptation).fit(matrix(model.images), labels.numpy())
         start = zero_shot(model.head, model.posterior.tempered(1e-3, 1e-3), model.classes)
-        taught = learn(start, model.images, torch.eye(4, dtype=torch.float64)[labels])
+        way = find_adaptation(adaptation or DEFAULT_ADAPTATION)
+        taught = way(start, model.images, torch.eye(4, dtype=torch.float64)[labels])
         expected = taught.logits(model.images.to("cpu", torch.float32))
         assert np.allclose(found.decision_function(matrix(model.images)), expected, atol=1e-3)
 
@@ -84,7 +88,7 @@ class TestAnswers:
         model = small_model(images=40)
         x = matrix(model.images)
         before = of_model(model).predict_proba(x)
-        found = of_model(model, image_strength=1.0, text_strength=1.0)
+        found = of_model(model)
         found.fit(x[:2], ["ant", "bee"])
         assert found.predict_proba(x).shape == (40, 4)
         assert "dog" in found.predict(x[before[:, 3] > 0.9])
@@ -151,10 +155,12 @@ class TestLearning:
 
 
 class TestUncertainty:
-    def test_moments_are_those_of_draws(self):
+    @pytest.mark.parametrize("adaptation", ["free-weights", "linearised"])
+    def test_moments_are_those_of_draws(self, adaptation):
         model = small_model(images=16)
         x = matrix(model.images)
-        found = of_model(model, image_strength=0.1, text_strength=0.1, random_state=3)
+        strengths = {"image_strength": 0.1, "text_strength": 0.1}
+        found = of_model(model, adaptation=adaptation, random_state=3, **strengths)
         found.fit(x[:6], np.arange(6) % 4)
         mean, variance = found.predict_moments(x)
         draws = found.sample(x, 20_000)
@@ -165,7 +171,8 @@ class TestUncertainty:
 
     def test_variance_is_that_of_the_dense_formula(self):
         model = small_model(images=9)
-        found = of_model(model, image_strength=0.1, text_strength=0.1)
+        strengths = {"image_strength": 0.1, "text_strength": 0.1}
+        found = of_model(model, adaptation="linearised", **strengths)
         found.fit(matrix(model.images)[:5], np.arange(5) % 4)
         learner = found._model()[0]
         exact = learner.model
@@ -184,7 +191,8 @@ class TestUncertainty:
         model = small_model(images=16)
         x = matrix(model.images)
         before = of_model(model).predict_moments(x).variance
-        after = of_model(model).fit(x[:8], np.arange(8) % 4).predict_moments(x).variance
+        after = of_model(model, adaptation="linearised").fit(x[:8], np.arange(8) % 4)
+        after = after.predict_moments(x).variance
         assert (after <= before * (1 + 1e-9)).all()
         assert after[:8].mean() < before[:8].mean()
 
