@@ -184,6 +184,7 @@ class Learning(OpenProject):
                     "classes": list(targets.values()),
                     "seed": settings.seed,
                     **asdict(self._strengths),
+                    **({} if prior is None else {"prior": asdict(prior)}),
                     "record": learned_at,
                     "taught": taught_marks(
                         (c, stored_id(classes.classes[i].id)) for c, i in targets.items()
