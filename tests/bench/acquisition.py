@@ -34,8 +34,9 @@ from rich.table import Table
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.registry import Question
-from alworkbench.adaptation.learner import Learner, learn
-from alworkbench.domain import ProjectSettings
+from alworkbench.adaptation.learner import Learner
+from alworkbench.adaptation.registry import find_adaptation
+from alworkbench.domain import DEFAULT_ADAPTATION, ProjectSettings
 from alworkbench.entries import Entry
 from alworkbench.features import FeatureStore
 from alworkbench.heads import Features
@@ -106,7 +107,8 @@ def make_pool(folder: Path, images: int) -> None:
 
 def taught() -> Learner:
     lesson = campaign()
-    return learn(lesson.start, lesson.images[:LABELS], lesson.targets[:LABELS])
+    way = find_adaptation(DEFAULT_ADAPTATION)
+    return way(lesson.start, lesson.images[:LABELS], lesson.targets[:LABELS])
 
 
 def ours(folder: Path, name: str) -> Ask:
