@@ -28,7 +28,7 @@ from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
 
-_TOLERANCE = 1e-8
+_TOLERANCE = 1e-9
 _MAX_NEWTON = 200
 _EARLY = 30
 """Newton steps after which float32 is given up: a fit takes about ten."""
@@ -73,7 +73,7 @@ def fit(
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    Runs in float64 to the optimum: gradient at most 1e-8 of the largest weight (or of 1, if that is
+    Runs in float64 to the optimum: gradient at most 1e-9 of the largest weight (or of 1, if that is
     larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
     optimum (`newton`), and run in float32 as long as that serves: the gradient decides. With `own`,
     classes have weights of their own, and the step too. A `guess` of the dual weights may shorten
@@ -107,8 +107,11 @@ def fit(
         if iteration == _EARLY:
             rounded = kernel
         slope = Slope.of(rounded, residual)
+        if slope.norm == 0 and rounded is not kernel:  # float32 sees nothing that is left to do
+            rounded = kernel
+            slope = Slope.of(kernel, residual)
         first = first or slope.norm
-        if largest * float(slope.moved.abs().max()) <= tolerance:
+        if slope.norm == 0 or largest * float(slope.moved.abs().max()) <= tolerance:
             # What is left moves no logit: probabilities stay, and a = weight (y - p) holds after it.
             dual, shift = dual + residual, shift + kernel.apply(residual)
             continue

@@ -258,7 +258,7 @@ def rows(smaller: int) -> list[Row]:
         Row(
             "baal",
             "BatchBALD",
-            1_000,
+            100,
             baal_batchbald,
             needs="baal",
             note=f"batch of {FEW}, {DRAWS} draws",
@@ -277,7 +277,7 @@ def rows(smaller: int) -> list[Row]:
         Row(
             row.who,
             row.what,
-            row.images if row.what == "EPIG" else max(row.images // smaller, least[row.on_disk]),
+            row.images if row.who == "baal" else max(row.images // smaller, least[row.on_disk]),
             row.prepare,
             row.on_disk,
             row.needs,
