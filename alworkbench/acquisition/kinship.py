@@ -58,7 +58,8 @@ def doubt_beforehand(directions: Float[Tensor, "M P"], classes: int) -> float:
     """
     moment = directions.T @ directions / len(directions)
     crowding = (classes - 1) * float(moment.square().sum())  # mean rho^2 over all pairs
-    return max(LEAST, 1 - min(1.0, _ROOM / crowding))
+    # Images without any activation have no direction, and crowd nobody.
+    return LEAST if crowding <= _ROOM else max(LEAST, 1 - _ROOM / crowding)
 
 
 def doubt_of_kinship(

@@ -336,6 +336,7 @@ def test_a_pool_of_few_dimensions_is_crowded_with_many_classes() -> None:
         assert doubt_beforehand(directions, 2) == LEAST
         assert doubt_beforehand(directions, 2 * dimensions + 1) == LEAST
         assert doubt_beforehand(directions, 8 * dimensions + 1) == pytest.approx(0.75)
+    assert doubt_beforehand(torch.zeros(3, 4), 100) == LEAST
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
