@@ -1,14 +1,24 @@
 """The default: a batch that stands for as much of the pool's remaining doubt as possible.
 
-Every target j has a doubt u_j = 1 - (p_first - p_second). An asked image i stands for a target as far as
-the posterior ties their embeddings together and the model sees them alike,
+Every target j has a doubt, one minus the margin of its two likeliest classes. As long as few labels have
+tested the model, its confidence is believed in part only: with L of them
+
+    u_j = [5 + (5 + L) (1 - (p_first - p_second))] / (10 + L)
+
+An asked image i stands for a target as far as the posterior ties their embeddings together and the
+model sees them alike,
 
     s_ij = rho_ij^2 . sum_c sqrt(p_ic p_jc)      rho_ij = phi~_i . phi~_j / (|phi~_i| |phi~_j|)
 
-where rho_ij is the correlation of the two embeddings under the posterior of the image projection (the
-covariance of g_i and g_j is (phi_i^T A~^-1 phi_j) B~^-1, and phi~ are the whitened activations), so
-rho^2 is the share of one's variance that knowing the other removes; images whose correlation is
-negative are opposites and not alike, and count as none. A labelled image has its label for
+where rho_ij is the correlation of the two embeddings under the posterior of the image projection given
+the labels (the covariance of g_i and g_j is (phi_i^T A~^-1 phi_j) B~^-1, and phi~ are the whitened
+activations), so rho^2 is the share of one's variance that knowing the other removes; images whose
+correlation is negative are opposites and not alike, and count as none. A label counts as an observation
+of its image's embedding with 0.3 of its variance as noise,
+
+    A~  <-  A~ + sum_l phi_l phi_l^T / (0.3 phi_l^T A~^-1 phi_l)
+
+so that what many labels have in common no longer makes images alike. A labelled image has its label for
 p_i. A batch S is chosen greedily for
 
     sum_j w_j u_j max_{i in labelled or S} s_ij
@@ -57,6 +67,12 @@ SHORTLIST = 16_384
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""
 
+_TRUST = 5
+"""Labels that a doubt of one weighs as much as, and the model's own doubt before it is tested."""
+
+_NOISE = 0.3
+"""Of a label as an observation of its image's embedding, in that embedding's variances."""
+
 
 def _cost(size: Size) -> Cost:
     """Logits of all; whitened activations and ties of a shortlist once, and of a few again."""
@@ -65,7 +81,9 @@ def _cost(size: Size) -> Cost:
     short = min(size.candidates, max(SHORTLIST, size.batch))
     computed = short + size.targets + size.labelled + size.batch * _AT_ONCE
     held = 4 * size.targets * (size.activation + 2 * size.classes + 2) + 24 * size.candidates
-    return Cost(size.logits + computed * (whitening + ties), held + _row(size))
+    given = whitening * (size.labelled + size.activation) if size.labelled else 0
+    held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
+    return Cost(size.logits + given + computed * (whitening + ties), held + _row(size))
 
 
 def _row(size: Size) -> int:
@@ -88,22 +106,36 @@ class _Places:
         return near.mul_(self.roots @ others.roots.T)
 
 
-def _places(question: Question, features: Features) -> _Places:
-    whitened = features.activations @ question.learner.model.image_activation_root
-    directions = torch.nn.functional.normalize(whitened, dim=-1)
-    return _Places(directions, question.learner.logits(features).softmax(dim=-1).sqrt())
+def _directions(features: Features, root: Float[Tensor, "P P"]) -> Float[Tensor, "n P"]:
+    return torch.nn.functional.normalize(features.activations @ root, dim=-1)
 
 
-def doubt(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
-    """1 - (p_first - p_second): 1 where two classes are torn, 0 where one is certain."""
+def _root_given_labels(question: Question) -> Float[Tensor, "P P"]:
+    """What whitens activations by the posterior of the image projection given the labels."""
+    root = question.learner.model.image_activation_root
+    if not len(question.labelled):
+        return root
+    precision = torch.eye(len(root), dtype=root.dtype, device=root.device)
+    for features in question.blocks(question.labelled, _row(question.size)):
+        directions = _directions(features, root)
+        precision.addmm_(directions.T, directions, alpha=1 / _NOISE)
+    factor = torch.linalg.cholesky(precision)
+    return torch.linalg.solve_triangular(factor, root.T, upper=False).T
+
+
+def doubt(probabilities: Float[Tensor, "N C"], labels: int) -> Float[Tensor, "N"]:
+    """u: towards 1 where two classes are torn, towards 0 where one is certain and labels are many."""
     first, second = probabilities.topk(2, dim=-1).values.unbind(dim=-1)
-    return 1.0 - (first - second)
+    tested = _TRUST + labels
+    return (_TRUST + tested * (1.0 - (first - second))) / (_TRUST + tested)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """The targets, and how well each is stood for already."""
+    """The targets, and how images are seen."""
 
+    root: Float[Tensor, "P P"]
+    """Whitens activations."""
     places: _Places
     weights: Float[Tensor, "M"]
     """w_j u_j, which add up to one."""
@@ -112,6 +144,11 @@ class _Ground:
 
     def gains(self, places: _Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
         return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
+
+
+def _places(question: Question, features: Features, root: Float[Tensor, "P P"]) -> _Places:
+    roots = question.learner.logits(features).softmax(dim=-1).sqrt()
+    return _Places(_directions(features, root), roots)
 
 
 @strategy(
@@ -123,29 +160,37 @@ class _Ground:
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
 def coverage(question: Question) -> Selection:
+    at_random = _at_random(question)
     ground = _ground(question)
     question = _shortlisted(question, ground)
     covered = _covered(question, ground)
-    return _greedy(
-        question, ground, covered, _alone(question, ground, covered), _at_random(question, ground)
-    )
+    return _greedy(question, ground, covered, _alone(question, ground, covered), at_random)
 
 
-def _at_random(question: Question, ground: _Ground) -> int:
+def _at_random(question: Question) -> int:
     """How many images of the batch are drawn at random."""
-    share = doubt_beforehand(ground.places.directions, question.size.classes)
+    share = doubt_beforehand(_seen(question, question.targets), question.size.classes)
     first = question.labelled[:FIRST]
     if len(first):
-        places = [_places(question, f) for f in question.blocks(first, _row(question.size))]
-        directions = torch.cat([place.directions for place in places])
+        directions = _seen(question, first)
         labels = question.labels[:FIRST].to(directions.device)
         share = doubt_of_kinship(directions, labels, share)
     return round(share * min(question.batch_size, len(question.candidates)))
 
 
-def _weighed(probabilities: Float[Tensor, "n C"], mass: Float[Tensor, "C"]) -> Float[Tensor, "n"]:
+def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
+    """Directions as the model sees them without labels: whether those are right is asked here."""
+    root = question.learner.model.image_activation_root
+    size = question.size
+    blocks = question.blocks(rows, _row(size), _cost(size).memory - _row(size))
+    return torch.cat([_directions(features, root) for features in blocks])
+
+
+def _weighed(
+    probabilities: Float[Tensor, "n C"], mass: Float[Tensor, "C"], labels: int
+) -> Float[Tensor, "n"]:
     """w u: doubt, counted for the classes that it is about."""
-    return doubt(probabilities) * (probabilities / mass).sum(dim=-1)
+    return doubt(probabilities, labels) * (probabilities / mass).sum(dim=-1)
 
 
 def _shortlisted(question: Question, ground: _Ground) -> Question:
@@ -157,7 +202,7 @@ def _shortlisted(question: Question, ground: _Ground) -> Question:
     generator = question.generator()
     size = question.size
     for logits in question.streamed_logits(_cost(size).memory - _row(size)):
-        weights = _weighed(logits.softmax(dim=-1), ground.mass).cpu()
+        weights = _weighed(logits.softmax(dim=-1), ground.mass, size.labelled).cpu()
         # The largest of log w + Gumbel noise are a draw without replacement (Efraimidis & Spirakis).
         noise = -torch.empty(len(weights)).exponential_(generator=generator).log()
         keys.append(weights.clamp_min(torch.finfo(weights.dtype).tiny).log() + noise)
@@ -167,8 +212,9 @@ def _shortlisted(question: Question, ground: _Ground) -> Question:
 
 def _ground(question: Question) -> _Ground:
     size = question.size
+    root = _root_given_labels(question)
     parts = [
-        _places(question, features)
+        _places(question, features, root)
         for features in question.blocks(
             question.targets, _row(size), _cost(size).memory - _row(size)
         )
@@ -180,9 +226,9 @@ def _ground(question: Question) -> _Ground:
     mass = torch.ones_like(probabilities[0])
     if question.goal is Goal.BALANCED:
         mass = probabilities.sum(dim=0).clamp_min(torch.finfo(probabilities.dtype).tiny)
-    weights = _weighed(probabilities, mass)
+    weights = _weighed(probabilities, mass, size.labelled)
     total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-    return _Ground(places, weights / total, mass)
+    return _Ground(root, places, weights / total, mass)
 
 
 def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
@@ -191,14 +237,14 @@ def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
     size = question.size
     done = 0
     for features in question.blocks(question.labelled, _row(size)):
-        places = _places(question, features)
+        directions = _directions(features, ground.root)
         labels = question.labels[done : done + len(features)].to(covered.device)
         done += len(features)
         told = torch.nn.functional.one_hot(labels, size.classes).to(covered)
-        ties = _Places(places.directions, told).ties(ground.places)
+        ties = _Places(directions, told).ties(ground.places)
         covered = torch.maximum(covered, ties.amax(dim=0))
     for features in question.blocks(question.refused, _row(size)):
-        near = _places(question, features).directions @ ground.places.directions.T
+        near = _directions(features, ground.root) @ ground.places.directions.T
         covered = torch.maximum(covered, near.clamp_min(0.0).square().amax(dim=0))
     return covered
 
@@ -217,9 +263,9 @@ def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> 
     held = _cost(size).memory - _row(size)
     gains, doubts, predicted = [], [], []
     for features in question.blocks(question.candidates, _row(size), held):
-        places = _places(question, features)
+        places = _places(question, features, ground.root)
         gains.append(ground.gains(places, covered))
-        doubts.append(doubt(places.roots.square()))
+        doubts.append(doubt(places.roots.square(), size.labelled))
         predicted.append(places.roots.argmax(dim=-1))
     return _Alone(torch.cat(gains), torch.cat(doubts), torch.cat(predicted))
 
@@ -251,20 +297,20 @@ def _greedy(
             best = next(row for row in shuffled if not bool(taken[row]))
             if bool(stale[best]):
                 features = question.table.gather(question.candidates[[best]], device)
-                bounds[best] = ground.gains(_places(question, features), covered)[0]
+                bounds[best] = ground.gains(_places(question, features, ground.root), covered)[0]
         elif float(bounds[best]) <= 0.0:
             best = _first(alone.doubts.masked_fill(taken, -torch.inf))
         elif bool(stale[best]):
             again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
             again = again[stale[again]].sort().values
             features = question.table.gather(question.candidates[again.cpu()], device)
-            bounds[again] = ground.gains(_places(question, features), covered)
+            bounds[again] = ground.gains(_places(question, features, ground.root), covered)
             stale[again] = False
             continue
         rows.append(int(question.candidates[best]))
         scores.append(max(0.0, float(bounds[best])))
         features = question.table.gather(question.candidates[[best]], device)
-        covered = torch.maximum(covered, _places(question, features).ties(ground.places)[0])
+        covered = torch.maximum(covered, _places(question, features, ground.root).ties(ground.places)[0])
         bounds[best] = -torch.inf
         taken[best] = True
         stale = ~taken

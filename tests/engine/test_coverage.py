@@ -51,6 +51,11 @@ class Asked:
             self.question.table.gather(each).activations.double() for each in (rows, others)
         )
         covariance = precision.inverse()
+        for row in self.question.labelled.tolist():  # one observation after the other
+            seen = self.question.table.gather(torch.tensor([row])).activations[0].double()
+            noise = 0.3 * seen @ precision.inverse() @ seen
+            told = covariance @ seen
+            covariance = covariance - torch.outer(told, told) / (seen @ told + noise)
         length = [(x @ covariance * x).sum(-1).sqrt() for x in (one, other)]
         return (one @ covariance @ other.T / length[0][:, None] / length[1]).clamp_min(0)
 
@@ -65,7 +70,8 @@ class Asked:
     def weights(self) -> Tensor:
         p = self.probabilities(self.question.targets)
         best = p.sort(-1).values
-        weights = 1 - (best[:, -1] - best[:, -2])
+        labels = len(self.question.labelled)
+        weights = (5 + (5 + labels) * (1 - (best[:, -1] - best[:, -2]))) / (10 + labels)
         if self.question.goal is Goal.BALANCED:
             weights = weights * (p / p.sum(0)).sum(-1)
         return weights / weights.sum()
@@ -251,8 +257,14 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
     """And which they are depends on the seed, on doubt, and on nothing else."""
     activations = normal(6, 40, 7, dtype=torch.float32)
     activations[:20, :3] = torch.tensor([200.0, 0.0, 0.0])  # nothing to doubt
-    case = written(activations, 3).with_(batch_size=4)
+    case = written(activations, 3).with_(
+        batch_size=4,
+        candidates=torch.arange(2, 40),
+        labelled=torch.tensor([0, 1]),
+        labels=torch.tensor([0, 0]),
+    )
     monkeypatch.setattr(module, "SHORTLIST", 10)
+    monkeypatch.setattr(module, "_TRUST", 0)  # confidence is believed at once
     batches = [case.with_(seed=seed).select() for seed in (1, 1, 2, 3)]
     assert batches[0] == batches[1]
     assert len({batch.rows for batch in batches[1:]}) > 1
@@ -428,6 +440,23 @@ def test_where_the_model_doubts_nothing_scores_are_none_and_the_batch_is_whole()
     assert all(0 <= score <= 1 for score in found.scores)
 
 
-def test_doubt_is_one_where_two_classes_are_torn_and_none_where_one_is_certain() -> None:
+def test_confidence_is_believed_as_far_as_labels_have_tested_it() -> None:
     p = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
-    assert module.doubt(p).tolist() == pytest.approx([1.0, 0.0, 0.7])
+    assert module.doubt(p, 0).tolist() == pytest.approx([1.0, 0.5, 0.85])
+    assert module.doubt(p, 10).tolist() == pytest.approx([1.0, 0.25, 0.775])
+    assert module.doubt(p, 10**6).tolist() == pytest.approx([1.0, 0.0, 0.7], abs=1e-5)
+
+
+def test_what_labels_have_in_common_no_longer_makes_images_alike() -> None:
+    """Among images that one direction rules, labels bring out what else they differ in."""
+    activations = 0.3 * normal(5, 30, 7, dtype=torch.float32) + torch.tensor([3.0] + 6 * [0.0])
+    case = written(activations, 3)
+    told = case.with_(
+        labelled=torch.arange(10), labels=torch.arange(10) % 3, candidates=torch.arange(10, 30)
+    )
+    seen = [
+        module._directions(Features(activations[10:]), module._root_given_labels(each.question))
+        for each in (case, told)
+    ]
+    before, after = ((part @ part.T).clamp_min(0).square().mean() for part in seen)
+    assert after < 0.6 * before
