@@ -111,8 +111,8 @@ def leave_one_out(
     elif groups is None:
         groups = max(_FEWEST_GROUPS, int(_BUDGET / _cost(count, classes)))
     groups = max(1, min(groups, count))
-    group_of = torch.arange(count, device=targets.device) % groups
     targets = targets.to(taught.probabilities)
+    group_of = torch.arange(count, device=targets.device) % groups
     weights = targets.new_ones(count) if taught.weights is None else taught.weights
     kernel = LabelKernel.of(learner.model.double(), taught.images, taught.class_free)
     dual = weights[:, None] * (targets - taught.probabilities)

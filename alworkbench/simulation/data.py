@@ -174,6 +174,7 @@ def join(
 ) -> SimulationData:
     """Join a project's features with the truth. Pictures without features are left out.
 
+    Runs compute on the CPU, in one process as in many, whatever the engine's device is.
     Raises UnknownClass for a class that the list does not have, NothingToImport for an empty part.
     """
     table = engine.table()
@@ -200,10 +201,10 @@ def join(
     return SimulationData(
         name,
         engine.encoder_id,
-        engine.head,
-        posterior,
+        engine.head.to("cpu"),
+        posterior.to("cpu"),
         classes,
-        engine.class_activations(classes),
+        engine.class_activations(classes).cpu(),
         table,
         parts[0],
         parts[1],
