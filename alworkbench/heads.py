@@ -108,7 +108,8 @@ def ensemble_prompts(
     """
     scaled = activations / head.embed_texts(activations).norm(dim=-1, keepdim=True)  # T Q
     classes = int(class_of.max()) + 1
-    sums = torch.zeros(classes, scaled.shape[1], dtype=scaled.dtype, device=scaled.device)
-    sums.index_add_(0, class_of, scaled)  # C Q
+    # On the CPU, where sums have an order: on a GPU they are rounded otherwise from time to time.
+    sums = torch.zeros(classes, scaled.shape[1], dtype=scaled.dtype)
+    sums.index_add_(0, class_of.cpu(), scaled.cpu())  # C Q
     counts = torch.bincount(class_of, minlength=classes).to(scaled)  # C
-    return sums / counts[:, None]
+    return sums.to(scaled) / counts[:, None]

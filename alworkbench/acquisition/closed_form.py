@@ -91,9 +91,10 @@ class Taken:
             gram[some] = (moved[:, image] * directions).sum(dim=-1)
         spread, turned = torch.linalg.eigh((gram + gram.T) / 2)
         spread, turned = spread[-RANK:].clamp_min(0), turned[:, -RANK:]
-        weights = torch.zeros(len(spread), count, classes).to(directions)
-        mixed = (turned / (1 + spread).sqrt()).T  # R k
-        weights.index_add_(1, image, mixed[:, :, None] * directions)
+        mixed = (turned / (1 + spread).sqrt()).T.cpu()  # R k
+        # On the CPU, where sums have an order: on a GPU they are rounded otherwise from time to time.
+        weights = torch.zeros(len(spread), count, classes, dtype=directions.dtype)
+        weights.index_add_(1, image.cpu(), mixed[:, :, None] * directions.cpu())
         model = learner.model
         return cls(_like(images, model.classes), weights.to(model.classes.unit))
 
