@@ -27,6 +27,7 @@ BENCHES = {
     "calibration": "how honest zero-shot probabilities are on the bundled sample",
 }
 ALONE = {
+    "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
