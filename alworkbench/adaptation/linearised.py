@@ -28,7 +28,7 @@ from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
 
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-10
 _MAX_NEWTON = 200
 _EARLY = 30
 """Newton steps after which float32 is given up: a fit takes about ten."""
