@@ -19,6 +19,7 @@ BENCHES = {
     "epig": "EPIG in draw space and in closed form against 20,000 joint draws: ranks and seconds",
     "adaptation": "learning from 200 and 2,000 labels: seconds",
     "prior": "what the prior that is chosen from labels is worth, on five models and data sets",
+    "shifted": "the default where the model sees less, and with two classes: accuracy by labels",
     "acquisition": "a batch of 50 from 100,000 images, beside other libraries: seconds and memory",
     "simulation": "where a simulation's time goes, and what a second process gains",
     "statistics": "coverage of intervals and false positives of tests, where the truth is known",
