@@ -5,21 +5,9 @@ tested the model, its confidence is believed in part only: with L of them
 
     u_j = [5 + (5 + L) (1 - (p_first - p_second))] / (10 + L)
 
-An asked image i stands for a target as far as the posterior ties their embeddings together and the
-model sees them alike,
-
-    s_ij = rho_ij^2 . sum_c sqrt(p_ic p_jc)      rho_ij = phi~_i . phi~_j / (|phi~_i| |phi~_j|)
-
-where rho_ij is the correlation of the two embeddings under the posterior of the image projection given
-the labels (the covariance of g_i and g_j is (phi_i^T A~^-1 phi_j) B~^-1, and phi~ are the whitened
-activations), so rho^2 is the share of one's variance that knowing the other removes; images whose
-correlation is negative are opposites and not alike, and count as none. A label counts as an observation
-of its image's embedding with 0.3 of its variance as noise,
-
-    A~  <-  A~ + sum_l phi_l phi_l^T / (0.3 phi_l^T A~^-1 phi_l)
-
-so that what many labels have in common no longer makes images alike. A labelled image has its label for
-p_i. A batch S is chosen greedily for
+An asked image i stands for a target by s_ij, as far as the posterior given the labels ties their
+embeddings together and the model sees them alike (`likeness`); a labelled image has its label for what
+the model sees. A batch S is chosen greedily for
 
     sum_j w_j u_j max_{i in labelled or S} s_ij
 
@@ -57,9 +45,9 @@ from torch import Tensor
 from alworkbench.acquisition.baselines import in_turns
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
+from alworkbench.acquisition.likeness import Places, directions_of, places_of, root_given_labels
 from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.domain import Goal
-from alworkbench.heads import Features
 
 SHORTLIST = 16_384
 """Candidates whose ties with the targets are computed."""
@@ -69,9 +57,6 @@ _AT_ONCE = 64
 
 _TRUST = 5
 """Labels that a doubt of one weighs as much as, and the model's own doubt before it is tested."""
-
-_NOISE = 0.3
-"""Of a label as an observation of its image's embedding, in that embedding's variances."""
 
 
 def _cost(size: Size) -> Cost:
@@ -91,38 +76,6 @@ def _row(size: Size) -> int:
     return size.logits_row + 4 * (2 * size.activation + 3 * size.targets)
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Images as coverage sees them."""
-
-    directions: Float[Tensor, "n P"]
-    """Whitened activations of unit length."""
-    roots: Float[Tensor, "n C"]
-    """Square roots of the class probabilities."""
-
-    def ties(self, others: _Places) -> Float[Tensor, "n m"]:
-        """s_ij of each image with each of the others."""
-        near = (self.directions @ others.directions.T).clamp_min_(0.0).square_()
-        return near.mul_(self.roots @ others.roots.T)
-
-
-def _directions(features: Features, root: Float[Tensor, "P P"]) -> Float[Tensor, "n P"]:
-    return torch.nn.functional.normalize(features.activations @ root, dim=-1)
-
-
-def _root_given_labels(question: Question) -> Float[Tensor, "P P"]:
-    """What whitens activations by the posterior of the image projection given the labels."""
-    root = question.learner.model.image_activation_root
-    if not len(question.labelled):
-        return root
-    precision = torch.eye(len(root), dtype=root.dtype, device=root.device)
-    for features in question.blocks(question.labelled, _row(question.size)):
-        directions = _directions(features, root)
-        precision.addmm_(directions.T, directions, alpha=1 / _NOISE)
-    factor = torch.linalg.cholesky(precision)
-    return torch.linalg.solve_triangular(factor, root.T, upper=False).T
-
-
 def doubt(probabilities: Float[Tensor, "N C"], labels: int) -> Float[Tensor, "N"]:
     """u: towards 1 where two classes are torn, towards 0 where one is certain and labels are many."""
     first, second = probabilities.topk(2, dim=-1).values.unbind(dim=-1)
@@ -136,19 +89,14 @@ class _Ground:
 
     root: Float[Tensor, "P P"]
     """Whitens activations."""
-    places: _Places
+    places: Places
     weights: Float[Tensor, "M"]
     """w_j u_j, which add up to one."""
     mass: Float[Tensor, "C"]
     """Targets predicted in each class; all alike where the goal does not ask for it."""
 
-    def gains(self, places: _Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
+    def gains(self, places: Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
         return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
-
-
-def _places(question: Question, features: Features, root: Float[Tensor, "P P"]) -> _Places:
-    roots = question.learner.logits(features).softmax(dim=-1).sqrt()
-    return _Places(_directions(features, root), roots)
 
 
 @strategy(
@@ -183,7 +131,7 @@ def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
     root = question.learner.model.image_activation_root
     size = question.size
     blocks = question.blocks(rows, _row(size), _cost(size).memory - _row(size))
-    return torch.cat([_directions(features, root) for features in blocks])
+    return torch.cat([directions_of(features, root) for features in blocks])
 
 
 def _weighed(
@@ -212,14 +160,14 @@ def _shortlisted(question: Question, ground: _Ground) -> Question:
 
 def _ground(question: Question) -> _Ground:
     size = question.size
-    root = _root_given_labels(question)
+    root = root_given_labels(question, _row(question.size))
     parts = [
-        _places(question, features, root)
+        places_of(question.learner, features, root)
         for features in question.blocks(
             question.targets, _row(size), _cost(size).memory - _row(size)
         )
     ]
-    places = _Places(
+    places = Places(
         torch.cat([part.directions for part in parts]), torch.cat([part.roots for part in parts])
     )
     probabilities = places.roots.square()
@@ -237,14 +185,14 @@ def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
     size = question.size
     done = 0
     for features in question.blocks(question.labelled, _row(size)):
-        directions = _directions(features, ground.root)
+        directions = directions_of(features, ground.root)
         labels = question.labels[done : done + len(features)].to(covered.device)
         done += len(features)
         told = torch.nn.functional.one_hot(labels, size.classes).to(covered)
-        ties = _Places(directions, told).ties(ground.places)
+        ties = Places(directions, told).ties(ground.places)
         covered = torch.maximum(covered, ties.amax(dim=0))
     for features in question.blocks(question.refused, _row(size)):
-        near = _directions(features, ground.root) @ ground.places.directions.T
+        near = directions_of(features, ground.root) @ ground.places.directions.T
         covered = torch.maximum(covered, near.clamp_min(0.0).square().amax(dim=0))
     return covered
 
@@ -263,7 +211,7 @@ def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> 
     held = _cost(size).memory - _row(size)
     gains, doubts, predicted = [], [], []
     for features in question.blocks(question.candidates, _row(size), held):
-        places = _places(question, features, ground.root)
+        places = places_of(question.learner, features, ground.root)
         gains.append(ground.gains(places, covered))
         doubts.append(doubt(places.roots.square(), size.labelled))
         predicted.append(places.roots.argmax(dim=-1))
@@ -297,20 +245,26 @@ def _greedy(
             best = next(row for row in shuffled if not bool(taken[row]))
             if bool(stale[best]):
                 features = question.table.gather(question.candidates[[best]], device)
-                bounds[best] = ground.gains(_places(question, features, ground.root), covered)[0]
+                bounds[best] = ground.gains(
+                    places_of(question.learner, features, ground.root), covered
+                )[0]
         elif float(bounds[best]) <= 0.0:
             best = _first(alone.doubts.masked_fill(taken, -torch.inf))
         elif bool(stale[best]):
             again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
             again = again[stale[again]].sort().values
             features = question.table.gather(question.candidates[again.cpu()], device)
-            bounds[again] = ground.gains(_places(question, features, ground.root), covered)
+            bounds[again] = ground.gains(
+                places_of(question.learner, features, ground.root), covered
+            )
             stale[again] = False
             continue
         rows.append(int(question.candidates[best]))
         scores.append(max(0.0, float(bounds[best])))
         features = question.table.gather(question.candidates[[best]], device)
-        covered = torch.maximum(covered, _places(question, features, ground.root).ties(ground.places)[0])
+        covered = torch.maximum(
+            covered, places_of(question.learner, features, ground.root).ties(ground.places)[0]
+        )
         bounds[best] = -torch.inf
         taken[best] = True
         stale = ~taken

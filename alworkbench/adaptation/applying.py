@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import torch
 
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.registry import ZERO_SHOT, Lesson, Settings, find_adaptation
+from alworkbench.adaptation.registry import ZERO_SHOT, Lesson, Settings
 from alworkbench.heads import Features
 
 

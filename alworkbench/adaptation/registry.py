@@ -1,4 +1,4 @@
-"""Ways of learning from labels, by name. All answer with a Learner, so that strategies need not know.
+"""Ways of learning from labels. All answer with a Learner, so that strategies need not know.
 
 Logits are the chosen way's; draws are those of the linearised model beneath it, conditioned on the same
 labels (zero-shot apart, which learns nothing at all). With `linearised` and `free-weights` that is the
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from alworkbench.adaptation.learner import Learner, Predictor, check_lesson, learn
 from alworkbench.domain import DEFAULT_ADAPTATION
-from alworkbench.errors import UnknownAdaptation
 from alworkbench.heads import Features
 
 LINEARISED, FREE_WEIGHTS, ZERO_SHOT = "linearised", "free-weights", "zero-shot"
@@ -113,18 +112,9 @@ def adaptation(
     return register
 
 
-def adaptations() -> list[Adaptation]:
-    """All ways of learning, the default first."""
-    _load()
-    return sorted(_REGISTRY.values(), key=lambda way: not way.is_default)
-
-
-def find_adaptation(name: str) -> Adaptation:
-    """The way of learning of this name, or UnknownAdaptation with the nearest one."""
-    _load()
-    if name not in _REGISTRY:
-        raise UnknownAdaptation(name, _REGISTRY)
-    return _REGISTRY[name]
+def registered() -> dict[str, Adaptation]:
+    """Ways of the modules that were imported so far; `catalogue` imports them all."""
+    return dict(_REGISTRY)
 
 
 @adaptation(
@@ -147,13 +137,3 @@ def linearised(learner: Learner, lesson: Lesson, settings: Settings) -> None:
 def zero_shot(learner: Learner, lesson: Lesson, settings: Settings) -> None:
     """Never taught: `Adaptation` answers with the model as it came, draws included."""
     return None
-
-
-def _load() -> None:
-    """Ways of learning register when their modules are imported."""
-    from alworkbench.adaptation import (  # noqa: F401
-        probe,
-        projections,
-        prototypes,
-        tuning,
-    )

@@ -127,7 +127,7 @@ def strategies(
     """
     from alworkbench.acquisition.catalogue import strategies as known
     from alworkbench.acquisition.cost import Size
-    from alworkbench.adaptation.registry import find_adaptation
+    from alworkbench.adaptation.catalogue import find_adaptation
     from alworkbench.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY
 
     size = None

@@ -84,7 +84,7 @@ def init(
     """Make a project: a folder that holds everything of one labelling effort."""
     import store
     from alworkbench.acquisition.catalogue import find_strategy
-    from alworkbench.adaptation.registry import find_adaptation
+    from alworkbench.adaptation.catalogue import find_adaptation
     from alworkbench.labelfiles import read_class_names
     from alworkbench.workbench import utc_now
 

@@ -12,8 +12,8 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.registry import Question
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.campaign.record import circumstances, versions
 from alworkbench.domain import (
     AnswerKind,

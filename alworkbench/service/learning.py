@@ -11,9 +11,10 @@ import torch
 
 from alworkbench import intake
 from alworkbench.adaptation.applying import apply_adaptation
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner, restore
 from alworkbench.adaptation.leaving_out import leave_one_out, leaves_out
-from alworkbench.adaptation.registry import LINEARISED, find_adaptation
+from alworkbench.adaptation.registry import LINEARISED
 from alworkbench.campaign import audit, watch
 from alworkbench.campaign.record import circumstances, taught_marks
 from alworkbench.domain import (

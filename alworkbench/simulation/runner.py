@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.adaptation.registry import find_adaptation
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.domain import (
     AnswerKind,
     ClassList,

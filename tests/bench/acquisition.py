@@ -34,8 +34,8 @@ from rich.table import Table
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.registry import Question
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.domain import DEFAULT_ADAPTATION, ProjectSettings
 from alworkbench.entries import Entry
 from alworkbench.features import FeatureStore

@@ -23,11 +23,11 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.kernel import LabelKernel
 from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
 from alworkbench.adaptation.leaving_out import leave_one_out
 from alworkbench.adaptation.linearised import fit
-from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.adaptation.solving import conjugate_gradients
 from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.heads import Features, Head

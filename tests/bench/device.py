@@ -33,8 +33,8 @@ from torch import Tensor
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.registry import Question
 from alworkbench.acquisition.scores import entropy
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner, zero_shot
-from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.devices import describe, resolve_device

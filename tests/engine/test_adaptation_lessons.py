@@ -5,11 +5,11 @@ import torch
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation import leaving_out
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.kernel import LabelKernel
 from alworkbench.adaptation.learner import learn, restore, zero_shot
 from alworkbench.adaptation.leaving_out import held_out_changes, leave_one_out, leaves_out
 from alworkbench.adaptation.linearised import fit
-from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.adaptation.weighting import balance_to_pool
 from alworkbench.posterior.linearised import Linearisation
 from tests.factories import generator, normal, small_model

@@ -4,14 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from alworkbench.adaptation.catalogue import adaptations, find_adaptation
 from alworkbench.adaptation.learner import Predictor, learn, zero_shot
-from alworkbench.adaptation.registry import (
-    LINEARISED,
-    Settings,
-    adaptation,
-    adaptations,
-    find_adaptation,
-)
+from alworkbench.adaptation.registry import LINEARISED, Settings, adaptation
 from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.errors import UnknownAdaptation
 from tests.factories import small_model

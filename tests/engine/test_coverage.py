@@ -15,6 +15,7 @@ from alworkbench.acquisition import coverage as module
 from alworkbench.acquisition import kinship, registry
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.kinship import LEAST, doubt_beforehand, doubt_of_kinship
+from alworkbench.acquisition.likeness import directions_of, root_given_labels
 from alworkbench.acquisition.registry import Question, Selection
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.domain import DEFAULT_STRATEGY, Goal
@@ -455,7 +456,7 @@ def test_what_labels_have_in_common_no_longer_makes_images_alike() -> None:
         labelled=torch.arange(10), labels=torch.arange(10) % 3, candidates=torch.arange(10, 30)
     )
     seen = [
-        module._directions(Features(activations[10:]), module._root_given_labels(each.question))
+        directions_of(Features(activations[10:]), root_given_labels(each.question, 4096))
         for each in (case, told)
     ]
     before, after = ((part @ part.T).clamp_min(0).square().mean() for part in seen)

@@ -17,10 +17,10 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.catalogue import find_strategy, strategies
 from alworkbench.acquisition.registry import Question
+from alworkbench.adaptation.catalogue import adaptations, find_adaptation
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.leaving_out import leave_one_out
 from alworkbench.adaptation.moments import logit_variance
-from alworkbench.adaptation.registry import adaptations, find_adaptation
 from alworkbench.adaptation.temperature import fit_temperature
 from alworkbench.domain import DEFAULT_ADAPTATION, Image, Role
 from alworkbench.explaining import explain

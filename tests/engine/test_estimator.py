@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 
+from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.moments import cross_covariance, logit_variance
-from alworkbench.adaptation.registry import find_adaptation
 from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.estimator import LaplaceVLMClassifier
 from tests.factories import small_model
