@@ -60,15 +60,20 @@ _TRUST = 5
 
 
 def _cost(size: Size) -> Cost:
-    """Logits of all; whitened activations and ties of a shortlist once, and of a few again."""
+    """Logits of all; whitened activations and ties of a shortlist once, and of a few again.
+
+    Whether images are kin is asked of the targets and the first labels by the posterior as it came.
+    """
     whitening = size.activation**2
     ties = size.targets * (size.activation + size.classes)
     short = min(size.candidates, max(SHORTLIST, size.batch))
     computed = short + size.targets + size.labelled + size.batch * _AT_ONCE
     held = 4 * size.targets * (size.activation + 2 * size.classes + 2) + 24 * size.candidates
+    kinship = whitening * (size.targets + min(FIRST, size.labelled))
     given = whitening * (size.labelled + size.activation) if size.labelled else 0
     held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
-    return Cost(size.logits + given + computed * (whitening + ties), held + _row(size))
+    operations = size.logits + kinship + given + computed * (whitening + ties)
+    return Cost(operations, held + _row(size))
 
 
 def _row(size: Size) -> int:
