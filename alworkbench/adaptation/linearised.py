@@ -73,7 +73,7 @@ def fit(
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    Runs in float64 to the optimum: gradient at most 1e-9 of the largest weight (or of 1, if that is
+    Runs in float64 to the optimum: gradient at most 1e-10 of the largest weight (or of 1, if that is
     larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
     optimum (`newton`), and run in float32 as long as that serves: the gradient decides. With `own`,
     classes have weights of their own, and the step too. A `guess` of the dual weights may shorten
