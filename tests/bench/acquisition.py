@@ -38,6 +38,7 @@ from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner
 from alworkbench.domain import DEFAULT_ADAPTATION, ProjectSettings
 from alworkbench.entries import Entry
+from alworkbench.feature_table import FeatureTable
 from alworkbench.features import FeatureStore
 from alworkbench.heads import Features
 from tests.bench.adaptation import ACTIVATION as P
@@ -111,14 +112,14 @@ def taught() -> Learner:
     return way(lesson.start, lesson.images[:LABELS], lesson.targets[:LABELS])
 
 
-def ours(folder: Path, name: str) -> Ask:
-    table = FeatureStore(folder).open_table()
+def question(table: FeatureTable, images: int, learner: Learner) -> Question:
+    """A batch from the first so many images of a pool, of which the very first have labels."""
     labelled = torch.arange(LABELS)
-    question = Question(
+    return Question(
         table=table,
-        candidates=torch.arange(LABELS, len(table)),
-        targets=torch.randperm(len(table), generator=torch.Generator().manual_seed(0))[:TARGETS],
-        learner=taught(),
+        candidates=torch.arange(LABELS, images),
+        targets=torch.randperm(images, generator=torch.Generator().manual_seed(0))[:TARGETS],
+        learner=learner,
         batch_size=BATCH,
         seed=1,
         draw_seed=0,
@@ -126,8 +127,13 @@ def ours(folder: Path, name: str) -> Ask:
         labels=labelled % CLASSES,
         draws=DRAWS,
     )
+
+
+def ours(folder: Path, name: str) -> Ask:
+    table = FeatureStore(folder).open_table()
+    asked = question(table, len(table), taught())
     strategy = find_strategy(name)
-    return lambda: strategy.select(question)
+    return lambda: strategy.select(asked)
 
 
 def prepare_ours(name: str) -> Callable[[Path, int], Ask]:

@@ -31,7 +31,6 @@ from rich.table import Table
 from torch import Tensor
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.registry import Question
 from alworkbench.acquisition.scores import entropy
 from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner, zero_shot
@@ -49,7 +48,7 @@ from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.predictive import probit_logits, stream_moments
 from alworkbench.workbench import Workbench, utc_now
 from store import create_store, open_store
-from tests.bench.acquisition import BATCH, CLASSES, DRAWS, LABELS, TARGETS, make_pool
+from tests.bench.acquisition import BATCH, CLASSES, DRAWS, LABELS, TARGETS, make_pool, question
 from tests.bench.adaptation import Campaign, World
 
 IMAGES = 1_000_000
@@ -159,24 +158,9 @@ def pool(scratch: Path, images: int) -> FeatureTable:
 
 def choosing(name: str, images: int, of: int) -> Row:
     """A batch of BATCH from the first images of a pool of so many."""
-    labelled = torch.arange(LABELS)
-    chance = torch.Generator().manual_seed(0)
-    targets = torch.randperm(images, generator=chance)[:TARGETS]
 
     def work(table: FeatureTable, device: torch.device) -> object:
-        question = Question(
-            table=table,
-            candidates=torch.arange(LABELS, images),
-            targets=targets,
-            learner=taught(device),
-            batch_size=BATCH,
-            seed=1,
-            draw_seed=0,
-            labelled=labelled,
-            labels=labelled % CLASSES,
-            draws=DRAWS,
-        )
-        return find_strategy(name).select(question)
+        return find_strategy(name).select(question(table, images, taught(device)))
 
     what = f"a batch of {BATCH} by {name}"
     return Row(what, images, "images", lambda scratch: partial(work, pool(scratch, of)))
