@@ -35,11 +35,17 @@ class Size:
     """Q: size of a prompt's activation."""
     own_weights: bool = False
     """Whether classes have weights of their own: P more for each. Without labels they are left out."""
+    pool_is_target: bool = False
+    """Whether the targets are a sample of the pool, which is what matters."""
 
     @property
     def logits(self) -> int:
-        """Operations for the logits of all candidates: embed them, and compare with the classes."""
-        return self.candidates * self.embedding * (self.activation + self.classes)
+        """Operations for the logits of all candidates."""
+        return self.logits_of(self.candidates)
+
+    def logits_of(self, images: int) -> int:
+        """Operations for the logits of some images: embed them, and compare with the classes."""
+        return images * self.embedding * (self.activation + self.classes)
 
     def drawn(self, images: int) -> int:
         """Operations for the draws of the logits of some images."""

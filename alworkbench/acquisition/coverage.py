@@ -17,8 +17,11 @@ again after a pick (Minoux 1978). Images that nobody could answer stand for thei
 the model says there: near them no label is to be had. With the goal `balanced`, w_j counts all
 predicted classes alike.
 
-Of more than 16,384 candidates (`SHORTLIST`), that many are drawn in proportion to w_i u_i first: one
-pass over their logits. Places where doubt is common are drawn often, and one image of each suffices.
+Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
+4,096 (`TARGETS`) a priority sample by w_j u_j, which adds up to the same on average and keeps every image
+of large weight, so that a class with a dozen images in a large pool has them all among the targets. Of
+more than 8,192 candidates (`SHORTLIST`) the first in the same order of priority are considered: places
+where doubt is common are drawn often, and one image of each suffices.
 
 Nothing stands for anything where similar images are of different classes, as in a domain that the model
 cannot see. `kinship` gives the probability of that, from the pool alone and then from the first labels;
@@ -30,7 +33,8 @@ are torn and no label is near. Correlation, not covariance: the linear model hol
 activations for informative about everything, and in measurements they were not; see README.md beside.
 
 Dimensions used in this file
-    N  candidates          M  targets          L  labelled images
+    N  candidates          M  targets, or those of them that are drawn
+    L  labelled images
     P  activation size     C  classes
 """
 
@@ -44,19 +48,24 @@ from torch import Tensor
 
 from alworkbench.acquisition.baselines import in_turns
 from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.doubt import Weighing, doubt
 from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import Places, directions_of, places_of, root_given_labels
+from alworkbench.acquisition.priority import priorities, priority_sample
 from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.domain import Goal
 
-SHORTLIST = 16_384
+TARGETS = 4096
+"""Images that stand for a pool."""
+
+SHORTLIST = 8192
 """Candidates whose ties with the targets are computed."""
+
+COUNTED = 16_384
+"""Images of a pool, drawn at random, over which predicted classes are counted."""
 
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""
-
-_TRUST = 5
-"""Labels that a doubt of one weighs as much as, and the model's own doubt before it is tested."""
 
 
 def _cost(size: Size) -> Cost:
@@ -65,27 +74,25 @@ def _cost(size: Size) -> Cost:
     Whether images are kin is asked of the targets and the first labels by the posterior as it came.
     """
     whitening = size.activation**2
-    ties = size.targets * (size.activation + size.classes)
+    standing = min(TARGETS, size.candidates) if size.pool_is_target else size.targets
+    counted = min(COUNTED, size.candidates) if size.pool_is_target else size.targets
+    ties = standing * (size.activation + size.classes)
     short = min(size.candidates, max(SHORTLIST, size.batch))
-    computed = short + size.targets + size.labelled + size.batch * _AT_ONCE
-    held = 4 * size.targets * (size.activation + 2 * size.classes + 2) + 24 * size.candidates
+    computed = short + standing + size.labelled + size.batch * _AT_ONCE
+    held = 4 * standing * (size.activation + 2 * size.classes + 2) + 40 * size.candidates
     kinship = whitening * (size.targets + min(FIRST, size.labelled))
     given = whitening * (size.labelled + size.activation) if size.labelled else 0
     held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
-    operations = size.logits + kinship + given + computed * (whitening + ties)
+    held += 4 * size.targets * size.activation  # while kinship is asked
+    logits = size.logits_of(size.candidates + counted)
+    operations = logits + kinship + given + computed * (whitening + ties)
     return Cost(operations, held + _row(size))
 
 
 def _row(size: Size) -> int:
     """Bytes of one image while its ties with the targets are computed."""
-    return size.logits_row + 4 * (2 * size.activation + 3 * size.targets)
-
-
-def doubt(probabilities: Float[Tensor, "N C"], labels: int) -> Float[Tensor, "N"]:
-    """u: towards 1 where two classes are torn, towards 0 where one is certain and labels are many."""
-    first, second = probabilities.topk(2, dim=-1).values.unbind(dim=-1)
-    tested = _TRUST + labels
-    return (_TRUST + tested * (1.0 - (first - second))) / (_TRUST + tested)
+    standing = min(TARGETS, size.candidates) if size.pool_is_target else size.targets
+    return size.logits_row + 4 * (2 * size.activation + 3 * standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,7 @@ class _Ground:
     """Whitens activations."""
     places: Places
     weights: Float[Tensor, "M"]
-    """w_j u_j, which add up to one."""
-    mass: Float[Tensor, "C"]
-    """Targets predicted in each class; all alike where the goal does not ask for it."""
+    """w_j u_j, of itself and of what it stands for; they add up to one."""
 
     def gains(self, places: Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
         return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
@@ -114,8 +119,9 @@ class _Ground:
 )
 def coverage(question: Question) -> Selection:
     at_random = _at_random(question)
-    ground = _ground(question)
-    question = _shortlisted(question, ground)
+    considered = _considered(question)
+    question = considered.question
+    ground = _ground(considered)
     covered = _covered(question, ground)
     return _greedy(question, ground, covered, _alone(question, ground, covered), at_random)
 
@@ -139,49 +145,72 @@ def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
     return torch.cat([directions_of(features, root) for features in blocks])
 
 
-def _weighed(
-    probabilities: Float[Tensor, "n C"], mass: Float[Tensor, "C"], labels: int
-) -> Float[Tensor, "n"]:
-    """w u: doubt, counted for the classes that it is about."""
-    return doubt(probabilities, labels) * (probabilities / mass).sum(dim=-1)
+@dataclass(frozen=True, slots=True)
+class _Considered:
+    """What is looked at of a question about many images."""
+
+    question: Question
+    """With the targets and the candidates that were drawn, if any were."""
+    weighing: Weighing | None = None
+    """None: classes are counted on the targets."""
+    least: float = 0.0
+    """Smallest weight that a target stands for."""
 
 
-def _shortlisted(question: Question, ground: _Ground) -> Question:
-    """The question with at most SHORTLIST candidates (or a batch), drawn in proportion to w u."""
-    most = max(SHORTLIST, question.batch_size)
-    if len(question.candidates) <= most:
-        return question
-    keys = []
-    generator = question.generator()
+def _considered(question: Question) -> _Considered:
+    """Where the pool matters, its images without an answer are the targets. One draw serves both."""
+    count = len(question.candidates)
+    short = min(count, max(SHORTLIST, question.batch_size))
+    if question.pool_is_target and count <= TARGETS:
+        return _Considered(replace(question, targets=question.candidates))
+    if not question.pool_is_target and count == short:
+        return _Considered(question)
+    weighing = _weighing(question)
+    held = _cost(question.size).memory - _row(question.size)
+    weights = [
+        weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)
+    ]
+    found = priorities(torch.cat(weights), question.generator())
+    few = question.candidates[found.topk(short).indices.sort().values]
+    if not question.pool_is_target:
+        return _Considered(replace(question, candidates=few), weighing)
+    drawn, least = priority_sample(found, TARGETS)
+    targets = question.candidates[drawn]
+    return _Considered(replace(question, candidates=few, targets=targets), weighing, least)
+
+
+def _weighing(question: Question) -> Weighing:
+    """With classes counted on the targets, or on many of the pool where it is what matters."""
+    rows = question.targets
+    if question.pool_is_target:
+        order = torch.randperm(len(question.candidates), generator=question.generator())
+        rows = question.candidates[order[:COUNTED].sort().values]
     size = question.size
-    for logits in question.streamed_logits(_cost(size).memory - _row(size)):
-        weights = _weighed(logits.softmax(dim=-1), ground.mass, size.labelled).cpu()
-        # The largest of log w + Gumbel noise are a draw without replacement (Efraimidis & Spirakis).
-        noise = -torch.empty(len(weights)).exponential_(generator=generator).log()
-        keys.append(weights.clamp_min(torch.finfo(weights.dtype).tiny).log() + noise)
-    drawn = torch.cat(keys).topk(most).indices.sort().values
-    return replace(question, candidates=question.candidates[drawn])
+    mass = question.learner.class_activations.new_zeros(size.classes)
+    for logits in question.streamed_logits_of(rows, _cost(size).memory - _row(size)):
+        mass = mass + logits.softmax(dim=-1).sum(dim=0)
+    return Weighing.by(question.goal, mass, size.labelled)
 
 
-def _ground(question: Question) -> _Ground:
+def _ground(considered: _Considered) -> _Ground:
+    question = considered.question
     size = question.size
-    root = root_given_labels(question, _row(question.size))
+    root = root_given_labels(question, _row(size))
+    held = _cost(size).memory - _row(size)
     parts = [
         places_of(question.learner, features, root)
-        for features in question.blocks(
-            question.targets, _row(size), _cost(size).memory - _row(size)
-        )
+        for features in question.blocks(question.targets, _row(size), held)
     ]
     places = Places(
         torch.cat([part.directions for part in parts]), torch.cat([part.roots for part in parts])
     )
     probabilities = places.roots.square()
-    mass = torch.ones_like(probabilities[0])
-    if question.goal is Goal.BALANCED:
-        mass = probabilities.sum(dim=0).clamp_min(torch.finfo(probabilities.dtype).tiny)
-    weights = _weighed(probabilities, mass, size.labelled)
+    weighing = considered.weighing
+    if weighing is None:
+        weighing = Weighing.by(question.goal, probabilities.sum(dim=0), size.labelled)
+    weights = weighing.of(probabilities).clamp_min(considered.least)
     total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-    return _Ground(root, places, weights / total, mass)
+    return _Ground(root, places, weights / total)
 
 
 def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:

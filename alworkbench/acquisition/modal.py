@@ -122,6 +122,7 @@ def _question(
         draw_seed=seed,
         labelled=labelled,
         labels=labels,
+        pool_is_target=targets is None,
         goal=goal,
         draws=estimator.draws,
         memory=memory,

@@ -49,6 +49,8 @@ class Question:
     """Class index of each of them."""
     refused: Int[Tensor, "R"] = field(default_factory=_none)
     """Rows that were asked and got no class: skipped, or nobody could tell."""
+    pool_is_target: bool = False
+    """Whether the targets are a random sample of the pool: then the candidates matter, all of them."""
     goal: Goal = Goal.BALANCED
     draws: int = 128
     memory: int = 1 << 30
@@ -69,6 +71,7 @@ class Question:
             activation=self.learner.model.head.image_projection.shape[1],
             text_activation=classes.whitened.shape[1],
             own_weights=self.learner.taught is not None and self.learner.taught.own is not None,
+            pool_is_target=self.pool_is_target,
         )
 
     def generator(self) -> torch.Generator:
@@ -105,7 +108,13 @@ class Question:
 
     def streamed_logits(self, held: int = 0) -> Iterator[Float[Tensor, "n C"]]:
         """The learner's logits of the candidates, block by block, in order."""
-        for features in self.blocks(self.candidates, self.size.logits_row, held):
+        return self.streamed_logits_of(self.candidates, held)
+
+    def streamed_logits_of(
+        self, rows: Int[Tensor, "n"], held: int = 0
+    ) -> Iterator[Float[Tensor, "b C"]]:
+        """The learner's logits of these rows of the table, block by block, in order."""
+        for features in self.blocks(rows, self.size.logits_row, held):
             yield self.learner.logits(features)
 
     def drawn_probabilities(

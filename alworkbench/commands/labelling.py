@@ -145,6 +145,7 @@ def strategies(
             activation=activation,
             text_activation=embedding,
             own_weights=labels > 0 and find_adaptation(DEFAULT_ADAPTATION).own_weights,
+            pool_is_target=True,
         )
     costs = {s.name: s.cost(size) for s in known()} if size else {}
     if as_json:

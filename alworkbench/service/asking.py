@@ -99,6 +99,7 @@ class Asking(Learning):
                 labelled=torch.tensor(list(given), dtype=torch.long),
                 labels=torch.tensor(list(given.values()), dtype=torch.long),
                 refused=torch.tensor(_refused(label_of), dtype=torch.long),
+                pool_is_target=targets is None and not self._targets,
                 goal=settings.goal,
                 draws=DRAWS,
                 memory=memory,
@@ -173,6 +174,7 @@ class Asking(Learning):
             activation=head.image_projection.shape[1],
             text_activation=head.text_projection.shape[1],
             own_weights=labelled > 0 and find_adaptation(settings.adaptation).own_weights,
+            pool_is_target=targets is None and not self._targets,
         )
         return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
 

@@ -125,6 +125,7 @@ def question(table: FeatureTable, images: int, learner: Learner) -> Question:
         draw_seed=0,
         labelled=labelled,
         labels=labelled % CLASSES,
+        pool_is_target=True,
         draws=DRAWS,
     )
 

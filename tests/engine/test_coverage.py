@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from alworkbench.acquisition import coverage as module
-from alworkbench.acquisition import kinship, registry
+from alworkbench.acquisition import doubt, kinship, registry
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.kinship import LEAST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import directions_of, root_given_labels
@@ -265,7 +265,7 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
         labels=torch.tensor([0, 0]),
     )
     monkeypatch.setattr(module, "SHORTLIST", 10)
-    monkeypatch.setattr(module, "_TRUST", 0)  # confidence is believed at once
+    monkeypatch.setattr(doubt, "TRUST", 0)  # confidence is believed at once
     batches = [case.with_(seed=seed).select() for seed in (1, 1, 2, 3)]
     assert batches[0] == batches[1]
     assert len({batch.rows for batch in batches[1:]}) > 1
@@ -274,6 +274,67 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
         assert len(set(batch.rows)) == 4
     whole = case.with_(batch_size=12).select()
     assert len(set(whole.rows)) == 12
+
+
+def test_where_the_pool_matters_all_of_it_that_has_no_answer_is_the_target(case: Asked) -> None:
+    """Whatever sample of it the targets are."""
+    every = case.with_(targets=case.question.candidates).select()
+    for targets in (case.question.targets, case.question.candidates[:1]):
+        assert case.with_(targets=targets, pool_is_target=True).select() == every
+
+
+class TestOfALargePool:
+    """More images than targets are held: 3 of a rare class, which the model knows, among 157 others."""
+
+    RARE = (20, 90, 150)
+
+    @pytest.fixture
+    def pool(self, monkeypatch: pytest.MonkeyPatch) -> Asked:
+        monkeypatch.setattr(module, "TARGETS", 24)
+        monkeypatch.setattr(module, "SHORTLIST", 40)
+        activations = normal(7, 160, 7, dtype=torch.float32)
+        activations[:, 2] = -20.0
+        activations[list(self.RARE), :3] = torch.tensor([0.0, 0.0, 12.0])
+        return written(activations, 3).with_(batch_size=6, pool_is_target=True)
+
+    def test_images_of_a_rare_class_are_all_targets_and_each_for_itself(self, pool: Asked) -> None:
+        for seed in range(10):
+            found = module._considered(pool.with_(seed=seed).question)
+            targets = found.question.targets.tolist()
+            assert len(set(targets)) == 24
+            assert len(set(found.question.candidates.tolist())) == 40
+            assert set(self.RARE) < set(targets) < set(found.question.candidates.tolist())
+            ground = module._ground(found)
+            theirs = sum(float(ground.weights[targets.index(row)]) for row in self.RARE)
+            # a class in three, of which the model is sure: half the doubt of one that it is torn about
+            assert 0.15 < theirs < 0.45
+
+    def test_which_are_drawn_depends_on_the_seed_alone(self, pool: Asked) -> None:
+        batches = [pool.with_(seed=seed).select() for seed in (1, 1, 2, 3)]
+        assert batches[0] == batches[1]
+        assert len({batch.rows for batch in batches[1:]}) > 1
+        assert all(len(set(batch.rows)) == 6 for batch in batches)
+
+    def test_what_targets_weigh_is_what_the_pool_weighs_on_average(self, pool: Asked) -> None:
+        """Of the doubt in a part of the pool, here its first half."""
+        probabilities = pool.probabilities(pool.question.candidates)
+        mass = probabilities.sum(dim=0)
+        weights = doubt.Weighing.by(Goal.BALANCED, mass, 0).of(probabilities)
+        wanted = float(weights[:80].sum())
+        found = []
+        for seed in range(300):
+            considered = module._considered(pool.with_(seed=seed).question)
+            targets = considered.question.targets
+            drawn = weights[targets].clamp_min(considered.least)
+            found.append(float(drawn[targets < 80].sum()))
+        values = torch.tensor(found, dtype=torch.float64)
+        assert float(values.mean()) == pytest.approx(wanted, abs=4 * float(values.std()) / 300**0.5)
+
+    def test_it_stays_within_the_memory_that_it_states(self, pool: Asked) -> None:
+        needed = find_strategy("coverage").cost(pool.question.size).memory
+        found, free = pool.with_(memory=needed).select(), pool.select()
+        assert found.rows == free.rows
+        assert found.scores == pytest.approx(free.scores, abs=ROUNDING)
 
 
 @pytest.mark.parametrize(("share", "drawn"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])
@@ -443,9 +504,9 @@ def test_where_the_model_doubts_nothing_scores_are_none_and_the_batch_is_whole()
 
 def test_confidence_is_believed_as_far_as_labels_have_tested_it() -> None:
     p = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
-    assert module.doubt(p, 0).tolist() == pytest.approx([1.0, 0.5, 0.85])
-    assert module.doubt(p, 10).tolist() == pytest.approx([1.0, 0.25, 0.775])
-    assert module.doubt(p, 10**6).tolist() == pytest.approx([1.0, 0.0, 0.7], abs=1e-5)
+    assert doubt.doubt(p, 0).tolist() == pytest.approx([1.0, 0.5, 0.85])
+    assert doubt.doubt(p, 10).tolist() == pytest.approx([1.0, 0.25, 0.775])
+    assert doubt.doubt(p, 10**6).tolist() == pytest.approx([1.0, 0.0, 0.7], abs=1e-5)
 
 
 def test_what_labels_have_in_common_no_longer_makes_images_alike() -> None:
