@@ -69,7 +69,7 @@ _AT_ONCE = 64
 
 
 def _cost(size: Size) -> Cost:
-    """Logits of all; whitened activations and ties of a shortlist once, and of a few again.
+    """Logits of all; whitened activations and ties of a shortlist once, and ties of a few again.
 
     Whether images are kin is asked of the targets and the first labels by the posterior as it came.
     """
@@ -78,14 +78,16 @@ def _cost(size: Size) -> Cost:
     counted = min(COUNTED, size.candidates) if size.pool_is_target else size.targets
     ties = standing * (size.activation + size.classes)
     short = min(size.candidates, max(SHORTLIST, size.batch))
-    computed = short + standing + size.labelled + size.batch * _AT_ONCE
+    placed = short + standing + size.labelled
     held = 4 * standing * (size.activation + 2 * size.classes + 2) + 40 * size.candidates
+    held += 4 * short * (size.activation + size.classes + 3)
     kinship = whitening * (size.targets + min(FIRST, size.labelled))
     given = whitening * (size.labelled + size.activation) if size.labelled else 0
     held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
     held += 4 * size.targets * size.activation  # while kinship is asked
     logits = size.logits_of(size.candidates + counted)
-    operations = logits + kinship + given + computed * (whitening + ties)
+    again = size.batch * _AT_ONCE * ties
+    operations = logits + kinship + given + placed * (whitening + ties) + again
     return Cost(operations, held + _row(size))
 
 
@@ -201,9 +203,7 @@ def _ground(considered: _Considered) -> _Ground:
         places_of(question.learner, features, root)
         for features in question.blocks(question.targets, _row(size), held)
     ]
-    places = Places(
-        torch.cat([part.directions for part in parts]), torch.cat([part.roots for part in parts])
-    )
+    places = Places.concatenate(parts)
     probabilities = places.roots.square()
     weighing = considered.weighing
     if weighing is None:
@@ -235,6 +235,7 @@ def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
 class _Alone:
     """Each candidate by itself, before anything is picked."""
 
+    places: Places
     gains: Float[Tensor, "N"]
     doubts: Float[Tensor, "N"]
     predicted: Int[Tensor, "N"]
@@ -243,13 +244,16 @@ class _Alone:
 def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
     size = question.size
     held = _cost(size).memory - _row(size)
-    gains, doubts, predicted = [], [], []
+    parts, gains, doubts, predicted = [], [], [], []
     for features in question.blocks(question.candidates, _row(size), held):
         places = places_of(question.learner, features, ground.root)
+        parts.append(places)
         gains.append(ground.gains(places, covered))
         doubts.append(doubt(places.roots.square(), size.labelled))
         predicted.append(places.roots.argmax(dim=-1))
-    return _Alone(torch.cat(gains), torch.cat(doubts), torch.cat(predicted))
+    return _Alone(
+        Places.concatenate(parts), torch.cat(gains), torch.cat(doubts), torch.cat(predicted)
+    )
 
 
 def _greedy(
@@ -267,7 +271,6 @@ def _greedy(
     count = min(question.batch_size, len(question.candidates))
     shuffled = iter(_shuffled(question, alone.predicted).tolist())
     bounds = alone.gains.clone()
-    device = question.learner.class_activations.device
     rows: list[int] = []
     scores: list[float] = []
     stale = torch.zeros(len(bounds), dtype=torch.bool, device=bounds.device)
@@ -278,27 +281,18 @@ def _greedy(
         if turn * at_random // count > (turn - 1) * at_random // count:
             best = next(row for row in shuffled if not bool(taken[row]))
             if bool(stale[best]):
-                features = question.table.gather(question.candidates[[best]], device)
-                bounds[best] = ground.gains(
-                    places_of(question.learner, features, ground.root), covered
-                )[0]
+                bounds[best] = ground.gains(alone.places[[best]], covered)[0]
         elif float(bounds[best]) <= 0.0:
             best = _first(alone.doubts.masked_fill(taken, -torch.inf))
         elif bool(stale[best]):
             again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
             again = again[stale[again]].sort().values
-            features = question.table.gather(question.candidates[again.cpu()], device)
-            bounds[again] = ground.gains(
-                places_of(question.learner, features, ground.root), covered
-            )
+            bounds[again] = ground.gains(alone.places[again], covered)
             stale[again] = False
             continue
         rows.append(int(question.candidates[best]))
         scores.append(max(0.0, float(bounds[best])))
-        features = question.table.gather(question.candidates[[best]], device)
-        covered = torch.maximum(
-            covered, places_of(question.learner, features, ground.root).ties(ground.places)[0]
-        )
+        covered = torch.maximum(covered, alone.places[[best]].ties(ground.places)[0])
         bounds[best] = -torch.inf
         taken[best] = True
         stale = ~taken

@@ -20,10 +20,11 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.acquisition.registry import Question
@@ -42,6 +43,17 @@ class Places:
     """Whitened activations of unit length."""
     roots: Float[Tensor, "n C"]
     """Square roots of the class probabilities."""
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Places]) -> Places:
+        """One after the other."""
+        return cls(
+            torch.cat([part.directions for part in parts]),
+            torch.cat([part.roots for part in parts]),
+        )
+
+    def __getitem__(self, rows: Int[Tensor, "k"] | list[int]) -> Places:
+        return Places(self.directions[rows], self.roots[rows])
 
     def ties(self, others: Places) -> Float[Tensor, "n m"]:
         """s_ij of each image with each of the others."""
