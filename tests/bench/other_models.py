@@ -4,13 +4,17 @@
 rectified; its class embeddings are the class means, plus noise: little of it and zero-shot is right
 on seven images of ten, much of it and names say next to nothing. `letters` is a small dual encoder,
 trained here for half a minute to tell 33 of the 53 classes of the collection `glyphs` by pictures drawn
-anew; the other 20 names it never saw.
+anew; the other 20 names it never saw. `rare_letters` has six of the former, and four of the latter rare.
 
 Dimensions used in this file
     C  classes, P image activation size, D embedding size, Q text activation size
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -67,17 +71,37 @@ def clusters(name: str, wrong: float, seed: int = 0) -> SimulationData:
     )
 
 
-def letters(name: str = "letters") -> SimulationData:
-    """A dual encoder of one small convolutional tower and a table of names."""
+@dataclass(frozen=True)
+class LetterModel:
+    """A dual encoder of one small convolutional tower and a table of names, trained on 33 classes."""
+
+    tower: nn.Module
+    head: Head
+    names: Float[Tensor, "C Q"]
+    known: list[int]
+    pairs: tuple[Float[Tensor, "n P"], Float[Tensor, "n Q"]]
+    """Activations of images that it was trained on, and of their captions."""
+
+    @torch.no_grad()
+    def drawn(
+        self, counts: Sequence[tuple[int, int]], seed: int
+    ) -> tuple[Float[Tensor, "N P"], Int[Tensor, "N"]]:
+        """Activations of so many pictures of each class, and their classes."""
+        images, labels = _pictures(counts, seed)
+        return torch.cat([self.tower(block) for block in images.split(500)]), labels
+
+
+def _pictures(counts: Sequence[tuple[int, int]], seed: int) -> tuple[Tensor, Tensor]:
+    random = np.random.default_rng(seed)
+    labels = np.repeat(*(np.array(column) for column in zip(*counts, strict=True)))
+    images = np.stack([draw_glyph(random, int(label)) for label in labels])
+    return torch.tensor(images).float()[:, None] / 255, torch.tensor(labels)
+
+
+@cache
+def letter_model() -> LetterModel:
     classes, size, embedding, text = len(CLASSES), 192, 96, 80
-    known = np.random.default_rng(5).permutation(classes)[:33]
-
-    def drawn(which: Int[np.ndarray, "C"], each: int, seed: int) -> tuple[Tensor, Tensor]:
-        random = np.random.default_rng(seed)
-        labels = np.repeat(which, each)
-        images = np.stack([draw_glyph(random, int(label)) for label in labels])
-        return torch.tensor(images).float()[:, None] / 255, torch.tensor(labels)
-
+    known = np.random.default_rng(5).permutation(classes)[:33].tolist()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         tower = nn.Sequential(
@@ -90,7 +114,7 @@ def letters(name: str = "letters") -> SimulationData:
         image_side = nn.Linear(size, embedding, bias=False)
         text_side = nn.Linear(text, embedding, bias=False)
         scale = nn.Parameter(torch.tensor(2.3))
-        images, labels = drawn(known, 250, 1)
+        images, labels = _pictures([(label, 250) for label in known], 1)
         place = torch.full((classes,), -1)
         place[torch.tensor(known)] = torch.arange(len(known))
         parts = [*tower.parameters(), *image_side.parameters(), *text_side.parameters(), scale]
@@ -105,15 +129,36 @@ def letters(name: str = "letters") -> SimulationData:
                 loss.backward()
                 optimiser.step()
         with torch.no_grad():
-            every = np.arange(classes)
-            pool, test = drawn(every, 110, 2), drawn(every, 30, 3)
-            features = [torch.cat([tower(b) for b in x.split(500)]) for x in (pool[0], test[0])]
             shown = torch.randperm(len(images))[:PAIRS]
             captions = names[labels[shown]] + 0.15 * torch.randn(PAIRS, text)
-            pairs = torch.cat([tower(b) for b in images[shown].split(500)])
+            pairs = torch.cat([tower(block) for block in images[shown].split(500)])
     head = Head(image_side.weight.detach(), text_side.weight.detach(), float(scale.detach().exp()))
-    parts_of = ((features[0], pool[1]), (features[1], test[1]), (pairs, captions))
-    return _data(name, head, names, *parts_of, list(CLASSES))
+    return LetterModel(tower, head, names, known, (pairs, captions))
+
+
+def letters(name: str = "letters") -> SimulationData:
+    """All 53 classes alike; of 20 the model knows no name."""
+    model = letter_model()
+    every = range(len(CLASSES))
+    pool, test = (
+        model.drawn([(label, each) for label in every], seed) for each, seed in ((110, 2), (30, 3))
+    )
+    return _data(name, model.head, model.names, pool, test, model.pairs, list(CLASSES))
+
+
+def rare_letters(name: str, seed: int) -> SimulationData:
+    """Six classes that the model knows, and 1 in 100 of four whose names it does not."""
+    model, random = letter_model(), np.random.default_rng(100 + seed)
+    unknown = [label for label in range(len(CLASSES)) if label not in model.known]
+    common, rare = random.permutation(model.known)[:6], random.permutation(unknown)[:4]
+    chosen = [int(label) for label in (*common, *rare)]
+    counts = [(label, 2000 if label in common else 20) for label in chosen]
+    parts = [model.drawn(counts, 200 + seed), model.drawn([(c, 300) for c in chosen], 300 + seed)]
+    place = torch.full((len(CLASSES),), -1)
+    place[torch.tensor(chosen)] = torch.arange(len(chosen))
+    pool, test = ((images, place[labels]) for images, labels in parts)
+    names, called = model.names[torch.tensor(chosen)], list(CLASSES)
+    return _data(name, model.head, names, pool, test, model.pairs, [called[c] for c in chosen])
 
 
 def _data(
