@@ -1,9 +1,8 @@
 """The default: a batch that stands for as much of the pool's remaining doubt as possible.
 
-Every target j has a doubt, one minus the margin of its two likeliest classes. As long as few labels have
-tested the model, its confidence is believed in part only: with L of them
-
-    u_j = [5 + (5 + L) (1 - (p_first - p_second))] / (10 + L)
+Every target j has a doubt u_j, one minus the margin of its two likeliest classes in which confidence is
+believed as far as labels have tested it, and a weight w_j, by which the goal `balanced` counts all
+predicted classes alike (`doubt`).
 
 An asked image i stands for a target by s_ij, as far as the posterior given the labels ties their
 embeddings together and the model sees them alike (`likeness`); a labelled image has its label for what
@@ -14,14 +13,10 @@ the model sees. A batch S is chosen greedily for
 facility location, which is submodular: the greedy batch has at least 1 - 1/e of the best one's value
 (Nemhauser, Wolsey & Fisher 1978), and gains only fall while it grows, so that few need to be computed
 again after a pick (Minoux 1978). Images that nobody could answer stand for their surroundings whatever
-the model says there: near them no label is to be had. With the goal `balanced`, w_j counts all
-predicted classes alike.
+the model says there: near them no label is to be had.
 
-Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
-4,096 (`TARGETS`) a priority sample by w_j u_j, which adds up to the same on average and keeps every image
-of large weight, so that a class with a dozen images in a large pool has them all among the targets. Of
-more than 8,192 candidates (`SHORTLIST`) the first in the same order of priority are considered: places
-where doubt is common are drawn often, and one image of each suffices.
+Where the pool is what matters, its images without an answer are the targets, or those that stand for
+them (`considered`).
 
 Nothing stands for anything where similar images are of different classes, as in a domain that the model
 cannot see. `kinship` gives the probability of that, from the pool alone and then from the first labels;
@@ -40,29 +35,27 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.acquisition.baselines import in_turns
+from alworkbench.acquisition.considered import (
+    HELD,
+    Considered,
+    consider,
+    logits_for,
+    shortlist_of,
+    targets_of,
+)
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.doubt import Weighing, doubt
 from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import Places, directions_of, places_of, root_given_labels
-from alworkbench.acquisition.priority import priorities, priority_sample
 from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.domain import Goal
-
-TARGETS = 4096
-"""Images that stand for a pool."""
-
-SHORTLIST = 8192
-"""Candidates whose ties with the targets are computed."""
-
-COUNTED = 16_384
-"""Images of a pool, drawn at random, over which predicted classes are counted."""
 
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""
@@ -74,27 +67,23 @@ def _cost(size: Size) -> Cost:
     Whether images are kin is asked of the targets and the first labels by the posterior as it came.
     """
     whitening = size.activation**2
-    standing = min(TARGETS, size.candidates) if size.pool_is_target else size.targets
-    counted = min(COUNTED, size.candidates) if size.pool_is_target else size.targets
-    ties = standing * (size.activation + size.classes)
-    short = min(size.candidates, max(SHORTLIST, size.batch))
-    placed = short + standing + size.labelled
-    held = 4 * standing * (size.activation + 2 * size.classes + 2) + 40 * size.candidates
-    held += 4 * short * (size.activation + size.classes + 3)
+    targets, few = targets_of(size), shortlist_of(size)
+    ties = targets * (size.activation + size.classes)
+    placed = few + targets + size.labelled
+    held = 4 * targets * (size.activation + 2 * size.classes + 2) + HELD * size.candidates
+    held += 4 * few * (size.activation + size.classes + 3)
     kinship = whitening * (size.targets + min(FIRST, size.labelled))
     given = whitening * (size.labelled + size.activation) if size.labelled else 0
     held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
     held += 4 * size.targets * size.activation  # while kinship is asked
-    logits = size.logits_of(size.candidates + counted)
     again = size.batch * _AT_ONCE * ties
-    operations = logits + kinship + given + placed * (whitening + ties) + again
+    operations = logits_for(size) + kinship + given + placed * (whitening + ties) + again
     return Cost(operations, held + _row(size))
 
 
 def _row(size: Size) -> int:
     """Bytes of one image while its ties with the targets are computed."""
-    standing = min(TARGETS, size.candidates) if size.pool_is_target else size.targets
-    return size.logits_row + 4 * (2 * size.activation + 3 * standing)
+    return size.logits_row + 4 * (2 * size.activation + 3 * targets_of(size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +110,7 @@ class _Ground:
 )
 def coverage(question: Question) -> Selection:
     at_random = _at_random(question)
-    considered = _considered(question)
+    considered = consider(question, _cost(question.size).memory - _row(question.size))
     question = considered.question
     ground = _ground(considered)
     covered = _covered(question, ground)
@@ -147,54 +136,7 @@ def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
     return torch.cat([directions_of(features, root) for features in blocks])
 
 
-@dataclass(frozen=True, slots=True)
-class _Considered:
-    """What is looked at of a question about many images."""
-
-    question: Question
-    """With the targets and the candidates that were drawn, if any were."""
-    weighing: Weighing | None = None
-    """None: classes are counted on the targets."""
-    least: float = 0.0
-    """Smallest weight that a target stands for."""
-
-
-def _considered(question: Question) -> _Considered:
-    """Where the pool matters, its images without an answer are the targets. One draw serves both."""
-    count = len(question.candidates)
-    short = min(count, max(SHORTLIST, question.batch_size))
-    if question.pool_is_target and count <= TARGETS:
-        return _Considered(replace(question, targets=question.candidates))
-    if not question.pool_is_target and count == short:
-        return _Considered(question)
-    weighing = _weighing(question)
-    held = _cost(question.size).memory - _row(question.size)
-    weights = [
-        weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)
-    ]
-    found = priorities(torch.cat(weights), question.generator())
-    few = question.candidates[found.topk(short).indices.sort().values]
-    if not question.pool_is_target:
-        return _Considered(replace(question, candidates=few), weighing)
-    drawn, least = priority_sample(found, TARGETS)
-    targets = question.candidates[drawn]
-    return _Considered(replace(question, candidates=few, targets=targets), weighing, least)
-
-
-def _weighing(question: Question) -> Weighing:
-    """With classes counted on the targets, or on many of the pool where it is what matters."""
-    rows = question.targets
-    if question.pool_is_target:
-        order = torch.randperm(len(question.candidates), generator=question.generator())
-        rows = question.candidates[order[:COUNTED].sort().values]
-    size = question.size
-    mass = question.learner.class_activations.new_zeros(size.classes)
-    for logits in question.streamed_logits_of(rows, _cost(size).memory - _row(size)):
-        mass = mass + logits.softmax(dim=-1).sum(dim=0)
-    return Weighing.by(question.goal, mass, size.labelled)
-
-
-def _ground(considered: _Considered) -> _Ground:
+def _ground(considered: Considered) -> _Ground:
     question = considered.question
     size = question.size
     root = root_given_labels(question, _row(size))

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from alworkbench.acquisition import considered, doubt, kinship, registry
 from alworkbench.acquisition import coverage as module
-from alworkbench.acquisition import doubt, kinship, registry
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.kinship import LEAST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import directions_of, root_given_labels
@@ -264,7 +264,7 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
         labelled=torch.tensor([0, 1]),
         labels=torch.tensor([0, 0]),
     )
-    monkeypatch.setattr(module, "SHORTLIST", 10)
+    monkeypatch.setattr(considered, "SHORTLIST", 10)
     monkeypatch.setattr(doubt, "TRUST", 0)  # confidence is believed at once
     batches = [case.with_(seed=seed).select() for seed in (1, 1, 2, 3)]
     assert batches[0] == batches[1]
@@ -290,8 +290,8 @@ class TestOfALargePool:
 
     @pytest.fixture
     def pool(self, monkeypatch: pytest.MonkeyPatch) -> Asked:
-        monkeypatch.setattr(module, "TARGETS", 24)
-        monkeypatch.setattr(module, "SHORTLIST", 40)
+        monkeypatch.setattr(considered, "TARGETS", 24)
+        monkeypatch.setattr(considered, "SHORTLIST", 40)
         activations = normal(7, 160, 7, dtype=torch.float32)
         activations[:, 2] = -20.0
         activations[list(self.RARE), :3] = torch.tensor([0.0, 0.0, 12.0])
@@ -299,7 +299,7 @@ class TestOfALargePool:
 
     def test_images_of_a_rare_class_are_all_targets_and_each_for_itself(self, pool: Asked) -> None:
         for seed in range(10):
-            found = module._considered(pool.with_(seed=seed).question)
+            found = considered.consider(pool.with_(seed=seed).question, 0)
             targets = found.question.targets.tolist()
             assert len(set(targets)) == 24
             assert len(set(found.question.candidates.tolist())) == 40
@@ -323,9 +323,9 @@ class TestOfALargePool:
         wanted = float(weights[:80].sum())
         found = []
         for seed in range(300):
-            considered = module._considered(pool.with_(seed=seed).question)
-            targets = considered.question.targets
-            drawn = weights[targets].clamp_min(considered.least)
+            of_it = considered.consider(pool.with_(seed=seed).question, 0)
+            targets = of_it.question.targets
+            drawn = weights[targets].clamp_min(of_it.least)
             found.append(float(drawn[targets < 80].sum()))
         values = torch.tensor(found, dtype=torch.float64)
         assert float(values.mean()) == pytest.approx(wanted, abs=4 * float(values.std()) / 300**0.5)

@@ -133,7 +133,12 @@ class TestEveryStrategy:
     def test_the_same_question_has_the_same_answer_to_the_bit(self, name):
         first, second = (
             find_strategy(name).select(
-                question(CUDA, LARGE, learner=learned(CUDA, DEFAULT_ADAPTATION, *LARGE, again=k))
+                question(
+                    CUDA,
+                    LARGE,
+                    learner=learned(CUDA, DEFAULT_ADAPTATION, *LARGE, again=k),
+                    pool_is_target=True,
+                )
             )
             for k in range(2)
         )

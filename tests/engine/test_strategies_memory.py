@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from alworkbench.acquisition import coverage
+from alworkbench.acquisition import considered
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.registry import Question
@@ -113,8 +113,8 @@ def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
 
 
 def test_a_default_that_looks_at_the_whole_pool_stays_within_its_memory(monkeypatch):
-    monkeypatch.setattr(coverage, "TARGETS", 300)
-    monkeypatch.setattr(coverage, "SHORTLIST", 500)
+    monkeypatch.setattr(considered, "TARGETS", 300)
+    monkeypatch.setattr(considered, "SHORTLIST", 500)
     asked, strategy = replace(question(20), pool_is_target=True), find_strategy("coverage")
     needed = strategy.cost(asked.size).memory
     with Alive() as alive:

@@ -1,0 +1,95 @@
+"""Which images are looked at where a pool has more than can be compared with each other.
+
+Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
+4,096 (`TARGETS`) a priority sample by their weight, doubt counted for the classes (`doubt`). It adds up to
+the same on average and keeps every image of large weight, so that a class with a dozen images in a large
+pool has them all among the targets. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
+priority may be chosen: places where doubt is common are drawn often, and one image of each suffices.
+
+Dimensions used in this file
+    N  candidates          C  classes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.doubt import Weighing
+from alworkbench.acquisition.priority import priorities, priority_sample
+from alworkbench.acquisition.registry import Question
+
+TARGETS = 4096
+"""Images that stand for a pool."""
+
+SHORTLIST = 8192
+"""Candidates that may be chosen; more where the batch is larger."""
+
+COUNTED = 16_384
+"""Images of a pool, drawn at random, over which predicted classes are counted."""
+
+HELD = 40
+"""Bytes for each candidate while some are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What is looked at of a question about many images."""
+
+    question: Question
+    """With the targets and the candidates that were drawn, if any were."""
+    weighing: Weighing | None = None
+    """None: classes are counted on the targets."""
+    least: float = 0.0
+    """Smallest weight that a target stands for."""
+
+
+def targets_of(size: Size) -> int:
+    """How many targets will be looked at."""
+    return min(TARGETS, size.candidates) if size.pool_is_target else size.targets
+
+
+def shortlist_of(size: Size) -> int:
+    """How many candidates may be chosen."""
+    return min(size.candidates, max(SHORTLIST, size.batch))
+
+
+def logits_for(size: Size) -> int:
+    """Operations at most: the logits of all candidates, and of those that classes are counted on."""
+    counted = min(COUNTED, size.candidates) if size.pool_is_target else size.targets
+    return size.logits_of(size.candidates + counted)
+
+
+def consider(question: Question, held: int) -> Considered:
+    """One draw serves targets and candidates. `held` are bytes held beside what streams."""
+    size, candidates = question.size, question.candidates
+    few = shortlist_of(size)
+    if question.pool_is_target and len(candidates) <= TARGETS:
+        return Considered(replace(question, targets=candidates))
+    if not question.pool_is_target and len(candidates) == few:
+        return Considered(question)
+    weighing = _weighing(question, held)
+    weights = [
+        weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)
+    ]
+    found = priorities(torch.cat(weights), question.generator())
+    first = candidates[found.topk(few).indices.sort().values]
+    if not question.pool_is_target:
+        return Considered(replace(question, candidates=first), weighing)
+    drawn, least = priority_sample(found, TARGETS)
+    asked = replace(question, candidates=first, targets=candidates[drawn])
+    return Considered(asked, weighing, least)
+
+
+def _weighing(question: Question, held: int) -> Weighing:
+    """With classes counted on the targets, or on many of the pool where it is what matters."""
+    rows = question.targets
+    if question.pool_is_target:
+        order = torch.randperm(len(question.candidates), generator=question.generator())
+        rows = question.candidates[order[:COUNTED].sort().values]
+    mass = question.learner.class_activations.new_zeros(question.size.classes)
+    for logits in question.streamed_logits_of(rows, held):
+        mass = mass + logits.softmax(dim=-1).sum(dim=0)
+    return Weighing.by(question.goal, mass, question.size.labelled)
