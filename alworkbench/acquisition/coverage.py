@@ -75,7 +75,7 @@ def _cost(size: Size) -> Cost:
     kinship = whitening * (size.targets + min(FIRST, size.labelled))
     given = whitening * (size.labelled + size.activation) if size.labelled else 0
     held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
-    held += 4 * size.targets * size.activation  # while kinship is asked
+    held = max(held, 16 * whitening + 4 * size.targets * size.activation)  # while kinship is asked
     again = size.batch * _AT_ONCE * ties
     operations = logits_for(size) + kinship + given + placed * (whitening + ties) + again
     return Cost(operations, held + _row(size))

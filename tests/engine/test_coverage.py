@@ -330,7 +330,13 @@ class TestOfALargePool:
         values = torch.tensor(found, dtype=torch.float64)
         assert float(values.mean()) == pytest.approx(wanted, abs=4 * float(values.std()) / 300**0.5)
 
-    def test_it_stays_within_the_memory_that_it_states(self, pool: Asked) -> None:
+    @pytest.mark.usefixtures("pool")
+    @pytest.mark.parametrize("targets", [5, 60])
+    def test_it_stays_within_the_memory_that_it_states(self, targets: int) -> None:
+        """Of however many images the sample is that it was asked with."""
+        pool = written(normal(8, 60, 300, dtype=torch.float32), 3).with_(
+            batch_size=6, pool_is_target=True, targets=torch.arange(targets)
+        )
         needed = find_strategy("coverage").cost(pool.question.size).memory
         found, free = pool.with_(memory=needed).select(), pool.select()
         assert found.rows == free.rows
