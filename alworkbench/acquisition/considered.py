@@ -2,8 +2,9 @@
 
 Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
 4,096 (`TARGETS`) a priority sample by their weight, doubt counted for the classes (`doubt`). It adds up to
-the same on average and keeps every image of large weight, so that a class with a dozen images in a large
-pool has them all among the targets. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
+the same on average and keeps every image of large weight: of a class that is predicted for a dozen images
+of a large pool, that dozen. Images of a rare class that are taken for others are as rare in it as in the
+pool. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
 priority may be chosen: places where doubt is common are drawn often, and one image of each suffices.
 
 Dimensions used in this file

@@ -38,7 +38,8 @@ DRAWS = 128
 MEMORY = 1 << 30
 """Bytes that a strategy may hold beside the features, unless it is told otherwise."""
 TARGETS = 1000
-"""Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed."""
+"""Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed.
+A strategy may look at others of the pool instead, see `Question.pool_is_target`."""
 
 
 class Asking(Learning):

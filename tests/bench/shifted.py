@@ -3,8 +3,8 @@
 `python -m tests.bench.shifted`: accuracy after batches of ten, mean and standard error over paired seeds.
 Between the sample, whose similar images share a class, and glyphs, whose do not, digits and sample
 turned, cut, inverted, noisy and in pairs of classes lie at every step. The other models are those of
-`other_models`. Made from a seed in minutes, with nothing to download; a word of the data's name makes
-those alone.
+`other_models`. Made from a seed in minutes, with nothing to download; with a word, only data sets whose
+name has it are measured.
 """
 
 from __future__ import annotations
