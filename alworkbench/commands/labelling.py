@@ -236,10 +236,11 @@ def print_estimate(found: Estimate, as_json: bool) -> None:
         print_json({**asdict(found), "fits": found.fits})
         return
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    sample = f"{size.targets:,} images"
     rows = (
         ("strategy", found.strategy),
         ("batch", f"{size.batch:,} of {size.candidates:,} images that may be asked"),
-        ("targets", f"{size.targets:,} images"),
+        ("targets", f"the pool, or {sample} of it" if size.pool_is_target else sample),
         ("classes", f"{size.classes:,}"),
         ("draws", f"{size.draws:,}"),
         ("labels so far", f"{size.labelled:,}"),
