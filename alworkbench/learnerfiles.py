@@ -1,8 +1,8 @@
 """Learners as files: the change of both projections, and the labels it was learned from.
 
-The file holds what cannot be derived again without fitting: dW and dV, and the weights of the classes'
-own with the prior that was chosen for them, where there are any. The labelled images are named by
-content hash, so that draws can be conditioned on them after a restart.
+The file holds what cannot be derived again without fitting: dW and dV; the weights of the classes' own
+with the prior that was chosen for them, and the classes' shares of the pool, where there are any. The
+labelled images are named by content hash, so that draws can be conditioned on them after a restart.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from alworkbench.adaptation.prior import Prior
 from alworkbench.errors import InvalidPosteriorFile
 from alworkbench.posterior.linearised import Step
 
-FORMAT = "alworkbench-learner-2"
-OLDER = "alworkbench-learner-1"
-"""Without weights of the classes' own."""
+FORMAT = "alworkbench-learner-3"
+OLDER = ("alworkbench-learner-1", "alworkbench-learner-2")
+"""Without weights of the classes' own, without the classes' shares of the pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,23 @@ class StoredLearner:
     """Content hashes of the labelled images."""
     prior: Prior | None = None
     """What was chosen from the labels; None: nothing was."""
+    log_shares: Float[Tensor, "C"] | None = None
+    """Of the classes in the pool, nats; None: all classes were not to count alike."""
 
 
 def save_learner(
-    path: Path, step: Step, hashes: Sequence[str], encoder_id: str, prior: Prior | None = None
+    path: Path,
+    step: Step,
+    hashes: Sequence[str],
+    encoder_id: str,
+    prior: Prior | None = None,
+    log_shares: Float[Tensor, "C"] | None = None,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = {field.name: getattr(step, field.name) for field in fields(Step)}
     tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
+    if log_shares is not None:
+        tensors["log_shares"] = log_shares.cpu().contiguous()
     metadata = {"format": FORMAT, "encoder_id": encoder_id, "hashes": json.dumps(list(hashes))}
     if prior is not None:
         metadata["prior"] = json.dumps(asdict(prior))
@@ -52,7 +63,7 @@ def load_learner(path: Path) -> StoredLearner:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") not in (FORMAT, OLDER):
+            if metadata.get("format") not in (FORMAT, *OLDER):
                 raise ValueError(f"format {metadata.get('format')!r}, needed {FORMAT!r}")
             held = set(file.keys())
             own, offset = (
@@ -65,7 +76,8 @@ def load_learner(path: Path) -> StoredLearner:
                 raise ValueError("weights of the classes' own and their prior belong together")
             prior = None if known is None else Prior(**json.loads(known))
             step = Step(file.get_tensor("image"), file.get_tensor("text"), own, offset)
-            return StoredLearner(step, tuple(json.loads(metadata["hashes"])), prior)
+            shares = file.get_tensor("log_shares") if "log_shares" in held else None
+            return StoredLearner(step, tuple(json.loads(metadata["hashes"])), prior, shares)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InvalidPosteriorFile(
             f"{path} cannot be read as a learner ({error}). Learn again from the stored labels with "

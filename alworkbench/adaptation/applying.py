@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,12 +20,14 @@ def apply_adaptation(
     labelled: Features,
     labels: Sequence[int],
     seed: int,
+    pool: Callable[[], Features | None] = lambda: None,
 ) -> Learner:
     """What `find_adaptation(name)` makes of n labels, where the learner beneath it is there.
 
     `start` is the model as it came, `learned` what `Adaptation.beneath` learned from `labelled` with
     these class indices. Where weights of the classes' own are needed and missing (an older file,
-    or a class was added since), they are learned again. Raises UnknownAdaptation.
+    or a class was added since), they are learned again, with what `pool` gives then (see
+    `Adaptation.beneath`). Raises UnknownAdaptation.
     """
     way = find_adaptation(name)
     if way.name == ZERO_SHOT or not labels:
@@ -35,7 +37,7 @@ def apply_adaptation(
         torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
     ).double()
     if way.own_weights and (learned.step is None or learned.step.own is None):
-        learned = way.beneath(start, labelled, targets)
+        learned = way.beneath(start, labelled, targets, pool=pool())
     lesson = Lesson(
         labelled.to(classes.device, torch.float64), targets, torch.ones_like(targets[:, 0])
     )

@@ -10,7 +10,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -18,11 +18,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.free_weights import OwnWeights
-from alworkbench.adaptation.linearised import condition, fit
+from alworkbench.adaptation.linearised import Fit, condition, fit
 from alworkbench.adaptation.prior import Prior, choose_prior
+from alworkbench.adaptation.shares import log_shares as log_shares_of
 from alworkbench.heads import Features, Head
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
+
+_ROUGHLY = 1e-3
+"""Gradient at which a first fit says well enough what to expect of the pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,15 @@ class Taught:
 
     images: ImageCoordinates
     probabilities: Float[Tensor, "n C"]
-    """Of the linearised model at its optimum."""
+    """Of the linearised model at its optimum, as images of the pool."""
     weights: Float[Tensor, "n"] | None = None
     """How often each counts; None: once."""
     own: OwnWeights | None = None
     """Where classes have weights of their own."""
     prior: Prior | None = None
     """What was chosen from the labels, where it was: the learner's model is widened by it."""
+    log_shares: Float[Tensor, "C"] | None = None
+    """What the labels' logits had beside the learner's (`shares`); None: nothing."""
 
     @property
     def class_free(self) -> Float[Tensor, "n n"] | None:
@@ -147,13 +153,15 @@ def learn(
     weights: Float[Tensor, "n"] | None = None,
     *,
     own_weights: bool = False,
+    pool: Features | None = None,
 ) -> Learner:
     """What n labelled images teach; always from the model as it came, never from a learner.
 
     With `own_weights`, classes have weights of their own (`free_weights`), under a prior that is chosen
     from the labels (`prior`). `targets` are one-hot, or distributions over the classes where people
     disagree; two answers to one image teach what their mean with weight 2 does, under the same
-    prior. Raises ValueError for anything else.
+    prior. With a `pool`, images that the labelled ones are from, all classes count alike in the
+    learner's logits, however common they are there (`shares`). Raises ValueError for anything else.
     """
     check_lesson(targets, weights)
     if len(labelled) == 0:
@@ -161,18 +169,28 @@ def learn(
     exact = start.model.double()
     images, weights = _exactly(exact, labelled, weights)
     targets = targets.to(exact.classes.unit)
-    prior = own = None
+    counts = torch.ones_like(targets[:, 0]) if weights is None else weights
+    prior = own = logs = None
     if own_weights:
-        counts = torch.ones_like(targets[:, 0]) if weights is None else weights
         prior = choose_prior(exact, images, targets, counts)
         exact, images, own = prior.under(exact, images, weights)
-    found = fit(exact, images, targets, weights, own)
-    return Learner(
-        _widened(start.model, prior),
-        start.class_activations,
-        exact.unwhiten(found.step).map(Tensor.float),
-        Taught(images, found.probabilities, weights, own, prior),
-    )
+    model = _widened(start.model, prior)
+
+    def at(found: Fit) -> Learner:
+        step = exact.unwhiten(found.step).map(Tensor.float)
+        return Learner(model, start.class_activations, step, None)
+
+    if pool is not None:
+        # A mean over the pool: the optimum to a thousandth will do, and is most of the way to the next.
+        found = fit(exact, images, targets, weights, own, tolerance=_ROUGHLY)
+        expected = at(found).logits(pool.to(model.classes.unit.device, torch.float32))
+        logs = log_shares_of(expected.softmax(dim=-1), float(counts.sum()))
+        beside = replace(images, logits=images.logits + logs)
+        found = fit(exact, beside, targets, weights, own, found.dual)
+    else:
+        found = fit(exact, images, targets, weights, own)
+    taught = Taught(images, found.probabilities, weights, own, prior, logs)
+    return replace(at(found), taught=taught)
 
 
 def restore(
@@ -181,21 +199,28 @@ def restore(
     labelled: Features,
     weights: Float[Tensor, "n"] | None = None,
     prior: Prior | None = None,
+    log_shares: Float[Tensor, "C"] | None = None,
 ) -> Learner:
-    """A learner from its stored step, the images that it learned from with their weights, and the
-    prior that was chosen; None: none was, and classes have no weights of their own.
+    """A learner from its stored step, the images that it learned from with their weights, the prior
+    that was chosen (None: none was, and classes have no weights of their own), and the classes'
+    shares of the pool (None: not looked at).
 
-    Weights of the classes' own that were learned for another number of classes are left out.
+    What was learned for another number of classes is left out: their own weights, their shares.
     """
     if step.own is not None and len(step.own) != len(start.class_activations):
         step, prior = Step(step.image, step.text), None
+    if log_shares is not None and len(log_shares) != len(start.class_activations):
+        log_shares = None
     model = _widened(start.model, prior)
     learner = Learner(model, start.class_activations, step, None)
     device = start.class_activations.device
-    logits = learner.logits(labelled.to(device, torch.float32))
+    logits = learner.logits(labelled.to(device, torch.float32)).double()
+    if log_shares is not None:
+        log_shares = log_shares.to(logits)
+        logits = logits + log_shares
     images, weights = _exactly(model.double(), labelled, weights)
     own = None if prior is None else OwnWeights.of(images, weights, prior.own)
-    taught = Taught(images, logits.double().softmax(dim=-1), weights, own, prior)
+    taught = Taught(images, logits.softmax(dim=-1), weights, own, prior, log_shares)
     return Learner(model, start.class_activations, step, taught)
 
 

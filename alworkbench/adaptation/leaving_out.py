@@ -116,8 +116,7 @@ def leave_one_out(
     weights = targets.new_ones(count) if taught.weights is None else taught.weights
     kernel = LabelKernel.of(learner.model.double(), taught.images, taught.class_free)
     dual = weights[:, None] * (targets - taught.probabilities)
-    start = taught.images.logits
-    fitted = start + kernel.apply(dual)
+    fitted = taught.images.logits + kernel.apply(dual)
     left = fitted - held_out_changes(kernel, taught.probabilities, weights, dual, group_of)
     return LeftOut(left, groups, measure(left.softmax(dim=-1).cpu(), targets.argmax(dim=-1).cpu()))
 

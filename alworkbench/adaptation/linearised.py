@@ -28,7 +28,7 @@ from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
 
-_TOLERANCE = 1e-10
+TOLERANCE = 1e-10
 _MAX_NEWTON = 200
 _EARLY = 30
 """Newton steps after which float32 is given up: a fit takes about ten."""
@@ -70,11 +70,12 @@ def fit(
     weights: Float[Tensor, "n"] | None = None,
     own: OwnWeights | None = None,
     guess: Float[Tensor, "n C"] | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    Runs in float64 to the optimum: gradient at most 1e-10 of the largest weight (or of 1, if that is
-    larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
+    Runs in float64 to the optimum: gradient at most 1e-10 (`tolerance`) of the largest weight (or of 1,
+    if that is larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
     optimum (`newton`), and run in float32 as long as that serves: the gradient decides. With `own`,
     classes have weights of their own, and the step too. A `guess` of the dual weights may shorten
     the way to the optimum, which is the same.
@@ -92,7 +93,7 @@ def fit(
         size = _line_minimum(start, dual, guess, moved, targets, weights)
         dual, shift = size * guess, size * moved
     largest = max(1.0, float(weights.max())) if len(weights) else 1.0
-    tolerance = _TOLERANCE * largest
+    tolerance *= largest
     gradient, first = 0.0, 0.0
     rounded = kernels.single
     for iteration in range(_MAX_NEWTON + 1):

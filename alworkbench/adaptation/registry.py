@@ -68,9 +68,13 @@ class Adaptation:
         labelled: Features,
         targets: Float[Tensor, "n C"],
         weights: Float[Tensor, "n"] | None = None,
+        pool: Features | None = None,
     ) -> Learner:
-        """The linearised model after n labels, which draws come from. Raises as `learn` does."""
-        return learn(start, labelled, targets, weights, own_weights=self.own_weights)
+        """The linearised model after n labels, which draws come from. Raises as `learn` does.
+
+        With a `pool` that the labelled images are from, all classes count alike in its logits.
+        """
+        return learn(start, labelled, targets, weights, own_weights=self.own_weights, pool=pool)
 
     def __call__(
         self,
@@ -79,8 +83,12 @@ class Adaptation:
         targets: Float[Tensor, "n C"],
         weights: Float[Tensor, "n"] | None = None,
         settings: Settings | None = None,
+        pool: Features | None = None,
     ) -> Learner:
         """The learner after n labels; `start` is the model as it came. Without labels, `start`.
+
+        The `pool` is for the linearised model, see `beneath`; a predictor of its own learns from the
+        labels alone.
 
         Raises ValueError for targets or weights that are none, ArithmeticError for a fit that does
         not converge.
@@ -88,7 +96,7 @@ class Adaptation:
         check_lesson(targets, weights)
         if len(labelled) == 0 or self.name == ZERO_SHOT:
             return Learner(start.model, start.class_activations, None, None)
-        learned = self.beneath(start, labelled, targets, weights)
+        learned = self.beneath(start, labelled, targets, weights, pool)
         exact = targets.double().to(start.class_activations.device)
         counts = exact.new_ones(len(exact)) if weights is None else weights.to(exact)
         lesson = Lesson(labelled.to(exact.device, exact.dtype), exact, counts)

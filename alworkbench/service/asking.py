@@ -30,7 +30,7 @@ from alworkbench.explaining import Explanation, explain
 from alworkbench.lookup import find_image
 from alworkbench.progress import Progress, silent
 from alworkbench.service.learning import Learning
-from alworkbench.service.project import refuse_open, stored_id
+from alworkbench.service.project import refuse_open, some_of, stored_id
 from alworkbench.targets import TargetSet
 
 DRAWS = 128
@@ -221,7 +221,7 @@ class Asking(Learning):
             return self.engine().table().rows_of(self._targets)
         if targets is not None:
             pool = self.engine().table().rows_of(targets.hashes).tolist()
-        return torch.tensor(_sample(pool, TARGETS, seed))
+        return torch.tensor(some_of(pool, TARGETS, seed))
 
     def _suggest(
         self, learner: Learner, classes: ClassList, rows: tuple[int, ...]
@@ -248,10 +248,3 @@ def _given(label_of: Mapping[int, Label], classes: ClassList) -> dict[int, int]:
 def _refused(label_of: Mapping[int, Label]) -> list[int]:
     """Rows that were skipped, or that nobody could tell."""
     return [row for row, label in label_of.items() if label.kind is not AnswerKind.CLASS]
-
-
-def _sample(rows: list[int], count: int, seed: int) -> list[int]:
-    """A seeded random sample without replacement, in the order of the rows."""
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
-    return [rows[i] for i in chosen.tolist()]

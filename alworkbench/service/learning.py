@@ -15,10 +15,12 @@ from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner, restore
 from alworkbench.adaptation.leaving_out import leave_one_out, leaves_out
 from alworkbench.adaptation.registry import LINEARISED
+from alworkbench.adaptation.shares import SEEN
 from alworkbench.campaign import audit, watch
 from alworkbench.campaign.record import circumstances, taught_marks
 from alworkbench.domain import (
     ClassList,
+    Goal,
     LabelClass,
     LearnerRecord,
     MetricRecord,
@@ -31,11 +33,12 @@ from alworkbench.encoders.base import Encoder
 from alworkbench.engine import starting_learner
 from alworkbench.errors import EncoderMismatch, NoOpenRound
 from alworkbench.features import FeatureStore
+from alworkbench.heads import Features
 from alworkbench.learnerfiles import load_learner, save_learner
 from alworkbench.metrics import measure
 from alworkbench.posterior.linearised import Step
 from alworkbench.progress import Progress, silent
-from alworkbench.service.project import OpenProject, refuse_open, stored_id
+from alworkbench.service.project import OpenProject, refuse_open, some_of, stored_id
 
 
 class Learning(OpenProject):
@@ -122,10 +125,11 @@ class Learning(OpenProject):
             learner = apply_adaptation(
                 str(way.get("adaptation", LINEARISED)),
                 learner,
-                restore(learner, step, labelled, prior=stored.prior),
+                restore(learner, step, labelled, prior=stored.prior, log_shares=stored.log_shares),
                 labelled,
                 way.get("classes", ()),
                 int(way.get("seed", 0)),
+                self._surroundings,
             )
         self._learner = (key, learner)
         return learner
@@ -155,24 +159,28 @@ class Learning(OpenProject):
             torch.tensor(list(targets.values()), dtype=torch.long), len(classes)
         )
         labelled = engine.table().gather(rows, engine.device)
-        learner = find_adaptation(settings.adaptation).beneath(start, labelled, onehot.double())
+        learner = find_adaptation(settings.adaptation).beneath(
+            start, labelled, onehot.double(), pool=self._surroundings()
+        )
         if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
-            prior, zero = None, torch.zeros_like
+            prior = logs = None
+            zero = torch.zeros_like
             step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))
         else:
-            step, prior = learner.step, learner.taught.prior if learner.taught else None
+            step, taught = learner.step, learner.taught
+            prior, logs = (taught.prior, taught.log_shares) if taught else (None, None)
         # As it will be read from its file: opened again, a project goes on with the same bits.
         learner = apply_adaptation(
             settings.adaptation,
             start,
-            restore(start, step, labelled, prior=prior),
+            restore(start, step, labelled, prior=prior, log_shares=logs),
             labelled,
             list(targets.values()),
             settings.seed,
         )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
-        save_learner(self.folder.path / file, step, list(targets), engine.encoder_id, prior)
+        save_learner(self.folder.path / file, step, list(targets), engine.encoder_id, prior, logs)
         with self.store.write() as writer:
             stored = writer.computed.add_learner(
                 round_id=current.id,
@@ -200,6 +208,19 @@ class Learning(OpenProject):
         metrics = self._measure(learner, classes, current.number, stored.id, len(targets))
         progress("learning", 2, 2)
         return metrics
+
+    def _surroundings(self) -> Features | None:
+        """Images of the pool, for learning to count all classes alike; None where the goal is another."""
+        with self.store.read() as reader:
+            settings = reader.settings()
+            if settings.goal is not Goal.BALANCED:
+                return None
+            pool = reader.images.ids_and_hashes(Role.POOL)
+        table, device = self.engine().table(), self.engine().device
+        known = table.rows_by_hash()  # what was imported and not encoded yet is not seen
+        rows = [known[content] for _, content in pool if content in known]
+        chosen = some_of(rows, SEEN, settings.seed)
+        return table.gather(torch.tensor(chosen, dtype=torch.long), device)
 
     def _measure(
         self, learner: Learner, classes: ClassList, number: int, learner_id: int | None, labels: int

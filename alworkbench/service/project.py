@@ -107,3 +107,10 @@ def stored_id(value: int | None) -> int:
     if value is None:
         raise ValueError("this value was never stored")
     return value
+
+
+def some_of(rows: list[int], count: int, seed: int) -> list[int]:
+    """A seeded random sample without replacement, in the order of the rows."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
+    return [rows[i] for i in chosen.tolist()]
