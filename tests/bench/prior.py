@@ -2,7 +2,9 @@
 
 `python -m tests.bench.prior`: accuracy after random labels, mean and standard error over seeds, on dev data
 only. `fixed` has the strengths as they are and classes' own weights of variance 100, which was chosen on
-the bundled model; `chosen` is `free-weights`; `linearised` has no weights of the classes' own.
+the bundled model; `chosen` is `free-weights`; `linearised` has no weights of the classes' own. `classes
+alike` is `chosen` with the classes' shares of the pool (`adaptation/shares.py`), as a project learns whose
+goal is `balanced`. The probe is the best by test accuracy of all C, with classes weighed alike and not.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from torch.nn.functional import one_hot
 from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
 from alworkbench.adaptation.prior import Prior
+from alworkbench.adaptation.shares import SEEN
 from alworkbench.heads import Features
 from alworkbench.simulation.data import SimulationData
 from alworkbench.simulation.suites import load_collection
@@ -45,6 +48,7 @@ WAYS: dict[str, Way] = {
     "fixed": fixed,
     "chosen": partial(learn, own_weights=True),
 }
+ALIKE = "classes alike"
 
 
 def accuracies(data: SimulationData, seed: int) -> dict[str, list[float]]:
@@ -55,6 +59,7 @@ def accuracies(data: SimulationData, seed: int) -> dict[str, list[float]]:
     test, truth = data.table.gather(data.test), data.labels[data.test]
     order = torch.randperm(len(data.pool), generator=torch.Generator().manual_seed(seed))
     pool = data.pool[order]
+    seen = data.table.gather(pool[-SEEN:])
 
     def right(logits: torch.Tensor) -> float:
         return float((logits.argmax(dim=1) == truth).double().mean())
@@ -66,7 +71,9 @@ def accuracies(data: SimulationData, seed: int) -> dict[str, list[float]]:
         targets = one_hot(labels, len(data.classes)).double()
         for name, way in WAYS.items():
             found.setdefault(name, []).append(right(way(start, labelled, targets).logits(test)))
-        found.setdefault("probe, best C by test", []).append(probed(labelled, labels, test, truth))
+        alike = learn(start, labelled, targets, own_weights=True, pool=seen)
+        found.setdefault(ALIKE, []).append(right(alike.logits(test)))
+        found.setdefault("probe, best by test", []).append(probed(labelled, labels, test, truth))
     return found
 
 
@@ -77,8 +84,11 @@ def probed(labelled: Features, labels: torch.Tensor, test: Features, truth: torc
     length = labelled.activations.norm(dim=1).mean()
     x, y = (part.activations / length for part in (labelled, test))
     scores = [
-        LogisticRegression(C=penalty, max_iter=500).fit(x, labels).score(y, truth)
+        LogisticRegression(C=penalty, class_weight=weight, max_iter=500)
+        .fit(x, labels)
+        .score(y, truth)
         for penalty in PENALTIES
+        for weight in (None, "balanced")
     ]
     return float(max(scores))
 
