@@ -14,9 +14,13 @@ from alworkbench.adaptation.linearised import fit
 from alworkbench.adaptation.prior import (
     MOST,
     SHARES,
+    TRUST,
     VARIANCES,
+    Prior,
     choose_prior,
-    left_out_score,
+    left_out_logits,
+    likelihood,
+    likelihood_at_best,
 )
 from tests.factories import generator, small_model
 
@@ -42,7 +46,7 @@ def test_covariances_within_classes_are_the_dense_ones_of_centred_logits():
     assert torch.allclose(kernel.within_classes(), wanted, atol=1e-9 * float(wanted.max()))
 
 
-def test_with_two_classes_the_left_out_score_is_that_of_leaving_labels_out():
+def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
     m, images, targets = lesson(classes=2)
     weights = torch.linspace(0.3, 2, 12, dtype=torch.float64)
     own = OwnWeights.of(images, weights, 20.0)
@@ -51,9 +55,45 @@ def test_with_two_classes_the_left_out_score_is_that_of_leaving_labels_out():
     changes = held_out_changes(
         kernel, found.probabilities, weights, found.dual, torch.arange(len(targets))
     )
-    left = (found.logits - changes).log_softmax(dim=-1)
-    wanted = float((weights[:, None] * targets * left).sum())
-    assert left_out_score(kernel, found, targets, weights) == pytest.approx(wanted, rel=1e-6)
+    wanted = (found.logits - changes).log_softmax(dim=-1)
+    left = left_out_logits(kernel.within_classes(), found, weights).log_softmax(dim=-1)
+    assert torch.allclose(left, wanted, rtol=1e-6)
+
+
+def test_classes_own_weights_and_width_change_the_covariance_within_classes_as_the_choice_takes_it():
+    m, images, _ = lesson()
+    before = LabelKernel.of(m, images).within_classes()
+    wide = images.widened(7.0)
+    own = OwnWeights.of(wide, None, 20.0).covariance(wide, wide)
+    after = LabelKernel.of(m.widened(7.0), wide, own).within_classes()
+    assert torch.allclose(after, 7.0 * before + (1 - 1 / 4) * own, rtol=1e-9, atol=1e-9)
+
+
+def test_the_likelihood_at_best_is_that_of_no_temperature_and_no_less_than_at_one():
+    _, images, targets = lesson()
+    ones = torch.ones_like(targets[:, 0])
+    best = likelihood_at_best(images.logits, targets, ones)
+    assert best >= likelihood(images.logits, targets, ones)
+    assert likelihood_at_best(images.logits * 10**0.35, targets, ones) == pytest.approx(best)
+
+
+def test_names_that_are_right_are_trusted_and_wrong_ones_are_not():
+    """The same labels, told by the model as it came or by names in another order."""
+    model = small_model(images=60, classes=4)
+    m = model.linearisation()
+    images = m.images(model.images)
+    ones = torch.ones(60, dtype=torch.float64)
+    right = one_hot(images.logits.argmax(dim=1), 4).double()
+    trusted = choose_prior(m, images, right, ones).trust
+    doubted = choose_prior(m, images, right.roll(1, dims=1), ones).trust
+    assert min(TRUST) <= doubted < 0.5 < 0.85 < trusted <= max(TRUST)
+
+
+def test_trust_multiplies_what_the_model_as_it_came_says():
+    m, images, _ = lesson()
+    seen = Prior(2.0, 1.0, 0.3).under(m, images, None)[1]
+    assert torch.allclose(seen.logits, 0.3 * images.logits)
+    assert torch.allclose(seen.whitened, images.widened(2.0).whitened)
 
 
 @pytest.mark.parametrize("factor", [1e-4, 1e4])
@@ -90,6 +130,8 @@ def test_one_label_speaks_for_no_prior_and_gets_the_middle_one():
     assert chosen.own == pytest.approx(variance * share)
     unit = logit_variance(m, images)
     assert chosen.widening * unit == pytest.approx(variance * (1 - share))
+    trust = sum(weight * math.log(trust) for trust, weight in TRUST.items())
+    assert chosen.trust == pytest.approx(math.exp(trust))
 
 
 def test_a_prior_within_the_grid_is_chosen_and_labels_without_a_pattern_narrow_it():
