@@ -189,7 +189,6 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             model=model,
             step=model.unwhiten(lesson.step),
             taught=Taught(images, lesson.probabilities, weights, own, prior),
-            trust=1.0 if prior is None else prior.trust,
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
         self._named, self._scaling = names, scaling
@@ -369,7 +368,6 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             learner.class_activations.float(),
             None if step is None else step.map(Tensor.float),
             learner.taught,
-            trust=learner.trust,
         )
 
     def features(self, X: Any) -> Features:

@@ -89,11 +89,9 @@ class Learner:
     """The change of the projections themselves (not whitened): dW and dV. None: no labels yet."""
     taught: Taught | None
     predictor: Predictor | None = None
-    trust: float = 1.0
-    """What z_0 is multiplied by: how far the names are trusted (`prior`)."""
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
-        """Logits of a block of images: the predictor's, or trust in z_0 plus what the step moves."""
+        """Logits of a block of images: the predictor's, or z_0 plus what the step moves."""
         if self.predictor is not None:
             return self.predictor.logits(features)
         model, classes = self.model, self.model.classes
@@ -101,7 +99,7 @@ class Learner:
         norms = embeddings.norm(dim=-1)
         unit = embeddings / norms[:, None]
         cosines = unit @ classes.unit.T
-        logits = self.trust * (model.head.logit_scale * cosines + model.head.logit_bias)
+        logits = model.head.logit_scale * cosines + model.head.logit_bias
         if self.step is None:
             return logits
         moved = features.activations @ self.step.image.T  # N D: dW phi
@@ -177,11 +175,10 @@ def learn(
         prior = choose_prior(exact, images, targets, counts)
         exact, images, own = prior.under(exact, images, weights)
     model = _widened(start.model, prior)
-    trust = 1.0 if prior is None else prior.trust
 
     def at(found: Fit) -> Learner:
         step = exact.unwhiten(found.step).map(Tensor.float)
-        return Learner(model, start.class_activations, step, None, trust=trust)
+        return Learner(model, start.class_activations, step, None)
 
     if pool is not None:
         # A mean over the pool: the optimum to a thousandth will do, and is most of the way to the next.
@@ -215,18 +212,16 @@ def restore(
     if log_shares is not None and len(log_shares) != len(start.class_activations):
         log_shares = None
     model = _widened(start.model, prior)
-    trust = 1.0 if prior is None else prior.trust
-    learner = Learner(model, start.class_activations, step, None, trust=trust)
+    learner = Learner(model, start.class_activations, step, None)
     device = start.class_activations.device
     logits = learner.logits(labelled.to(device, torch.float32)).double()
     if log_shares is not None:
         log_shares = log_shares.to(logits)
         logits = logits + log_shares
     images, weights = _exactly(model.double(), labelled, weights)
-    images = replace(images, logits=trust * images.logits)
     own = None if prior is None else OwnWeights.of(images, weights, prior.own)
     taught = Taught(images, logits.softmax(dim=-1), weights, own, prior, log_shares)
-    return replace(learner, taught=taught)
+    return Learner(model, start.class_activations, step, taught)
 
 
 def _widened(model: Linearisation, prior: Prior | None) -> Linearisation:

@@ -1,25 +1,18 @@
 """How far labels may move the logits: a prior chosen by what it says of labels that it did not see.
 
-Three numbers make the prior of `free_weights`: the variance v that it gives the logits of the labelled
-images, in squared nats; the share s of it that classes' own weights have (the projections have the
-rest); and the trust t in the names, by which the logits of the model as it came are multiplied. The
-variance is one of logits, since the scale of a posterior's precision follows how many pairs it was
-fitted from, and no strength of precision suits two models. A prior too wide forgets: labels of some
-classes draw images of the others to them, so that accuracy falls below that of the model as it came.
-One too narrow does not learn what the model is blind for, and names that say nothing only disturb.
-Every triple of a small grid learns from (some of) the labels, and is weighed by the likelihood of each
-label given the others,
+Two numbers make the prior of `free_weights`: the variance v that it gives the logits of the labelled
+images, in squared nats, and the share s of it that classes' own weights have; the projections have the
+rest. In logits, since the scale of a posterior's precision follows how many pairs it was fitted from, and no
+strength of precision suits two models. A prior too wide forgets: labels of some classes draw images
+of the others to them, so that accuracy falls below that of the model as it came. One too narrow does
+not learn what the model is blind for. Every pair of a small grid learns from (some of) the labels, and
+is weighed by the likelihood of each label given the others,
 
-    weight of (v, s) at t  ~  prod_i p(y_i | y_-i, v, s, t)
-    weight of t            ~  prior of t  sum_vs max_T prod_i p(y_i | y_-i, v, s, t, temperature T)
-
-    ln v, s and ln t: their weighted means
+    weight of (v, s)  ~  prod_i p(y_i | y_-i, v, s)        ln v and s: their weighted means
 
 pseudo-Bayesian model averaging (Geisser & Eddy 1979; Yao et al. 2018, arXiv:1704.02030), of the prior
 and not of predictions, so that learner and draws stay one model. With few labels all weigh much the
-same and the prior is the middle of the grid; with more the best is left. Trust is asked at the best
-temperature: an overconfident model that knows its names would be better calibrated by softer ones, and
-be taken for one that does not.
+same and the prior is the middle of the grid; with more the best is left.
 
 The left-out prediction is that of Gaussian processes under Laplace's approximation (Rasmussen &
 Williams 2006, sections 3.4 and 5.4.2), each class against the mean of the others by itself: C systems
@@ -33,7 +26,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -48,10 +41,7 @@ VARIANCES = (30.0, 300.0)
 SHARES = (0.0, 0.5, 0.9)
 """The corners of what may be chosen. More values between change nothing; see README.md."""
 
-TRUST = {1.0: 0.9, 0.3: 0.1}
-"""How far names may be trusted, and how likely that is before any label."""
-
-FEWEST, MOST, PAIRS = 20, 200, 10_000
+FEWEST, MOST, PAIRS = 20, 200, 5000
 """Labels that a choice looks at, evenly spaced: as many as make this number of (image, class) pairs."""
 
 _ROUNDING = 1e-9
@@ -59,9 +49,6 @@ _ROUNDING = 1e-9
 
 _ROUGHLY = 1e-3
 """Gradient to which what is weighed needs to be learned."""
-
-_TEMPERATURES = torch.logspace(-0.7, 0.7, 17, dtype=torch.float64)
-"""Those that the best is one of: 1/5 to 5."""
 
 _LEAST = 1e-8
 """Least curvature p (1 - p) of a label: where it is nothing, so is what leaving it out changes."""
@@ -75,8 +62,6 @@ class Prior:
     """Multiplies the posterior's covariance of either projection."""
     own: float
     """Variance of what a class adds by itself to the logit of a labelled image, squared nats."""
-    trust: float = 1.0
-    """Multiplies the logits of the model as it came."""
 
     def under(
         self,
@@ -85,7 +70,7 @@ class Prior:
         weights: Float[Tensor, "n"] | None,
     ) -> tuple[Linearisation, ImageCoordinates, OwnWeights]:
         """The model and n labelled images under this prior, and the weights of the classes' own."""
-        images = replace(images.widened(self.widening), logits=self.trust * images.logits)
+        images = images.widened(self.widening)
         own = OwnWeights.of(images, weights, self.own)
         return model.widened(self.widening), images, own
 
@@ -105,25 +90,19 @@ def choose_prior(
     within = kernel.within_classes()
     unit = float(within.diagonal(dim1=1, dim2=2).mean())
     unit = unit if unit > _ROUNDING * kernel.scale else 0.0
-    grid = [(variance, share) for variance in VARIANCES for share in SHARES]
-    plain = torch.zeros(len(TRUST), len(grid), dtype=torch.float64)
-    tempered = torch.zeros_like(plain)  # of one label nothing is left that could speak of it
-    if len(rows) > 1:
-        found = None
-        for i, trust in enumerate(TRUST):
-            for j, pair in enumerate(grid):
-                prior = _prior(*pair, unit, trust)
-                guess = None if found is None else found.dual
-                found, left = _left_out(model, images, targets, weights, prior, within, guess)
-                plain[i, j] = likelihood(left, targets, weights)
-                tempered[i, j] = likelihood_at_best(left, targets, weights)
-    before = torch.tensor(list(TRUST.values()), dtype=torch.float64)
-    trusts = (before.log() + tempered.logsumexp(dim=1)).softmax(dim=0)
-    pairs = trusts @ plain.softmax(dim=1)
-    logs = torch.tensor([math.log(variance) for variance, _ in grid], dtype=torch.float64)
-    shares = torch.tensor([share for _, share in grid], dtype=torch.float64)
-    trust = math.exp(sum(float(w) * math.log(t) for w, t in zip(trusts, TRUST, strict=True)))
-    return _prior(math.exp(float(pairs @ logs)), float(pairs @ shares), unit, trust)
+    pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
+    scores = torch.zeros(len(pairs), dtype=torch.float64)
+    if len(rows) > 1:  # of one label nothing is left that could speak of it
+        guess = None
+        for i, pair in enumerate(pairs):
+            prior = _prior(*pair, unit)
+            found, left = _left_out(model, images, targets, weights, prior, within, guess)
+            scores[i] = (weights[:, None] * targets * left.log_softmax(dim=-1)).sum()
+            guess = found.dual
+    shares = scores.softmax(dim=0).tolist()
+    variance = math.exp(sum(w * math.log(v) for w, (v, _) in zip(shares, pairs, strict=True)))
+    share = sum(w * s for w, (_, s) in zip(shares, pairs, strict=True))
+    return _prior(variance, share, unit)
 
 
 def _left_out(
@@ -168,21 +147,6 @@ def left_out_logits(
     return found.logits - covariance * found.dual / against
 
 
-def likelihood(
-    left: Float[Tensor, "n C"], targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
-) -> float:
-    """Sum of the labels' log-likelihoods, nats; labels count by their weights."""
-    return float((weights[:, None] * targets * left.log_softmax(dim=-1)).sum())
-
-
-def likelihood_at_best(
-    left: Float[Tensor, "n C"], targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
-) -> float:
-    """The same at the temperature at which it is greatest."""
-    return max(likelihood(left / float(t), targets, weights) for t in _TEMPERATURES)
-
-
-def _prior(variance: float, share: float, unit: float, trust: float) -> Prior:
+def _prior(variance: float, share: float, unit: float) -> Prior:
     """Where the projections cannot tell the classes apart, there is nothing to widen."""
-    widening = variance * (1 - share) / unit if unit > 0 else 1.0
-    return Prior(widening, variance * share, trust)
+    return Prior(variance * (1 - share) / unit if unit > 0 else 1.0, variance * share)

@@ -1,7 +1,5 @@
 """The linearised model: derivative of the real one; kernel, learning and draws against dense forms."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch.func import jvp
@@ -198,7 +196,6 @@ def test_with_weights_of_the_classes_own_the_learner_is_one_model():
     prior = learned.taught.prior
     m = start.model.double().widened(prior.widening)
     images = m.images(model.images.to("cpu", torch.float64))
-    images = replace(images, logits=prior.trust * images.logits)
     labelled = images[torch.arange(6)]
     found = fit(m, labelled, labels_for(model, 6), None, OwnWeights.of(labelled, None, prior.own))
     logits = learned.logits(model.images).double()

@@ -14,13 +14,9 @@ from alworkbench.adaptation.linearised import fit
 from alworkbench.adaptation.prior import (
     MOST,
     SHARES,
-    TRUST,
     VARIANCES,
-    Prior,
     choose_prior,
     left_out_logits,
-    likelihood,
-    likelihood_at_best,
 )
 from tests.factories import generator, small_model
 
@@ -69,34 +65,6 @@ def test_classes_own_weights_and_width_change_the_covariance_within_classes_as_t
     assert torch.allclose(after, 7.0 * before + (1 - 1 / 4) * own, rtol=1e-9, atol=1e-9)
 
 
-def test_the_likelihood_at_best_is_that_of_no_temperature_and_no_less_than_at_one():
-    _, images, targets = lesson()
-    targets[:9] = one_hot(images.logits[:9].argmax(dim=1), 4).double()
-    ones = torch.ones_like(targets[:, 0])
-    best = likelihood_at_best(images.logits, targets, ones)
-    assert best >= likelihood(images.logits, targets, ones)
-    assert likelihood_at_best(images.logits * 10**0.35, targets, ones) == pytest.approx(best)
-
-
-def test_names_that_are_right_are_trusted_and_wrong_ones_are_not():
-    """The same labels, told by the model as it came or by names in another order."""
-    model = small_model(images=60, classes=4)
-    m = model.linearisation()
-    images = m.images(model.images)
-    ones = torch.ones(60, dtype=torch.float64)
-    right = one_hot(images.logits.argmax(dim=1), 4).double()
-    trusted = choose_prior(m, images, right, ones).trust
-    doubted = choose_prior(m, images, right.roll(1, dims=1), ones).trust
-    assert min(TRUST) <= doubted < 0.5 < 0.85 < trusted <= max(TRUST)
-
-
-def test_trust_multiplies_what_the_model_as_it_came_says():
-    m, images, _ = lesson()
-    seen = Prior(2.0, 1.0, 0.3).under(m, images, None)[1]
-    assert torch.allclose(seen.logits, 0.3 * images.logits)
-    assert torch.allclose(seen.whitened, images.widened(2.0).whitened)
-
-
 @pytest.mark.parametrize("factor", [1e-4, 1e4])
 def test_the_choice_is_the_same_whatever_the_scale_of_the_posterior(factor):
     m, images, targets = lesson()
@@ -131,8 +99,6 @@ def test_one_label_speaks_for_no_prior_and_gets_the_middle_one():
     assert chosen.own == pytest.approx(variance * share)
     unit = logit_variance(m, images)
     assert chosen.widening * unit == pytest.approx(variance * (1 - share))
-    trust = sum(weight * math.log(trust) for trust, weight in TRUST.items())
-    assert chosen.trust == pytest.approx(math.exp(trust))
 
 
 def test_a_prior_within_the_grid_is_chosen_and_labels_without_a_pattern_narrow_it():
