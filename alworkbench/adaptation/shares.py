@@ -1,21 +1,21 @@
-"""How common each class is in the pool, and labels learned from with that in mind.
+"""How common a learner expects the classes to be, and labels learned from with that in mind.
 
-Labels come from a pool in which some classes are common, and people want an answer in which all classes
-count alike. With z the logits of that answer and pi_c the share of a class in the pool, an image of the
-pool is of class c with probability
+From labels a learner infers how common classes are along with how they look: a class that none of a
+few labels named is low in the logits of all images, whether it is rare or was only not met yet. Where
+all classes are to count alike, that is to stay out of the answer. With z the logits of the answer and
+pi_c the share of class c,
 
-    softmax(z + log pi)_c
+    softmax(z + log pi)
 
-so z + log pi meets the labels and z answers (Menon et al. 2021, arXiv:2007.07314; Ren et al. 2020,
-arXiv:2007.10740). pi is of the pool and not of the labels: those were chosen for how their images look,
-which changes how often a class is asked, but not what an image is likely to be. It is what a learner
-without it expects of the pool on average: one step of expectation and maximisation (Saerens, Latinne &
-Decaestecker 2002), with one more label spread over all classes,
+meets the labels, and z answers (logit adjustment: Menon et al. 2021, arXiv:2007.07314; Ren et al. 2020,
+arXiv:2007.10740). pi is what a learner without it expects of the pool on average, with one more label
+spread over all classes:
 
     pi_c = (n mean_j p_jc + 1 / C) / (n + 1)
 
-Few labels leave a class that none of them named low in the logits of all images, whether it is rare
-or was only not met yet; that, too, is taken out again.
+one step of expectation and maximisation (Saerens, Latinne & Decaestecker 2002). Not the labels' shares:
+those were chosen for how their images look, which changes how often a class is asked, but not what an
+image is likely to be. README.md beside has what that and other ways are worth.
 
 Dimensions used in this file
     M  images of the pool

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from rich.console import Console
@@ -28,6 +28,7 @@ from alworkbench.adaptation.kernel import LabelKernel
 from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
 from alworkbench.adaptation.leaving_out import leave_one_out
 from alworkbench.adaptation.linearised import fit
+from alworkbench.adaptation.shares import SEEN
 from alworkbench.adaptation.solving import conjugate_gradients
 from alworkbench.domain import DEFAULT_ADAPTATION
 from alworkbench.heads import Features, Head
@@ -48,6 +49,8 @@ class Campaign:
     start: Learner
     images: Features
     targets: Tensor
+    pool: Features
+    """Images of the same classes, whose shares the default looks at."""
 
 
 class World:
@@ -81,7 +84,9 @@ class World:
         label = torch.arange(labels) % classes
         images = self._view(latent[label] + self._normal(labels, LATENT), self._image)
         start = zero_shot(self.head, self.posterior, self._view(latent, self._text))
-        return Campaign(start, Features(images), one_hot(label, classes).double())
+        shown = latent[torch.arange(SEEN) % classes] + self._normal(SEEN, LATENT)
+        pool = Features(self._view(shown, self._image))
+        return Campaign(start, Features(images), one_hot(label, classes).double(), pool)
 
     def _view(self, latent: Tensor, basis: Tensor) -> Tensor:
         noise = self._normal(len(latent), basis.shape[1]) / basis.shape[1] ** 0.5
@@ -154,15 +159,17 @@ def measured(campaign: Campaign) -> list[str]:
     row = [*map(str, targets.shape)]
     for name in ("linearised", DEFAULT_ADAPTATION):
         began, worked = time.perf_counter(), time.process_time()
-        learned = find_adaptation(name)(start, images, targets)
+        learned = find_adaptation(name)(start, images, targets, pool=campaign.pool)
         seconds, worked = time.perf_counter() - began, time.process_time() - worked
         row += [f"{seconds:.3f}", f"{worked:.3f}"]
     taught = learned.taught
     assert taught is not None
-    row.append(f"{fit(exact, taught.images, targets, own=taught.own).gradient:.0e}")
+    assert taught.log_shares is not None
+    met = replace(taught.images, logits=taught.images.logits + taught.log_shares)
+    row.append(f"{fit(exact, met, targets, own=taught.own).gradient:.0e}")
     if targets.numel() <= OTHERS_UP_TO:
         began = time.perf_counter()
-        plain(LabelKernel.of(exact, taught.images, taught.class_free), taught.images, targets)
+        plain(LabelKernel.of(exact, taught.images, taught.class_free), met, targets)
         took = time.perf_counter() - began
         row += [f"{took:.3f}", f"{took / seconds:.1f}"]
     else:

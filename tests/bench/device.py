@@ -142,7 +142,12 @@ def learn(device: torch.device, labels: int, images: int) -> Learner:
     """From the first `labels` of so many images."""
     made = lesson(images)
     way = find_adaptation(DEFAULT_ADAPTATION)
-    return way(start(device, images), made.images[:labels].to(device), made.targets[:labels])
+    return way(
+        start(device, images),
+        made.images[:labels].to(device),
+        made.targets[:labels],
+        pool=made.pool.to(device),
+    )
 
 
 @cache

@@ -17,6 +17,7 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.catalogue import find_strategy, strategies
 from alworkbench.acquisition.registry import Question
+from alworkbench.adaptation import learner, prior
 from alworkbench.adaptation.catalogue import adaptations, find_adaptation
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.leaving_out import leave_one_out
@@ -74,9 +75,18 @@ def learned(
     device: torch.device, name: str, images: int, classes: int, labels: int, again: int = 0
 ) -> Learner:
     """`again` makes another one of the same."""
-    labelled = model(images, classes).images[:labels].to(device)
+    pool = model(images, classes).images.to(device)
     way = find_adaptation(name)
-    return way(start(device, images, classes), labelled, onehot(classes, labels))
+    return way(start(device, images, classes), pool[:labels], onehot(classes, labels), pool=pool)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fits_run_to_the_optimum():
+    """Where a rough one ends, rounding may decide; all else is of the devices."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prior, "_ROUGHLY", 1e-10)
+        patch.setattr(learner, "_ROUGHLY", 1e-10)
+        yield
 
 
 def question(device: torch.device, size: tuple[int, int, int] = SMALL, **changes) -> Question:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from alworkbench.domain import Goal
 from alworkbench.learnerfiles import load_learner, save_learner
 from alworkbench.posterior.linearised import Step
 from store import open_store
@@ -64,4 +65,31 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
     again = project.open()
     assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)
     assert again.learner().draws(2, 0).own is not None
+    again.store.close()
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_the_goal_decides_whether_all_classes_count_alike_and_its_shares_are_kept(
+    project: Project, answers: Callable, goal: Goal
+) -> None:
+    with closing(open_store(project.folder)) as store, store.write() as writer:
+        writer.save_settings(replace(writer.settings(), goal=goal))
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    learner = workbench.learner()
+    assert learner.taught is not None
+    shares = learner.taught.log_shares
+    assert (shares is not None) == (goal is Goal.BALANCED)
+    workbench.store.close()
+    again = project.open()
+    found = again.learner().taught
+    assert found is not None
+    if shares is None:
+        assert found.log_shares is None
+    else:
+        assert found.log_shares is not None
+        assert torch.equal(found.log_shares, shares)
+    assert torch.equal(found.probabilities, learner.taught.probabilities)
     again.store.close()
