@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.doubt import Weighing
+from alworkbench.acquisition.doubt import Weighing, tested_by
 from alworkbench.acquisition.priority import priorities, priority_sample
 from alworkbench.acquisition.registry import Question
 
@@ -93,4 +93,4 @@ def _weighing(question: Question, held: int) -> Weighing:
     mass = question.learner.class_activations.new_zeros(question.size.classes)
     for logits in question.streamed_logits_of(rows, held):
         mass = mass + logits.softmax(dim=-1).sum(dim=0)
-    return Weighing.by(question.goal, mass, question.size.labelled)
+    return Weighing.by(question.goal, mass, tested_by(question.labels, question.size.classes))

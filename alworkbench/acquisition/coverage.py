@@ -1,7 +1,7 @@
 """The default: a batch that stands for as much of the pool's remaining doubt as possible.
 
 Every target j has a doubt u_j, one minus the margin of its two likeliest classes in which confidence is
-believed as far as labels have tested it, and a weight w_j, by which the goal `balanced` counts all
+believed as far as labels have tested its class, and a weight w_j, by which the goal `balanced` counts all
 predicted classes alike (`doubt`).
 
 An asked image i stands for a target by s_ij, as far as the posterior given the labels ties their
@@ -51,7 +51,7 @@ from alworkbench.acquisition.considered import (
     targets_of,
 )
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.doubt import Weighing, doubt
+from alworkbench.acquisition.doubt import Weighing, doubt, tested_by
 from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import Places, directions_of, places_of, root_given_labels
 from alworkbench.acquisition.registry import Question, Selection, strategy
@@ -149,7 +149,8 @@ def _ground(considered: Considered) -> _Ground:
     probabilities = places.roots.square()
     weighing = considered.weighing
     if weighing is None:
-        weighing = Weighing.by(question.goal, probabilities.sum(dim=0), size.labelled)
+        tested = tested_by(question.labels, size.classes)
+        weighing = Weighing.by(question.goal, probabilities.sum(dim=0), tested)
     weights = weighing.of(probabilities).clamp_min(considered.least)
     total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
     return _Ground(root, places, weights / total)
@@ -186,12 +187,13 @@ class _Alone:
 def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
     size = question.size
     held = _cost(size).memory - _row(size)
+    tested = tested_by(question.labels, size.classes).to(ground.weights)
     parts, gains, doubts, predicted = [], [], [], []
     for features in question.blocks(question.candidates, _row(size), held):
         places = places_of(question.learner, features, ground.root)
         parts.append(places)
         gains.append(ground.gains(places, covered))
-        doubts.append(doubt(places.roots.square(), size.labelled))
+        doubts.append(doubt(places.roots.square(), tested))
         predicted.append(places.roots.argmax(dim=-1))
     return _Alone(
         Places.concatenate(parts), torch.cat(gains), torch.cat(doubts), torch.cat(predicted)

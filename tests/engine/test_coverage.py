@@ -71,7 +71,9 @@ class Asked:
     def weights(self) -> Tensor:
         p = self.probabilities(self.question.targets)
         best = p.sort(-1).values
-        labels = len(self.question.labelled)
+        classes = p.shape[1]
+        told = torch.nn.functional.one_hot(self.question.labels, classes).double()
+        labels = classes * p @ told.sum(0)
         weights = (5 + (5 + labels) * (1 - (best[:, -1] - best[:, -2]))) / (10 + labels)
         if self.question.goal is Goal.BALANCED:
             weights = weights * (p / p.sum(0)).sum(-1)
@@ -319,7 +321,7 @@ class TestOfALargePool:
         """Of the doubt in a part of the pool, here its first half."""
         probabilities = pool.probabilities(pool.question.candidates)
         mass = probabilities.sum(dim=0)
-        weights = doubt.Weighing.by(Goal.BALANCED, mass, 0).of(probabilities)
+        weights = doubt.Weighing.by(Goal.BALANCED, mass, torch.zeros_like(mass)).of(probabilities)
         wanted = float(weights[:80].sum())
         found = []
         for seed in range(300):
@@ -510,9 +512,22 @@ def test_where_the_model_doubts_nothing_scores_are_none_and_the_batch_is_whole()
 
 def test_confidence_is_believed_as_far_as_labels_have_tested_it() -> None:
     p = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
-    assert doubt.doubt(p, 0).tolist() == pytest.approx([1.0, 0.5, 0.85])
-    assert doubt.doubt(p, 10).tolist() == pytest.approx([1.0, 0.25, 0.775])
-    assert doubt.doubt(p, 10**6).tolist() == pytest.approx([1.0, 0.0, 0.7], abs=1e-5)
+    for labels, wanted in (
+        (0.0, [1.0, 0.5, 0.85]),
+        (10.0, [1.0, 0.25, 0.775]),
+        (1e6, [1.0, 0.0, 0.7]),
+    ):
+        found = doubt.doubt(p, torch.full((3,), labels))
+        assert found.tolist() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_labels_of_one_class_do_not_make_the_model_believed_about_another() -> None:
+    """And where all classes have as many, each counts for all."""
+    p = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    found = doubt.doubt(p, doubt.tested_by(torch.tensor([0] * 30), 3))
+    assert found.tolist() == pytest.approx([5 / 100, 0.5])
+    even = doubt.tested_by(torch.arange(30) % 3, 3)
+    assert even.tolist() == [30.0, 30.0, 30.0]
 
 
 def test_what_labels_have_in_common_no_longer_makes_images_alike() -> None:
