@@ -1,14 +1,14 @@
 """Which images are looked at where a pool has more than can be compared with each other.
 
 Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
-4,096 (`TARGETS`) a priority sample by their weight, doubt counted for the classes (`doubt`). It adds up to
-the same on average and keeps every image of large weight: of a class that is predicted for a dozen images
-of a large pool, that dozen. Images of a rare class that are taken for others are as rare in it as in the
-pool. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
+4,096 (`TARGETS`) a priority sample by their weight, doubt counted for the classes (`doubt`), of which
+either view has half. It adds up to the same on average and keeps every image of large weight: of a class
+that is predicted for a dozen images of a large pool, that dozen. Images of a rare class that are taken for
+others are as rare in it as in the pool. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
 priority may be chosen: places where doubt is common are drawn often, and one image of each suffices.
 
 Dimensions used in this file
-    N  candidates          C  classes
+    N  candidates          C  classes          V  the two views of doubt
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.doubt import Weighing, tested_by
@@ -31,7 +33,7 @@ SHORTLIST = 8192
 COUNTED = 16_384
 """Images of a pool, drawn at random, over which predicted classes are counted."""
 
-HELD = 40
+HELD = 56
 """Bytes for each candidate while some are drawn."""
 
 
@@ -43,8 +45,23 @@ class Considered:
     """With the targets and the candidates that were drawn, if any were."""
     weighing: Weighing | None = None
     """None: classes are counted on the targets."""
+    totals: Float[Tensor, "V"] | None = None
+    """Of the candidates' doubt in either view, by which shares of it are told."""
     least: float = 0.0
-    """Smallest weight that a target stands for."""
+    """Smallest share of the doubt that a target stands for."""
+
+    def stood_for(self, weights: Float[Tensor, "M V"]) -> Float[Tensor, "M V"]:
+        """What targets of such weights stand for: themselves, and those that were not drawn."""
+        if self.totals is None:
+            return weights
+        shares = _shares(weights, self.totals.to(weights))
+        return weights * (self.least / shares).clamp_min(1.0)[:, None]
+
+
+def _shares(weights: Float[Tensor, "N V"], totals: Float[Tensor, "V"]) -> Float[Tensor, "N"]:
+    """Of all doubt, half of it in either view."""
+    tiny = torch.finfo(weights.dtype).tiny
+    return (weights / totals.clamp_min(tiny)).mean(dim=-1).clamp_min(tiny)
 
 
 def targets_of(size: Size) -> int:
@@ -72,16 +89,17 @@ def consider(question: Question, held: int) -> Considered:
     if not question.pool_is_target and len(candidates) == few:
         return Considered(question)
     weighing = _weighing(question, held)
-    weights = [
-        weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)
-    ]
-    found = priorities(torch.cat(weights), question.generator())
+    weights = torch.cat(
+        [weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)]
+    )
+    totals = weights.sum(dim=0)
+    found = priorities(_shares(weights, totals), question.generator())
     first = candidates[found.topk(few).indices.sort().values]
     if not question.pool_is_target:
         return Considered(replace(question, candidates=first), weighing)
     drawn, least = priority_sample(found, TARGETS)
     asked = replace(question, candidates=first, targets=candidates[drawn])
-    return Considered(asked, weighing, least)
+    return Considered(asked, weighing, totals, least)
 
 
 def _weighing(question: Question, held: int) -> Weighing:

@@ -2,18 +2,23 @@
 
 Every target j has a doubt u_j, one minus the margin of its two likeliest classes in which confidence is
 believed as far as labels have tested its class, and a weight w_j, by which the goal `balanced` counts all
-predicted classes alike (`doubt`).
+predicted classes alike. There are two views of it, one of which believes the model more than the other
+(`doubt`).
 
 An asked image i stands for a target by s_ij, as far as the posterior given the labels ties their
 embeddings together and the model sees them alike (`likeness`); a labelled image has its label for what
-the model sees. A batch S is chosen greedily for
+the model sees. A batch S has in either view the value
 
-    sum_j w_j u_j max_{i in labelled or S} s_ij
+    F(S) = sum_j w_j u_j max_{i in labelled or S} s_ij                    with sum_j w_j u_j = 1
 
-facility location, which is submodular: the greedy batch has at least 1 - 1/e of the best one's value
-(Nemhauser, Wolsey & Fisher 1978), and gains only fall while it grows, so that few need to be computed
-again after a pick (Minoux 1978). Images that nobody could answer stand for their surroundings whatever
-the model says there: near them no label is to be had.
+The cautious view adds the image that raises its F most; the trusting one multiplies what an image adds to
+its own by how torn the model is about that image, one minus its margin: where a model can be believed,
+that is where labels teach. A share of the picks is the cautious view's: one half without labels, and twice
+what `honesty` finds with them, if that is less.
+
+F is facility location, which is submodular (Nemhauser, Wolsey & Fisher 1978): gains only fall while the
+batch grows, so that few need to be computed again after a pick (Minoux 1978). Images that nobody could
+answer stand for their surroundings whatever the model says there: near them no label is to be had.
 
 Where the pool is what matters, its images without an answer are the targets, or those that stand for
 them (`considered`).
@@ -30,12 +35,13 @@ activations for informative about everything, and in measurements they were not;
 Dimensions used in this file
     N  candidates          M  targets, or those of them that are drawn
     L  labelled images
-    P  activation size     C  classes
+    P  activation size     C  classes             V  the two views of doubt
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -51,7 +57,8 @@ from alworkbench.acquisition.considered import (
     targets_of,
 )
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.doubt import Weighing, doubt, tested_by
+from alworkbench.acquisition.doubt import CAUTIOUS, TRUSTING, VIEWS, Weighing, tested_by, torn
+from alworkbench.acquisition.honesty import misleading
 from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import Places, directions_of, places_of, root_given_labels
 from alworkbench.acquisition.registry import Question, Selection, strategy
@@ -59,6 +66,15 @@ from alworkbench.domain import Goal
 
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""
+
+_MOST = 0.5
+"""Share of the picks that the cautious view has at most."""
+
+_ROUNDING = 1e-9
+"""A product of a turn and a share is a whole number if it lacks less."""
+
+_CERTAIN = 1e-6
+"""Least that an image counts for being torn itself: where none is, gains alone decide."""
 
 
 def _cost(size: Size) -> Cost:
@@ -70,8 +86,8 @@ def _cost(size: Size) -> Cost:
     targets, few = targets_of(size), shortlist_of(size)
     ties = targets * (size.activation + size.classes)
     placed = few + targets + size.labelled
-    held = 4 * targets * (size.activation + 2 * size.classes + 2) + HELD * size.candidates
-    held += 4 * few * (size.activation + size.classes + 3)
+    held = 4 * targets * (size.activation + 2 * size.classes + 6) + HELD * size.candidates
+    held += 4 * few * (size.activation + size.classes + 14)
     kinship = whitening * (size.targets + min(FIRST, size.labelled))
     given = whitening * (size.labelled + size.activation) if size.labelled else 0
     held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
@@ -93,10 +109,10 @@ class _Ground:
     root: Float[Tensor, "P P"]
     """Whitens activations."""
     places: Places
-    weights: Float[Tensor, "M"]
-    """w_j u_j, of itself and of what it stands for; they add up to one."""
+    weights: Float[Tensor, "M V"]
+    """w_j u_j, of itself and of what it stands for; they add up to one in either view."""
 
-    def gains(self, places: Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n"]:
+    def gains(self, places: Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n V"]:
         return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
 
 
@@ -114,7 +130,8 @@ def coverage(question: Question) -> Selection:
     question = considered.question
     ground = _ground(considered)
     covered = _covered(question, ground)
-    return _greedy(question, ground, covered, _alone(question, ground, covered), at_random)
+    alone = _alone(question, ground, covered)
+    return _greedy(question, ground, covered, alone, at_random, _cautious(question))
 
 
 def _at_random(question: Question) -> int:
@@ -126,6 +143,17 @@ def _at_random(question: Question) -> int:
         labels = question.labels[:FIRST].to(directions.device)
         share = doubt_of_kinship(directions, labels, share)
     return round(share * min(question.batch_size, len(question.candidates)))
+
+
+def _cautious(question: Question) -> float:
+    """Share of the picks that the cautious view has."""
+    if not len(question.labelled):
+        return _MOST
+    start = replace(question.learner, step=None, taught=None, predictor=None)
+    held = _cost(question.size).memory - _row(question.size)
+    blocks = question.blocks(question.labelled, question.size.logits_row, held)
+    foretold = torch.cat([start.logits(features).softmax(dim=-1) for features in blocks])
+    return min(_MOST, 2 * misleading(foretold, question.labels))
 
 
 def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
@@ -151,14 +179,14 @@ def _ground(considered: Considered) -> _Ground:
     if weighing is None:
         tested = tested_by(question.labels, size.classes)
         weighing = Weighing.by(question.goal, probabilities.sum(dim=0), tested)
-    weights = weighing.of(probabilities).clamp_min(considered.least)
-    total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+    weights = considered.stood_for(weighing.of(probabilities))
+    total = weights.sum(dim=0).clamp_min(torch.finfo(weights.dtype).tiny)
     return _Ground(root, places, weights / total)
 
 
 def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
     """How well each target is stood for by the images that were answered."""
-    covered = torch.zeros_like(ground.weights)
+    covered = torch.zeros_like(ground.weights[:, 0])
     size = question.size
     done = 0
     for features in question.blocks(question.labelled, _row(size)):
@@ -179,25 +207,22 @@ class _Alone:
     """Each candidate by itself, before anything is picked."""
 
     places: Places
-    gains: Float[Tensor, "N"]
-    doubts: Float[Tensor, "N"]
+    gains: Float[Tensor, "N V"]
+    torn: Float[Tensor, "N"]
     predicted: Int[Tensor, "N"]
 
 
 def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
     size = question.size
     held = _cost(size).memory - _row(size)
-    tested = tested_by(question.labels, size.classes).to(ground.weights)
-    parts, gains, doubts, predicted = [], [], [], []
+    parts, gains, own, predicted = [], [], [], []
     for features in question.blocks(question.candidates, _row(size), held):
         places = places_of(question.learner, features, ground.root)
         parts.append(places)
         gains.append(ground.gains(places, covered))
-        doubts.append(doubt(places.roots.square(), tested))
+        own.append(torn(places.roots.square()))
         predicted.append(places.roots.argmax(dim=-1))
-    return _Alone(
-        Places.concatenate(parts), torch.cat(gains), torch.cat(doubts), torch.cat(predicted)
-    )
+    return _Alone(Places.concatenate(parts), torch.cat(gains), torch.cat(own), torch.cat(predicted))
 
 
 def _greedy(
@@ -206,41 +231,54 @@ def _greedy(
     covered: Float[Tensor, "M"],
     alone: _Alone,
     at_random: int,
+    cautious: float,
 ) -> Selection:
     """Pick by pick: gains only fall, so one that was not computed again is a bound from above.
 
-    Where nothing is left to gain (more picks than distinct images, say), the own doubt decides.
-    `at_random` picks, evenly spread, are drawn from the candidates instead.
+    Where nothing is left to gain (more picks than distinct images, say), the model's own doubt decides.
+    `at_random` picks, evenly spread, are drawn from the candidates instead; of the others, `cautious` is
+    the cautious view's share, which is counted on from batch to batch, so that batches of one image have
+    both views. Scores are gains, the mean of both views.
     """
     count = min(question.batch_size, len(question.candidates))
     shuffled = iter(_shuffled(question, alone.predicted).tolist())
+    picked = len(question.labelled) + len(question.refused)
     bounds = alone.gains.clone()
+    own = {CAUTIOUS: torch.ones_like(alone.torn), TRUSTING: alone.torn.clamp_min(_CERTAIN)}
+    appeal = torch.stack([own[view] for view in VIEWS], dim=-1)
     rows: list[int] = []
     scores: list[float] = []
-    stale = torch.zeros(len(bounds), dtype=torch.bool, device=bounds.device)
+    stale = torch.zeros_like(alone.torn, dtype=torch.bool)
     taken = torch.zeros_like(stale)
     while len(rows) < count:
-        best = _first(bounds)
-        turn = len(rows) + 1
-        if turn * at_random // count > (turn - 1) * at_random // count:
+        if _falls_due(len(rows), at_random / count):
             best = next(row for row in shuffled if not bool(taken[row]))
             if bool(stale[best]):
                 bounds[best] = ground.gains(alone.places[[best]], covered)[0]
-        elif float(bounds[best]) <= 0.0:
-            best = _first(alone.doubts.masked_fill(taken, -torch.inf))
-        elif bool(stale[best]):
-            again = bounds.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(bounds))).indices
-            again = again[stale[again]].sort().values
-            bounds[again] = ground.gains(alone.places[again], covered)
-            stale[again] = False
-            continue
+        else:
+            view = VIEWS.index(CAUTIOUS if _falls_due(picked, cautious) else TRUSTING)
+            appeals = (bounds[:, view] * appeal[:, view]).masked_fill(taken, -torch.inf)
+            best = _first(appeals)
+            if float(appeals[best]) <= 0.0:
+                best = _first(alone.torn.masked_fill(taken, -torch.inf))
+            elif bool(stale[best]):
+                first = appeals.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(appeals)))
+                again = first.indices[stale[first.indices]].sort().values
+                bounds[again] = ground.gains(alone.places[again], covered)
+                stale[again] = False
+                continue
+            picked += 1
         rows.append(int(question.candidates[best]))
-        scores.append(max(0.0, float(bounds[best])))
+        scores.append(max(0.0, float(bounds[best].mean())))
         covered = torch.maximum(covered, alone.places[[best]].ties(ground.places)[0])
-        bounds[best] = -torch.inf
         taken[best] = True
         stale = ~taken
     return Selection(tuple(rows), tuple(scores))
+
+
+def _falls_due(turn: int, share: float) -> bool:
+    """Whether this turn, from zero, is one of a share of all turns that is evenly spread."""
+    return math.floor((turn + 1) * share + _ROUNDING) > math.floor(turn * share + _ROUNDING)
 
 
 def _shuffled(question: Question, predicted: Int[Tensor, "N"]) -> Int[Tensor, "N"]:

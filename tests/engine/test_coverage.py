@@ -14,6 +14,7 @@ from torch import Tensor
 from alworkbench.acquisition import considered, doubt, kinship, registry
 from alworkbench.acquisition import coverage as module
 from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.honesty import misleading
 from alworkbench.acquisition.kinship import LEAST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.likeness import directions_of, root_given_labels
 from alworkbench.acquisition.registry import Question, Selection
@@ -68,16 +69,24 @@ class Asked:
         alike = probabilities.sqrt() @ self.probabilities(self.question.targets).sqrt().T
         return self.correlations(rows, self.question.targets).square() * alike
 
-    def weights(self) -> Tensor:
-        p = self.probabilities(self.question.targets)
-        best = p.sort(-1).values
+    def torn(self, rows: Tensor) -> Tensor:
+        best = self.probabilities(rows).sort(-1).values
+        return 1 - (best[:, -1] - best[:, -2])
+
+    def weights(self, against: float, trust: float) -> Tensor:
+        """Of the targets, in the view to which so many labels spoke against the model and for it."""
+        p, torn = self.probabilities(self.question.targets), self.torn(self.question.targets)
         classes = p.shape[1]
         told = torch.nn.functional.one_hot(self.question.labels, classes).double()
-        labels = classes * p @ told.sum(0)
-        weights = (5 + (5 + labels) * (1 - (best[:, -1] - best[:, -2]))) / (10 + labels)
+        trust = trust + classes * p @ told.sum(0)
+        weights = (against + trust * torn) / (against + trust)
         if self.question.goal is Goal.BALANCED:
             weights = weights * (p / p.sum(0)).sum(-1)
         return weights / weights.sum()
+
+    def views(self) -> tuple[Tensor, Tensor]:
+        """The trusting one and the cautious one."""
+        return self.weights(1, 9), self.weights(5, 5)
 
     def covered(self) -> Tensor:
         """How well each target is stood for before anything is asked."""
@@ -95,7 +104,7 @@ class Asked:
         """What a batch of rows adds to what is stood for already."""
         every = torch.arange(len(self.question.table))
         ties = self.ties(every, self.probabilities(every))
-        before, weights = self.covered(), self.weights()
+        before, weights = self.covered(), sum(self.views()) / 2
 
         def of(rows: Sequence[int]) -> float:
             return float((torch.maximum(before, ties[list(rows)].amax(0)) - before) @ weights)
@@ -181,29 +190,41 @@ def test_it_is_the_default() -> None:
     assert find_strategy("default") is find_strategy(DEFAULT_STRATEGY) is find_strategy("coverage")
 
 
+@pytest.fixture(params=[0.0, 0.3, 0.5, 1.0])
+def cautious(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> float:
+    """The cautious view's share of the picks."""
+    monkeypatch.setattr(module, "_cautious", lambda _: request.param)
+    return request.param
+
+
 class TestEveryBatch:
-    def test_it_is_that_of_the_plain_greedy_way(self, case: Asked) -> None:
+    def test_it_is_that_of_the_plain_greedy_way(self, case: Asked, cautious: float) -> None:
         """The same picks and gains as when every candidate's gain is computed anew each time."""
-        ties = case.ties(case.question.candidates, case.probabilities(case.question.candidates))
-        weights, covered = case.weights(), case.covered()
+        rows = case.question.candidates
+        ties, torn = case.ties(rows, case.probabilities(rows)), case.torn(rows)
+        (trusting, doubting), covered = case.views(), case.covered()
+        before = len(case.question.labelled) + len(case.question.refused)
         free = torch.ones(len(ties), dtype=torch.bool)
         found = case.select()
         assert len(found.rows) == min(case.question.batch_size, len(ties))
-        for row, score in zip(found.rows, found.scores, strict=True):
-            gains = ((ties - covered).clamp_min(0) @ weights).masked_fill(~free, -1)
-            best = int(gains.argmax())
-            if float(gains[best]) < ROUNDING:  # rounding decides from here on
-                assert score < 2 * ROUNDING
-                continue
-            assert row == int(case.question.candidates[best])
-            assert score == pytest.approx(float(gains[best]), abs=ROUNDING)
-            covered = torch.maximum(covered, ties[best])
-            free[best] = False
+        for turn, (row, score) in enumerate(zip(found.rows, found.scores, strict=True), before):
+            added = (ties - covered).clamp_min(0)
+            due = int((turn + 1) * cautious + 1e-9) > int(turn * cautious + 1e-9)
+            appeal = added @ doubting if due else added @ trusting * torn
+            appeal = appeal.masked_fill(~free, -1)
+            if float(appeal.max()) < ROUNDING:  # rounding decides from here on
+                assert score < 1e3 * ROUNDING
+                break
+            place = rows.tolist().index(row)
+            assert float(appeal[place]) == pytest.approx(float(appeal.max()), abs=ROUNDING)
+            gain = float(added[place] @ (trusting + doubting)) / 2
+            assert score == pytest.approx(gain, abs=ROUNDING)
+            covered = torch.maximum(covered, ties[place])
+            free[place] = False
 
-    def test_gains_fall_and_are_shares_of_the_doubt(self, case: Asked) -> None:
+    def test_gains_are_shares_of_the_doubt(self, case: Asked) -> None:
         scores = case.select().scores
         assert all(0 <= score <= 1 for score in scores)
-        assert all(a >= b - ROUNDING for a, b in itertools.pairwise(scores))
         assert sum(scores) <= 1 + ROUNDING
 
     def test_its_gains_add_up_to_what_the_batch_stands_for(self, case: Asked) -> None:
@@ -233,8 +254,13 @@ class TestEveryBatch:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_batch_has_the_promised_share_of_the_best_one_s_value(seed: int) -> None:
+def test_a_cautious_batch_has_the_promised_share_of_the_best_one_s_value(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_cautious", lambda _: 1.0)
     case = asked(seed).with_(batch_size=3, candidates=torch.arange(4, 16))
+    cautious = case.views()[1]
+    monkeypatch.setattr(Asked, "views", lambda _: (cautious, cautious))
     value = case.value()
     found = value(case.select().rows)
     best = max(map(value, itertools.combinations(case.question.candidates.tolist(), 3)))
@@ -267,7 +293,7 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
         labels=torch.tensor([0, 0]),
     )
     monkeypatch.setattr(considered, "SHORTLIST", 10)
-    monkeypatch.setattr(doubt, "TRUST", 0)  # confidence is believed at once
+    monkeypatch.setattr(doubt.View, "doubt", lambda _, torn, labels: torn)  # believed at once
     batches = [case.with_(seed=seed).select() for seed in (1, 1, 2, 3)]
     assert batches[0] == batches[1]
     assert len({batch.rows for batch in batches[1:]}) > 1
@@ -307,7 +333,8 @@ class TestOfALargePool:
             assert len(set(found.question.candidates.tolist())) == 40
             assert set(self.RARE) < set(targets) < set(found.question.candidates.tolist())
             ground = module._ground(found)
-            theirs = sum(float(ground.weights[targets.index(row)]) for row in self.RARE)
+            weights = ground.weights[:, doubt.VIEWS.index(doubt.CAUTIOUS)]
+            theirs = sum(float(weights[targets.index(row)]) for row in self.RARE)
             # a class in three, of which the model is sure: half the doubt of one that it is torn about
             assert 0.15 < theirs < 0.45
 
@@ -317,18 +344,20 @@ class TestOfALargePool:
         assert len({batch.rows for batch in batches[1:]}) > 1
         assert all(len(set(batch.rows)) == 6 for batch in batches)
 
-    def test_what_targets_weigh_is_what_the_pool_weighs_on_average(self, pool: Asked) -> None:
-        """Of the doubt in a part of the pool, here its first half."""
+    @pytest.mark.parametrize("view", range(len(doubt.VIEWS)))
+    def test_what_targets_weigh_is_what_the_pool_weighs_on_average(
+        self, pool: Asked, view: int
+    ) -> None:
+        """Of the doubt in a part of the pool, here its first half, in either view."""
         probabilities = pool.probabilities(pool.question.candidates)
         mass = probabilities.sum(dim=0)
         weights = doubt.Weighing.by(Goal.BALANCED, mass, torch.zeros_like(mass)).of(probabilities)
-        wanted = float(weights[:80].sum())
+        wanted = float(weights[:80, view].sum())
         found = []
         for seed in range(300):
             of_it = considered.consider(pool.with_(seed=seed).question, 0)
             targets = of_it.question.targets
-            drawn = weights[targets].clamp_min(of_it.least)
-            found.append(float(drawn[targets < 80].sum()))
+            found.append(float(of_it.stood_for(weights[targets])[targets < 80, view].sum()))
         values = torch.tensor(found, dtype=torch.float64)
         assert float(values.mean()) == pytest.approx(wanted, abs=4 * float(values.std()) / 300**0.5)
 
@@ -510,24 +539,84 @@ def test_where_the_model_doubts_nothing_scores_are_none_and_the_batch_is_whole()
     assert all(0 <= score <= 1 for score in found.scores)
 
 
-def test_confidence_is_believed_as_far_as_labels_have_tested_it() -> None:
-    p = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
-    for labels, wanted in (
-        (0.0, [1.0, 0.5, 0.85]),
-        (10.0, [1.0, 0.25, 0.775]),
-        (1e6, [1.0, 0.0, 0.7]),
-    ):
-        found = doubt.doubt(p, torch.full((3,), labels))
-        assert found.tolist() == pytest.approx(wanted, abs=1e-5)
+@pytest.mark.parametrize(
+    ("view", "labels", "wanted"),
+    [
+        (doubt.CAUTIOUS, 0.0, [1.0, 0.5, 0.85]),
+        (doubt.CAUTIOUS, 10.0, [1.0, 0.25, 0.775]),
+        (doubt.TRUSTING, 0.0, [1.0, 0.1, 0.73]),
+        (doubt.TRUSTING, 10.0, [1.0, 0.05, 0.715]),
+        (doubt.CAUTIOUS, 1e6, [1.0, 0.0, 0.7]),
+        (doubt.TRUSTING, 1e6, [1.0, 0.0, 0.7]),
+    ],
+)
+def test_confidence_is_believed_as_far_as_labels_have_tested_it(
+    view: doubt.View, labels: float, wanted: list[float]
+) -> None:
+    torn = doubt.torn(torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]]))
+    assert view.doubt(torn, torch.full((3,), labels)).tolist() == pytest.approx(wanted, abs=1e-5)
 
 
 def test_labels_of_one_class_do_not_make_the_model_believed_about_another() -> None:
     """And where all classes have as many, each counts for all."""
     p = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    found = doubt.doubt(p, doubt.tested_by(torch.tensor([0] * 30), 3))
+    tested = doubt.tested_by(torch.tensor([0] * 30), 3)
+    found = doubt.CAUTIOUS.doubt(doubt.torn(p), p @ tested)
     assert found.tolist() == pytest.approx([5 / 100, 0.5])
     even = doubt.tested_by(torch.arange(30) % 3, 3)
     assert even.tolist() == [30.0, 30.0, 30.0]
+
+
+class TestWhatMisleads:
+    def test_labels_that_were_foretold_for_certain_have_a_closed_form(self) -> None:
+        """n of them, and the density of epsilon is (1 - b epsilon)^n, b = 1 - 1 / C."""
+        for classes, count in ((2, 0), (2, 3), (10, 10), (100, 50)):
+            certain = torch.zeros(count, classes)
+            certain[:, 1] = 1.0
+            b = 1 - 1 / classes
+            left = (1 - b) ** (count + 1)
+            mass = (1 - left) / (b * (count + 1))
+            inner = (1 - left * (1 - b)) / (b * (count + 2))
+            wanted = (mass - inner) / (b * mass) if count else 0.5
+            found = misleading(certain, torch.ones(count, dtype=torch.long))
+            assert found == pytest.approx(wanted, abs=1e-4)
+
+    def test_certain_predictions_that_fail_mislead_and_torn_ones_say_nothing(self) -> None:
+        labels = torch.arange(12) % 4
+        right = torch.nn.functional.one_hot(labels, 4).float()
+        found = [
+            misleading(share * right + (1 - share) * right.roll(1, dims=1), labels)
+            for share in (1.0, 0.9, 0.6, 0.25, 0.0)
+        ]
+        assert found == sorted(found)
+        assert found[0] < 0.1 < 0.9 < found[-1]
+        assert misleading(torch.full((12, 4), 0.25), labels) == pytest.approx(0.5)
+        assert misleading(right[:0], labels[:0]) == pytest.approx(0.5)
+
+    def test_the_cautious_view_has_half_of_the_picks_and_less_where_the_model_was_right(
+        self,
+    ) -> None:
+        """The model as it came, whatever the labels taught."""
+        case = asked(labels=())
+        assert module._cautious(case.question) == 0.5
+        told = torch.arange(POOL)
+        predicted = case.question.logits_of(told).argmax(-1)
+        shares = []
+        for labels in (predicted, (predicted + 1) % 4):
+            truth = torch.nn.functional.one_hot(labels, 4).double()
+            learned = learn(case.question.learner, case.question.table.gather(told), truth)
+            changed = case.with_(labelled=told, labels=labels)
+            shares.append(module._cautious(changed.question))
+            assert module._cautious(changed.with_(learner=learned).question) == shares[-1]
+        assert shares[0] < shares[1] == 0.5
+
+    @pytest.mark.parametrize("share", [0.0, 0.1, 1 / 3, 0.5, 0.37, 1.0])
+    def test_a_share_of_the_turns_is_evenly_spread(self, share: float) -> None:
+        due = [module._falls_due(turn, share) for turn in range(200)]
+        for start in range(0, 200, 7):
+            for count in (1, 10, 60):
+                part = due[start : start + count]
+                assert abs(sum(part) - share * len(part)) < 1 + 1e-6
 
 
 def test_what_labels_have_in_common_no_longer_makes_images_alike() -> None:
