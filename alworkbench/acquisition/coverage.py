@@ -13,8 +13,8 @@ the model sees. A batch S has in either view the value
 
 The cautious view adds the image that raises its F most; the trusting one multiplies what an image adds to
 its own by how torn the model is about that image, one minus its margin: where a model can be believed,
-that is where labels teach. A share of the picks is the cautious view's: one half without labels, and twice
-what `honesty` finds with them, if that is less.
+that is where labels teach. A share of the picks is the cautious view's: one half without labels, then four
+times what `honesty` finds, at most all.
 
 F is facility location, which is submodular (Nemhauser, Wolsey & Fisher 1978): gains only fall while the
 batch grows, so that few need to be computed again after a pick (Minoux 1978). Images that nobody could
@@ -67,8 +67,11 @@ from alworkbench.domain import Goal
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""
 
-_MOST = 0.5
-"""Share of the picks that the cautious view has at most."""
+_UNTESTED = 0.5
+"""Share of the picks that the cautious view has as long as no label says anything."""
+
+_CAUTION = 4.0
+"""A model that misleads on one label of so many is not trusted at all."""
 
 _ROUNDING = 1e-9
 """A product of a turn and a share is a whole number if it lacks less."""
@@ -148,12 +151,12 @@ def _at_random(question: Question) -> int:
 def _cautious(question: Question) -> float:
     """Share of the picks that the cautious view has."""
     if not len(question.labelled):
-        return _MOST
+        return _UNTESTED
     start = replace(question.learner, step=None, taught=None, predictor=None)
     held = _cost(question.size).memory - _row(question.size)
     blocks = question.blocks(question.labelled, question.size.logits_row, held)
     foretold = torch.cat([start.logits(features).softmax(dim=-1) for features in blocks])
-    return min(_MOST, 2 * misleading(foretold, question.labels))
+    return min(1.0, _CAUTION * misleading(foretold, question.labels))
 
 
 def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:

@@ -593,7 +593,7 @@ class TestWhatMisleads:
         assert misleading(torch.full((12, 4), 0.25), labels) == pytest.approx(0.5)
         assert misleading(right[:0], labels[:0]) == pytest.approx(0.5)
 
-    def test_the_cautious_view_has_half_of_the_picks_and_less_where_the_model_was_right(
+    def test_the_cautious_view_has_half_of_the_picks_then_what_the_labels_call_for(
         self,
     ) -> None:
         """The model as it came, whatever the labels taught."""
@@ -608,7 +608,7 @@ class TestWhatMisleads:
             changed = case.with_(labelled=told, labels=labels)
             shares.append(module._cautious(changed.question))
             assert module._cautious(changed.with_(learner=learned).question) == shares[-1]
-        assert shares[0] < shares[1] == 0.5
+        assert shares[0] < 0.5 < shares[1] <= 1
 
     @pytest.mark.parametrize("share", [0.0, 0.1, 1 / 3, 0.5, 0.37, 1.0])
     def test_a_share_of_the_turns_is_evenly_spread(self, share: float) -> None:
