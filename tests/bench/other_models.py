@@ -60,7 +60,7 @@ def clusters(name: str, wrong: float, seed: int = 0) -> SimulationData:
     names = names + wrong * normal(classes, embedding) / embedding**0.5
     shown = torch.randperm(len(seen[0]), generator=random)[:PAIRS]
     captions = names[seen[1][shown]] + 0.3 * normal(PAIRS, embedding) / embedding**0.5
-    return _data(
+    return made(
         name,
         Head(projection, torch.eye(embedding), logit_scale=10.0),
         names,
@@ -143,7 +143,7 @@ def letters(name: str = "letters") -> SimulationData:
     pool, test = (
         model.drawn([(label, each) for label in every], seed) for each, seed in ((110, 2), (30, 3))
     )
-    return _data(name, model.head, model.names, pool, test, model.pairs, list(CLASSES))
+    return made(name, model.head, model.names, pool, test, model.pairs, list(CLASSES))
 
 
 def rare_letters(name: str, seed: int) -> SimulationData:
@@ -158,10 +158,10 @@ def rare_letters(name: str, seed: int) -> SimulationData:
     place[torch.tensor(chosen)] = torch.arange(len(chosen))
     pool, test = ((images, place[labels]) for images, labels in parts)
     names, called = model.names[torch.tensor(chosen)], list(CLASSES)
-    return _data(name, model.head, names, pool, test, model.pairs, [called[c] for c in chosen])
+    return made(name, model.head, names, pool, test, model.pairs, [called[c] for c in chosen])
 
 
-def _data(
+def made(
     name: str,
     head: Head,
     names: Float[Tensor, "C Q"],

@@ -3,8 +3,8 @@
 `python -m tests.bench.shifted`: accuracy after batches of ten, mean and standard error over paired seeds.
 Between the sample, whose similar images share a class, and glyphs, whose do not, digits and sample
 turned, cut, inverted, noisy and in pairs of classes lie at every step. The other models are those of
-`other_models`. Made from a seed in minutes, with nothing to download; with a word, only data sets whose
-name has it are measured.
+`other_models` and `contrastive`. Made from a seed in minutes, with nothing to download; with a word,
+only data sets whose name has it are measured.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from alworkbench.simulation.runner import simulate
 from alworkbench.simulation.statistics import estimate, runs
 from alworkbench.simulation.suites import encode_collection, load_collection
 from store import memory_store
+from tests.bench.contrastive import Kind, contrastive
 from tests.bench.other_models import clusters, letters, rare_letters
 
 STRATEGIES = ("random", "balanced-random", "entropy", "margin", DEFAULT_STRATEGY)
@@ -101,6 +102,13 @@ PAIRS = (
     ("sample", "noisy", 1, 7),
     ("sample", "cut", 3, 5),
 )
+CONTRASTIVE = {
+    "2 classes": Kind(2, related=0.6, spread=3.5, misnamed=1.0, pool=4000, seed=11),
+    "10 classes": Kind(10, related=0.3, spread=2.0, misnamed=0.8, seed=12),
+    "10 classes, names elsewhere": Kind(10, 0.3, 2.0, misnamed=1.2, elsewhere=0.75, seed=13),
+    "20 classes": Kind(20, related=0.5, spread=2.0, misnamed=0.9, seed=14),
+    "100 classes": Kind(100, related=0.6, spread=1.8, misnamed=0.7, seed=15),
+}
 
 
 def shifted(name: str, shift: str, cache: Path) -> SimulationData:
@@ -155,6 +163,8 @@ def data_sets(cache: Path) -> Iterator[SimulationData]:
     yield letters()
     for seed in range(3):
         yield rare_letters(f"letters, four rare ({seed + 1})", seed)
+    for name, kind in CONTRASTIVE.items():
+        yield contrastive(f"contrastive, {name}", kind)
 
 
 def main(wanted: str) -> None:
