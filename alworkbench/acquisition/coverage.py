@@ -13,7 +13,8 @@ the model sees. A batch S has in either view the value
 
 The cautious view adds the image that raises its F most; the trusting one multiplies what an image adds to
 its own by how torn the model is about that image, one minus its margin: where a model can be believed,
-that is where labels teach. A share of the picks is the cautious view's: one half without labels, then four
+that is where labels teach. A share of the picks is the cautious view's: all where the model does not
+know some class's name, whose images it takes for others; else one half without labels, and then four
 times what `honesty` finds, at most all.
 
 F is facility location, which is submodular (Nemhauser, Wolsey & Fisher 1978): gains only fall while the
@@ -150,6 +151,8 @@ def _at_random(question: Question) -> int:
 
 def _cautious(question: Question) -> float:
     """Share of the picks that the cautious view has."""
+    if question.unknown_names:
+        return 1.0
     if not len(question.labelled):
         return _UNTESTED
     start = replace(question.learner, step=None, taught=None, predictor=None)

@@ -52,6 +52,8 @@ class Question:
     pool_is_target: bool = False
     """Whether the targets are a random sample of the pool: then the candidates matter, all of them."""
     goal: Goal = Goal.BALANCED
+    unknown_names: int = 0
+    """Class names that the model does not know, where its posterior can tell (`vocabulary`)."""
     draws: int = 128
     memory: int = 1 << 30
     """Bytes that a strategy may hold beside the features."""

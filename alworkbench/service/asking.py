@@ -102,6 +102,7 @@ class Asking(Learning):
                 refused=torch.tensor(_refused(label_of), dtype=torch.long),
                 pool_is_target=targets is None and not self._targets,
                 goal=settings.goal,
+                unknown_names=sum(each.unknown for each in self._names_known(classes, record)),
                 draws=DRAWS,
                 memory=memory,
             )

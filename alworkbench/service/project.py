@@ -13,7 +13,7 @@ from alworkbench.domain import ClassList, PosteriorRecord, ProjectFolder, Projec
 from alworkbench.engine import Engine, ProjectEngine
 from alworkbench.errors import FeaturesMissing, RoundStillOpen
 from alworkbench.ports import Reader, Store
-from alworkbench.posterior.vocabulary import NameKnowledge
+from alworkbench.posterior.vocabulary import NameKnowledge, has_captions, known_names
 
 
 def utc_now() -> datetime:
@@ -92,6 +92,23 @@ class OpenProject:
         if missing:
             raise FeaturesMissing(missing, len(images))
         return found
+
+    def _names_known(
+        self, classes: ClassList, record: PosteriorRecord | None
+    ) -> tuple[NameKnowledge, ...]:
+        """Of the class names; none without a posterior of captions or before prompts are encoded."""
+        if record is None or not has_captions(record.provenance):
+            return ()
+        key = (classes.id, record.id)
+        if self._names is None or self._names[0] != key:
+            engine = self.engine()
+            try:
+                activations = engine.class_activations(classes)
+            except FeaturesMissing:  # a class was added since; encoding is the next step
+                return ()
+            found = known_names(engine.posterior(record).text, classes.names, activations)
+            self._names = key, found
+        return self._names[1]
 
 
 def refuse_open(reader: Reader) -> None:

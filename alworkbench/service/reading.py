@@ -6,20 +6,17 @@ from alworkbench.acquisition.catalogue import strategies
 from alworkbench.acquisition.registry import Strategy
 from alworkbench.domain import (
     AnswerKind,
-    ClassList,
     Image,
     Item,
     MetricRecord,
-    PosteriorRecord,
     Role,
     Round,
     RoundState,
 )
 from alworkbench.engine import resolve
-from alworkbench.errors import FeaturesMissing, UnknownImage, UnreadableSource
+from alworkbench.errors import UnknownImage, UnreadableSource
 from alworkbench.images import DisplayImage, Undecodable, display, read_bytes
 from alworkbench.images import content_hash as content_digest
-from alworkbench.posterior.vocabulary import NameKnowledge, has_captions, known_names
 from alworkbench.service.project import OpenProject, stored_id
 from alworkbench.service.status import Status, newest_accuracy, next_step
 from alworkbench.simulation.report import SimulationResult, load_results
@@ -123,20 +120,3 @@ class Reading(OpenProject):
             f"The image {content_hash[:12]} cannot be shown: {'; '.join(problems)}. Bring the file "
             f"back, or import it from where it is now: `alworkbench import FOLDER`."
         )
-
-    def _names_known(
-        self, classes: ClassList, record: PosteriorRecord | None
-    ) -> tuple[NameKnowledge, ...]:
-        """Of the class names; none without a posterior of captions or before prompts are encoded."""
-        if record is None or not has_captions(record.provenance):
-            return ()
-        key = (classes.id, record.id)
-        if self._names is None or self._names[0] != key:
-            engine = self.engine()
-            try:
-                activations = engine.class_activations(classes)
-            except FeaturesMissing:  # a class was added since; encoding is the next step
-                return ()
-            found = known_names(engine.posterior(record).text, classes.names, activations)
-            self._names = key, found
-        return self._names[1]

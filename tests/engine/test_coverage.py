@@ -608,6 +608,7 @@ class TestWhatMisleads:
             changed = case.with_(labelled=told, labels=labels)
             shares.append(module._cautious(changed.question))
             assert module._cautious(changed.with_(learner=learned).question) == shares[-1]
+            assert module._cautious(changed.with_(unknown_names=1).question) == 1.0
         assert shares[0] < 0.5 < shares[1] <= 1
 
     @pytest.mark.parametrize("share", [0.0, 0.1, 1 / 3, 0.5, 0.37, 1.0])
