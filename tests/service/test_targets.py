@@ -157,6 +157,24 @@ def test_the_stated_size_is_that_of_the_question(project, monkeypatch):
     assert asked == [stated.size]
 
 
+def test_a_strategy_is_told_how_many_names_the_model_does_not_know(clothes, monkeypatch):
+    """The same as the project says of itself; the bundled model knows dresses, and no bags."""
+    _, workbench = clothes
+    asked = []
+    chosen = find_strategy("random")
+
+    def watch(question):
+        asked.append(question.unknown_names)
+        return chosen.choose(question)
+
+    monkeypatch.setattr(
+        "alworkbench.service.asking.find_strategy", lambda name: replace(chosen, choose=watch)
+    )
+    workbench.propose("random", 4)
+    assert workbench.status().unknown_classes == ("bag",)
+    assert asked == [1]
+
+
 def test_memory_is_kept_to_or_refused(project):
     def run(*words):
         return CliRunner().invoke(app, ["propose", *words, "--project", str(project.folder)])
