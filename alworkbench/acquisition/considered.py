@@ -2,7 +2,7 @@
 
 Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
 4,096 (`TARGETS`) a priority sample by their weight, doubt counted for the classes (`doubt`), of which
-either view has half. It adds up to the same on average and keeps every image of large weight: of a class
+either view has its share. It adds up to the same on average and keeps every image of large weight: of a class
 that is predicted for a dozen images of a large pool, that dozen. Images of a rare class that are taken for
 others are as rare in it as in the pool. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
 priority may be chosen: places where doubt is common are drawn often, and one image of each suffices.
@@ -45,23 +45,17 @@ class Considered:
     """With the targets and the candidates that were drawn, if any were."""
     weighing: Weighing | None = None
     """None: classes are counted on the targets."""
-    totals: Float[Tensor, "V"] | None = None
-    """Of the candidates' doubt in either view, by which shares of it are told."""
+    scale: Float[Tensor, "V"] | None = None
+    """What a unit of either view's doubt is of all doubt; None: no targets were drawn."""
     least: float = 0.0
     """Smallest share of the doubt that a target stands for."""
 
     def stood_for(self, weights: Float[Tensor, "M V"]) -> Float[Tensor, "M V"]:
         """What targets of such weights stand for: themselves, and those that were not drawn."""
-        if self.totals is None:
+        if self.scale is None:
             return weights
-        shares = _shares(weights, self.totals.to(weights))
+        shares = (weights @ self.scale.to(weights)).clamp_min(torch.finfo(weights.dtype).tiny)
         return weights * (self.least / shares).clamp_min(1.0)[:, None]
-
-
-def _shares(weights: Float[Tensor, "N V"], totals: Float[Tensor, "V"]) -> Float[Tensor, "N"]:
-    """Of all doubt, half of it in either view."""
-    tiny = torch.finfo(weights.dtype).tiny
-    return (weights / totals.clamp_min(tiny)).mean(dim=-1).clamp_min(tiny)
 
 
 def targets_of(size: Size) -> int:
@@ -80,8 +74,11 @@ def logits_for(size: Size) -> int:
     return size.logits_of(size.candidates + counted)
 
 
-def consider(question: Question, held: int) -> Considered:
-    """One draw serves targets and candidates. `held` are bytes held beside what streams."""
+def consider(question: Question, held: int, views: Float[Tensor, "V"]) -> Considered:
+    """One draw serves targets and candidates. `held` are bytes held beside what streams.
+
+    `views` are their shares of the picks.
+    """
     size, candidates = question.size, question.candidates
     few = shortlist_of(size)
     if question.pool_is_target and len(candidates) <= TARGETS:
@@ -93,13 +90,14 @@ def consider(question: Question, held: int) -> Considered:
         [weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)]
     )
     totals = weights.sum(dim=0)
-    found = priorities(_shares(weights, totals), question.generator())
+    scale = views.to(totals) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
+    found = priorities(weights @ scale, question.generator())
     first = candidates[found.topk(few).indices.sort().values]
     if not question.pool_is_target:
         return Considered(replace(question, candidates=first), weighing)
     drawn, least = priority_sample(found, TARGETS)
     asked = replace(question, candidates=first, targets=candidates[drawn])
-    return Considered(asked, weighing, totals, least)
+    return Considered(asked, weighing, scale, least)
 
 
 def _weighing(question: Question, held: int) -> Weighing:

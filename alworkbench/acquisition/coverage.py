@@ -129,13 +129,16 @@ class _Ground:
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
 def coverage(question: Question) -> Selection:
-    at_random = _at_random(question)
-    considered = consider(question, _cost(question.size).memory - _row(question.size))
+    at_random, cautious = _at_random(question), _cautious(question)
+    shares = {CAUTIOUS: cautious, TRUSTING: 1 - cautious}
+    views = torch.tensor([shares[view] for view in VIEWS])
+    held = _cost(question.size).memory - _row(question.size)
+    considered = consider(question, held, views)
     question = considered.question
     ground = _ground(considered)
     covered = _covered(question, ground)
     alone = _alone(question, ground, covered)
-    return _greedy(question, ground, covered, alone, at_random, _cautious(question))
+    return _greedy(question, ground, covered, alone, at_random, cautious)
 
 
 def _at_random(question: Question) -> int:

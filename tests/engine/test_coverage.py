@@ -28,6 +28,7 @@ from tests.factories import SmallModel, generator, normal, small_model
 ROUNDING = 2e-5
 """Of gains: pools stream in single precision."""
 POOL, TARGETS = 30, 18
+HALVES = torch.tensor([0.5, 0.5])
 
 
 @dataclass(frozen=True)
@@ -327,7 +328,7 @@ class TestOfALargePool:
 
     def test_images_of_a_rare_class_are_all_targets_and_each_for_itself(self, pool: Asked) -> None:
         for seed in range(10):
-            found = considered.consider(pool.with_(seed=seed).question, 0)
+            found = considered.consider(pool.with_(seed=seed).question, 0, HALVES)
             targets = found.question.targets.tolist()
             assert len(set(targets)) == 24
             assert len(set(found.question.candidates.tolist())) == 40
@@ -355,7 +356,7 @@ class TestOfALargePool:
         wanted = float(weights[:80, view].sum())
         found = []
         for seed in range(300):
-            of_it = considered.consider(pool.with_(seed=seed).question, 0)
+            of_it = considered.consider(pool.with_(seed=seed).question, 0, HALVES)
             targets = of_it.question.targets
             found.append(float(of_it.stood_for(weights[targets])[targets < 80, view].sum()))
         values = torch.tensor(found, dtype=torch.float64)
