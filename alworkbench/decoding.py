@@ -121,6 +121,7 @@ def serve(line_descriptor: int, shared_descriptor: int) -> None:
     with Connection(line_descriptor) as line, os.fdopen(shared_descriptor, "r+b") as file:
         preprocess = pickle.loads(line.recv_bytes())
         slots = shared_pixels(file, *json.loads(line.recv_bytes()))
+        PIL.Image.init()  # or the first file of no known format waits for all of Pillow's plugins
         line.send_bytes(b"ready")
         while True:
             try:
