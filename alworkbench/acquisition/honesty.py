@@ -23,11 +23,16 @@ from torch import Tensor
 _STEPS = 1000
 """Of the integral over epsilon, by the midpoint rule."""
 
+_AT_ONCE = 256
+"""Labels that are held beside all steps: 2 MB a tensor, however many labels there are."""
+
 
 def misleading(foretold: Float[Tensor, "n C"], labels: Int[Tensor, "n"]) -> float:
     """Mean of epsilon given n labels, whose classes were foretold with these probabilities."""
     classes = foretold.shape[1]
     epsilon = (torch.arange(_STEPS, dtype=torch.float64) + 0.5) / _STEPS
     right = foretold.double().cpu().gather(1, labels.cpu()[:, None])  # n 1
-    likelihood = ((1 - epsilon) * right + epsilon / classes).log().sum(dim=0)
+    likelihood = torch.zeros_like(epsilon)
+    for some in right.split(_AT_ONCE):
+        likelihood += ((1 - epsilon) * some + epsilon / classes).log().sum(dim=0)
     return float(likelihood.softmax(dim=0) @ epsilon)

@@ -571,7 +571,7 @@ def test_labels_of_one_class_do_not_make_the_model_believed_about_another() -> N
 class TestWhatMisleads:
     def test_labels_that_were_foretold_for_certain_have_a_closed_form(self) -> None:
         """n of them, and the density of epsilon is (1 - b epsilon)^n, b = 1 - 1 / C."""
-        for classes, count in ((2, 0), (2, 3), (10, 10), (100, 50)):
+        for classes, count in ((2, 0), (2, 3), (10, 10), (100, 50), (5, 700)):
             certain = torch.zeros(count, classes)
             certain[:, 1] = 1.0
             b = 1 - 1 / classes

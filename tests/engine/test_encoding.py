@@ -269,7 +269,7 @@ def test_a_crash_or_a_hang_costs_one_image(tmp_path: Path, hostile):
     order = [*names[:3], "crash.png", *names[3:13], "hang.png", "junk.png", *names[13:]]
     plan = planned(tmp_path / "images", {name: files[name] for name in order})
     store = FeatureStore(tmp_path / "apart")
-    summary = encode_images(FakeEncoder(hostile), plan, store, workers=2, batch_size=4, timeout=6.0)
+    summary = encode_images(FakeEncoder(hostile), plan, store, workers=2, batch_size=4, timeout=2.0)
     assert summary == EncodeSummary(30, 3, 0, 2, summary.seconds)
     assert {Path(q.path).name: q.code for q in store.quarantined()} == {
         "crash.png": QuarantineCode.CRASH,

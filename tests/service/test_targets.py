@@ -140,39 +140,34 @@ def test_a_dry_run_states_the_cost_and_leaves_nothing_behind(project, made):
         assert workbench.rounds() == []
 
 
-def test_the_stated_size_is_that_of_the_question(project, monkeypatch):
-    with closing(project.open()) as workbench:
-        stated = workbench.estimate("random", 4)
-        asked = []
-        chosen = find_strategy("random")
-
-        def watch(question):
-            asked.append(question.size)
-            return chosen.choose(question)
-
-        monkeypatch.setattr(
-            "alworkbench.service.asking.find_strategy", lambda name: replace(chosen, choose=watch)
-        )
-        workbench.propose("random", 4)
-    assert asked == [stated.size]
-
-
-def test_a_strategy_is_told_how_many_names_the_model_does_not_know(clothes, monkeypatch):
-    """The same as the project says of itself; the bundled model knows dresses, and no bags."""
-    _, workbench = clothes
-    asked = []
-    chosen = find_strategy("random")
+@pytest.fixture
+def questions(monkeypatch):
+    """Every question that a strategy is asked, whichever it is; random answers."""
+    chosen, asked = find_strategy("random"), []
 
     def watch(question):
-        asked.append(question.unknown_names)
+        asked.append(question)
         return chosen.choose(question)
 
     monkeypatch.setattr(
         "alworkbench.service.asking.find_strategy", lambda name: replace(chosen, choose=watch)
     )
+    return asked
+
+
+def test_the_stated_size_is_that_of_the_question(project, questions):
+    with closing(project.open()) as workbench:
+        stated = workbench.estimate("random", 4)
+        workbench.propose("random", 4)
+    assert [question.size for question in questions] == [stated.size]
+
+
+def test_a_strategy_is_told_how_many_names_the_model_does_not_know(clothes, questions):
+    """The same as the project says of itself; the bundled model knows dresses, and no bags."""
+    _, workbench = clothes
     workbench.propose("random", 4)
     assert workbench.status().unknown_classes == ("bag",)
-    assert asked == [1]
+    assert [question.unknown_names for question in questions] == [1]
 
 
 def test_memory_is_kept_to_or_refused(project):
