@@ -21,9 +21,9 @@ from alworkbench.adaptation.prior import Prior
 from alworkbench.errors import InvalidPosteriorFile
 from alworkbench.posterior.linearised import Step
 
-FORMAT = "alworkbench-learner-3"
-OLDER = ("alworkbench-learner-1", "alworkbench-learner-2")
-"""Without weights of the classes' own, without the classes' shares of the pool."""
+FORMAT = "alworkbench-learner-4"
+OLDER = ("alworkbench-learner-1", "alworkbench-learner-2", "alworkbench-learner-3")
+"""Without weights of the classes' own, the classes' shares of the pool, weights of embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,18 @@ def load_learner(path: Path) -> StoredLearner:
             if metadata.get("format") not in (FORMAT, *OLDER):
                 raise ValueError(f"format {metadata.get('format')!r}, needed {FORMAT!r}")
             held = set(file.keys())
-            own, offset = (
-                file.get_tensor(name) if name in held else None for name in ("own", "offset")
+            own, embedded, offset = (
+                file.get_tensor(name) if name in held else None
+                for name in ("own", "embedded", "offset")
             )
-            if (own is None) != (offset is None):
+            if (own is None and embedded is None) != (offset is None):
                 raise ValueError("weights of the classes' own and their offsets belong together")
             known = metadata.get("prior")
-            if (own is None) != (known is None):
+            if (offset is None) != (known is None):
                 raise ValueError("weights of the classes' own and their prior belong together")
             prior = None if known is None else Prior(**json.loads(known))
-            step = Step(file.get_tensor("image"), file.get_tensor("text"), own, offset)
+            parts = file.get_tensor("image"), file.get_tensor("text")
+            step = Step(*parts, own, embedded, offset)
             shares = file.get_tensor("log_shares") if "log_shares" in held else None
             return StoredLearner(step, tuple(json.loads(metadata["hashes"])), prior, shares)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

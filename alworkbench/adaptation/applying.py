@@ -36,7 +36,7 @@ def apply_adaptation(
     targets = torch.nn.functional.one_hot(
         torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
     ).double()
-    if way.own_weights and (learned.step is None or learned.step.own is None):
+    if way.own_weights and (learned.step is None or learned.step.offset is None):
         learned = way.beneath(start, labelled, targets, pool=pool())
     lesson = Lesson(
         labelled.to(classes.device, torch.float64), targets, torch.ones_like(targets[:, 0])

@@ -10,11 +10,15 @@ problem stays convex, and one more n x n matrix is all that its covariance costs
 leaving out are of this one model. A single image says nothing about how classes differ, nor do copies
 of one: there the term is zero, as it is without labels. How wide either prior is, `prior` chooses.
 
+Whitened activations show what the model was not taught to see. What it was taught to see, embeddings
+show better; where only the names for that are wrong, the image's unit embedding takes the place of its
+activations, whitened as the text's are: u'_i for phi~_i. That too `prior` chooses.
+
 Dimensions used in this file
     N, M  images, n labelled ones
     C  classes
     K  draws
-    D  embedding size, P image activation size
+    D  embedding size, P image activation size, X the one that is seen
 """
 
 from __future__ import annotations
@@ -35,14 +39,21 @@ _COPIES = 1e-20
 class OwnWeights:
     """The term's prior, which the labelled images fix."""
 
-    mean: Float[Tensor, "P"]
-    """Of the labelled images' whitened activations, weighted as the labels are."""
+    mean: Float[Tensor, "X"]
+    """Of what is seen of the labelled images, weighted as the labels are."""
     share: float
-    """Prior variance of a weight of phi~ - mean: own / r^2."""
+    """Prior variance of a weight of what is seen less its mean: own / r^2."""
+    embedded: bool
+    """Whether unit embeddings u' are seen, and not whitened activations phi~."""
 
     @classmethod
     def of(
-        cls, images: ImageCoordinates, weights: Float[Tensor, "n"] | None, variance: float
+        cls,
+        images: ImageCoordinates,
+        weights: Float[Tensor, "n"] | None,
+        variance: float,
+        *,
+        embedded: bool = False,
     ) -> OwnWeights:
         """For n labelled images; None weighs all alike.
 
@@ -51,10 +62,11 @@ class OwnWeights:
         if weights is None:
             weights = torch.ones_like(images.scale)
         shares = weights / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-        mean = shares @ images.whitened
-        square = float(shares @ (images.whitened - mean).square().sum(dim=-1))
-        rounding = _COPIES * float(shares @ images.whitened.square().sum(dim=-1))
-        return cls(mean, variance / square if square > rounding else 0.0)
+        seen = images.by_text if embedded else images.whitened
+        mean = shares @ seen
+        square = float(shares @ (seen - mean).square().sum(dim=-1))
+        rounding = _COPIES * float(shares @ seen.square().sum(dim=-1))
+        return cls(mean, variance / square if square > rounding else 0.0, embedded)
 
     def covariance(
         self, images: ImageCoordinates, others: ImageCoordinates
@@ -66,8 +78,10 @@ class OwnWeights:
         """Of what one class adds, before any label."""
         return self.share * self.centred(images).square().sum(dim=-1)
 
-    def centred(self, images: ImageCoordinates) -> Float[Tensor, "N P"]:
-        return images.whitened - self.mean.to(images.whitened)
+    def centred(self, images: ImageCoordinates) -> Float[Tensor, "N X"]:
+        """What is seen of images, less its mean."""
+        seen = images.by_text if self.embedded else images.whitened
+        return seen - self.mean.to(seen)
 
     def sample(self, draws: Step, classes: int, generator: torch.Generator) -> Step:
         """Stacked draws of the change, with draws of the weights under their prior beside them."""
@@ -77,10 +91,13 @@ class OwnWeights:
 
     def pull(
         self, images: ImageCoordinates, weights: Float[Tensor, "*K n C"]
-    ) -> Float[Tensor, "*K C P"]:
+    ) -> Float[Tensor, "*K C X"]:
         """The weights that dual weights of n labels stand for."""
         return self.share * (weights.mT @ self.centred(images))
 
-    def beside(self, step: Step, own: Float[Tensor, "*K C P"]) -> Step:
-        """The step with these weights of phi~ - mean."""
-        return replace(step, own=own, offset=-(own @ self.mean.to(own)))
+    def beside(self, step: Step, own: Float[Tensor, "*K C X"]) -> Step:
+        """The step with these weights of what is seen less its mean."""
+        offset = -(own @ self.mean.to(own))
+        if self.embedded:
+            return replace(step, embedded=own, offset=offset)
+        return replace(step, own=own, offset=offset)

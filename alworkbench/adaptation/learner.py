@@ -112,9 +112,11 @@ class Learner:
             + scale * (moved @ classes.unit.T - cosines * back)
             + classes.scale * (unit @ named.T - cosines * inward)
         )
-        if self.step.own is None or self.step.offset is None:
-            return logits
-        return logits + features.activations @ self.step.own.T + self.step.offset
+        if self.step.own is not None:
+            logits = logits + features.activations @ self.step.own.T
+        if self.step.embedded is not None:
+            logits = logits + unit @ self.step.embedded.T
+        return logits if self.step.offset is None else logits + self.step.offset
 
     def draws(self, count: int, seed: int) -> Step:
         """K joint draws of the deviation from `logits`, given the labels, in whitened coordinates.
@@ -207,7 +209,7 @@ def restore(
 
     What was learned for another number of classes is left out: their own weights, their shares.
     """
-    if step.own is not None and len(step.own) != len(start.class_activations):
+    if step.offset is not None and len(step.offset) != len(start.class_activations):
         step, prior = Step(step.image, step.text), None
     if log_shares is not None and len(log_shares) != len(start.class_activations):
         log_shares = None
@@ -219,7 +221,7 @@ def restore(
         log_shares = log_shares.to(logits)
         logits = logits + log_shares
     images, weights = _exactly(model.double(), labelled, weights)
-    own = None if prior is None else OwnWeights.of(images, weights, prior.own)
+    own = None if prior is None else prior.own_weights(images, weights)
     taught = Taught(images, logits.softmax(dim=-1), weights, own, prior, log_shares)
     return Learner(model, start.class_activations, step, taught)
 

@@ -16,7 +16,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
@@ -47,11 +47,9 @@ below one, so what a draw is corrected by is that exact: far below the noise of 
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """The optimum, and what is needed to condition draws on the same labels."""
+class Optimum:
+    """In logits, which is all that the labels' covariance can tell."""
 
-    step: Step
-    """What the labels moved, in whitened coordinates."""
     dual: Float[Tensor, "n C"]
     """a = weight (y - p): the step is `pull` of it."""
     logits: Float[Tensor, "n C"]
@@ -61,6 +59,14 @@ class Fit:
     gradient: float
     """Largest violation of a = weight (y - p): zero at the optimum."""
     iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fit(Optimum):
+    """The optimum, and what is needed to condition draws on the same labels."""
+
+    step: Step
+    """What the labels moved, in whitened coordinates."""
 
 
 def fit(
@@ -74,18 +80,34 @@ def fit(
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    Runs in float64 to the optimum: gradient at most 1e-10 (`tolerance`) of the largest weight (or of 1,
-    if that is larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
-    optimum (`newton`), and run in float32 as long as that serves: the gradient decides. With `own`,
-    classes have weights of their own, and the step too. A `guess` of the dual weights may shorten
-    the way to the optimum, which is the same.
+    With `own`, classes have weights of their own, and the step too. Otherwise see `optimum`.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
     class_free = None if own is None else own.covariance(images, images)
     kernels = LabelKernels(LabelKernel.of(model, images, class_free))
+    found = optimum(kernels, images.logits, targets, weights, guess, tolerance)
+    parts = {field.name: getattr(found, field.name) for field in fields(found)}
+    return Fit(**parts, step=_step_of(model, images, found.dual, own))
+
+
+def optimum(
+    kernels: LabelKernels,
+    start: Float[Tensor, "n C"],
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+    guess: Float[Tensor, "n C"] | None = None,
+    tolerance: float = TOLERANCE,
+) -> Optimum:
+    """What n labels teach whose logits are `start` before, and have this covariance.
+
+    Runs in float64 to the optimum: gradient at most 1e-10 (`tolerance`) of the largest weight (or of 1,
+    if that is larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
+    optimum (`newton`), and run in float32 as long as that serves: the gradient decides. A `guess` of
+    the dual weights may shorten the way to the optimum, which is the same. An image of weight zero
+    teaches nothing, and its logits are what the others say of it.
+    """
     kernel = kernels.exact
-    start = images.logits
     dual = torch.zeros_like(targets)  # n C: a
     shift = torch.zeros_like(targets)  # n C: K a
     if guess is not None:
@@ -103,8 +125,7 @@ def fit(
         gradient = float(residual.abs().max()) if len(targets) else 0.0
         if gradient <= tolerance:
             objective = _objective(start, dual, shift, targets, weights)
-            step = _step_of(model, images, dual, own)
-            return Fit(step, dual, logits, probabilities, objective, gradient, iteration)
+            return Optimum(dual, logits, probabilities, objective, gradient, iteration)
         if iteration == _EARLY:
             rounded = kernel
         slope = Slope.of(rounded, residual)

@@ -16,7 +16,16 @@ same and the prior is the middle of the grid; with more the best is left.
 
 The left-out prediction is that of Gaussian processes under Laplace's approximation (Rasmussen &
 Williams 2006, sections 3.4 and 5.4.2), each class against the mean of the others by itself: C systems
-of n numbers instead of one of n C. See README.md beside for what it chooses and what that is worth.
+of n numbers instead of one of n C.
+
+What classes' own weights see is chosen after that: whitened activations as a rule, embeddings where the
+names tell LITTLE of the labels, and embeddings tell left-out labels better by MUCH. That is where
+the model was taught to see what the images show, and the names given mean nothing to it. Labels are
+learned anew without each fold, and all is told at its best temperature, since the question is what
+resembles what, and not how sure anything is. Where names tell more, embeddings make labels of some
+classes draw the images of others to them, which chosen labels do not show.
+
+See README.md beside for what is chosen and what that is worth.
 
 Dimensions used in this file
     n  labelled images
@@ -26,15 +35,15 @@ Dimensions used in this file
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.free_weights import OwnWeights
-from alworkbench.adaptation.kernel import LabelKernel
-from alworkbench.adaptation.linearised import Fit, fit
+from alworkbench.adaptation.kernel import LabelKernel, LabelKernels
+from alworkbench.adaptation.linearised import Fit, fit, optimum
 from alworkbench.posterior.linearised import ImageCoordinates, Linearisation
 
 VARIANCES = (30.0, 300.0)
@@ -43,6 +52,15 @@ SHARES = (0.0, 0.5, 0.9)
 
 FEWEST, MOST, PAIRS = 20, 200, 5000
 """Labels that a choice looks at, evenly spaced: as many as make this number of (image, class) pairs."""
+
+FOLDS = 5
+MUCH = 5.0
+"""Nats of all labels that are looked at: very strong evidence (Kass & Raftery 1995, section 3.2)."""
+LITTLE = 0.15
+"""Share of log C, the nats of a label that nothing tells, which the model as it came takes off."""
+_PAIRS = 20_000
+"""As PAIRS, for what own weights see: the few labels of a class must be enough to tell."""
+_TEMPERATURES = 2.0 ** torch.arange(-1.0, 4.25, 0.25, dtype=torch.float64)
 
 _ROUNDING = 1e-9
 """A logit variance of less, relative to what its terms add up from, is their rounding."""
@@ -62,6 +80,8 @@ class Prior:
     """Multiplies the posterior's covariance of either projection."""
     own: float
     """Variance of what a class adds by itself to the logit of a labelled image, squared nats."""
+    embedded: bool = False
+    """Whether what it adds is of embeddings, and not of whitened activations."""
 
     def under(
         self,
@@ -71,8 +91,13 @@ class Prior:
     ) -> tuple[Linearisation, ImageCoordinates, OwnWeights]:
         """The model and n labelled images under this prior, and the weights of the classes' own."""
         images = images.widened(self.widening)
-        own = OwnWeights.of(images, weights, self.own)
-        return model.widened(self.widening), images, own
+        return model.widened(self.widening), images, self.own_weights(images, weights)
+
+    def own_weights(
+        self, images: ImageCoordinates, weights: Float[Tensor, "n"] | None
+    ) -> OwnWeights:
+        """Of the classes, for n labelled images that are widened already."""
+        return OwnWeights.of(images, weights, self.own, embedded=self.embedded)
 
 
 def choose_prior(
@@ -82,17 +107,37 @@ def choose_prior(
     weights: Float[Tensor, "n"],
 ) -> Prior:
     """The prior for n labels, float64; `model` is under the posterior at any strength."""
+    wide = _width(model, *_some(images, targets, weights, PAIRS))
+    return _seeing(wide, model, *_some(images, targets, weights, _PAIRS))
+
+
+def _some(
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+    pairs: int,
+) -> tuple[ImageCoordinates, Float[Tensor, "m C"], Float[Tensor, "m"]]:
+    """Evenly spaced labels, as many as make this number of (image, class) pairs."""
     count, classes = targets.shape
-    most = min(count, max(FEWEST, min(MOST, PAIRS // classes)))
+    most = min(count, max(FEWEST, min(MOST, pairs // classes)))
     rows = torch.linspace(0, count - 1, most, device=targets.device).round().long().unique()
-    images, targets, weights = images[rows], targets[rows], weights[rows]
+    return images[rows], targets[rows], weights[rows]
+
+
+def _width(
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+) -> Prior:
+    """The prior whose own weights see whitened activations."""
     kernel = LabelKernel.of(model, images)
     within = kernel.within_classes()
     unit = float(within.diagonal(dim1=1, dim2=2).mean())
     unit = unit if unit > _ROUNDING * kernel.scale else 0.0
     pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
     scores = torch.zeros(len(pairs), dtype=torch.float64)
-    if len(rows) > 1:  # of one label nothing is left that could speak of it
+    if len(targets) > 1:  # of one label nothing is left that could speak of it
         guess = None
         for i, pair in enumerate(pairs):
             prior = _prior(*pair, unit)
@@ -103,6 +148,60 @@ def choose_prior(
     variance = math.exp(sum(w * math.log(v) for w, (v, _) in zip(shares, pairs, strict=True)))
     share = sum(w * s for w, (_, s) in zip(shares, pairs, strict=True))
     return _prior(variance, share, unit)
+
+
+def _seeing(
+    prior: Prior,
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+) -> Prior:
+    """This prior, or the one whose own weights see embeddings."""
+    nothing = _at_best(torch.zeros_like(targets), targets, weights)
+    if _at_best(images.logits, targets, weights) > (1 - LITTLE) * nothing or len(targets) < 2:
+        return prior
+    other = replace(prior, embedded=True)
+    told, better = (
+        _at_best(folds_left_out(each, model, images, targets, weights), targets, weights)
+        for each in (prior, other)
+    )
+    return other if better - told > MUCH else prior
+
+
+def folds_left_out(
+    prior: Prior,
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "n C"],
+    weights: Float[Tensor, "n"],
+) -> Float[Tensor, "n C"]:
+    """The logits of each image after learning from the labels of the other folds, every FOLDS-th one.
+
+    What own weights are relative to, the images of all n labels fix.
+    """
+    model, images, own = prior.under(model, images, weights)
+    kernels = LabelKernels(LabelKernel.of(model, images, own.covariance(images, images)))
+    left, guess = torch.zeros_like(targets), torch.zeros_like(targets)
+    for k in range(FOLDS):
+        fold = torch.arange(k, len(targets), FOLDS, device=targets.device)
+        others = weights.index_fill(0, fold, 0.0)
+        found = optimum(
+            kernels, images.logits, targets, others, guess.index_fill(0, fold, 0.0), _ROUGHLY
+        )
+        left[fold], guess = found.logits[fold], found.dual
+    return left
+
+
+def _at_best(
+    logits: Float[Tensor, "n C"], targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
+) -> float:
+    """Log likelihood of labels at the temperature that is best for them."""
+    likelihoods = [
+        float((weights[:, None] * targets * (logits / temperature).log_softmax(dim=-1)).sum())
+        for temperature in _TEMPERATURES.tolist()
+    ]
+    return max(likelihoods)
 
 
 def _left_out(

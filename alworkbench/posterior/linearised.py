@@ -95,6 +95,8 @@ class Step:
     text: Float[Tensor, "*K D Q"]
     own: Float[Tensor, "*K C P"] | None = None
     """What each class adds to its logit, of whitened activations. None: nothing."""
+    embedded: Float[Tensor, "*K C D"] | None = None
+    """The same of an image's unit embedding, whitened as text's are: u L_B'. One of the two, or none."""
     offset: Float[Tensor, "*K C"] | None = None
     """What it adds besides, whatever the image."""
 
@@ -108,9 +110,10 @@ class Step:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Step:
         """The same change of every part that is there."""
-        own = None if self.own is None else change(self.own)
-        offset = None if self.offset is None else change(self.offset)
-        return Step(change(self.image), change(self.text), own, offset)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            self, **{name: change(part) for name, part in parts.items() if part is not None}
+        )
 
     def subtract_(self, other: Step) -> None:
         """Take another step off, in place; it has the same parts."""
@@ -209,9 +212,11 @@ class Linearisation:
         along = images.by_text @ named.mT  # K N C
         back = (named * classes.by_text).sum(dim=-1)  # K C
         change = change + classes.scale * (along - images.cosines * back[..., None, :])
-        if step.own is None or step.offset is None:
-            return change
-        return change + images.whitened @ step.own.mT + step.offset[..., None, :]
+        if step.own is not None:
+            change = change + images.whitened @ step.own.mT
+        if step.embedded is not None:
+            change = change + images.by_text @ step.embedded.mT
+        return change if step.offset is None else change + step.offset[..., None, :]
 
     def pull(self, images: ImageCoordinates, weights: Float[Tensor, "*K N C"]) -> Step:
         """The transpose of `change`: sum_ic weights_ic dz_ic / d(M, M'); no classes' own weights."""
@@ -229,12 +234,13 @@ class Linearisation:
     def unwhiten(self, step: Step) -> Step:
         """The step in the coordinates of the projections: dW = L_B M L_A^T, dV likewise.
 
-        Weights of the classes' own become those of activations as they are.
+        Weights of the classes' own become those of activations and unit embeddings as they are.
         """
         return Step(
             self.image_embedding_root @ step.image @ self.image_activation_root.T,
             self.text_embedding_root @ step.text @ self.text_activation_root.T,
             None if step.own is None else step.own @ self.image_activation_root.T,
+            None if step.embedded is None else step.embedded @ self.text_embedding_root.T,
             step.offset,
         )
 

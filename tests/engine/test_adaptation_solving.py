@@ -138,11 +138,12 @@ def test_draws_of_a_weighted_learner_know_its_weights():
     assert spreads == sorted(spreads, reverse=True)
 
 
-def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
+@pytest.mark.parametrize("embedded", [False, True])
+def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
     """The dense covariance is that of the products, and the optimum has no gradient."""
     m, images, targets = many_classes()
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
-    term = OwnWeights.of(images, weights, 100.0)
+    term = OwnWeights.of(images, weights, 100.0, embedded=embedded)
     centred = term.centred(images)
     length = (weights @ centred.square().sum(dim=-1) / weights.sum()).sqrt()
     assert term.share * length**2 == pytest.approx(100.0)
@@ -152,7 +153,8 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
     dense = kernel.dense().reshape(900, 900)
     assert torch.allclose(kernel.apply(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
     found = fit(m, images, targets, weights, term)
-    own = (found.step.own / term.share**0.5).requires_grad_()  # C P: standard normal
+    learned = found.step.embedded if embedded else found.step.own  # C X
+    own = (learned / term.share**0.5).requires_grad_()  # standard normal
     step = term.beside(found.step, term.share**0.5 * own)
     logits = images.logits + m.change(images, step)
     loss = -(weights[:, None] * log_softmax(logits, -1) * targets).sum()
@@ -161,11 +163,13 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel():
     assert own.grad.abs().max() <= 1e-6 * (term.share**0.5 * centred).abs().sum(dim=0).max()
 
 
-def test_copies_of_one_image_say_nothing_about_how_classes_differ():
+@pytest.mark.parametrize("embedded", [False, True])
+def test_copies_of_one_image_say_nothing_about_how_classes_differ(embedded):
     m, images, targets = many_classes()
     copies = images[torch.zeros(7, dtype=torch.long)]
-    assert OwnWeights.of(copies, None, 100.0).share == 0
-    assert fit(m, copies, targets[:7], None, OwnWeights.of(copies, None, 100.0)).gradient <= 1e-10
+    term = OwnWeights.of(copies, None, 100.0, embedded=embedded)
+    assert term.share == 0
+    assert fit(m, copies, targets[:7], None, term).gradient <= 1e-10
 
 
 def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():

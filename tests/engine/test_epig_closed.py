@@ -12,8 +12,10 @@ from alworkbench.acquisition.closed_form import (
     curvature_rows,
     logit_variance,
 )
+from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation.kernel import LabelKernel
 from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.prior import Prior
 from tests.factories import normal, small_model
 
 POOL, TARGETS, LABELS, CLASSES = 7, 5, 4, 4
@@ -69,10 +71,15 @@ def direct(learner, small, few):
     return scores, images, logits
 
 
-@pytest.mark.parametrize(("labels", "own"), [(0, False), (LABELS, False), (LABELS, True)])
+@pytest.mark.parametrize(
+    ("labels", "own", "embedded"),
+    [(0, False, False), (LABELS, False, False), (LABELS, True, False), (LABELS, True, True)],
+)
 @pytest.mark.parametrize("leading", [8, 3])
-def test_it_equals_its_slow_direct_form(labels, own, leading, monkeypatch):
+def test_it_equals_its_slow_direct_form(labels, own, embedded, leading, monkeypatch):
     monkeypatch.setattr(closed_form, "LEADING", leading)
+    if embedded:
+        monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(2.0, 9.0, embedded))
     learner, small = exact_learner(labels, own=own)
     wanted, _, _ = direct(learner, small, leading)
     form = ClosedForm.of(learner)

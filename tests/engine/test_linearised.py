@@ -5,12 +5,14 @@ import torch
 from torch.func import jvp
 from torch.nn.functional import log_softmax, one_hot
 
+from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation import linearised
 from alworkbench.adaptation.free_weights import OwnWeights
 from alworkbench.adaptation.kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.learner import Taught, learn, restore, zero_shot
 from alworkbench.adaptation.linearised import condition, fit
 from alworkbench.adaptation.moments import logit_variance
+from alworkbench.adaptation.prior import Prior
 from alworkbench.heads import Head
 from alworkbench.posterior.linearised import Step
 from tests.factories import generator, normal, small_model
@@ -153,12 +155,12 @@ def own_jacobian(term, images, classes):
     return torch.einsum("np,cd->ncdp", centred, eye).reshape(len(images) * classes, -1)
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("own", ["", "activations", "embeddings"])
 def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(own):
     model = small_model(images=5, classes=3)
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, 5)
-    term = OwnWeights.of(images, None, 100.0) if own else None
+    term = OwnWeights.of(images, None, 100.0, embedded=own == "embeddings") if own else None
     found = fit(m, images, targets, None, term)
     count = 30_000
     start = m.sample(count, generator(1))
@@ -188,8 +190,10 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
     assert torch.allclose(logit_variance(m, test, known).flatten(), spread, rtol=1e-8)
 
 
-def test_with_weights_of_the_classes_own_the_learner_is_one_model():
+@pytest.mark.parametrize("embedded", [False, True])
+def test_with_weights_of_the_classes_own_the_learner_is_one_model(embedded, monkeypatch):
     """Its logits are those of its step, and it comes back from its step as it was."""
+    monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(2.0, 90.0, embedded))
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     learned = learn(start, model.images[:6], labels_for(model, 6), own_weights=True)
@@ -197,17 +201,18 @@ def test_with_weights_of_the_classes_own_the_learner_is_one_model():
     m = start.model.double().widened(prior.widening)
     images = m.images(model.images.to("cpu", torch.float64))
     labelled = images[torch.arange(6)]
-    found = fit(m, labelled, labels_for(model, 6), None, OwnWeights.of(labelled, None, prior.own))
+    found = fit(m, labelled, labels_for(model, 6), None, prior.own_weights(labelled, None))
     logits = learned.logits(model.images).double()
     assert torch.allclose(logits, images.logits + m.change(images, found.step), atol=1e-3)
     back = restore(start, learned.step, model.images[:6], prior=prior)
     assert torch.equal(back.logits(model.images), learned.logits(model.images))
     one, other = back.draws(16, 7), learned.draws(16, 7)
     assert torch.allclose(one.image, other.image, atol=1e-3)
-    assert torch.allclose(one.own, other.own, atol=1e-3)
+    own, others = (one.embedded, other.embedded) if embedded else (one.own, other.own)
+    assert torch.allclose(own, others, atol=1e-3)
     plain = learn(start, model.images[:6], labels_for(model, 6))
-    assert plain.draws(4, 1).own is None
-    assert start.draws(4, 1).own is None
+    assert plain.draws(4, 1).offset is None
+    assert start.draws(4, 1).offset is None
 
 
 def test_draws_keep_their_noise_when_labels_are_added():

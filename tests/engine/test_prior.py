@@ -1,6 +1,7 @@
 """The prior that is chosen from labels: what it rests on, and that no model's scale decides it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,13 +13,17 @@ from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.adaptation.leaving_out import held_out_changes
 from alworkbench.adaptation.linearised import fit
 from alworkbench.adaptation.prior import (
+    FOLDS,
     MOST,
     SHARES,
     VARIANCES,
+    Prior,
     choose_prior,
+    folds_left_out,
     left_out_logits,
 )
-from tests.factories import generator, small_model
+from alworkbench.heads import Features
+from tests.factories import generator, normal, small_model
 
 
 def lesson(images=12, classes=4, seed=0):
@@ -73,6 +78,7 @@ def test_the_choice_is_the_same_whatever_the_scale_of_the_posterior(factor):
     other = choose_prior(m.widened(factor), images.widened(factor), targets, ones)
     assert other.own == pytest.approx(one.own, rel=1e-6)
     assert other.widening * factor == pytest.approx(one.widening, rel=1e-6)
+    assert other.embedded == one.embedded
 
 
 def test_the_learner_is_the_same_whatever_the_strengths():
@@ -122,6 +128,42 @@ def test_no_more_labels_are_looked_at_than_the_choice_needs():
     assert choose_prior(m, images, targets, ones) == choose_prior(
         m, images[even], targets[even], ones[even]
     )
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_fold_left_out_is_what_the_other_labels_alone_teach_of_it(embedded):
+    m, images, targets = lesson(images=13, classes=3)
+    weights = torch.linspace(0.3, 2, 13, dtype=torch.float64)
+    prior = Prior(3.0, 40.0, embedded)
+    left = folds_left_out(prior, m, images, targets, weights).log_softmax(dim=-1)
+    wide, seen, own = prior.under(m, images, weights)
+    for k in range(FOLDS):
+        out = torch.arange(13) % FOLDS == k
+        fold, rest = out.nonzero()[:, 0], (~out).nonzero()[:, 0]
+        found = fit(wide, seen[rest], targets[rest], weights[rest], own)
+        logits = images.logits[fold] + wide.change(seen[fold], found.step)
+        assert torch.allclose(left[fold], logits.log_softmax(dim=-1), atol=0.02)
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_own_weights_see_what_tells_the_classes_apart_where_names_do_not(embedded):
+    """Classes that differ in what the projection sees, or in what it does not; names of neither."""
+    classes, count, size = 12, 144, 40
+    model = small_model(images=100, classes=classes, image_size=size, text_size=16, embedding=10)
+    seen = torch.linalg.qr(model.head.image_projection.T).Q  # P D
+    away = torch.linalg.svd(model.head.image_projection).Vh[10:].T  # P (P - D)
+    told, other = (seen, away) if embedded else (away, seen)
+    truth = torch.arange(count) % classes
+    centres = 3 * normal(71, classes, told.shape[1])
+    activations = centres[truth] @ told.T + normal(72, count, size)
+    activations = activations + 3 * normal(73, count, other.shape[1]) @ other.T
+    m = model.linearisation()
+    targets = one_hot(truth, classes).double()
+    images = m.images(Features(activations))
+    ones = torch.ones_like(targets[:, 0])
+    assert choose_prior(m, images, targets, ones).embedded == embedded
+    telling = replace(images, logits=5.0 * targets)  # of names that say which class it is
+    assert not choose_prior(m, telling, targets, ones).embedded
 
 
 def test_names_that_the_projections_cannot_tell_apart_leave_the_classes_own_weights():

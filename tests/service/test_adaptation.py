@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
 
+from alworkbench.adaptation import learner as learning
+from alworkbench.adaptation.prior import Prior
 from alworkbench.domain import Goal
 from alworkbench.learnerfiles import load_learner, save_learner
 from alworkbench.posterior.linearised import Step
@@ -38,6 +40,29 @@ def test_a_project_goes_on_with_what_it_learned(
     again.store.close()
 
 
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_its_own_weights_see(
+    project: Project, answers: Callable, monkeypatch: pytest.MonkeyPatch, embedded: bool
+) -> None:
+    monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(0.5, 90.0, embedded))
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    features = workbench.engine().table().gather(torch.arange(10))
+    learned, draws = workbench.learner().logits(features), workbench.learner().draws(2, 0)
+    workbench.store.close()
+    again = project.open()
+    assert torch.equal(again.learner().logits(features), learned)
+    found = again.learner().draws(2, 0)
+    for field in fields(Step):
+        one, other = getattr(found, field.name), getattr(draws, field.name)
+        assert (one is None) == (other is None)
+        assert one is None or torch.equal(one, other)
+    assert (found.embedded is not None) == embedded
+    again.store.close()
+
+
 @pytest.mark.parametrize("change", ["an older file", "another number of classes"])
 def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_that_fit(
     project: Project, answers: Callable, change: str
@@ -64,7 +89,7 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
     workbench.store.close()
     again = project.open()
     assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)
-    assert again.learner().draws(2, 0).own is not None
+    assert again.learner().draws(2, 0).offset is not None
     again.store.close()
 
 
