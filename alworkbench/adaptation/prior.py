@@ -183,7 +183,7 @@ def folds_left_out(
     model, images, own = prior.under(model, images, weights)
     kernels = LabelKernels(LabelKernel.of(model, images, own.covariance(images, images)))
     left, guess = torch.zeros_like(targets), torch.zeros_like(targets)
-    for k in range(FOLDS):
+    for k in range(min(FOLDS, len(targets))):
         fold = torch.arange(k, len(targets), FOLDS, device=targets.device)
         others = weights.index_fill(0, fold, 0.0)
         found = optimum(
