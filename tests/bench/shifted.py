@@ -160,6 +160,7 @@ def data_sets(cache: Path) -> Iterator[SimulationData]:
         yield pair(whole[name, shift] if shift else plain[name], one, other)
     yield clusters("clusters", 1.0)
     yield clusters("clusters, names wrong", 6.0)
+    yield clusters("clusters, names meaningless", 60.0)
     yield letters()
     for seed in range(3):
         yield rare_letters(f"letters, four rare ({seed + 1})", seed)
