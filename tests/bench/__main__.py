@@ -32,6 +32,7 @@ ALONE = {
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
+    "hindsight": "how far choosing could go: labels picked by who knows all classes; takes minutes",
 }
 """Those that run only when they are named, and why."""
 
