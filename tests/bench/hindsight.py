@@ -1,14 +1,13 @@
 """How far choosing could go at best: labels picked by somebody who knows every class of the pool.
 
 `python -m tests.bench.hindsight`: from candidates of all classes alike, each next label is the one after
-which the learner is right most often on other images of the pool, counted by class: a choice that no
+which the learner is right most often on other images of the pool, all classes alike: a choice that no
 strategy can make, since it looks at their classes. Greedy, and so no strict bound; but what a strategy
 saves against random is to be read beside it. Accuracy on the test part, mean and standard error over
 seeds, and the accuracy of random labels under the same seeds, whose level is to be reached.
 
 Dimensions used in this file
-    n  labelled images, N images of the pool that are looked at
-    C  classes
+    n  labelled images or candidates, N images that are measured on
 """
 
 from __future__ import annotations
