@@ -9,15 +9,17 @@ DEMO_FLAGS ?=
 # Two processes, each with whole files: what a module makes once is made once.
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format coverage docs bench clean
 
 help:
-	@echo "make demo    set up, run the whole loop on the bundled sample, serve http://127.0.0.1:8501"
-	@echo "             (make demo DEMO_FLAGS=--no-serve ends before serving)"
-	@echo "make test    set up, then format check, lint, types and all tests"
-	@echo "make format  bring the code into its format"
-	@echo "make bench   speed and memory as ratios against stated baselines, and figures whose truth is"
-	@echo "             known (python -m tests.bench --list names each)"
+	@echo "make demo      set up, run the whole loop on the bundled sample, serve http://127.0.0.1:8501"
+	@echo "               (make demo DEMO_FLAGS=--no-serve ends before serving)"
+	@echo "make test      set up, then format check, lint, types and all tests"
+	@echo "make format    bring the code into its format"
+	@echo "make coverage  all tests, and which lines and branches they run (build/coverage/index.html)"
+	@echo "make docs      the documentation with the API reference (site/index.html)"
+	@echo "make bench     speed and memory as ratios against stated baselines, and figures whose truth is"
+	@echo "               known (python -m tests.bench --list names each)"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,8 +50,18 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+coverage: $(VENV)/.installed-dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_FLAGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/mkdocs build --strict
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.bench
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build site .coverage* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
