@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from alworkbench.domain import ClassList, ProjectFolder, ProjectSettings
-from alworkbench.errors import ProjectExists, ProjectMissing, ProjectUnavailable
-from alworkbench.ports import Store
+from alworkbench.core.domain import ClassList, ProjectFolder, ProjectSettings
+from alworkbench.core.errors import ProjectExists, ProjectMissing, ProjectUnavailable
+from alworkbench.core.ports import Store
 from store.engine import FileDatabase, MemoryDatabase, memory_engine, transaction
 from store.errors import translated
 from store.unit_of_work import SqlStore, SqlWriter

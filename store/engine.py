@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from alworkbench.errors import ProjectBusy, ProjectError, ProjectUnavailable
+from alworkbench.core.errors import ProjectBusy, ProjectError, ProjectUnavailable
 from store.lock import FairLock
 
 PATIENCE = 30.0

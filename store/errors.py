@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from alworkbench.errors import (
+from alworkbench.core.errors import (
     ProjectBusy,
     ProjectDamaged,
     ProjectDiskFull,

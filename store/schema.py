@@ -1,4 +1,4 @@
-"""The tables. Their nouns are those of `alworkbench.domain`; `README.md` has them on one page.
+"""The tables. Their nouns are those of `alworkbench.core.domain`; `README.md` has them on one page.
 
 Rows are never handed out: the repositories select columns and build frozen values. What must hold
 whatever the program does is written here (foreign keys, CHECK and UNIQUE), so that the database
@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from alworkbench.domain import AnswerKind, QuarantineCode, Role, RoundState
+from alworkbench.core.domain import AnswerKind, QuarantineCode, Role, RoundState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection
 
-from alworkbench.domain import ProjectSettings
+from alworkbench.core.domain import ProjectSettings
 from store.engine import Database
 from store.errors import translated
 from store.repositories import (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from alworkbench.errors import ProjectDamaged, ProjectTooNew
+from alworkbench.core.errors import ProjectDamaged, ProjectTooNew
 from store.engine import migration_engine, sqlite_module, transaction
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alworkbench.heads import Features, Head, Loss
+from alworkbench.encoders.head import Features, Head, Loss
 from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
-from alworkbench.posterior.linearised import Linearisation
+from alworkbench.posterior.linearisation import Linearisation
 
 
 def generator(seed: int) -> torch.Generator:

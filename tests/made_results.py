@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alworkbench.domain import Arm, SimulationPoint
+from alworkbench.core.domain import Arm, SimulationPoint
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.results import SimulationResult, save_result
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from alworkbench.domain import ClassList, LabelClass
-from alworkbench.features import FeatureTable
-from alworkbench.simulation.data import OUT_OF_SCOPE, SimulationData
+from alworkbench.core.domain import NO_CLASS, ClassList, LabelClass
+from alworkbench.features.store import FeatureTable
+from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.experiment import replay
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.replays import replay
 from store import memory_store
 from tests.factories import generator, normal, small_model
 
@@ -29,7 +29,7 @@ def toy_data(outside: int = 0) -> SimulationData:
     features = dataclasses.replace(
         model.images, activations=model.images.activations + centres[labels]
     )
-    labels[:outside] = OUT_OF_SCOPE
+    labels[:outside] = NO_CLASS
     return SimulationData(
         "toy",
         "small",

@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 import ui
-from alworkbench.domain import ProjectFolder
+from alworkbench.core.domain import ProjectFolder
 from ui.guard import SecurityHeaders
 from ui.routes import make_routes
 from ui.state import UiState, install
@@ -33,8 +33,8 @@ def open_state(project: Path, device: str = "auto") -> tuple[UiState, Callable[[
     Raises ProjectMissing, ProjectTooNew and DeviceUnavailable.
     """
     # The engine loads torch, which the application over an already open project has no need of here.
-    from alworkbench.devices import resolve_device
-    from alworkbench.workbench import Workbench
+    from alworkbench.core.devices import resolve_device
+    from alworkbench.project.workbench import Workbench
     from store import open_store
 
     folder, chosen = ProjectFolder(project), resolve_device(device)

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from alworkbench.errors import WorkbenchError
-from alworkbench.progress import Progress
+from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.progress import Progress
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from alworkbench.domain import MetricRecord
-from ui.service import SimulatedPoint
+from alworkbench.core.domain import MetricRecord
+from alworkbench.evaluation.curves import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ClassChange:
         return 100 * (self.after - self.before)
 
 
-def summarise(rows: Iterable[SimulatedPoint]) -> list[CurvePoint]:
+def summarise(rows: Iterable[Row]) -> list[CurvePoint]:
     """Mean and standard error over seeds, by strategy and number of labels.
 
     A seed that appears twice at one point counts once, with its last value. Strategies keep their

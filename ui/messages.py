@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from alworkbench.domain import AnswerKind, ClassList
+from alworkbench.core.domain import AnswerKind, ClassList
 from ui.guard import Refused, content_length
 
 MAX_BODY = 4096

@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from alworkbench.domain import Answer, ClassList, Item, Round
-from alworkbench.errors import (
+from alworkbench.core.domain import Answer, ClassList, Item, Round
+from alworkbench.core.errors import (
     LeaseLost,
     NoOpenRound,
     NothingToUndo,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alworkbench.errors import PortInUse
+from alworkbench.core.errors import PortInUse
 
 if TYPE_CHECKING:
     from streamlit.starlette import App

@@ -1,6 +1,6 @@
-"""What the screens ask of the service. `alworkbench.workbench.Workbench` offers it; tests fake it.
+"""What the screens ask of the service. `alworkbench.project.workbench.Workbench` offers it; tests fake it.
 
-The screens draw values of `alworkbench.domain` and the views below, and call nothing else.
+The screens draw values of `alworkbench.core.domain` and the views below, and call nothing else.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from alworkbench.domain import (
+from alworkbench.core.domain import (
     Answer,
     ClassList,
     Image,
@@ -19,7 +19,7 @@ from alworkbench.domain import (
     ProjectSettings,
     Round,
 )
-from alworkbench.progress import Progress
+from alworkbench.core.progress import Progress
 
 
 class StatusView(Protocol):
@@ -79,43 +79,6 @@ class StrategyView(Protocol):
     def name(self) -> str: ...
     @property
     def summary(self) -> str: ...
-
-
-class SimulatedPoint(Protocol):
-    """One simulated run after some labels, measured on its test part."""
-
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def labels(self) -> int: ...
-    @property
-    def accuracy(self) -> float: ...
-
-
-class SimulatedRow(Protocol):
-    """One strategy's line of a table: estimates print as mean ± standard error."""
-
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def at(self) -> Mapping[int, object]: ...
-    @property
-    def area(self) -> object: ...
-
-
-class SimulationView(Protocol):
-    """The loop replayed with an oracle where the annotator stands."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def curves(self) -> Sequence[SimulatedPoint]: ...
-    def table(self) -> Sequence[SimulatedRow]: ...
-    def summary(self) -> str:
-        """What was measured on what, in one line."""
-        ...
 
 
 class AuditOfferView(Protocol):
@@ -280,7 +243,6 @@ class Service(Protocol):
     def image(self, image_id: int) -> Image: ...
     def display(self, content_hash: str) -> DisplayView: ...
     def strategies(self) -> Sequence[StrategyView]: ...
-    def simulations(self) -> Sequence[SimulationView]: ...
     def audit_offer(self, count: int) -> AuditOfferView: ...
     def draw_audit(self, count: int, seed: int | None = None) -> Round: ...
     def honest_curve(self) -> HonestCurveView: ...

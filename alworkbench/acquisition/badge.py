@@ -26,8 +26,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.registry import Question, Selection, strategy
 from alworkbench.acquisition.sampling import pick, turn
+from alworkbench.acquisition.strategy import Question, Selection, strategy
 
 SAME = 1e-6
 """A squared distance below this share of the squared lengths is rounding: the same gradient."""

@@ -19,9 +19,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.draws import EPIG
-from alworkbench.acquisition.ranking import Score, predicted_classes
-from alworkbench.acquisition.registry import Question, Selection, Strategy, selection, strategy
+from alworkbench.acquisition.epig.strategies import EPIG
+from alworkbench.acquisition.score import Score, predicted_classes
+from alworkbench.acquisition.strategy import Question, Selection, Strategy, selection, strategy
 from alworkbench.acquisition.uncertainty import BALD, ENTROPY, MARGIN
 
 

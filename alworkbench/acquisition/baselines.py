@@ -13,8 +13,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, of_streamed_logits
-from alworkbench.acquisition.ranking import predicted_classes
-from alworkbench.acquisition.registry import Question, Selection, selection, strategy
+from alworkbench.acquisition.score import predicted_classes
+from alworkbench.acquisition.strategy import Question, Selection, selection, strategy
 
 
 @strategy(

@@ -32,9 +32,9 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.ranking import joined
-from alworkbench.acquisition.registry import Question, Selection, strategy
-from alworkbench.acquisition.sampled_epig import stacked
+from alworkbench.acquisition.epig.sampled import stacked
+from alworkbench.acquisition.score import joined
+from alworkbench.acquisition.strategy import Question, Selection, strategy
 
 LABELLINGS = 1024
 BLOCK_BYTES = 16 << 20

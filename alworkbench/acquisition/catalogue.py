@@ -8,22 +8,20 @@ from alworkbench.acquisition import (  # noqa: F401
     balanced,
     baselines,
     batchbald,
-    closed_epig,
     coreset,
-    coverage,  # isort: split
-    draws,
+    coverage,
     modal_strategies,
     probcover,
-    sampled_epig,
     sampling,
     targeted,
     typiclust,
     uncertainty,
 )
-
-from alworkbench.acquisition.registry import Strategy, registered
-from alworkbench.domain import DEFAULT_STRATEGY
-from alworkbench.errors import UnknownStrategy
+from alworkbench.acquisition.epig import closed_strategy, sampled  # noqa: F401
+from alworkbench.acquisition.epig import strategies as epig_strategies  # noqa: F401
+from alworkbench.acquisition.strategy import Strategy, registered
+from alworkbench.core.domain import DEFAULT_STRATEGY
+from alworkbench.core.errors import UnknownStrategy
 
 
 def strategies() -> list[Strategy]:

@@ -15,7 +15,7 @@ import torch
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.embeddings import Cosines, embedding_row, unit_embeddings
-from alworkbench.acquisition.registry import Question, Selection, strategy
+from alworkbench.acquisition.strategy import Question, Selection, strategy
 
 
 def _cost(size: Size) -> Cost:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alworkbench.adaptation.kernel import DENSE_LIMIT
-from alworkbench.adaptation.linearised import DRAWS_AT_ONCE, solved_at_once
+from alworkbench.adaptation.label_kernel import DENSE_LIMIT
+from alworkbench.adaptation.map_fit import DRAWS_AT_ONCE, solved_at_once
 
 OPERATIONS_PER_SECOND = 2e10
 """Multiply-adds in single precision that one processor core does, for an estimate of seconds."""

@@ -49,7 +49,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.acquisition.baselines import in_turns
-from alworkbench.acquisition.considered import (
+from alworkbench.acquisition.cluster_assumption import FIRST, doubt_beforehand, doubt_of_kinship
+from alworkbench.acquisition.contamination import misleading
+from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.similarity import Places, directions_of, places_of, root_given_labels
+from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.subsampling import (
     HELD,
     Considered,
     consider,
@@ -57,13 +62,15 @@ from alworkbench.acquisition.considered import (
     shortlist_of,
     targets_of,
 )
-from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.doubt import CAUTIOUS, TRUSTING, VIEWS, Weighing, tested_by, torn
-from alworkbench.acquisition.honesty import misleading
-from alworkbench.acquisition.kinship import FIRST, doubt_beforehand, doubt_of_kinship
-from alworkbench.acquisition.likeness import Places, directions_of, places_of, root_given_labels
-from alworkbench.acquisition.registry import Question, Selection, strategy
-from alworkbench.domain import Goal
+from alworkbench.acquisition.target_weights import (
+    CAUTIOUS,
+    TRUSTING,
+    VIEWS,
+    Weighing,
+    tested_by,
+    torn,
+)
+from alworkbench.core.domain import Goal
 
 _AT_ONCE = 64
 """Candidates whose gain is computed again at once."""

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.registry import Question
+from alworkbench.acquisition.strategy import Question
 
 
 def embedding_row(size: Size) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.registry import Strategy
+from alworkbench.acquisition.strategy import Strategy
 
 
 @dataclass(frozen=True, slots=True)

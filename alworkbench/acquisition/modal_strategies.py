@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alworkbench.acquisition.cost import Cost, Size, of_draws, of_logits
-from alworkbench.acquisition.registry import Question, Selection, strategy
+from alworkbench.acquisition.strategy import Question, Selection, strategy
 
 
 @dataclass(frozen=True, slots=True)

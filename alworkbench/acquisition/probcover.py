@@ -26,8 +26,8 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.embeddings import embedding_row, unit_embeddings
-from alworkbench.acquisition.registry import Question, Selection, strategy
-from alworkbench.errors import MemoryBudgetTooSmall
+from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.core.errors import MemoryBudgetTooSmall
 
 PURITY = 0.95
 SAMPLE = 1000

@@ -26,9 +26,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.draws import EPIG
-from alworkbench.acquisition.ranking import Score
-from alworkbench.acquisition.registry import Question, Selection, Strategy, strategy
+from alworkbench.acquisition.epig.strategies import EPIG
+from alworkbench.acquisition.score import Score
+from alworkbench.acquisition.strategy import Question, Selection, Strategy, strategy
 from alworkbench.acquisition.uncertainty import BALD, ENTROPY, LEAST_CONFIDENCE, MARGIN
 
 Kind = Literal["power", "softmax", "softrank"]

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.registry import Question, Selection, strategy
-from alworkbench.heads import Features
-from alworkbench.posterior.linearised import Linearisation
+from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.encoders.head import Features
+from alworkbench.posterior.linearisation import Linearisation
 
 
 def wasserstein_points(model: Linearisation, features: Features) -> Float[Tensor, "n D_plus_1"]:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.embeddings import embedding_row, unit_embeddings
-from alworkbench.acquisition.registry import Question, Selection, strategy
+from alworkbench.acquisition.strategy import Question, Selection, strategy
 
 NEIGHBOURS = 20
 MOST_CLUSTERS = 500

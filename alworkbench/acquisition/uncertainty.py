@@ -7,8 +7,8 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import of_draws, of_streamed_logits
-from alworkbench.acquisition.ranking import Score, joined, top
-from alworkbench.acquisition.registry import Question, Selection, selection, strategy
+from alworkbench.acquisition.score import Score, joined, top
+from alworkbench.acquisition.strategy import Question, Selection, selection, strategy
 
 
 def _entropy(question: Question) -> Float[Tensor, "N"]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.registry import ZERO_SHOT, Lesson, Settings
-from alworkbench.heads import Features
+from alworkbench.adaptation.method import ZERO_SHOT, Lesson, Settings
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.encoders.head import Features
 
 
 def apply_adaptation(

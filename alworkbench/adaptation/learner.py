@@ -17,13 +17,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.free_weights import OwnWeights
-from alworkbench.adaptation.linearised import Fit, condition, fit
-from alworkbench.adaptation.prior import Prior, choose_prior
-from alworkbench.adaptation.shares import log_shares as log_shares_of
-from alworkbench.heads import Features, Head
+from alworkbench.adaptation.logit_adjustment import log_shares as log_shares_of
+from alworkbench.adaptation.map_fit import Fit, condition, fit
+from alworkbench.adaptation.prior_selection import Prior, choose_prior
+from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.kronecker import Posterior
-from alworkbench.posterior.linearised import ImageCoordinates, Linearisation, Step
+from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, Step
 
 _ROUGHLY = 1e-3
 """Gradient at which a first fit says well enough what to expect of the pool."""

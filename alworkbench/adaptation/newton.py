@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.kernel import LabelKernel
+from alworkbench.adaptation.label_kernel import LabelKernel
 
 MAX_ITERATIONS = 2000
 _COARSEST, _FINEST = 0.5, 1e-5

@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, normalize
 
 from alworkbench.adaptation.learner import Learner, Predictor
-from alworkbench.adaptation.registry import Lesson, Settings, adaptation
-from alworkbench.heads import Features, Head
+from alworkbench.adaptation.method import Lesson, Settings, adaptation
+from alworkbench.encoders.head import Features, Head
 
 _GRADIENT = 1e-5
 """Largest entry of the gradient at which a search has ended, per unit of weight."""

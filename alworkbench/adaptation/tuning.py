@@ -11,9 +11,9 @@ import torch
 from torch.nn.functional import log_softmax
 
 from alworkbench.adaptation.learner import Learner, Predictor
+from alworkbench.adaptation.method import Lesson, Settings, adaptation
 from alworkbench.adaptation.projections import moved_head
-from alworkbench.adaptation.registry import Lesson, Settings, adaptation
-from alworkbench.heads import Head
+from alworkbench.encoders.head import Head
 
 
 @adaptation(

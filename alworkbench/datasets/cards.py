@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from alworkbench.domain import LabelClass
+from alworkbench.core.domain import LabelClass
 
 DatasetRole = Literal["dev", "report"]
 """dev: recipes are chosen on it. report: looked at for final tables only."""

@@ -5,6 +5,7 @@ dev: recipes are chosen on it. report: looked at for final tables only.
 
 from __future__ import annotations
 
+from alworkbench.core.errors import UnknownCollection
 from alworkbench.datasets.fashion_variants import (
     FASHION,
     FASHION_DUPLICATES,
@@ -17,7 +18,6 @@ from alworkbench.datasets.labelled_images import Collection
 from alworkbench.datasets.package_images import DIGITS, PATCHES
 from alworkbench.datasets.shapes import SHAPES
 from alworkbench.datasets.textures import TEXTURES
-from alworkbench.errors import UnknownCollection
 
 _COLLECTIONS = (
     SAMPLE_COLLECTION,

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from alworkbench.errors import UnreadableSource
+from alworkbench.core.errors import UnreadableSource
 
 DEFAULT_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 

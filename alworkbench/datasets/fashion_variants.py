@@ -16,12 +16,13 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL import Image
 
+from alworkbench.core.domain import NO_CLASS
+from alworkbench.core.progress import Progress
 from alworkbench.datasets.cards import DatasetCard, imbalance_of
 from alworkbench.datasets.fashion_mnist import CLASS_NAMES, DEFAULT_FOLDER, load_fashion_mnist
 from alworkbench.datasets.glyphs import CLASSES as GLYPH_CLASSES
 from alworkbench.datasets.glyphs import draw_glyph
 from alworkbench.datasets.labelled_images import (
-    NO_CLASS,
     POOL,
     TEST,
     Collection,
@@ -35,7 +36,6 @@ from alworkbench.datasets.sample import (
     UNKNOWN_TO_BUNDLED_MODEL,
     bundled_sample,
 )
-from alworkbench.progress import Progress
 
 SIDE = 28
 POOL_ROWS = 30_000

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from alworkbench.core.progress import Progress
 from alworkbench.datasets.labelled_images import CollectionImages, LabelledImages
-from alworkbench.progress import Progress
 
 DrawOne = Callable[[np.random.Generator, int], UInt8[np.ndarray, "H W"]]
 """A picture of the class with this index."""

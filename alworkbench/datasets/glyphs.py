@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from alworkbench.core.domain import LabelClass
+from alworkbench.core.progress import Progress
 from alworkbench.datasets.cards import DatasetCard
 from alworkbench.datasets.generated import draw_collection, expose
 from alworkbench.datasets.labelled_images import POOL, TEST, Collection, CollectionImages
-from alworkbench.domain import LabelClass
-from alworkbench.progress import Progress
 
 SIDE = 28
 FINER = 4

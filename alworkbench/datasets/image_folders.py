@@ -16,9 +16,9 @@ from pathlib import Path
 
 import PIL.Image
 
+from alworkbench.core.errors import FolderNotEmpty
+from alworkbench.core.progress import Progress, silent
 from alworkbench.datasets.labelled_images import POOL, TEST, Collection, CollectionImages
-from alworkbench.errors import FolderNotEmpty
-from alworkbench.progress import Progress, silent
 
 
 def write_images(

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from alworkbench.core.domain import NO_CLASS
+from alworkbench.core.errors import UnreadableSource
+from alworkbench.core.progress import Progress, silent
 from alworkbench.datasets.cards import DatasetCard
 from alworkbench.datasets.cards import DatasetRole as DatasetRole
-from alworkbench.errors import UnreadableSource
-from alworkbench.progress import Progress, silent
 
-NO_CLASS = -2
 """The label of an image that no class of the collection fits."""
 SEED = 0
 """What every collection is made from; another seed is another collection of the same kind."""

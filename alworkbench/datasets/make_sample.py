@@ -22,6 +22,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from alworkbench.core.assets import SAMPLE_FOLDER
+from alworkbench.core.errors import UnreadableSource
 from alworkbench.datasets.fashion_mnist import (
     CLASS_NAMES,
     DEFAULT_FOLDER,
@@ -32,13 +34,11 @@ from alworkbench.datasets.sample import (
     BY_FREQUENCY,
     POOL,
     SAMPLE,
-    SAMPLE_FOLDER,
     TEMPLATES,
     TEST,
     UNKNOWN_TO_BUNDLED_MODEL,
     bundled_sample,
 )
-from alworkbench.errors import UnreadableSource
 
 SEED = 0
 POOL_ROWS = 30_000

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from alworkbench.core.domain import LabelClass
+from alworkbench.core.progress import Progress
 from alworkbench.datasets.cards import DatasetCard, imbalance_of
 from alworkbench.datasets.glyphs import DIGIT_NAMES
 from alworkbench.datasets.labelled_images import (
@@ -13,8 +15,6 @@ from alworkbench.datasets.labelled_images import (
     CollectionImages,
     LabelledImages,
 )
-from alworkbench.domain import LabelClass
-from alworkbench.progress import Progress
 
 # ------------------------------------------------------------------------------------------ digits
 

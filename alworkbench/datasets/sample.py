@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alworkbench.core.assets import SAMPLE_FOLDER
+from alworkbench.core.domain import LabelClass
 from alworkbench.datasets.cards import DatasetCard, long_tail
 from alworkbench.datasets.fashion_mnist import CLASS_NAMES
-from alworkbench.domain import LabelClass
 
-SAMPLE_FOLDER = Path(__file__).parent / "sample"
 POOL, TEST = "pool", "test"
 """The two values of the column `split` in the sample's manifest."""
 

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
+from alworkbench.core.domain import LabelClass
+from alworkbench.core.progress import Progress
 from alworkbench.datasets.cards import DatasetCard, imbalance_of, long_tail
 from alworkbench.datasets.generated import draw_collection, expose
 from alworkbench.datasets.labelled_images import POOL, TEST, Collection, CollectionImages
-from alworkbench.domain import LabelClass
-from alworkbench.progress import Progress
 
 SIDE = 48
 FINER = 3

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.heads import Features, Head
+from alworkbench.encoders.head import Features, Head
 
 ID_FORMAT = "alworkbench-encoder-1"
 """Part of every id: to be changed when the same inputs come to mean other features."""

@@ -25,14 +25,13 @@ from jaxtyping import Float
 from open_clip.transformer import QuickGELU
 from torch import Tensor
 
+from alworkbench.core.assets import BUNDLED, BUNDLED_NAME
+from alworkbench.core.errors import EncoderError, UnknownEncoder, UnsupportedModel, did_you_mean
 from alworkbench.encoders.base import encoder_id
+from alworkbench.encoders.head import Features, Head
 from alworkbench.encoders.preprocessing import Preprocess
 from alworkbench.encoders.splitting import SplitTower, split_image_tower, split_text_tower
-from alworkbench.errors import EncoderError, UnknownEncoder, UnsupportedModel, did_you_mean
-from alworkbench.heads import Features, Head
 
-BUNDLED = Path(__file__).parent / "bundled"
-BUNDLED_NAME = "alworkbench-tiny"
 PREPROCESSING_FILE = "open_clip_config.json"
 MAX_CONFIG_BYTES = 1 << 20
 

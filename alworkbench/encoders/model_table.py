@@ -1,7 +1,7 @@
 """The table of models in words: `python -m alworkbench.encoders.model_table`, from the repository.
 
 Writes docs/models.md, and the summary by family between two markers of README.md. Both are what
-`alworkbench.encoders.catalogue` finds, never written by hand; a test compares.
+`alworkbench.encoders.supported` finds, never written by hand; a test compares.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from alworkbench.encoders.catalogue import ModelSupport, Side, supported_models
+from alworkbench.encoders.supported import ModelSupport, Side, supported_models
 
 BEGIN = "<!-- models: written by python -m alworkbench.encoders.model_table -->"
 END = "<!-- /models -->"

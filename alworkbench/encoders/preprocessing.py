@@ -20,7 +20,7 @@ from jaxtyping import Float
 from PIL.Image import Resampling
 from torch import Tensor
 
-from alworkbench.errors import EncoderError
+from alworkbench.core.errors import EncoderError
 
 RESAMPLING = {
     "bicubic": Resampling.BICUBIC,

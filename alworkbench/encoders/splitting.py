@@ -29,8 +29,8 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import Tensor, nn
 
-from alworkbench.errors import UnsupportedModel
-from alworkbench.heads import Features
+from alworkbench.core.errors import UnsupportedModel
+from alworkbench.encoders.head import Features
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.heads import Features, Head, Loss
+from alworkbench.encoders.head import Features, Head, Loss
 
 DEFAULT_BUDGET = 256 * 2**20
 """Bytes that the logits of one block may take, with the temporaries made from them."""

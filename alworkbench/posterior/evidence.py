@@ -21,7 +21,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from alworkbench.errors import NotPositiveDefinite
+from alworkbench.core.errors import NotPositiveDefinite
 
 
 def log_evidence(

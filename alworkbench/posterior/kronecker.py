@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.errors import EncoderMismatch, NotPositiveDefinite
+from alworkbench.core.errors import EncoderMismatch, NotPositiveDefinite
 from alworkbench.posterior.curvature import KroneckerFactors
 from alworkbench.posterior.evidence import log_evidence, precision_of_most_evidence
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.heads import Features, Head
+from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.curvature import (
     DEFAULT_BUDGET,
     KroneckerFactors,

@@ -32,8 +32,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.feature_table import FeatureTable
-from alworkbench.heads import Features, Head, Loss
+from alworkbench.encoders.head import Features, Head, Loss
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.kronecker import Posterior
 
 

@@ -31,9 +31,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.disk import write_atomically
-from alworkbench.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
-from alworkbench.heads import Head
+from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
+from alworkbench.encoders.head import Head
 from alworkbench.posterior.kronecker import (
     Decomposition,
     KroneckerPosterior,

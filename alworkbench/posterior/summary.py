@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alworkbench.posterior.files import FORMAT, PosteriorFile
 from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision
+from alworkbench.posterior.posterior_file import FORMAT, PosteriorFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from alworkbench.domain import Answer, AnswerKind, ClassList, Item, Role
-from alworkbench.simulation.data import OUT_OF_SCOPE
+from alworkbench.core.domain import NO_CLASS, Answer, AnswerKind, ClassList, Item, Role
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.plan import Confusion, OraclePlan
-from alworkbench.workbench import Workbench
 
 ANNOTATOR = "oracle"
 
@@ -31,7 +30,7 @@ class Reply:
     image: str
     """Content hash."""
     truth: int
-    """Class index, or OUT_OF_SCOPE."""
+    """Class index, or NO_CLASS."""
     kind: AnswerKind
     answer: int | None
     """Class index where a class is answered, right or wrong."""
@@ -42,7 +41,7 @@ class Oracle:
     """The truth of one run's images, behind the rule that only what was asked is answered."""
 
     def __init__(self, truth: Mapping[str, int], classes: int, plan: OraclePlan, seed: int) -> None:
-        """`truth`: content hash -> class index or OUT_OF_SCOPE, of every image that may be asked."""
+        """`truth`: content hash -> class index or NO_CLASS, of every image that may be asked."""
         self._truth = dict(truth)
         self._confusion = confusion_of(plan.noise, classes)
         self._plan = plan
@@ -84,7 +83,7 @@ class Oracle:
             seconds = plan.seconds[int(self._draw("seconds", image) * len(plan.seconds))]
         if self._draw("skip", image) < plan.skip:
             return Reply(image, truth, AnswerKind.SKIP, None, seconds)
-        if truth == OUT_OF_SCOPE:
+        if truth == NO_CLASS:
             return Reply(image, truth, AnswerKind.CANNOT_TELL, None, seconds)
         row = self._confusion[truth]
         # The last step of the cumulated row may round below 1.

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from alworkbench.adaptation.learner import Strengths
-from alworkbench.domain import DEFAULT_ADAPTATION, Arm, Goal
+from alworkbench.core.domain import DEFAULT_ADAPTATION, Arm, Goal
 
 Confusion = tuple[tuple[float, ...], ...]
 """Rows: the true class; columns: the class that is answered. Each row adds up to one."""

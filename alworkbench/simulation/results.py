@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alworkbench.disk import write_atomically
-from alworkbench.domain import Arm, SimulationPoint
-from alworkbench.errors import InvalidResult
+from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.domain import Arm, SimulationPoint
+from alworkbench.core.errors import InvalidResult
+from alworkbench.evaluation.curves import Row, TableRow, rows, table
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.statistics import Row, TableRow, rows, table
 
 FORMAT = 2
 """Of result.json. Version 1 (without a mark) kept strategies instead of arms and fewer measures."""
@@ -42,6 +42,7 @@ class SimulationResult:
 
     @property
     def picture(self) -> Path:
+        """The learning curve, where `report.writing.write_curve` drew it."""
         return self.folder / "curve.png"
 
     @property
@@ -92,14 +93,11 @@ def save_result(
     points: Sequence[SimulationPoint],
     now: datetime,
 ) -> SimulationResult:
-    """Write the picture and then result.json, so that a result appears whole or not at all."""
-    from alworkbench.simulation.report.pictures import curve_png
-
+    """Write result.json in one step, so that a result appears whole or not at all."""
     described = json.loads(json.dumps(asdict(plan)))
     known = json.loads(json.dumps(dict(facts)))
     result = SimulationResult(folder, name, key, now, described, known, tuple(points))
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(result.picture, curve_png(result))
     content = {
         "format": FORMAT,
         "name": name,

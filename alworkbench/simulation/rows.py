@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alworkbench.domain import POINT_COLUMNS, SimulationPoint, SimulationRecord
-from alworkbench.ports import Store
+from alworkbench.core.domain import POINT_COLUMNS, SimulationPoint, SimulationRecord
+from alworkbench.core.ports import Store
 from alworkbench.simulation.results import SimulationResult
 
 _COUNTS = pa.int64()

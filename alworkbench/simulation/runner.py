@@ -1,51 +1,22 @@
-"""The loop replayed with an oracle where the annotator stands, through the same service.
-
-Every run gets a project of its own in memory that holds its seed's part of the pool. What it learned is
-measured outside of it, on a test part that the project never had.
-"""
+"""All runs of a plan, in this process or in several."""
 
 from __future__ import annotations
 
-import resource
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.adaptation.catalogue import find_adaptation
-from alworkbench.domain import (
-    AnswerKind,
-    ClassList,
-    EncoderRecord,
-    FoundImage,
-    Goal,
-    ProjectFolder,
-    ProjectSettings,
-    Role,
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.core.domain import (
     SimulationPoint,
 )
-from alworkbench.errors import InvalidPlan
-from alworkbench.ports import Store
-from alworkbench.progress import Progress, silent
-from alworkbench.simulation.data import SimulationData, TestPart, Workplace
-from alworkbench.simulation.oracles import Oracle, Reply
+from alworkbench.core.errors import InvalidPlan
+from alworkbench.core.progress import Progress, silent
+from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.plan import Plan, Run
-from alworkbench.workbench import Workbench
-
-OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
-"""Makes an empty store that lasts as long as a run."""
-
-EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-"""Simulated time stands still: nothing in a run depends on the clock."""
-
-SEED_STEP = 1_000_000
-"""Between the seeds of two projects, so that their rounds never share one."""
+from alworkbench.simulation.run import Bench, OpenStore
+from alworkbench.simulation.workers import in_processes
 
 
 def check(data: SimulationData, plan: Plan) -> None:
@@ -94,8 +65,6 @@ def simulate(
     `open_store` must be a function that another process can import. `finished` is called in this
     process with each run that is done, in no certain order. Raises InvalidPlan, UnknownStrategy.
     """
-    from alworkbench.simulation.workers import in_processes
-
     check(data, plan)
     runs = plan.runs() if runs is None else runs
     total = len(runs)
@@ -138,150 +107,3 @@ def _in_this_process(
             yield each, points
     finally:
         torch.set_num_threads(threads)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What all runs of one seed share."""
-
-    seed: int
-    place: Workplace
-    truth: dict[str, int]
-
-
-class Bench:
-    """What all runs of one process share: computed once, not per run."""
-
-    def __init__(self, data: SimulationData, plan: Plan, open_store: OpenStore) -> None:
-        self.data = data
-        self.plan = plan
-        self._open_store = open_store
-        self._test = data.test_part()
-        self._situation: Situation | None = None
-
-    def run(self, run: Run) -> Iterator[SimulationPoint]:
-        """One run: yields the model as it came, then each round's learner."""
-        situation = self._of_seed(run.seed)
-        settings = ProjectSettings(
-            name=f"{self.data.name}-{run.name}",
-            strategy=run.arm.strategy,
-            batch_size=run.arm.batch_size,
-            seed=SEED_STEP * run.seed,
-            goal=Goal(self.plan.goal),
-            adaptation=run.arm.adaptation,
-        )
-        with tempfile.TemporaryDirectory(prefix="alworkbench-") as scratch:
-            store = self._open_store(settings, self.data.classes, EPOCH)
-            try:
-                _populate(store, situation.place)
-                workbench = Workbench(
-                    ProjectFolder(Path(scratch)),
-                    store,
-                    engine=situation.place.engine,
-                    strengths=self.plan.strengths,
-                    targets=situation.place.targets,
-                    clock=lambda: EPOCH,
-                    watched=False,
-                )
-                oracle = Oracle(situation.truth, len(self.data.classes), self.plan.oracle, run.seed)
-                yield from _replayed(workbench, oracle, self._test, self.plan, run)
-            finally:
-                store.close()
-
-    def _of_seed(self, seed: int) -> Situation:
-        """Kept until another seed comes: runs come in the order of their seeds."""
-        if self._situation is None or self._situation.seed != seed:
-            place = self.data.workplace(seed, self.plan)
-            self._situation = Situation(seed, place, self.data.truth(place))
-        return self._situation
-
-
-def _populate(store: Store, place: Workplace) -> None:
-    """Fill an empty store with the images that a run may ask, as an import would."""
-    encoder = place.engine.encoder_id
-    with store.write() as writer:
-        for role, hashes in ((Role.POOL, place.pool), (Role.AUDIT, place.audit)):
-            found = [FoundImage(content, content, 0, 0, 0) for content in hashes]
-            writer.images.add(found, [], root="simulated", role=role)
-        writer.computed.set_encoder(EncoderRecord(encoder, "simulated"))
-        writer.computed.add_posterior(encoder, "simulated", {}, EPOCH)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run has come to so far."""
-
-    round: int = 0
-    labels: int = 0
-    asked: int = 0
-
-
-def _replayed(
-    workbench: Workbench, oracle: Oracle, test: TestPart, plan: Plan, run: Run
-) -> Iterator[SimulationPoint]:
-    tally = Tally()
-    audit = oracle.answer_audit(workbench)
-    yield _point(workbench, test, plan, run, tally, [], audit, 0.0, 0.0)
-    while tally.asked < plan.labels:
-        size = min(run.arm.batch_size, plan.labels - tally.asked)
-        started = time.perf_counter()
-        workbench.propose(run.arm.strategy, size)
-        asking = time.perf_counter() - started
-        replies = oracle.answer_round(workbench)
-        tally.round += 1
-        tally.asked += len(replies)
-        tally.labels += sum(reply.kind is AnswerKind.CLASS for reply in replies)
-        started = time.perf_counter()
-        workbench.close_round()
-        learning = time.perf_counter() - started
-        yield _point(workbench, test, plan, run, tally, replies, replies, asking, learning)
-
-
-def _point(
-    workbench: Workbench,
-    test: TestPart,
-    plan: Plan,
-    run: Run,
-    tally: Tally,
-    asked: Sequence[Reply],
-    answered: Sequence[Reply],
-    asking: float,
-    learning: float,
-) -> SimulationPoint:
-    """Measure the newest learner. `answered` is what cost time: those asked, or the audit set."""
-    classes = len(workbench.classes())
-    counts = [0] * (classes + 1)
-    for reply in asked:
-        counts[reply.truth if reply.truth >= 0 else classes] += 1
-    started = time.perf_counter()
-    found = test.measure(workbench.learner())
-    measuring = time.perf_counter() - started
-    return SimulationPoint(
-        arm=run.arm,
-        seed=run.seed,
-        round=tally.round,
-        labels=tally.labels,
-        paid=tally.asked + plan.audit,
-        asked=tally.asked,
-        accuracy=found.accuracy,
-        balanced_accuracy=found.balanced_accuracy,
-        macro_f1=found.macro_f1,
-        nlpd=found.nlpd,
-        brier=found.brier,
-        ece=found.ece,
-        ece_floor=found.ece_floor,
-        recall=found.recall,
-        classes_asked=tuple(counts),
-        images=tuple(reply.image for reply in asked),
-        seconds_asking=asking,
-        seconds_learning=learning,
-        seconds_measuring=measuring,
-        seconds_answering=sum((reply.seconds for reply in answered), 0.0),
-        peak_bytes=peak_bytes(),
-    )
-
-
-def peak_bytes() -> int:
-    """Most memory that this process held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1024 if sys.platform == "linux" else 1)

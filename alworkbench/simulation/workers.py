@@ -15,21 +15,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, fields, is_dataclass
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from alworkbench.domain import SimulationPoint
-from alworkbench.errors import WorkbenchError
-from alworkbench.feature_table import FeatureTable
-from alworkbench.heads import Features
-from alworkbench.simulation.data import SimulationData
+from alworkbench.core.domain import SimulationPoint
+from alworkbench.core.errors import WorkbenchError
+from alworkbench.encoders.head import Features
+from alworkbench.features.table import FeatureTable
+from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.plan import Plan, Run
-
-if TYPE_CHECKING:
-    from alworkbench.simulation.runner import Bench, OpenStore
+from alworkbench.simulation.run import Bench, OpenStore
 
 TICK = 0.5
 """Seconds between two looks at how far the workers are."""
@@ -164,8 +162,6 @@ _prepared: tuple[Bench, Any, Any] | None = None
 
 def _prepare(parcel: Parcel, plan: Plan, open_store: OpenStore, rounds: Any, stop: Any) -> None:
     global _prepared
-    from alworkbench.simulation.runner import Bench
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)

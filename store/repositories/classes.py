@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
 
-from alworkbench.domain import ClassList, LabelClass
-from alworkbench.errors import NotInProject
+from alworkbench.core.domain import ClassList, LabelClass
+from alworkbench.core.errors import NotInProject
 from store.repositories.common import in_chunks, new_id
 from store.schema import ClassListEntryRow, ClassListRow, ClassRow
 

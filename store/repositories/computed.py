@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from alworkbench.domain import EncoderRecord, LearnerRecord, MetricRecord, PosteriorRecord
-from alworkbench.errors import NotInProject
+from alworkbench.core.domain import EncoderRecord, LearnerRecord, MetricRecord, PosteriorRecord
+from alworkbench.core.errors import NotInProject
 from store.repositories.common import new_id
 from store.schema import EncoderRow, LearnerRow, MetricRow, PosteriorRow, ProjectRow
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from alworkbench.domain import (
+from alworkbench.core.domain import (
     FoundImage,
     Image,
     ImportSummary,
@@ -15,7 +15,7 @@ from alworkbench.domain import (
     Role,
     RoundState,
 )
-from alworkbench.errors import ImageInUse, NotInProject
+from alworkbench.core.errors import ImageInUse, NotInProject
 from store.repositories.common import in_chunks
 from store.repositories.places import Place, Places, by_root, joined
 from store.schema import (

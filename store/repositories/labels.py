@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from alworkbench.domain import Answer, Label, Role, TakeBack
-from alworkbench.errors import NotInProject, UnknownItem
+from alworkbench.core.domain import Answer, Label, Role, TakeBack
+from alworkbench.core.errors import NotInProject, UnknownItem
 from store.repositories.common import in_chunks
 from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow
 

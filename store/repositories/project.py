@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from alworkbench.domain import Goal, ProjectSettings
-from alworkbench.errors import ProjectDamaged, ProjectMissing
+from alworkbench.core.domain import Goal, ProjectSettings
+from alworkbench.core.errors import ProjectDamaged, ProjectMissing
 from store.schema import ProjectRow
 
 _BEFORE_THEY_WERE_SETTINGS = {"goal": Goal.ACCURACY.value, "adaptation": "linearised"}

@@ -25,8 +25,8 @@ from sqlalchemy import (
     update,
 )
 
-from alworkbench.domain import Item, Label, Lease, NewRound, Round, RoundState, Suggestion
-from alworkbench.errors import NotInProject, RoundStillOpen
+from alworkbench.core.domain import Item, Label, Lease, NewRound, Round, RoundState, Suggestion
+from alworkbench.core.errors import NotInProject, RoundStillOpen
 from store.repositories.common import in_chunks, new_id
 from store.repositories.labels import LABEL_COLUMNS, still_counts
 from store.schema import ItemRow, LabelRow, RoundRow, microseconds

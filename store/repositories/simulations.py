@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, select
 
-from alworkbench.domain import POINT_COLUMNS, SimulationPoint, SimulationRecord
+from alworkbench.core.domain import POINT_COLUMNS, SimulationPoint, SimulationRecord
 from store.repositories.common import in_chunks, new_id
 from store.schema import SimulationPointRow, SimulationRow
 

@@ -33,14 +33,14 @@ from rich.console import Console
 from rich.table import Table
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.registry import Question
-from alworkbench.adaptation.catalogue import find_adaptation
+from alworkbench.acquisition.strategy import Question
 from alworkbench.adaptation.learner import Learner
-from alworkbench.domain import DEFAULT_ADAPTATION, ProjectSettings
-from alworkbench.entries import Entry
-from alworkbench.feature_table import FeatureTable
-from alworkbench.features import FeatureStore
-from alworkbench.heads import Features
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.core.domain import DEFAULT_ADAPTATION, ProjectSettings
+from alworkbench.encoders.head import Features
+from alworkbench.features.entry import Entry
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.table import FeatureTable
 from tests.bench.adaptation import ACTIVATION as P
 from tests.bench.adaptation import Campaign, World
 

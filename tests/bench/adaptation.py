@@ -25,18 +25,18 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from alworkbench.adaptation.catalogue import find_adaptation
-from alworkbench.adaptation.kernel import LabelKernel
+from alworkbench.adaptation.conjugate_gradients import conjugate_gradients
+from alworkbench.adaptation.label_kernel import LabelKernel
 from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
-from alworkbench.adaptation.leaving_out import leave_one_out
-from alworkbench.adaptation.linearised import fit
-from alworkbench.adaptation.shares import SEEN
-from alworkbench.adaptation.solving import conjugate_gradients
-from alworkbench.domain import DEFAULT_ADAPTATION
-from alworkbench.heads import Features, Head
+from alworkbench.adaptation.leave_one_out import leave_one_out
+from alworkbench.adaptation.logit_adjustment import SEEN
+from alworkbench.adaptation.map_fit import fit
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.core.domain import DEFAULT_ADAPTATION
+from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
-from alworkbench.posterior.linearised import ImageCoordinates
+from alworkbench.posterior.linearisation import ImageCoordinates
 
 ACTIVATION, EMBEDDING, LATENT, PAIRS = 768, 512, 48, 4096
 LOGIT_SCALE = 12.0

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from alworkbench.adaptation.temperature import fit_temperature
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
+from alworkbench.core.domain import ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
-from alworkbench.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
-from alworkbench.domain import ProjectFolder
-from alworkbench.metrics import calibration_error, measure
+from alworkbench.evaluation.metrics import calibration_error, measure
 from alworkbench.posterior.predictive import logit_moments, probit_logits
-from alworkbench.simulation.data import join
-from alworkbench.workbench import Workbench, utc_now
+from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.simulation.dataset import join
 from store import create_store
 
 BINS, REPEATS = 20, 1000

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from alworkbench.domain import DEFAULT_STRATEGY
-from alworkbench.simulation.budgets import Reach, reach, target_of
-from alworkbench.simulation.report import SimulationResult, load_results
-from alworkbench.simulation.statistics import Runs, area_under_curve, estimate, runs
-from alworkbench.simulation.testing import sign_flip_p
+from alworkbench.core.domain import DEFAULT_STRATEGY
+from alworkbench.evaluation.curves import Runs, area_under_curve, estimate, runs
+from alworkbench.evaluation.label_savings import Reach, reach, target_of
+from alworkbench.evaluation.paired_tests import sign_flip_p
+from alworkbench.simulation.results import SimulationResult, load_results
 
 BUDGETS = (10, 20, 50, 100, 200)
 TARGETS = (50, 100)

@@ -24,8 +24,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import layer_norm, normalize
 
-from alworkbench.heads import Head
-from alworkbench.simulation.data import SimulationData
+from alworkbench.encoders.head import Head
+from alworkbench.simulation.dataset import SimulationData
 from tests.bench.other_models import PAIRS, made
 
 _ACTIVATION, _EMBEDDING, _LATENT, _NUISANCE, _WORLD = 384, 256, 80, 120, 300

@@ -32,21 +32,21 @@ from torch import Tensor
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.scores import entropy
-from alworkbench.adaptation.catalogue import find_adaptation
 from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
+from alworkbench.core.devices import describe, resolve_device
+from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY, ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
-from alworkbench.demo import DEMO_CLASSES, DEMO_SETTINGS
-from alworkbench.devices import describe, resolve_device
-from alworkbench.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY, ProjectFolder
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
-from alworkbench.encoders.catalogue import build
 from alworkbench.encoders.loading import from_model
-from alworkbench.feature_table import FeatureTable
-from alworkbench.features import FeatureStore
+from alworkbench.encoders.supported import build
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.predictive import probit_logits, stream_moments
-from alworkbench.workbench import Workbench, utc_now
+from alworkbench.project.workbench import Workbench, utc_now
 from store import create_store, open_store
 from tests.bench.acquisition import BATCH, CLASSES, DRAWS, LABELS, TARGETS, make_pool, question
 from tests.bench.adaptation import Campaign, World

@@ -22,15 +22,15 @@ from rich.table import Table
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from alworkbench.acquisition.closed_form import ClosedForm, closed_form_scores
-from alworkbench.acquisition.epig import DrawSpace, Wanted
-from alworkbench.acquisition.sampled_epig import epig_sums, sampled_epig, sampled_interval
+from alworkbench.acquisition.epig.closed_form import ClosedForm, closed_form_scores
+from alworkbench.acquisition.epig.draw_space import DrawSpace, Wanted
+from alworkbench.acquisition.epig.sampled import epig_sums, sampled_epig, sampled_interval
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
+from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample
-from alworkbench.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
-from alworkbench.domain import ProjectFolder, Role
-from alworkbench.heads import Features
-from alworkbench.workbench import Workbench, utc_now
+from alworkbench.encoders.head import Features
+from alworkbench.project.workbench import Workbench, utc_now
 from store import create_store
 
 CANDIDATES, TARGETS, LABELS = 300, 200, 30

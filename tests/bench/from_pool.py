@@ -20,15 +20,15 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.adaptation.learner import Strengths, zero_shot
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
+from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample
-from alworkbench.demo import DEMO_CLASSES, DEMO_SETTINGS
-from alworkbench.domain import ProjectFolder, Role
 from alworkbench.encoders import load_encoder
-from alworkbench.features import FeatureStore
-from alworkbench.fitting import PAIR_BATCH
-from alworkbench.pool_fitting import fit_from_pool, prompts_of
+from alworkbench.features.store import FeatureStore
+from alworkbench.posterior.fit_pairs import PAIR_BATCH
+from alworkbench.posterior.fit_pool import fit_from_pool, prompts_of
 from alworkbench.posterior.kronecker import Posterior
-from alworkbench.workbench import Workbench, utc_now
+from alworkbench.project.workbench import Workbench, utc_now
 from store import create_store
 
 USES = {"as fitted": Strengths(1.0, 1.0), "as used": Strengths()}

@@ -26,11 +26,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
-from alworkbench.adaptation.shares import SEEN
-from alworkbench.simulation.data import SimulationData, pool_of_seed
+from alworkbench.adaptation.logit_adjustment import SEEN
+from alworkbench.evaluation.curves import estimate
+from alworkbench.simulation.dataset import SimulationData, pool_of_seed
+from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.statistics import estimate
-from alworkbench.simulation.suites import load_collection
 
 SEEDS, CANDIDATES, JUDGED = 6, 200, 1000
 CHOSEN, RANDOM = (3, 5, 8, 10), (50, 100)

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from alworkbench.campaign.lure import estimate, of_round
-from alworkbench.domain import (
+from alworkbench.core.domain import (
     ClassList,
     EncoderRecord,
     FoundImage,
@@ -25,9 +24,10 @@ from alworkbench.domain import (
     ProjectSettings,
     Role,
 )
-from alworkbench.engine import FixedEngine
-from alworkbench.features import FeatureTable
-from alworkbench.workbench import Workbench, utc_now
+from alworkbench.evaluation.lure import estimate, of_round
+from alworkbench.features.store import FeatureTable
+from alworkbench.project.artifacts import FixedEngine
+from alworkbench.project.workbench import Workbench, utc_now
 from store import memory_store
 
 REPEATS, MANY = 200, 20_000
@@ -117,7 +117,7 @@ class SmallProject:
         )
         activations = aimed[labels] + 1.4 * normal(seed + 9, images, 7, dtype=torch.float32)
         hashes = [f"{n:064x}" for n in range(1, images + 1)]
-        from alworkbench.heads import Features
+        from alworkbench.encoders.head import Features
 
         table = FeatureTable.from_features(hashes, Features(activations, None))
         self.engine = FixedEngine("small", model.head, table, model.classes, model.posterior)
@@ -126,7 +126,7 @@ class SmallProject:
 
     def round(self, strategy: str, batch: int, seed: int) -> tuple[float, float, float, bool]:
         """(truth, LURE, naive, covered) of the first round of a fresh project with this seed."""
-        from alworkbench.domain import Answer, AnswerKind
+        from alworkbench.core.domain import Answer, AnswerKind
 
         store = memory_store(ProjectSettings("small", seed=seed), self.classes, utc_now())
         try:

@@ -20,11 +20,11 @@ from torch.nn.functional import normalize
 
 from alworkbench.datasets.collections import find_collection
 from alworkbench.encoders import load_encoder
-from alworkbench.features import FeatureTable
-from alworkbench.heads import Features
-from alworkbench.simulation.data import SimulationData
+from alworkbench.encoders.head import Features
+from alworkbench.features.store import FeatureTable
+from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.near_duplicates import near_duplicates
-from alworkbench.simulation.suites import load_collection
 
 COPIES = 200
 COSINE = 0.999

@@ -22,12 +22,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from alworkbench.core.domain import ClassList, LabelClass
 from alworkbench.datasets.glyphs import CLASSES, draw_glyph
-from alworkbench.domain import ClassList, LabelClass
-from alworkbench.features import FeatureTable
-from alworkbench.fitting import PAIR_BATCH, posterior_of_pairs
-from alworkbench.heads import Features, Head
-from alworkbench.simulation.data import SimulationData
+from alworkbench.encoders.head import Features, Head
+from alworkbench.features.store import FeatureTable
+from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
+from alworkbench.simulation.dataset import SimulationData
 
 PAIRS = 2000
 """That a posterior is fitted from."""

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from alworkbench.acquisition.scores import best, entropy
-from alworkbench.entries import Entry
-from alworkbench.features import FeatureStore
-from alworkbench.heads import Features, Head
+from alworkbench.encoders.head import Features, Head
+from alworkbench.features.entry import Entry
+from alworkbench.features.store import FeatureStore
 from alworkbench.posterior.curvature import KroneckerFactors
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
 from alworkbench.posterior.predictive import probit_logits, stream_moments

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from alworkbench.heads import Head
+from alworkbench.encoders.head import Head
 from alworkbench.posterior.curvature import KroneckerFactors, infonce_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
 from alworkbench.posterior.predictive import CosineMoments, ImageSpread

@@ -24,11 +24,11 @@ from torch.nn.functional import one_hot
 
 from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
-from alworkbench.adaptation.prior import Prior
-from alworkbench.adaptation.shares import SEEN
-from alworkbench.heads import Features
-from alworkbench.simulation.data import SimulationData
-from alworkbench.simulation.suites import load_collection
+from alworkbench.adaptation.logit_adjustment import SEEN
+from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.encoders.head import Features
+from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.load.collection import load_collection
 from tests.bench.other_models import clusters, letters
 
 COUNTS = (5, 10, 30, 100, 200, 500)

@@ -22,16 +22,16 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter, rotate
 
+from alworkbench.core.domain import DEFAULT_STRATEGY, NO_CLASS, ClassList
 from alworkbench.datasets.collections import find_collection
 from alworkbench.datasets.labelled_images import CollectionImages, LabelledImages
-from alworkbench.domain import DEFAULT_STRATEGY, ClassList
 from alworkbench.encoders import load_encoder
-from alworkbench.features import FeatureTable
-from alworkbench.simulation.data import OUT_OF_SCOPE, SimulationData
+from alworkbench.evaluation.curves import estimate, runs
+from alworkbench.features.store import FeatureTable
+from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.load.collection import encode_collection, load_collection
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.runner import simulate
-from alworkbench.simulation.statistics import estimate, runs
-from alworkbench.simulation.suites import encode_collection, load_collection
 from store import memory_store
 from tests.bench.contrastive import Kind, contrastive
 from tests.bench.other_models import clusters, letters, rare_letters
@@ -137,7 +137,7 @@ def shifted(name: str, shift: str, cache: Path) -> SimulationData:
 def pair(data: SimulationData, one: int, other: int) -> SimulationData:
     """Two classes of it alone."""
     chosen = torch.tensor([one, other])
-    labels = torch.full_like(data.labels, OUT_OF_SCOPE)
+    labels = torch.full_like(data.labels, NO_CLASS)
     for new, old in enumerate((one, other)):
         labels[data.labels == old] = new
     names = tuple(data.classes.classes[c] for c in (one, other))

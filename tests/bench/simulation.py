@@ -18,12 +18,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from alworkbench.domain import SimulationPoint
-from alworkbench.simulation.data import SimulationData
+from alworkbench.core.domain import SimulationPoint
+from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.near_duplicates import near_duplicates
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.runner import Bench, simulate
-from alworkbench.simulation.suites import load_collection
+from alworkbench.simulation.run import Bench
+from alworkbench.simulation.runner import simulate
 from store import memory_store
 
 PARTS = ("asking", "learning", "measuring")

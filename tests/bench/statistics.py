@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alworkbench.simulation.budgets import factor_interval, labels_to_reach, typical
-from alworkbench.simulation.statistics import Floats, estimates
-from alworkbench.simulation.testing import LEVEL, holm, sign_flip_p
+from alworkbench.evaluation.curves import Floats, estimates
+from alworkbench.evaluation.label_savings import factor_interval, labels_to_reach, typical
+from alworkbench.evaluation.paired_tests import LEVEL, holm, sign_flip_p
 
 EXPERIMENTS = 2_000
 SEEDS = 10

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import torch
 
-from alworkbench.campaign.curve import history
-from alworkbench.campaign.past_error import PastError, Step, past_error
-from alworkbench.campaign.stopping import Advice, History, Verdict, advise
+from alworkbench.core.domain import EncoderRecord, FoundImage, ProjectFolder, ProjectSettings, Role
 from alworkbench.datasets.collections import collections
-from alworkbench.domain import EncoderRecord, FoundImage, ProjectFolder, ProjectSettings, Role
-from alworkbench.simulation.data import SimulationData, TestPart
+from alworkbench.project.accuracy_report import history
+from alworkbench.project.stopping import Advice, History, Verdict, advise
+from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.dataset import SimulationData, TestPart
+from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.oracles import Oracle
+from alworkbench.simulation.past_error import PastError, Step, past_error
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.runner import EPOCH
-from alworkbench.simulation.suites import load_collection
-from alworkbench.workbench import Workbench
+from alworkbench.simulation.run import EPOCH
 from store import memory_store
 
 POOL = 1200

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alworkbench.domain import Role
+from alworkbench.core.domain import Role
 from tests.ui.fake_workbench import FakeWorkbench
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from alworkbench.ports import Reader
+    from alworkbench.core.ports import Reader
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from alworkbench.core.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
-from alworkbench.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings
-from alworkbench.workbench import Workbench, utc_now
+from alworkbench.project.workbench import Workbench, utc_now
 from store import create_store
 
 NAMES = tuple(c.name for c in SAMPLE.classes)
@@ -79,7 +79,7 @@ def make_project(folder: Path) -> None:
 
 
 def features_of(pictures: list[Picture]) -> dict[str, np.ndarray]:
-    """The arrays of a features file; see `alworkbench.encoders.feature_file`."""
+    """The arrays of a features file; see `alworkbench.features.feature_file`."""
     chance = np.random.default_rng(0)
     activations = np.stack([p.activations for p in pictures])
     labels = np.array([NAMES.index(p.label) for p in pictures])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from alworkbench.campaign.audit import AUDIT
-from alworkbench.domain import Role
+from alworkbench.core.domain import AUDIT_STRATEGY, Role
 from tests.browser.conftest import RealProject
 from tests.browser.desk import Desk
 
@@ -40,7 +39,7 @@ def test_an_audit_set_is_drawn_labelled_without_suggestions_and_measured(
     with real_project.reading() as reader:
         round_ = reader.rounds.current()
         assert round_ is not None
-        assert round_.strategy == AUDIT
+        assert round_.strategy == AUDIT_STRATEGY
         items = reader.rounds.items(round_.id)
         assert all(item.suggestion is None and item.probability for item in items)
         before = reader.computed.learner()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alworkbench.simulation.comparing import compare
-from alworkbench.simulation.report.comparison import write_comparison
-from alworkbench.simulation.report.writing import write_report
+from alworkbench.report.comparing import compare
+from alworkbench.report.comparison import write_comparison
+from alworkbench.report.writing import write_report
 from tests.made_results import made_points, made_result
 
 if TYPE_CHECKING:

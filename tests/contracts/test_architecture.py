@@ -1,103 +1,143 @@
-"""The arrows of the house: ui -> alworkbench <- store; one importer of open_clip; light modules light."""
+"""The rooms of the house: what each may import, and what stays light.
+
+`alworkbench` is a stack of rooms. A room imports only rooms above it in ROOMS. `store` imports `core`
+alone; `ui` draws and calls the service. The command line and `ui/app.py` alone join the parts.
+"""
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ROOT / "alworkbench" / "commands"
-"""The folder that alone may join the parts, besides ui/app.py."""
+PACKAGES = ("alworkbench", "store", "ui")
+
+ROOMS = (
+    "core",
+    "inputs",
+    "encoders",
+    "features",
+    "posterior",
+    "evaluation",
+    "adaptation",
+    "acquisition",
+    "estimators",
+    "project",
+    "datasets",
+    "simulation",
+    "report",
+    "cli",
+)
+"""The folders of `alworkbench`, in order: each imports only those before it."""
+
+STORE_MAY_IMPORT = ("core",)
+UI_MAY_IMPORT = ("core", "inputs", "evaluation", "acquisition", "project", "simulation", "report")
+
+OWN_PICKLES = {"alworkbench/features/decode.py", "alworkbench/features/decode_workers.py"}
+"""These unpickle what a parent process sends its own workers through a pipe; nothing from a file."""
 
 
-OWN_PICKLES = {"alworkbench/decoding.py", "alworkbench/decoding_pool.py"}
-"""What a parent process sends its own workers through a pipe; nothing from a file."""
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> set[str]:
-    """Every module that a file imports, wherever in it."""
+FILES = {name_of(path): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Every module that a module imports, wherever in it: of ours the module itself, not the name."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(FILES[module].read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found.add(node.module)
-    return found
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in FILES else node.module)
+    return frozenset(found)
 
 
-def names(path: Path) -> set[str]:
-    """Everything that a file imports, modules named by `from package import module` included."""
-    nodes = (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom))
-    return imports(path) | {f"{n.module}.{alias.name}" for n in nodes for alias in n.names}
+def top(module: str) -> str:
+    return module.partition(".")[0]
 
 
-def files(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
+def room(module: str) -> str:
+    """The room of a module of `alworkbench`; empty for the package's own face."""
+    return [*module.split("."), ""][1]
 
 
-def top(modules: set[str]) -> set[str]:
-    return {module.partition(".")[0] for module in modules}
+def modules(package: str) -> list[str]:
+    return sorted(name for name in FILES if top(name) == package)
 
 
-@pytest.mark.parametrize("path", files("alworkbench"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_engine_knows_neither_store_nor_screens(path):
-    if path.parent != COMMANDS:
-        assert not top(imports(path)) & {"store", "ui"}
+def test_every_folder_is_a_room_of_the_list():
+    folders = {path.parent.name for path in (ROOT / "alworkbench").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for package in ("alworkbench", "store", "ui") for path in files(package)],
-    ids=lambda p: str(p.relative_to(ROOT)),
-)
-def test_commands_are_known_to_the_command_line_alone(path):
-    if path.parent != COMMANDS and path != ROOT / "alworkbench" / "cli.py":
-        ends = ("alworkbench.commands", "alworkbench.cli")
-        assert not {name for name in names(path) if name.startswith(ends)}
+def test_few_modules_stand_outside_of_the_rooms():
+    assert {path.name for path in (ROOT / "alworkbench").glob("*.py")} == {"__init__.py"}
 
 
-@pytest.mark.parametrize("path", files("store"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_store_knows_only_values_errors_and_its_contract(path):
-    allowed = {"alworkbench.domain", "alworkbench.errors", "alworkbench.ports", "alworkbench"}
-    inside = {m for m in imports(path) if m.partition(".")[0] == "alworkbench"}
-    assert inside <= allowed
-    assert "ui" not in top(imports(path))
+@pytest.mark.parametrize("module", [m for m in modules("alworkbench") if room(m)])
+def test_a_room_imports_only_rooms_above_it(module):
+    allowed = ROOMS[: ROOMS.index(room(module)) + 1]
+    ours = {target for target in imports(module) if top(target) == "alworkbench" and room(target)}
+    assert {target for target in ours if room(target) not in allowed} == set()
 
 
-@pytest.mark.parametrize("path", files("ui"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_the_entry_file_of_the_screens_knows_the_store(path):
-    if path.relative_to(ROOT) != Path("ui/app.py"):
-        assert "store" not in top(imports(path))
+def test_no_modules_import_each_other_in_a_circle():
+    left = {name: {t for t in imports(name) if t in FILES and t != name} for name in FILES}
+    while free := {name for name, targets in left.items() if not targets & left.keys()}:
+        left = {name: targets for name, targets in left.items() if name not in free}
+    assert left == {}
+
+
+@pytest.mark.parametrize("module", modules("alworkbench"))
+def test_the_engine_knows_neither_store_nor_screens(module):
+    if room(module) != "cli":
+        assert not {top(target) for target in imports(module)} & {"store", "ui"}
+
+
+@pytest.mark.parametrize("module", modules("store"))
+def test_the_store_knows_only_the_core(module):
+    ours = {room(target) for target in imports(module) if top(target) == "alworkbench"}
+    assert ours - {""} <= set(STORE_MAY_IMPORT)
+    assert "ui" not in {top(target) for target in imports(module)}
+
+
+@pytest.mark.parametrize("module", modules("ui"))
+def test_the_screens_know_the_service_and_only_their_entry_file_the_store(module):
+    if module != "ui.app":
+        ours = {room(target) for target in imports(module) if top(target) == "alworkbench"}
+        assert ours - {""} <= set(UI_MAY_IMPORT)
+        assert "store" not in {top(target) for target in imports(module)}
 
 
 def test_one_folder_imports_open_clip():
-    importers = {
-        path.relative_to(ROOT).parts[:2]
-        for package in ("alworkbench", "store", "ui")
-        for path in files(package)
-        if "open_clip" in top(imports(path))
-    }
-    assert importers == {("alworkbench", "encoders")}
+    importers = {(top(m), room(m)) for m in FILES if "open_clip" in map(top, imports(m))}
+    assert importers == {("alworkbench", "encoders"), ("alworkbench", "datasets")}
 
 
 def test_nothing_unpickles():
-    for package in ("alworkbench", "store", "ui"):
-        for path in files(package):
-            tree = ast.parse(path.read_text())
-            if str(path.relative_to(ROOT)) not in OWN_PICKLES:
-                assert not top(imports(path)) & {"pickle", "joblib", "dill", "cloudpickle"}, path
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                    given = {k.arg: ast.unparse(k.value) for k in node.keywords}
-                    assert given.get("weights_only") == "True", path
+    for module, path in FILES.items():
+        if str(path.relative_to(ROOT)) not in OWN_PICKLES:
+            assert not set(map(top, imports(module))) & {"pickle", "joblib", "dill", "cloudpickle"}
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+                assert given.get("weights_only") == "True", path
 
 
 def test_light_modules_load_nothing_heavy():
     code = (
-        "import sys, alworkbench, alworkbench.domain, alworkbench.errors, alworkbench.ports, "
-        "alworkbench.cli\n"
+        "import sys, alworkbench, alworkbench.core.domain, alworkbench.core.errors, "
+        "alworkbench.core.ports, alworkbench.cli.main\n"
         "heavy = {'torch', 'open_clip', 'streamlit', 'sklearn', 'matplotlib', 'pandas', 'sqlalchemy', "
         "'store', 'ui'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from alworkbench.cli import app
+from alworkbench.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [p for folder in ("alworkbench", "store", "ui") for p in (ROOT / folder).rglob("*.py")]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.ports import Store
+from alworkbench.core.ports import Store
 from store import create_store, memory_store
 from tests.store.making import CLASSES, NOW, SETTINGS, import_pictures
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from alworkbench.domain import (
+from alworkbench.core.domain import (
     Answer,
     AnswerKind,
     ClassList,
@@ -19,7 +19,7 @@ from alworkbench.domain import (
     Role,
     Round,
 )
-from alworkbench.ports import Store
+from alworkbench.core.ports import Store
 from store import create_store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from alworkbench.domain import Role
-from alworkbench.errors import (
+from alworkbench.core.domain import Role
+from alworkbench.core.errors import (
     ProjectDamaged,
     ProjectDiskFull,
     ProjectError,
     ProjectMissing,
     ProjectUnavailable,
 )
-from alworkbench.ports import Store
+from alworkbench.core.ports import Store
 from store import create_store, open_store
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, found, new_project
 from tests.store.processes import label_for_ever

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from alworkbench.domain import Answer, Label, Role
+from alworkbench.core.domain import Answer, Label, Role
 from store import memory_store
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, import_pictures, open_round
 

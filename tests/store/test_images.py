@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alworkbench.domain import FoundImage, QuarantinedFile, Role
-from alworkbench.errors import NotInProject
-from alworkbench.ports import Store
+from alworkbench.core.domain import FoundImage, QuarantinedFile, Role
+from alworkbench.core.errors import NotInProject
+from alworkbench.core.ports import Store
 from store import memory_store
 from tests.store.making import CLASSES, NOW, SETTINGS, content, found, refused
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.domain import Answer, AnswerKind, Role
-from alworkbench.errors import NotInProject, UnknownItem
-from alworkbench.ports import Store
+from alworkbench.core.domain import Answer, AnswerKind, Role
+from alworkbench.core.errors import NotInProject, UnknownItem
+from alworkbench.core.ports import Store
 from store import open_store
 from tests.store.making import MINUTE, NOW, answer, import_pictures, new_project, open_round
 

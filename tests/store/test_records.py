@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.domain import ClassList, EncoderRecord, LabelClass, MetricRecord
-from alworkbench.errors import NotInProject
-from alworkbench.ports import Store
+from alworkbench.core.domain import ClassList, EncoderRecord, LabelClass, MetricRecord
+from alworkbench.core.errors import NotInProject
+from alworkbench.core.ports import Store
 from store import open_store
 from tests.store.making import CLASSES, MINUTE, NOW, SETTINGS, new_project, open_round
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alworkbench.domain import Role
-from alworkbench.errors import ImageInUse, NotInProject
+from alworkbench.core.domain import Role
+from alworkbench.core.errors import ImageInUse, NotInProject
 from tests.store.making import NOW, answer, open_round
 
 

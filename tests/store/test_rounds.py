@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.domain import NewItem, RoundState, Suggestion
-from alworkbench.errors import NotInProject, RoundStillOpen
-from alworkbench.ports import Store
+from alworkbench.core.domain import NewItem, RoundState, Suggestion
+from alworkbench.core.errors import NotInProject, RoundStillOpen
+from alworkbench.core.ports import Store
 from store import open_store
 from tests.store.making import (
     HOUR,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.domain import (
+from alworkbench.core.domain import (
     POINT_COLUMNS,
     POINT_LISTS,
     Arm,
     SimulationPoint,
     SimulationRecord,
 )
-from alworkbench.ports import Store
+from alworkbench.core.ports import Store
 from store import open_results
 from store.schema import SimulationPointRow
 from tests.store.making import HOUR, NOW

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy.exc
 
-from alworkbench.domain import Role
-from alworkbench.errors import ProjectBusy
-from alworkbench.ports import Store
+from alworkbench.core.domain import Role
+from alworkbench.core.errors import ProjectBusy
+from alworkbench.core.ports import Store
 from store import engine
 from store.lock import FairLock
 from store.unit_of_work import SqlStore

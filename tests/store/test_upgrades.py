@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from alworkbench.errors import ProjectDamaged, ProjectExists, ProjectMissing, ProjectTooNew
+from alworkbench.core.errors import ProjectDamaged, ProjectExists, ProjectMissing, ProjectTooNew
 from store import create_store, open_store, upgrades
 from store.engine import memory_engine, transaction
 from store.schema import APPEND_ONLY, Base

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +22,8 @@ from typing import Any
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from alworkbench.campaign.audit import AUDIT, AuditOffer, half_width
-from alworkbench.campaign.counterfactual_file import Counterfactual
-from alworkbench.campaign.forecast import Forecast
-from alworkbench.campaign.lure import Estimate, RoundEstimate
-from alworkbench.campaign.stopping import Advice, Finding, Verdict
-from alworkbench.domain import (
+from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
     DEFAULT_STRATEGY,
     Answer,
     AnswerKind,
@@ -44,7 +41,7 @@ from alworkbench.domain import (
     RoundState,
     Suggestion,
 )
-from alworkbench.errors import (
+from alworkbench.core.errors import (
     LeaseLost,
     NoOpenRound,
     NothingToUndo,
@@ -52,7 +49,13 @@ from alworkbench.errors import (
     RoundStillOpen,
     UnknownItem,
 )
-from alworkbench.progress import Progress, silent
+from alworkbench.core.progress import Progress, silent
+from alworkbench.evaluation.forecast import Forecast
+from alworkbench.evaluation.lure import Estimate, RoundEstimate
+from alworkbench.project.audit_set import AuditOffer, half_width
+from alworkbench.project.counterfactual_file import Counterfactual
+from alworkbench.project.stopping import Advice, Finding, Verdict
+from tests.made_results import made_points, made_result
 
 NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -97,36 +100,6 @@ class FakeStrategy:
 
 
 @dataclass(frozen=True, slots=True)
-class FakePoint:
-    strategy: str
-    seed: int
-    labels: int
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class FakeRow:
-    strategy: str
-    at: dict[int, str]
-    area: str
-
-
-@dataclass(frozen=True, slots=True)
-class FakeSimulation:
-    name: str
-    curves: list[FakePoint]
-
-    def table(self) -> list[FakeRow]:
-        names = dict.fromkeys(p.strategy for p in self.curves)
-        return [
-            FakeRow(n, {10: "0.650 ± 0.010", 100: "0.800 ± 0.010"}, "0.740 ± 0.010") for n in names
-        ]
-
-    def summary(self) -> str:
-        return f"{self.name}: pool of 200 images a seed, 100 test images, 3 seeds"
-
-
-@dataclass(frozen=True, slots=True)
 class FakePopulation:
     images: int
     drawn: int
@@ -159,6 +132,10 @@ class FakeWorkbench:
         unknown_classes: tuple[str, ...] = (),
     ) -> None:
         self.folder = ProjectFolder(folder)
+        shutil.rmtree(self.folder.simulations, ignore_errors=True)
+        if measured:
+            points = made_points(seeds=3, rounds=10)
+            made_result(self.folder.simulations / "abc123", points)
         self._settings = ProjectSettings(name=name, batch_size=batch_size)
         self._classes = ClassList(tuple(LabelClass(n, id=100 + i) for i, n in enumerate(names)), 1)
         self._pool, self._audit, self._side = pool, audit, side
@@ -215,19 +192,6 @@ class FakeWorkbench:
             FakeStrategy("entropy", "Where the model is least sure."),
             FakeStrategy("random", "Any image, all alike."),
         ]
-
-    def simulations(self) -> list[FakeSimulation]:
-        if not self._measured:
-            return []
-        rows = []
-        for strategy, gain in ((DEFAULT_STRATEGY, 0.24), ("entropy", 0.19), ("random", 0.14)):
-            for seed in range(3):
-                noise = random.Random(f"{strategy}{seed}")
-                for labels in range(0, 101, 10):
-                    learned = gain * (1 - 0.97**labels)
-                    accuracy = 0.62 + learned + noise.gauss(0, 0.008)
-                    rows.append(FakePoint(strategy, seed, labels, accuracy))
-        return [FakeSimulation("fashion-sample", rows)]
 
     def status(self) -> FakeStatus:
         with self._lock:
@@ -374,7 +338,7 @@ class FakeWorkbench:
 
     def draw_audit(self, count: int, seed: int | None = None) -> Round:
         with self._lock:
-            round_ = self.propose(AUDIT, count, seed)
+            round_ = self.propose(AUDIT_STRATEGY, count, seed)
             bare = [replace(i, suggestion=None, score=None) for i in self._items[round_.id]]
             self._items[round_.id] = bare
             return round_

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.campaign.audit import AUDIT
+from alworkbench.core.domain import AUDIT_STRATEGY
 from tests.ui.fake_workbench import FakeWorkbench
 from tests.ui.test_pages import answer_all, draw, install, texts
 
@@ -22,7 +22,7 @@ def test_an_audit_set_is_drawn_once_and_leads_to_the_desk(tmp_path: Path, page: 
     app.button(key=key).click().run()
     state.jobs.wait(10)
     (opened,) = workbench.rounds()
-    assert (opened.strategy, opened.batch_size) == (AUDIT, 100)
+    assert (opened.strategy, opened.batch_size) == (AUDIT_STRATEGY, 100)
     assert app.session_state["went"] == "label"
     assert all(item.suggestion is None for item in workbench.items(opened.id))
 

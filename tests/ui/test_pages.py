@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import ui
-from alworkbench.domain import Answer, AnswerKind
-from alworkbench.errors import FeaturesMissing
+from alworkbench.core.domain import Answer, AnswerKind
+from alworkbench.core.errors import FeaturesMissing
 from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
 from ui.state import UiState

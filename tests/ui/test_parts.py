@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from alworkbench.domain import MetricRecord
-from alworkbench.errors import PortInUse
+from alworkbench.core.domain import MetricRecord
+from alworkbench.core.errors import PortInUse
 from ui.jobs import Jobs
 from ui.measures import audit_curve, class_changes, intervals_overlap, summarise
 from ui.serve import check_port, is_loopback, server_options, url_of

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from starlette.applications import Starlette
 
-from alworkbench.errors import LeaseLost, ProjectDiskFull
+from alworkbench.core.errors import LeaseLost, ProjectDiskFull
 from tests.ui.fake_workbench import FakeDisplay, FakeWorkbench
 from ui.messages import MAX_BODY
 from ui.routes import make_routes

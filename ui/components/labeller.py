@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from alworkbench.domain import ClassList, Round
+from alworkbench.core.domain import ClassList, Round
 from ui.routes import PREFIX
 from ui.state import UiState
 

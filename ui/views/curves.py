@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import altair as alt
 import streamlit as st
 
-from alworkbench.domain import MetricRecord
+from alworkbench.core.domain import MetricRecord
+from alworkbench.evaluation.curves import TableRow
+from alworkbench.simulation.results import SimulationResult, load_results
 from ui.measures import (
     Accuracy,
     ClassChange,
@@ -16,7 +18,7 @@ from ui.measures import (
     class_changes,
     summarise,
 )
-from ui.service import SimulatedRow, SimulationView, StatusView
+from ui.service import StatusView
 from ui.state import UiState
 from ui.views.audit_set import draw_call
 from ui.views.honest import drawn_labels, left_out, population, replayed
@@ -57,7 +59,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     left_out(honest)
     replayed(honest)
     st.space("medium")
-    _simulations(list(state.service.simulations()))
+    _simulations(load_results(state.service.folder.simulations))
 
 
 def _no_measurements(status: StatusView, go: Callable[[str], None]) -> None:
@@ -180,7 +182,7 @@ def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
 # ------------------------------------------------------------------------------------ simulations
 
 
-def _simulations(simulations: Sequence[SimulationView]) -> None:
+def _simulations(simulations: Sequence[SimulationResult]) -> None:
     st.subheader("Simulations", anchor=False)
     if not simulations:
         st.caption(
@@ -249,7 +251,7 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
     ).properties(height=_HEIGHT + 40)
 
 
-def _simulation_words(simulation: SimulationView, points: Sequence[CurvePoint]) -> str:
+def _simulation_words(simulation: SimulationResult, points: Sequence[CurvePoint]) -> str:
     band = (
         "the band is one standard error of the mean over seeds"
         if max(p.seeds for p in points) > 1
@@ -260,7 +262,7 @@ def _simulation_words(simulation: SimulationView, points: Sequence[CurvePoint]) 
     )
 
 
-def _simulation_table(rows: Sequence[SimulatedRow]) -> dict[str, list[str]]:
+def _simulation_table(rows: Sequence[TableRow]) -> dict[str, list[str]]:
     budgets = sorted({labels for row in rows for labels in row.at})
     table = {"Strategy": [row.strategy for row in rows]}
     for labels in budgets:

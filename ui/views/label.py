@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from alworkbench.campaign.audit import AUDIT
-from alworkbench.domain import Round
+from alworkbench.core.domain import AUDIT_STRATEGY, Round
 from ui.components.labeller import RoundProgress, labeller
 from ui.state import UiState
 from ui.views.next_round import start_round
@@ -26,7 +25,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         return
     items = state.service.items(round_.id)
     progress = RoundProgress(sum(item.label is not None for item in items), len(items))
-    if round_.strategy == AUDIT:
+    if round_.strategy == AUDIT_STRATEGY:
         st.caption(
             "Audit set: images drawn at random, without suggestions. The model is measured on your "
             "answers and never learns from them."
@@ -48,7 +47,7 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
         heading(f"Round {closed[-1].number}", "The round is closed")
         metrics = state.service.metrics()
         # A round of the audit set changed nothing: there is no before.
-        outcome(metrics[-1:] if closed[-1].strategy == AUDIT else metrics)
+        outcome(metrics[-1:] if closed[-1].strategy == AUDIT_STRATEGY else metrics)
         st.space("small")
         start_round(state, "Start the next round", go)
         return
@@ -68,7 +67,7 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
 
 def _closing(state: UiState, round_: Round) -> None:
     with st.container(border=True, **ROW):
-        audit = round_.strategy == AUDIT
+        audit = round_.strategy == AUDIT_STRATEGY
         st.write(
             "Every learner so far is now measured on the audit set. Nothing is learned from it."
             if audit
@@ -85,7 +84,7 @@ def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> No
         st.write(
             f"{count(left, 'image')} not answered yet. They stay in the audit set and are asked first "
             f"in its next round."
-            if round_.strategy == AUDIT
+            if round_.strategy == AUDIT_STRATEGY
             else f"{count(left, 'image')} not answered yet. They go back to the pool, and the model "
             f"learns from the answers that are there."
         )
@@ -97,7 +96,7 @@ def _close(state: UiState, round_: Round) -> None:
     service = state.service
     state.jobs.start(
         f"Measuring on round {round_.number}"
-        if round_.strategy == AUDIT
+        if round_.strategy == AUDIT_STRATEGY
         else f"Learning from round {round_.number}",
         lambda progress: service.close_round(progress),
     )

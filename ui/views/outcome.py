@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from alworkbench.domain import MetricRecord
+from alworkbench.core.domain import MetricRecord
 from ui.measures import Accuracy, accuracy_of, class_changes, intervals_overlap
 from ui.views.parts import Figure, count, escape_markdown, figures, percent
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from alworkbench.campaign.audit import AUDIT
-from alworkbench.domain import Round, RoundState
+from alworkbench.core.domain import AUDIT_STRATEGY, Round, RoundState
 from ui.service import StatusView
 from ui.state import UiState
 from ui.views.advice import advice
@@ -81,7 +80,7 @@ def _open_round(round_: Round, answered: int, go: Callable[[str], None]) -> None
         label = "Go on labelling" if answered else "Start labelling"
     else:
         words = f"Round {round_.number} is answered; the model can learn from it."
-        if round_.strategy == AUDIT:
+        if round_.strategy == AUDIT_STRATEGY:
             words = (
                 f"Round {round_.number} of the audit set is answered; the model can be measured."
             )

@@ -1,0 +1,199 @@
+"""Strategies in the space of joint draws: EPIG of one image, and greedy batches by it. See `epig.py`.
+
+What an image needs is K C numbers. While these fit the memory for every candidate, the greedy choice
+looks at the whole pool. Where they do not, one streamed pass scores each image alone, and the greedy
+choice is made among the best of them, as many as fit: drawing a pool again for every pick would cost
+a pass per pick, and a random part of a pool has hardly any of its rare images.
+
+Dimensions used in this file
+    N  candidates
+    M  targets
+    C  classes
+    K  draws
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.acquisition import scores
+from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.epig.draw_space import BLOCK, DrawSpace, Wanted, greedy_epig
+from alworkbench.acquisition.score import Score, joined
+from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.uncertainty import MARGIN
+from alworkbench.posterior.linearisation import Step
+
+SOURCE = "Bickford Smith et al. 2023, arXiv:2304.08151"
+SHORTLIST = 5
+"""Images of the shortlist for each of the batch."""
+
+
+def _row(size: Size) -> int:
+    """Bytes that an image holds in the space of draws."""
+    return 4 * size.draws * size.classes
+
+
+def _working_row(size: Size) -> int:
+    """Bytes of one image while its draws are made and weighed."""
+    return size.drawn_row + 3 * _row(size) + 16 * size.classes**2
+
+
+def _held(size: Size) -> int:
+    """Bytes of the draws, the targets and the K x K matrices, beside which candidates stream."""
+    return size.step_memory + size.targets * (_row(size) + 8 * size.classes) + 32 * size.draws**2
+
+
+def _cost_alone(size: Size) -> Cost:
+    images = size.candidates + size.targets
+    weigh = images * size.draws * size.classes * (size.draws + size.classes)
+    held = _held(size) + _working_row(size) + 24 * size.candidates
+    return Cost(size.logits + size.drawn(images) + weigh, max(size.draws_memory, held))
+
+
+def _cost_greedy(size: Size) -> Cost:
+    """Draws of candidates and targets; per pick, products of K x K with all of them."""
+    alone = _cost_alone(size)
+    pick = (
+        (size.candidates + size.targets) * size.draws * size.classes * (size.draws + size.classes)
+    )
+    return Cost(alone.operations + size.batch * pick, alone.memory + size.batch * _row(size))
+
+
+def _cost_shortlist(size: Size) -> Cost:
+    """Logits of every candidate; draws of the shortlist and the targets alone."""
+    few = min(size.candidates, SHORTLIST * size.batch)
+    images = few + size.targets
+    pick = images * size.draws * size.classes * (size.draws + size.classes)
+    held = _held(size) + few * _row(size) + _working_row(size) + 24 * size.candidates
+    operations = size.logits + size.drawn(images) + size.batch * pick
+    return Cost(operations, max(size.draws_memory, held))
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The draws, and the targets as seen through them."""
+
+    step: Step
+    targets: DrawSpace
+    weights: Float[Tensor, "M"]
+
+    @classmethod
+    def of(cls, question: Question) -> Aim:
+        step = question.learner.draws(question.draws, question.draw_seed)
+        targets = _space(question, question.targets, step, question.size.step_memory)
+        return cls(step, targets, balanced_weights(targets.probabilities))
+
+
+def balanced_weights(probabilities: Float[Tensor, "M C"]) -> Float[Tensor, "M"]:
+    """Weights of the targets with which all predicted classes matter alike."""
+    mass = probabilities.sum(dim=0).clamp_min(1e-12)  # C: images predicted in each class
+    return (probabilities / mass).sum(dim=-1)
+
+
+def _spaces(
+    question: Question, rows: Int[Tensor, "n"], step: Step, held: int
+) -> Iterator[DrawSpace]:
+    """The images of these rows under the draws, block by block, in order."""
+    model = question.learner.model
+    for features in question.blocks(rows, _working_row(question.size), held):
+        change = model.change(model.images(features), step)
+        yield DrawSpace.of(change, question.learner.logits(features))
+
+
+def _space(question: Question, rows: Int[Tensor, "n"], step: Step, held: int) -> DrawSpace:
+    """The images of these rows under the draws, streamed into one block of memory."""
+    size = question.size
+    device = question.learner.class_activations.device
+    seen = torch.empty(len(rows), size.classes, size.draws, device=device)
+    probabilities = torch.empty(len(rows), size.classes, device=device)
+    done = 0
+    for part in _spaces(question, rows, step, held + len(rows) * _row(size)):
+        seen[done : done + len(part)] = part.seen
+        probabilities[done : done + len(part)] = part.probabilities
+        done += len(part)
+    return DrawSpace(seen, probabilities)
+
+
+def _weighed_at_once(question: Question) -> int:
+    """Images whose C x C systems are solved at once: in 64 MiB, and an eighth of the memory."""
+    size = question.size
+    most = min(64 << 20, question.memory // 8)
+    return max(1, min(BLOCK, most // (16 * size.classes**2 + 4 * _row(size))))
+
+
+def _alone(question: Question, aim: Aim) -> Float[Tensor, "N"]:
+    """EPIG of every candidate by itself, streamed, with the bias of few draws taken off."""
+    size, block = question.size, _weighed_at_once(question)
+    wanted = Wanted.of(aim.targets, aim.weights, block=block)
+    parts = [
+        wanted.scores(part, corrected=True, block=block)
+        for part in _spaces(question, question.candidates, aim.step, _held(size))
+    ]
+    return joined(parts)
+
+
+EPIG = Score(
+    "epig",
+    "nats",
+    "0 to log C",
+    SOURCE,
+    _cost_alone,
+    lambda question: _alone(question, Aim.of(question)),
+)
+"""Of each image alone; the strategy `epig` chooses each image given those before it."""
+
+
+def _greedy(question: Question, aim: Aim, rows: Int[Tensor, "n"]) -> Selection:
+    """The greedy batch among some candidates, whose draws fit the memory."""
+    size = question.size
+    candidates = _space(question, rows, aim.step, _held(size))
+    picks = greedy_epig(
+        candidates, aim.targets, aim.weights, question.batch_size, block=_weighed_at_once(question)
+    )
+    return Selection(
+        tuple(int(rows[pick.row]) for pick in picks), tuple(pick.score for pick in picks)
+    )
+
+
+@strategy(
+    "epig",
+    "greedy batch of most information about the targets' predictions",
+    unit="nats",
+    cost=_cost_greedy,
+    source=SOURCE,
+    range="0 to log C",
+)
+def epig(question: Question) -> Selection:
+    """Greedy EPIG in draw space, targets weighted so that all predicted classes matter alike.
+
+    Over the whole pool where its draws fit the memory, else among its best by EPIG alone.
+    """
+    size = question.size
+    aim = Aim.of(question)
+    free = question.memory - _held(size) - _working_row(size) - 24 * size.candidates
+    most = max(size.batch, free // _row(size))
+    if size.candidates <= most:
+        return _greedy(question, aim, question.candidates)
+    alone = _alone(question, aim)
+    kept = scores.best(alone, most).sort().values  # in the order of the pool: ties by row
+    return _greedy(question, aim, question.candidates.cpu()[kept])
+
+
+@strategy(
+    "epig-shortlist",
+    "greedy EPIG among the images of smallest margin, five for each of the batch",
+    unit="nats",
+    cost=_cost_shortlist,
+    source=SOURCE,
+    range="0 to log C",
+)
+def epig_shortlist(question: Question) -> Selection:
+    few = min(len(question.candidates), SHORTLIST * question.batch_size)
+    kept = scores.best(MARGIN.of(question), few).sort().values
+    return _greedy(question, Aim.of(question), question.candidates.cpu()[kept])

@@ -1,0 +1,197 @@
+"""Labelled collections to measure on: listed, shown and made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from typer.core import TyperGroup
+
+from alworkbench.cli.common import JsonOption, console, escape, print_json, progress_bar, tell
+
+if TYPE_CHECKING:
+    from alworkbench.datasets.cards import DatasetCard
+    from alworkbench.datasets.labelled_images import Collection
+
+DEFAULT_CACHE = Path("~/.cache/alworkbench")
+CacheOption = Annotated[
+    Path,
+    typer.Option(
+        envvar="ALWORKBENCH_CACHE",
+        show_default=str(DEFAULT_CACHE),
+        help="Where encoded collections are kept.",
+    ),
+]
+NameArgument = Annotated[str, typer.Argument(help="As `alworkbench datasets` lists it.")]
+
+
+class ListsByDefault(TyperGroup):
+    """A group of commands that is `list` where no other is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer) -> None:
+    datasets = typer.Typer(
+        help="Labelled collections to measure on, with the bundled model: list, show and make them.",
+        cls=ListsByDefault,
+        epilog="Example: alworkbench datasets",
+    )
+    datasets.command("list", epilog="Example: alworkbench datasets list --json")(list_datasets)
+    datasets.command("show", epilog="Example: alworkbench datasets show glyphs")(show)
+    datasets.command(
+        "make", epilog="Example: alworkbench datasets make glyphs --features glyphs.npz"
+    )(make)
+    app.add_typer(datasets, name="datasets")
+
+
+def list_datasets(cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False) -> None:
+    """List the collections that simulations can be run on; so does `alworkbench datasets` alone.
+
+    Recipes are chosen on those of the role dev; those of the role report are looked at for final
+    tables only. Zero-shot accuracies are of the test part, known once a collection was made.
+    """
+    from alworkbench.datasets.collections import collections
+    from alworkbench.simulation.load.collection import card
+
+    found = [(one, card(one.name, cache.expanduser())) for one in collections()]
+    if as_json:
+        print_json([_row(*pair) for pair in found])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("name", "role", "pool", "test", "classes", "imbalance", "zero-shot", ""):
+        text = heading in ("name", "role", "")
+        table.add_column(heading, header_style="bold", justify="left" if text else "right")
+    for collection, known in found:
+        row = _row(collection, known)
+        why_not = row["not_on_this_machine"]
+        table.add_row(
+            row["name"],
+            row["role"],
+            f"{row['pool']:,}",
+            f"{row['test']:,}",
+            str(row["classes"]),
+            f"{row['imbalance']:.3g}",
+            "" if known.zero_shot_accuracy is None else f"{known.zero_shot_accuracy:.1%}",
+            escape(f"not on this machine: {why_not}" if why_not else collection.summary),
+        )
+    console.print(table)
+
+
+def show(
+    name: NameArgument, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
+) -> None:
+    """Print the card of a collection: source, licence, classes, sizes, what it is for."""
+    from alworkbench.datasets.collections import find_collection
+    from alworkbench.simulation.load.collection import card
+
+    collection = find_collection(name)
+    known = card(name, cache.expanduser())
+    if as_json:
+        print_json({**asdict(known), "not_on_this_machine": collection.available()})
+        return
+    _print_card(collection, known)
+
+
+def make(
+    name: NameArgument,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Also write a labelled features file, for `simulate --features`."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Also write the images with a manifest, for `import`; a new folder."),
+    ] = None,
+    cache: CacheOption = DEFAULT_CACHE,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a collection and encode it with the bundled model, once; a minute or less on two cores.
+
+    A features file carries no posterior: a simulation fits one from its pool. In a manifest, images
+    that no class fits have no label.
+    """
+    from alworkbench.datasets.collections import find_collection
+    from alworkbench.datasets.image_folders import write_images
+    from alworkbench.features.feature_file import write_feature_file
+    from alworkbench.simulation.load.collection import as_feature_file, encoded
+
+    collection = find_collection(name)
+    place = cache.expanduser()
+    written: dict[str, str] = {}
+    with progress_bar(as_json) as progress:
+        # Images first: a folder that is taken is told before minutes of encoding.
+        if images is not None:
+            write_images(collection, collection.make(progress=progress), images, progress)
+            written["images"] = str(images)
+        known = encoded(name, place, progress).card
+        if features is not None:
+            write_feature_file(features, as_feature_file(name, place, progress))
+            written["features"] = str(features)
+    lines = [
+        f"{name}: {known.images('pool') + known.outside:,} images in the pool and "
+        f"{known.images('test'):,} in the test part, kept in {place}.",
+        f"Zero-shot accuracy {known.zero_shot_accuracy:.3f}, "
+        f"mean over the classes {known.zero_shot_balanced:.3f}.",
+        *(f"Wrote the {what}: {where}" for what, where in written.items()),
+    ]
+    tell(as_json, {**_row(collection, known), "cache": str(place), **written}, "\n".join(lines))
+
+
+# ------------------------------------------------------------------------------------------ inside
+
+
+def _row(collection: Collection, known: DatasetCard) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "role": known.role,
+        "summary": collection.summary,
+        "pool": known.images("pool") + known.outside,
+        "test": known.images("test"),
+        "classes": len(known.classes),
+        "imbalance": known.imbalance,
+        "near_duplicates": known.near_duplicates,
+        "outside": known.outside,
+        "zero_shot_accuracy": known.zero_shot_accuracy,
+        "zero_shot_balanced": known.zero_shot_balanced,
+        "not_on_this_machine": collection.available(),
+    }
+
+
+def _print_card(collection: Collection, known: DatasetCard) -> None:
+    role = "recipes are chosen on it" if known.role == "dev" else "for final tables only"
+    pool, test = known.sizes["pool"], known.sizes["test"]
+    facts = {
+        "role": f"{known.role}: {role}",
+        "purpose": known.purpose,
+        "source": known.source,
+        "licence": known.licence,
+        "pool": f"{known.images('pool') + known.outside:,} images",
+        "test part": f"{known.images('test'):,} images",
+        "imbalance": f"{known.imbalance:.3g} (largest class to smallest, in the pool)",
+        "near-duplicates": f"{known.near_duplicates:,} images of the pool",
+        "of no class": f"{known.outside:,} images of the pool",
+        "zero-shot": "not measured yet: `alworkbench datasets make " + known.name + "`"
+        if known.zero_shot_accuracy is None
+        else f"accuracy {known.zero_shot_accuracy:.3f}, mean over the classes "
+        f"{known.zero_shot_balanced:.3f}",
+        "prompts": ", ".join(known.classes[0].templates),
+    }
+    if (why_not := collection.available()) is not None:
+        facts["not on this machine"] = why_not
+    console.print(f"[bold]{known.name}[/]: {escape(collection.summary)}", soft_wrap=True)
+    for what, value in facts.items():
+        console.print(f"  {what}: {escape(value)}", soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("class", header_style="bold")
+    table.add_column("pool", header_style="bold", justify="right")
+    table.add_column("test", header_style="bold", justify="right")
+    for label in known.classes:
+        table.add_row(escape(label.name), f"{pool[label.name]:,}", f"{test[label.name]:,}")
+    console.print(table)

@@ -1,0 +1,50 @@
+"""The demonstration: the whole loop on the bundled sample, with the bundled model."""
+
+from __future__ import annotations
+
+import os
+
+from alworkbench.core.domain import DEFAULT_STRATEGY, ClassList, ProjectSettings, Role
+from alworkbench.core.progress import Progress
+from alworkbench.datasets.sample import SAMPLE, bundled_sample
+from alworkbench.inputs.archives import unpack
+from alworkbench.inputs.sources import MANIFEST
+from alworkbench.project.workbench import Workbench
+from alworkbench.report.writing import write_curve
+from alworkbench.simulation.dataset import LabelledPictures
+from alworkbench.simulation.experiment import simulate_project
+from alworkbench.simulation.load.sources import truth_of_manifest
+from alworkbench.simulation.plan import Plan
+from alworkbench.simulation.results import SimulationResult
+from alworkbench.simulation.run import OpenStore
+
+DEMO_SETTINGS = ProjectSettings(name="Clothes (demonstration)")
+DEMO_CLASSES = ClassList(SAMPLE.classes)
+DEMO_PLAN = Plan(strategies=("random", "entropy", DEFAULT_STRATEGY), seeds=3)
+
+
+def prepare_demo(
+    workbench: Workbench, open_store: OpenStore, progress: Progress
+) -> SimulationResult:
+    """Import, encode, ask and simulate: each only as far as it has not been done before."""
+    status = workbench.status()
+    if status.pool_images == 0:
+        workbench.import_images(bundled_sample(), role=Role.POOL, progress=progress)
+        status = workbench.status()
+    if status.encoded < status.pool_images + status.audit_images:
+        workbench.encode(progress=progress)
+    if workbench.open_round() is None:
+        workbench.propose(progress=progress)
+    truth = sample_truth(workbench)
+    processes = os.cpu_count() or 1
+    result = simulate_project(
+        workbench, DEMO_PLAN, open_store, truth, None, progress, processes, truth_name="sample"
+    )
+    write_curve(result)
+    return result
+
+
+def sample_truth(workbench: Workbench) -> LabelledPictures:
+    """What the bundled sample's manifest says of each picture. The loop itself never sees it."""
+    folder = unpack(bundled_sample(), workbench.folder.images)
+    return truth_of_manifest(folder / MANIFEST)

@@ -1,0 +1,87 @@
+"""The command line: `alworkbench COMMAND`, joined from the groups in `alworkbench.cli`.
+
+Exit codes: 0 done, 2 the command was not understood, and those of `alworkbench.core.errors` otherwise.
+Heavy parts are imported by the command that needs them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from alworkbench import __version__
+from alworkbench.cli import (
+    campaign,
+    classes,
+    datasets,
+    labelling,
+    models,
+    posterior,
+    project,
+    replaying,
+    report,
+    simulating,
+    support,
+)
+from alworkbench.cli.common import complaints, console, escape
+from alworkbench.core.errors import WorkbenchError
+
+GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
+    ("Project", project.register),
+    ("Project", classes.register),
+    ("Model and posterior", posterior.register),
+    ("Model and posterior", models.register),
+    ("Labelling", labelling.register),
+    ("Labelling", support.register),
+    ("Campaign", campaign.register),
+    ("Campaign", replaying.register),
+    ("Simulation", simulating.register),
+    ("Simulation", report.register),
+    ("Simulation", datasets.register),
+)
+"""Whose commands stand under which heading of `--help`, in this order."""
+
+app = typer.Typer(
+    name="alworkbench",
+    help="Label the images that teach most: active learning with a vision-language model's posterior.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+for heading, register in GROUPS:
+    commands = typer.Typer()
+    register(commands)
+    for command in commands.registered_commands:
+        command.rich_help_panel = heading
+    for group in commands.registered_groups:
+        group.rich_help_panel = heading
+    app.registered_commands += commands.registered_commands
+    app.registered_groups += commands.registered_groups
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    try:
+        app()
+    except WorkbenchError as error:
+        complaints.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complaints.print(
+            "Interrupted. What was finished is kept; the same command goes on from there."
+        )
+        sys.exit(130)
+
+
+@app.callback()
+def version_option(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit

@@ -1,0 +1,146 @@
+"""A campaign or a finished simulation asked again from its record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alworkbench.cli.common import (
+    HERE,
+    DeviceOption,
+    JsonOption,
+    ProjectOption,
+    open_memory_store,
+    opened,
+    progress_bar,
+    tell,
+)
+from alworkbench.cli.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.cli.report import found as found_result
+from alworkbench.cli.simulating import surroundings
+from alworkbench.core.domain import ProjectFolder
+
+if TYPE_CHECKING:
+    from alworkbench.simulation.replay import Difference
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: alworkbench replay --project birds")(replay)
+
+
+def replay(
+    project: ProjectOption = HERE,
+    simulation: Annotated[
+        str | None,
+        typer.Option(help="Run a finished simulation again instead: its folder or key."),
+    ] = None,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of --simulation: so many, seed by seed. Default: what took two minutes, at least one.",
+        ),
+    ] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(help="Of --simulation: where its images, file or project lie now."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Of --simulation: the folder that holds results, as for `report`."),
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Of --simulation: runs at once.")] = 1,
+    cache: CacheOption = DEFAULT_CACHE,
+    device: DeviceOption = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask every round again from the record: the same batches, or the first difference by name.
+
+    A simulation says where its data came from: a collection, a folder of images, a features file or a
+    project. They are taken from there again. Ends with 1 where something differs.
+    """
+    if simulation is not None:
+        _replay_simulation(
+            simulation, project, out, at, runs, processes, cache.expanduser(), device, as_json
+        )
+        return
+    for name, value in (("--runs", runs), ("--at", at), ("--out", out)):
+        if value is not None:
+            raise typer.BadParameter(f"{name} belongs to --simulation")
+    from alworkbench.simulation.replay import replay as again
+
+    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+        found = again(workbench, open_memory_store, progress)
+    words = (
+        f"{found.rounds} rounds with {found.images} images were asked again, and "
+        f"{found.learners} learners learned again: identical."
+    )
+    if found.difference is not None:
+        words = difference_words(found.difference)
+    tell(as_json, found, words)
+    if found.difference is not None:
+        raise typer.Exit(1)
+
+
+def _replay_simulation(
+    name: str,
+    project: Path,
+    out: Path | None,
+    at: Path | None,
+    runs: int | None,
+    processes: int,
+    cache: Path,
+    device: str,
+    as_json: bool,
+) -> None:
+    from alworkbench.core.errors import NotReplayable
+    from alworkbench.simulation.load.origin import data_of, origin_of_project, read_origin
+    from alworkbench.simulation.rerun import run_again
+
+    result = found_result(name, project, out)
+    origin = read_origin(result)
+    inside = ProjectFolder(project).simulations.resolve()
+    if origin is None and ProjectFolder(project).database.exists():
+        # Results of earlier versions do not name their source; one inside a project is of its labels.
+        origin = (
+            origin_of_project(project, None) if inside in result.folder.resolve().parents else None
+        )
+    if origin is None:
+        raise NotReplayable(
+            f"The result {result.key} does not say where its data came from: an earlier version of "
+            f"alworkbench made it. Run it again with `alworkbench simulate`."
+        )
+    if at is not None:
+        origin = origin.moved(at)
+    with progress_bar(as_json) as progress:
+        data = data_of(origin, surroundings(cache, device, progress))
+        found = run_again(result, data, open_memory_store, runs, processes, progress)
+    if found.difference is not None:
+        words = difference_words(found.difference)
+    else:
+        if found.of == 1:
+            which = "The one run was"
+        else:
+            which = (
+                f"{'All' if found.runs == found.of else f'{found.runs} of'} {found.of} runs were"
+            )
+        words = f"{which} run again on {origin.words()}; {found.images} images asked: identical."
+        if found.changed:
+            words += f"\nIdentical although {'; '.join(found.changed)}."
+    tell(
+        as_json, {"identical": found.identical, "source": origin.as_facts(), **asdict(found)}, words
+    )
+    if not found.identical:
+        raise typer.Exit(1)
+
+
+def difference_words(found: Difference) -> str:
+    """The first difference in words, with its likely reasons."""
+    lines = [f"First difference: {found.what}."]
+    if found.image is not None:
+        lines.append(f"Recorded: image {found.image[:16]}; now: {(found.found or 'none')[:16]}.")
+    lines += [f"Likely reason: {why}." for why in found.why]
+    return "\n".join(lines)

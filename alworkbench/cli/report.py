@@ -1,0 +1,153 @@
+"""What a simulation says: its report, and two results against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alworkbench.cli.common import (
+    HERE,
+    JsonOption,
+    ProjectOption,
+    console,
+    escape,
+    print_json,
+    progress_bar,
+    read_share,
+)
+from alworkbench.cli.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.cli.simulating import surroundings
+from alworkbench.core.domain import ProjectFolder
+
+if TYPE_CHECKING:
+    from alworkbench.simulation.results import SimulationResult
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder that holds results, where `simulate --out` was given."),
+]
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nlpd", "brier", "ece")
+MetricOption = Annotated[
+    str | None,
+    typer.Option(help=f"{', '.join(METRICS)}; by default what the simulation worked for."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: alworkbench report 3f2a --project demo")(report)
+    app.command(epilog="Example: alworkbench compare 3f2a 91bc --project demo")(compare)
+
+
+def report(
+    run: Annotated[
+        str, typer.Argument(help="Folder of a finished result, or the beginning of its key.")
+    ],
+    project: ProjectOption = HERE,
+    out: OutOption = None,
+    metric: MetricOption = None,
+    baseline: Annotated[
+        str, typer.Option(help="Strategy that others are held against.")
+    ] = "random",
+    target: Annotated[
+        float | None,
+        typer.Option(
+            help="Level to reach; by default what the baseline reaches with half its labels."
+        ),
+    ] = None,
+    cache: CacheOption = DEFAULT_CACHE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what a simulation says into its folder: a page, pictures, Markdown and JSON.
+
+    The page needs nothing but a browser: no network, no other file.
+    """
+    from alworkbench.evaluation.curves import NO_SHARES
+    from alworkbench.report.text import INTERVALS
+    from alworkbench.report.text import as_json as values
+    from alworkbench.report.thumbnails import thumbnails_of
+    from alworkbench.report.writing import write_report
+
+    chosen = checked_metric(metric)
+    if chosen not in NO_SHARES:  # what a simulation works for, the default, is one
+        read_share(target, hint="--target")
+    result = found(run, project, out)
+    with (
+        progress_bar(as_json) as progress,
+        thumbnails_of(result, project, surroundings(cache.expanduser(), "cpu", progress)) as images,
+    ):
+        files = write_report(result, images, chosen, baseline, target)
+    if as_json:
+        print_json(values(result, files.findings))
+        return
+    if result.transductive:
+        console.print("[bold]Transductive:[/] strategies looked at the test images.")
+    console.print(escape(files.findings.headline), soft_wrap=True)
+    console.print(escape(INTERVALS), soft_wrap=True)
+    console.print(f"Report: {escape(str(files.page))}", soft_wrap=True)
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(help="Two or more results, as in `alworkbench report`.")
+    ],
+    project: ProjectOption = HERE,
+    out: OutOption = None,
+    metric: MetricOption = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write to; by default that of the first result.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What changed between finished results of the same data, pool and seeds, paired by seed.
+
+    The first is what the others are held against.
+    """
+    from rich.table import Table
+
+    from alworkbench.report.comparing import LETTERS
+    from alworkbench.report.comparing import compare as compared
+    from alworkbench.report.comparison import comparison_json, lines_of, write_comparison
+    from alworkbench.report.findings import chief_metric
+    from alworkbench.report.text import INTERVALS
+
+    if not 2 <= len(runs) <= len(LETTERS):
+        raise typer.BadParameter(f"name 2 to {len(LETTERS)} results", param_hint="RUNS")
+    chosen = checked_metric(metric)
+    results = [found(each, project, out) for each in runs]
+    goal = str(results[0].plan.get("goal", "accuracy"))
+    comparison = compared(results, chosen or chief_metric(goal))
+    files = write_comparison(comparison, to or results[0].folder)
+    if as_json:
+        print_json(comparison_json(comparison))
+        return
+    header, *lines = lines_of(comparison)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in header:
+        table.add_column(escape(heading), header_style="bold")
+    for line in lines:
+        table.add_row(*map(escape, line))
+    if results[0].transductive:
+        console.print("[bold]Transductive:[/] strategies looked at the test images.")
+    for letter, result in zip(LETTERS, results, strict=False):
+        console.print(f"{letter}: {escape(result.name)} ({escape(result.key)})", soft_wrap=True)
+    console.print(table)
+    console.print(escape(comparison.headline), soft_wrap=True)
+    console.print(escape(INTERVALS), soft_wrap=True)
+    console.print(f"Comparison: {escape(str(files.page))}", soft_wrap=True)
+
+
+def found(run: str, project: Path, out: Path | None) -> SimulationResult:
+    from alworkbench.simulation.results import find_result
+
+    places = [out] if out is not None else [ProjectFolder(project).simulations]
+    return find_result(run, places)
+
+
+def checked_metric(metric: str | None) -> str | None:
+    if metric is not None and metric not in METRICS:
+        raise typer.BadParameter(
+            f"{metric!r} is none of {', '.join(METRICS)}", param_hint="--metric"
+        )
+    return metric

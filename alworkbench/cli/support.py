@@ -1,0 +1,73 @@
+"""Support sets: k labelled images per class, written with a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from alworkbench.cli.common import (
+    HERE,
+    DeviceOption,
+    JsonOption,
+    ProjectOption,
+    complaints,
+    escape,
+    opened,
+    progress_bar,
+    tell,
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "support-set",
+        epilog="Example: alworkbench support-set support.csv --per-class 5 --target sketches/",
+    )(support_set)
+
+
+def support_set(
+    manifest: Annotated[
+        Path,
+        typer.Argument(help="A .csv or .json file, or a new folder for the pictures with both."),
+    ],
+    per_class: Annotated[int, typer.Option("--per-class", "-k", min=1, help="Images a class.")] = 5,
+    order: Annotated[
+        Literal["nearest", "asked"],
+        typer.Option(
+            help="nearest: those that stand for the target best; asked: the first labels."
+        ),
+    ] = "nearest",
+    target: Annotated[
+        str | None,
+        typer.Option(help="A folder of images, or a target set kept before. Without it: the pool."),
+    ] = None,
+    project: ProjectOption = HERE,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Choose k labelled images of every class for a target, and write which they are."""
+    from alworkbench.project.support_sets import Order, choose_support, write_support
+
+    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+        targets = None if target is None else workbench.take_targets(target, progress=progress)
+        found = choose_support(workbench, per_class, Order(order), targets)
+        write_support(manifest, found)
+    classes = len(found.classes)
+    tell(
+        as_json,
+        {
+            "file": str(manifest),
+            "images": len(found.images),
+            "classes": classes,
+            "per_class": per_class,
+            "order": found.order,
+            "targets": found.targets,
+            "missing": found.missing,
+        },
+        f"Wrote {len(found.images)} images of {classes} classes to {manifest}.",
+    )
+    if found.missing and not as_json:
+        short = ", ".join(f"{name} {count}" for name, count in found.missing.items())
+        complaints.print(f"Labels are missing: {escape(short)}.")

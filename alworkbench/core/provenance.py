@@ -1,0 +1,72 @@
+"""Where a project stood when something was computed: what an exact replay starts from.
+
+Labels, take-backs and images are only ever added, each in the order of its id, so that three counts say
+which of them were there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from alworkbench import __version__
+from alworkbench.core.domain import Role
+from alworkbench.core.ports import Reader
+
+MARK = 4
+"""Hexadecimal digits kept of each label's digest: enough to name the one that changed."""
+
+
+def circumstances(reader: Reader, seed: int | None = None) -> dict[str, Any]:
+    """What is recorded with a round or a learner under `record`; plain JSON values.
+
+    `seed` is the round's, kept a second time beside the settings that the project had.
+    """
+    settings = reader.settings()
+    found: dict[str, Any] = {
+        "labels": reader.labels.count(),
+        "take_backs": len(reader.labels.take_backs()),
+        "images": sum(reader.images.count(role) for role in Role),
+        "project_seed": settings.seed,
+        "goal": settings.goal.value,
+        "adaptation": settings.adaptation,
+    }
+    return found if seed is None else {**found, "seed": seed}
+
+
+def versions(device: object) -> dict[str, Any]:
+    """Everything beside the data that a ranking depends on: program, libraries, threads, device."""
+    import numpy
+    import torch
+
+    from alworkbench.core.versions import code_version
+
+    return {
+        "alworkbench": __version__,
+        "code": code_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+    }
+
+
+def taught_marks(taught: Iterable[tuple[str, int]]) -> str:
+    """A few digits for each (content hash, class id), in the order in which they were taught."""
+    return "".join(
+        hashlib.sha256(f"{content} {class_id}".encode()).hexdigest()[:MARK]
+        for content, class_id in taught
+    )
+
+
+def changed_versions(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """'torch 2.6.0 then, 2.14.0 now', for every version that differs."""
+    return tuple(
+        f"{name} {then[name]} then, {now[name]} now"
+        for name in then
+        if name in now and then[name] != now[name]
+    )

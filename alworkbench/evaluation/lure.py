@@ -1,0 +1,218 @@
+"""Accuracy from labels that a strategy drew, corrected by the probabilities with which it drew them.
+
+Labels that were chosen because they are hard make a model look worse than it is, so their plain mean is
+no estimate. Where each image was drawn with a known probability, LURE weights undo the choice (Farquhar
+et al., 2021, arXiv:2101.11665): with N images, M of them drawn without replacement, the m-th with the
+probability q_m among those left at its turn,
+
+    w_m = 1 + (N - M) / (N - m) (1 / ((N - m + 1) q_m) - 1)        estimate = 1/M sum_m w_m loss_m
+
+has the mean loss over the N images as its expectation. What is measured is the learner that asked: it
+has not seen the labels of its own round.
+
+Rules
+- Answers are taken in the order of drawing, up to the first image that nobody answered.
+- Answers that name no class (skipped, cannot tell) say nothing of accuracy: with such answers the
+  estimate is that over the images that do have a class, a ratio of two LURE estimates.
+- A round without probabilities for all of these images has no estimate.
+
+Dimensions used in this file
+    M  images drawn and answered
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from alworkbench.core.domain import AUDIT_STRATEGY, AnswerKind, Item, Round, RoundState
+
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The mean of a bounded loss over the images that could be drawn."""
+
+    value: float
+    """Unbiased, and for that it may lie outside of [0, 1]."""
+    low: float
+    """95 % interval, within [0, 1]."""
+    high: float
+    naive: float
+    """Mean over the drawn images alone: what the choice of images distorts."""
+    effective: float
+    """Size of a plain random sample of the same worth: (sum w)^2 / sum w^2."""
+    labels: int
+    images: int
+    """That it stands for: those without an answer before the round."""
+
+    def complement(self) -> Estimate:
+        """Of 1 - loss: the accuracy, where the loss is 1 for a wrong answer.
+
+        Errors are what strategies look for, so their weights are small and even: the error is estimated
+        with less chance in it than the accuracy would be by its own weights.
+        """
+        return replace(
+            self, value=1 - self.value, low=1 - self.high, high=1 - self.low, naive=1 - self.naive
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEstimate:
+    """What a round's own labels say of the learner that asked."""
+
+    round: int
+    learner_id: int | None
+    """None: the model as it came."""
+    strategy: str
+    accuracy: Estimate
+    overconfidence: float
+    """Mean confidence minus accuracy over the same images, by the same weights."""
+    unclear: int
+    """Answers that named no class."""
+
+
+def weights(probabilities: Sequence[float], images: int) -> list[float]:
+    """LURE weights of M draws without replacement from so many images, in the order of drawing.
+
+    Raises ValueError where the draws are no draws: a probability outside of (0, 1], or more draws
+    than images.
+    """
+    drawn = len(probabilities)
+    if drawn > images:
+        raise ValueError(f"{drawn} images were drawn from {images}")
+    if any(not 0 < q <= 1 for q in probabilities):
+        raise ValueError("a probability of drawing lies outside of (0, 1]")
+    if drawn == images:  # all of them: the mean is the mean
+        return [1.0] * drawn
+    return [
+        1 + (images - drawn) / (images - m) * (1 / ((images - m + 1) * q) - 1)
+        for m, q in enumerate(probabilities, start=1)
+    ]
+
+
+def estimate(
+    losses: Sequence[float],
+    probabilities: Sequence[float],
+    images: int,
+    counted: Sequence[bool] | None = None,
+) -> Estimate:
+    """The mean loss, in [0, 1], over all images. `counted` marks those that have one (default: all).
+
+    The interval is Wilson's at the effective number of labels, or at the number that the spread of the
+    weighted losses allows, where that is smaller: it stays honest near 0 and 1 and with few labels.
+    """
+    if not losses:
+        raise ValueError("nothing to estimate from: no answers")
+    weight = weights(probabilities, images)
+    counted = [True] * len(losses) if counted is None else counted
+    kept = [(w, loss) for w, loss, keep in zip(weight, losses, counted, strict=True) if keep]
+    if not kept:
+        raise ValueError("no answer names a class")
+    total = sum(w for w, _ in kept)
+    share = sum(w * loss for w, loss in kept)
+    effective = total**2 / sum(w * w for w, _ in kept)
+    if len(kept) == len(losses):
+        value, terms = share / len(losses), [w * loss for w, loss in kept]
+    else:  # a ratio: its terms scatter by w (loss - value), to first order
+        value = share / total
+        terms = [w * (loss - value) * len(kept) / total for w, loss in kept]
+    low, high = _interval(value, effective, terms, images)
+    naive = sum(loss for _, loss in kept) / len(kept)
+    return Estimate(value, low, high, naive, effective, len(kept), images)
+
+
+def _interval(
+    value: float, effective: float, terms: Sequence[float], images: int
+) -> tuple[float, float]:
+    """Wilson's interval around a mean of terms, at the size that their scatter allows."""
+    share, size = min(1.0, max(0.0, value)), effective
+    if len(terms) > 1:
+        mean = sum(terms) / len(terms)
+        spread = sum((t - mean) ** 2 for t in terms) / (len(terms) - 1)
+        if spread > 0 and 0 < share < 1:
+            size = min(size, share * (1 - share) * len(terms) / spread)
+    left = 1 - len(terms) / images  # without replacement: nothing is uncertain once all are seen
+    if left <= 0:
+        return share, share
+    size = max(1.0, size / left)
+    scale = 1 + _Z95**2 / size
+    centre = (share + _Z95**2 / (2 * size)) / scale
+    half = _Z95 * math.sqrt(share * (1 - share) / size + _Z95**2 / (4 * size**2)) / scale
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def of_round(round_: Round, items: Iterable[Item]) -> RoundEstimate | None:
+    """What the labels of a closed round say of the learner that asked, or None where they cannot."""
+    images = round_.settings.get("candidates")
+    if (
+        round_.strategy == AUDIT_STRATEGY
+        or round_.state is RoundState.OPEN
+        or not isinstance(images, int)
+    ):
+        return None
+    answered: list[tuple[Item, float]] = []
+    for item in sorted(items, key=lambda each: each.position):
+        if item.label is None:
+            break
+        if item.probability is None or item.suggestion is None:
+            return None
+        answered.append((item, item.probability))
+    named = [_names_a_class(item) for item, _ in answered]
+    if not any(named):
+        return None
+    drawn = [q for _, q in answered]
+    wrong = [float(not _is_right(item)) for item, _ in answered]
+    doubts = [1 - item.suggestion.probability if item.suggestion else 0.0 for item, _ in answered]
+    accuracy = estimate(wrong, drawn, images, named).complement()
+    doubt = estimate(doubts, drawn, images, named)
+    return RoundEstimate(
+        round_.number,
+        round_.learner_id,
+        round_.strategy,
+        accuracy,
+        (1 - doubt.value) - accuracy.value,
+        len(named) - sum(named),
+    )
+
+
+def pooled(estimates: Sequence[RoundEstimate]) -> Estimate | None:
+    """One estimate over several rounds, each weighted by its labels: of the learners that asked, on
+    average. None without any."""
+    every = [each.accuracy for each in estimates]
+    total = sum(each.labels for each in every)
+    if not total:
+        return None
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(each.labels * v for each, v in zip(every, values, strict=True)) / total
+
+    value = mean(each.value for each in every)
+    # Half-widths of independent rounds add as squares.
+    below = (
+        math.sqrt(sum((e.labels * (min(1, max(0, e.value)) - e.low)) ** 2 for e in every)) / total
+    )
+    above = (
+        math.sqrt(sum((e.labels * (e.high - min(1, max(0, e.value)))) ** 2 for e in every)) / total
+    )
+    share = min(1.0, max(0.0, value))
+    return Estimate(
+        value,
+        max(0.0, share - below),
+        min(1.0, share + above),
+        mean(each.naive for each in every),
+        sum(each.effective for each in every),
+        total,
+        max(each.images for each in every),
+    )
+
+
+def _names_a_class(item: Item) -> bool:
+    return item.label is not None and item.label.kind is AnswerKind.CLASS
+
+
+def _is_right(item: Item) -> bool:
+    label, said = item.label, item.suggestion
+    return label is not None and said is not None and label.class_id == said.class_id

@@ -1,0 +1,178 @@
+"""Encoding: images through a tower, into shards. Can be stopped at any time, and goes on from there.
+
+Files are decoded ahead of the tower, so that the slower of the two is the only cost. Batches are
+cut from the whole plan, not from what is left of it: whatever was done before an interruption, an
+image is encoded beside the same neighbours, so that its features are the same to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import torch
+
+from alworkbench.core.errors import EncoderError
+from alworkbench.core.progress import Progress, silent
+from alworkbench.encoders.base import Encoder
+from alworkbench.encoders.head import Features
+from alworkbench.features.decode import Decoded, Preprocess, Task, decode, decode_here
+from alworkbench.features.decode_workers import decode_apart
+from alworkbench.features.store import FeatureStore, ShardBudget
+
+TIMEOUT = 60.0
+"""Seconds for one image; the slowest of Pillow's collection of hostile files takes 0.5."""
+MEASURED = 32
+"""Images that are decoded before it is decided how to decode the rest."""
+WORKER_START = 4.0
+"""Seconds until a worker process is useful: a fresh interpreter that imports torch (2 to 4
+measured). On few cores the tower waits for it too."""
+WORKER_IMAGE = 0.0003
+"""Seconds of this process for each image that a worker decodes: JSON, and a copy of the pixels."""
+MAX_WORKERS = 16
+WORTH_A_WORKER = 10.0
+"""Seconds of decoding for each worker; with less to do, fewer are started."""
+THREADS_AS_ONE = 2.0
+"""How many processors threads keep busy at most: about half of decoding needs Python's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSummary:
+    """What a run did. Images of the plan = encoded + quarantined + known."""
+
+    encoded: int
+    quarantined: int
+    """Refused by this run; `FeatureStore.quarantined` has the reasons."""
+    known: int
+    """Settled before: encoded, or quarantined with a code that another try cannot mend."""
+    workers: int
+    """Decoding processes; 0 where threads did it."""
+    seconds: float
+
+
+def encode_images(
+    encoder: Encoder,
+    images: Sequence[tuple[str, Path]],
+    store: FeatureStore,
+    *,
+    workers: int | None = None,
+    batch_size: int = 64,
+    timeout: float = TIMEOUT,
+    dtype: torch.dtype = torch.float16,
+    budget: ShardBudget | None = None,
+    progress: Progress = silent,
+) -> EncodeSummary:
+    """Encode every (content hash, file) of the plan that the store has not settled.
+
+    Pass the whole plan each time, in the same order. `workers` is the number of decoding processes;
+    0 decodes in threads, None decides by the measured cost of the first images. `dtype` is what
+    features are kept as. A file that cannot be decoded, or has changed, is quarantined in the store
+    and the rest goes on. An exception, Ctrl-C included, keeps what was encoded.
+
+    Raises FeaturesLocked while another process writes, EncoderError when a batch does not fit into
+    the device's memory or decoding processes cannot be kept alive.
+    """
+    if batch_size < 1:
+        raise ValueError(f"a batch needs at least one image, found {batch_size}")
+    started = time.perf_counter()
+    plan = [Task(content, str(path)) for content, path in dict(images).items()]
+    settled = store.settled()
+    cuts = (plan[at : at + batch_size] for at in range(0, len(plan), batch_size))
+    left = ([task for task in batch if task.hash not in settled] for batch in cuts)
+    batches = [batch for batch in left if batch]
+    tasks = list(chain.from_iterable(batches))
+    done = refused = 0
+    used = 0
+    if tasks:
+        with store.writer(dtype=dtype, budget=budget) as writer:
+            used, decoded = _start(encoder.preprocess, tasks, workers, batch_size, timeout)
+            try:
+                progress("encoding images", 0, len(tasks))
+                for batch in batches:
+                    found = list(islice(decoded, len(batch)))
+                    pixels = [each.pixels for each in found if each.pixels is not None]
+                    features = _encode(encoder, pixels) if pixels else None
+                    recorded = writer.add([each.entry for each in found], features)
+                    done += len(batch)
+                    refused += sum(entry.code is not None for entry in recorded)
+                    progress("encoding images", done, len(tasks))
+            finally:
+                decoded.close()
+    return EncodeSummary(
+        encoded=done - refused,
+        quarantined=refused,
+        known=len(plan) - len(tasks),
+        workers=used,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _encode(encoder: Encoder, pixels: Sequence[torch.Tensor]) -> Features:
+    try:
+        return encoder.encode_images(torch.stack(list(pixels)))
+    except torch.OutOfMemoryError as error:
+        smaller = max(1, len(pixels) // 2)
+        raise EncoderError(
+            f"A batch of {len(pixels)} images does not fit into the memory of the device. Go on "
+            f"with smaller ones: `alworkbench encode --batch {smaller}`. What was encoded is kept."
+        ) from error
+
+
+def _start(
+    preprocess: Preprocess,
+    tasks: Sequence[Task],
+    workers: int | None,
+    batch_size: int,
+    timeout: float,
+) -> tuple[int, Generator[Decoded, None, None]]:
+    """How many worker processes are used, and what they, or threads, decode, in order."""
+    measured: list[Decoded] = []
+    if workers is None:
+        began = time.perf_counter()
+        measured = [decode(preprocess, task) for task in tasks[:MEASURED]]
+        each = (time.perf_counter() - began) / len(measured)
+        workers = choose_workers(each, len(tasks) - len(measured), cores())
+    return workers, _decoded(preprocess, tasks, measured, workers, 2 * batch_size, timeout)
+
+
+def _decoded(
+    preprocess: Preprocess,
+    tasks: Sequence[Task],
+    measured: Sequence[Decoded],
+    workers: int,
+    ahead: int,
+    timeout: float,
+) -> Generator[Decoded, None, None]:
+    rest = tasks[len(measured) :]
+    if workers:
+        pool = decode_apart(preprocess, rest, workers=workers, ahead=ahead, timeout=timeout)
+    else:
+        pool = decode_here(preprocess, rest, threads=min(cores(), 4), ahead=ahead)
+    try:
+        yield from measured
+        yield from pool
+    finally:
+        pool.close()
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_workers(seconds_each: float, images: int, processors: int) -> int:
+    """How many decoding processes pay for themselves; 0 where threads of this process do better.
+
+    `seconds_each` is the measured time to decode one image; one processor stays with the tower.
+    """
+    work = seconds_each * images
+    workers = min(processors - 1, MAX_WORKERS, int(work / WORTH_A_WORKER))
+    if workers < 1:
+        return 0
+    in_threads = work / min(processors, THREADS_AS_ONE)
+    in_workers = WORKER_START + max(work / workers, WORKER_IMAGE * images)
+    return workers if in_workers < in_threads else 0

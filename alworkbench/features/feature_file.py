@@ -1,0 +1,320 @@
+"""Features of a model that open_clip does not know, brought as one file: `--features FILE.npz`.
+
+The file is what `numpy.savez` (or `savez_compressed`) writes, with these arrays. Numbers are float16,
+float32 or float64 and finite; integers are of any width; texts are unicode arrays, never objects.
+
+    N images    P image activation size    D embedding size    T prompts    Q text activation size
+    C classes   n pairs
+
+    array                  shape    what it is
+    ---------------------  -------  ----------------------------------------------------------------
+    activations            N P      what goes into the last linear layer of the image tower; if the
+                                    layer has a bias, with a constant 1 as the last activation
+    projection             D P      that layer, with its bias as the last column
+    text_projection        D Q      the last linear layer of the text tower, likewise
+    prompt_activations     T Q      what goes into it, one row a prompt; every class needs a prompt
+    prompt_classes         T        integer: the class of the prompt, 0 to C - 1
+    class_names            C        text: 2 or more, all different
+    logit_scale            (none)   s > 0, the exponential of the learned parameter (100 for CLIP)
+    paths and/or hashes    N        text: where each image lies (relative or absolute), and the
+                                    SHA-256 of its file (64 hexadecimal digits); all different
+
+    and, where they apply:
+    residuals              N D      what is added to projection @ activations (SigLIP towers)
+    logit_bias             (none)   added to every logit (SigLIP); 0 if not given
+    loss                   (none)   text: "infonce" (if not given) or "siglip", what it was trained with
+    labels                 N        integer: the class of the image, -1 where it is not known, or -2
+                                    for an image of the pool that none of the classes fits
+    split                  N        text: "pool" or "test"; all "pool" if not given
+    pair_activations       n P      image side of training pairs, from which a posterior is fitted;
+                                    without, it is fitted from the pool: an approximation
+    pair_residuals         n D      needed with pair_activations if there are residuals
+    pair_text_activations  n Q      text side of the same pairs
+    encoder                (none)   text: the name of the model
+    role                   (none)   text: "dev" if recipes are chosen on these images, "report" if
+                                    they are looked at for final tables only, "own" (if not given)
+
+The logit of image i and class c is s * cos(projection @ activations[i] + residuals[i],
+text_projection @ prompt_activations[c]) + logit_bias, prompts of one class averaged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from alworkbench.core.domain import NO_CLASS, ClassList, LabelClass
+from alworkbench.core.errors import InvalidClassList
+from alworkbench.encoders.base import encoder_id
+from alworkbench.encoders.head import Features, Head, Loss, ensemble_prompts
+from alworkbench.features.npz import Arrays, NpzReader, invalid
+
+Split = Literal["pool", "test"]
+CollectionRole = Literal["dev", "report", "own"]
+FROM_FILE = "features:"
+"""What the spec of an encoder begins with whose features came from a file."""
+MAX_BYTES = 8 << 30
+"""Largest sum of the arrays' sizes that is read, unpacked."""
+
+NEEDED = (
+    "activations",
+    "projection",
+    "text_projection",
+    "prompt_activations",
+    "prompt_classes",
+    "class_names",
+    "logit_scale",
+)
+OPTIONAL = (
+    "paths",
+    "hashes",
+    "residuals",
+    "logit_bias",
+    "loss",
+    "labels",
+    "split",
+    "pair_activations",
+    "pair_residuals",
+    "pair_text_activations",
+    "encoder",
+    "role",
+)
+KNOWN = NEEDED + OPTIONAL
+
+
+@dataclass(frozen=True)
+class TrainingPairFeatures:
+    """Both sides of n image-caption pairs, before the projections."""
+
+    images: Features
+    texts: Float[Tensor, "n Q"]
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """Everything that such a file says, checked."""
+
+    encoder: str
+    head: Head
+    features: Features
+    class_names: tuple[str, ...]
+    prompt_activations: Float[Tensor, "T Q"]
+    prompt_classes: Int64[Tensor, "T"]
+    paths: tuple[str, ...] | None = None
+    hashes: tuple[str, ...] | None = None
+    """At least one of the two is given."""
+    labels: Int64[Tensor, "N"] | None = None
+    """-1 where the class is not known, NO_CLASS (in the pool alone) where none fits."""
+    split: tuple[Split, ...] | None = None
+    pairs: TrainingPairFeatures | None = None
+    role: CollectionRole = "own"
+
+    @property
+    def spec(self) -> str:
+        return f"{FROM_FILE}{self.encoder}"
+
+    @cached_property
+    def encoder_id(self) -> str:
+        """Hash of the head and the name: other projections are another encoder."""
+        description = {
+            "features": self.encoder,
+            "logit_scale": self.head.logit_scale,
+            "logit_bias": self.head.logit_bias,
+            "loss": self.head.loss,
+        }
+        projections = {"image": self.head.image_projection, "text": self.head.text_projection}
+        return encoder_id(self.encoder, description, projections)
+
+    @property
+    def class_activations(self) -> Float[Tensor, "C Q"]:
+        """One effective text activation per class, its prompts averaged as embeddings."""
+        return ensemble_prompts(self.head, self.prompt_activations, self.prompt_classes)
+
+
+def read_feature_file(path: Path, max_bytes: int = MAX_BYTES) -> FeatureFile:
+    """Read and check such a file; nothing in it is trusted, and nothing in it is executed.
+
+    Raises InvalidFeatureFile, saying what was found and what was needed.
+    """
+    with NpzReader(path, max_bytes, KNOWN) as reader:
+        if missing := [name for name in NEEDED if name not in reader.names]:
+            raise invalid(path, f"it lacks {', '.join(missing)}")
+        arrays = {name: reader.read(name) for name in reader.names}
+    return _Checker(path, Arrays(path, arrays)).feature_file()
+
+
+def write_feature_file(path: Path, file: FeatureFile) -> None:
+    """Write what `read_feature_file` reads; the file appears whole or not at all."""
+    arrays: dict[str, Any] = {
+        "activations": file.features.activations,
+        "residuals": file.features.residuals,
+        "projection": file.head.image_projection,
+        "text_projection": file.head.text_projection,
+        "logit_scale": np.float64(file.head.logit_scale),
+        "logit_bias": np.float64(file.head.logit_bias),
+        "loss": np.array(file.head.loss),
+        "prompt_activations": file.prompt_activations,
+        "prompt_classes": file.prompt_classes,
+        "class_names": np.array(file.class_names),
+        "paths": None if file.paths is None else np.array(file.paths),
+        "hashes": None if file.hashes is None else np.array(file.hashes),
+        "labels": file.labels,
+        "split": None if file.split is None else np.array(file.split),
+        "encoder": np.array(file.encoder),
+        "role": np.array(file.role),
+    }
+    if file.pairs is not None:
+        arrays["pair_activations"] = file.pairs.images.activations
+        arrays["pair_residuals"] = file.pairs.images.residuals
+        arrays["pair_text_activations"] = file.pairs.texts
+    given = {
+        name: values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+        for name, values in arrays.items()
+        if values is not None
+    }
+    partial = path.with_name(f"{path.name}.part")
+    with partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **given)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+# --------------------------------------------------------------------------------------- checking
+
+
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    """Turns a file's arrays into values that agree with each other."""
+
+    path: Path
+    arrays: Arrays
+
+    def feature_file(self) -> FeatureFile:
+        count, width = self.arrays.shape("activations")
+        size, text_width = self.arrays.shape("text_projection")
+        prompts, _ = self.arrays.shape("prompt_activations")
+        residual = "residuals" in self.arrays
+        names = self._class_names()
+        split = self._split(count)
+        paths, hashes = self.arrays.texts("paths", count), self.arrays.texts("hashes", count)
+        if paths is None and hashes is None:
+            raise invalid(self.path, "it has neither paths nor hashes of the images")
+        if wrong := [h for h in hashes or () if not re.fullmatch("[0-9a-f]{64}", h)]:
+            raise invalid(
+                self.path, f"hashes holds {wrong[0]!r}, and 64 hexadecimal digits are needed"
+            )
+        return FeatureFile(
+            encoder=self.arrays.text("encoder", self.path.stem),
+            head=self._head(size, width, text_width),
+            features=self._features("activations", "residuals", (count, width, size), residual),
+            class_names=names,
+            prompt_activations=self.arrays.numbers(
+                "prompt_activations", (prompts, text_width)
+            ).float(),
+            prompt_classes=self._prompt_classes(prompts, len(names)),
+            paths=paths,
+            hashes=hashes,
+            labels=self._labels(count, len(names), split),
+            split=split,
+            pairs=self._pairs((width, size, text_width), residual),
+            role=self._role(),
+        )
+
+    def _head(self, size: int, width: int, text_width: int) -> Head:
+        scale = self.arrays.scalar("logit_scale")
+        bias = self.arrays.scalar("logit_bias") if "logit_bias" in self.arrays else 0.0
+        loss = self.arrays.text("loss", "infonce")
+        if scale <= 0:
+            raise invalid(self.path, f"logit_scale is {scale}, and a number above 0 is needed")
+        if loss not in get_args(Loss):
+            raise invalid(self.path, f"loss is {loss!r}, and 'infonce' or 'siglip' is needed")
+        return Head(
+            self.arrays.numbers("projection", (size, width)).float(),
+            self.arrays.numbers("text_projection", (size, text_width)).float(),
+            scale,
+            bias,
+            "siglip" if loss == "siglip" else "infonce",
+        )
+
+    def _features(
+        self, activations: str, residuals: str, sizes: tuple[int, int, int], residual: bool
+    ) -> Features:
+        count, width, size = sizes
+        if residual and residuals not in self.arrays:
+            raise invalid(self.path, f"it has residuals, but no {residuals}")
+        if not residual and residuals in self.arrays:
+            raise invalid(self.path, f"it has {residuals}, but no residuals")
+        return Features(
+            self.arrays.numbers(activations, (count, width)),
+            self.arrays.numbers(residuals, (count, size)) if residual else None,
+        )
+
+    def _pairs(self, sizes: tuple[int, int, int], residual: bool) -> TrainingPairFeatures | None:
+        given = [name for name in OPTIONAL if name.startswith("pair_") and name in self.arrays]
+        if not given:
+            return None
+        if missing := {"pair_activations", "pair_text_activations"} - set(given):
+            raise invalid(self.path, f"it has {given[0]}, but no {missing.pop()}")
+        width, size, text_width = sizes
+        count, _ = self.arrays.shape("pair_activations")
+        return TrainingPairFeatures(
+            self._features("pair_activations", "pair_residuals", (count, width, size), residual),
+            self.arrays.numbers("pair_text_activations", (count, text_width)),
+        )
+
+    def _class_names(self) -> tuple[str, ...]:
+        names = self.arrays.texts("class_names", None)
+        try:
+            return ClassList(tuple(LabelClass(name) for name in names or ())).names
+        except InvalidClassList as error:
+            raise invalid(self.path, f"in class_names: {error}") from error
+
+    def _prompt_classes(self, prompts: int, classes: int) -> Int64[Tensor, "T"]:
+        found = self.arrays.integers("prompt_classes", prompts, 0, classes - 1)
+        if without := sorted(set(range(classes)) - set(found.tolist())):
+            raise invalid(
+                self.path,
+                f"class {without[0]} ({len(without)} in all) has no prompt in prompt_classes",
+            )
+        return found
+
+    def _labels(
+        self, count: int, classes: int, split: tuple[Split, ...] | None
+    ) -> Int64[Tensor, "N"] | None:
+        if "labels" not in self.arrays:
+            return None
+        found = self.arrays.integers("labels", count, NO_CLASS, classes - 1)
+        strangers = (found == NO_CLASS).nonzero()[:, 0].tolist()
+        if split is not None and (wrong := [row for row in strangers if split[row] == "test"]):
+            raise invalid(
+                self.path,
+                f"labels is {NO_CLASS} (no class fits) for image {wrong[0]}, which is of the test "
+                f"part; what is measured on needs a class",
+            )
+        return found
+
+    def _role(self) -> CollectionRole:
+        found = self.arrays.text("role", "own")
+        for role in get_args(CollectionRole):
+            if found == role:
+                return cast(CollectionRole, role)
+        raise invalid(self.path, f"role is {found!r}, and 'dev', 'report' or 'own' is needed")
+
+    def _split(self, count: int) -> tuple[Split, ...] | None:
+        if "split" not in self.arrays:
+            return None
+        values = self.arrays.strings("split", (count,)).tolist()
+        if wrong := set(values) - set(get_args(Split)):
+            raise invalid(
+                self.path, f"split holds {sorted(wrong)[0]!r}, and 'pool' or 'test' is needed"
+            )
+        return tuple(values)

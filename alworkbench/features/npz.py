@@ -1,0 +1,219 @@
+"""Reading an .npz file that nobody vouches for, without unpickling and without being blown up.
+
+`numpy.load` trusts two sizes: what an array's header promises is allocated before a byte is read,
+and what the archive unpacks to is known only afterwards. Here both are compared first, with each
+other and with a budget.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from numpy.lib import format as npy
+from torch import Tensor
+
+from alworkbench.core.errors import InvalidFeatureFile, did_you_mean
+
+MAX_CHARACTERS = 4096
+"""Of a path or a name."""
+HOW_IT_IS_LAID_OUT = (
+    "`python -m pydoc alworkbench.features.feature_file` shows the layout that is needed."
+)
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,  # an encrypted member
+    NotImplementedError,  # a compression that Python does not know
+)
+
+
+class NpzReader:
+    """The arrays of one file, by name; a context manager.
+
+    Raises InvalidFeatureFile for what is no archive of plain arrays with known names, and for one
+    that would unpack to more than `max_bytes`.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, known: Collection[str]) -> None:
+        self._path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except FileNotFoundError:
+            raise invalid(path, "there is no such file") from None
+        except _BROKEN as error:
+            raise invalid(path, f"it is no .npz file ({error})") from error
+        try:
+            self._check(max_bytes, known)
+        except InvalidFeatureFile:
+            self._zip.close()
+            raise
+
+    def _check(self, max_bytes: int, known: Collection[str]) -> None:
+        members = self._zip.infolist()
+        self.names = [member.filename.removesuffix(".npy") for member in members]
+        for member, name in zip(members, self.names, strict=True):
+            if name not in known or name == member.filename:
+                raise invalid(
+                    self._path, f"it holds {member.filename!r}.{did_you_mean(name, known)}"
+                )
+        if repeated := {name for name in self.names if self.names.count(name) > 1}:
+            raise invalid(self._path, f"it holds {', '.join(sorted(repeated))} more than once")
+        declared = sum(member.file_size for member in members)
+        if declared > max_bytes:
+            raise invalid(
+                self._path,
+                f"it would unpack to {declared:,} bytes, and at most {max_bytes:,} are read",
+            )
+
+    def __enter__(self) -> NpzReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._zip.close()
+
+    def read(self, name: str) -> np.ndarray:
+        """One array. Its header must promise exactly the bytes that the archive holds."""
+        member = self._zip.getinfo(f"{name}.npy")
+        try:
+            with self._zip.open(member) as stream:
+                version = npy.read_magic(stream)
+                if version not in HEADERS:  # 3.0 is for named fields alone
+                    raise ValueError(f"version {version} of the array format is not read")
+                shape, fortran, dtype = HEADERS[version](stream)
+                if dtype.hasobject or dtype.names is not None:
+                    raise ValueError(f"its elements are of type {dtype}")
+                promised, held = math.prod(shape) * dtype.itemsize, member.file_size - stream.tell()
+                if promised != held:
+                    raise ValueError(f"its header promises {promised:,} bytes, it holds {held:,}")
+                data = bytearray(held)
+                view, position = memoryview(data), 0
+                body = cast(io.BufferedIOBase, stream)
+                while position < held and (got := body.readinto(view[position:])):
+                    position += got
+                # Asking for more than there is makes zipfile compare the checksum.
+                if position < held or body.read(1):
+                    raise ValueError("it is cut short or too long")
+        except _BROKEN as error:
+            raise invalid(self._path, f"the array {name!r} cannot be read ({error})") from error
+        array: np.ndarray = np.frombuffer(data, dtype=dtype)
+        return array.reshape(shape, order="F" if fortran else "C")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """Arrays of unknown origin; each method gives one of them with its type and sizes checked.
+
+    All raise InvalidFeatureFile, saying what was found and what was needed.
+    """
+
+    path: Path
+    by_name: Mapping[str, np.ndarray]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.by_name
+
+    def shape(self, name: str) -> tuple[int, int]:
+        shape = self.by_name[name].shape
+        if len(shape) != 2 or 0 in shape:
+            raise self._wrong(name, "a table of numbers, at least one row and one column")
+        return shape
+
+    def numbers(self, name: str, shape: tuple[int, ...]) -> Float[Tensor, "*shape"]:
+        """float16 stays as it is (features are often large); all else becomes float32."""
+        found = self.by_name[name]
+        if found.dtype.kind != "f" or found.dtype.itemsize > 8 or found.shape != shape:
+            raise self._wrong(name, f"floating-point numbers of shape {shape}")
+        native = found.astype(found.dtype.newbyteorder("="), order="C", copy=False)
+        # Larger numbers than float32 holds become infinite here, and are refused below.
+        with np.errstate(over="ignore"):
+            values = torch.from_numpy(native if native.itemsize == 2 else native.astype(np.float32))
+        if not values.isfinite().all():
+            raise invalid(self.path, f"{name} holds values that are not finite in float32")
+        return values
+
+    def scalar(self, name: str) -> float:
+        """One floating-point number, in full precision."""
+        self.numbers(name, ())
+        return float(self.by_name[name].item())
+
+    def integers(self, name: str, count: int, low: int, high: int) -> Int64[Tensor, "N"]:
+        found = self.by_name[name]
+        if found.dtype.kind not in "iu" or found.shape != (count,):
+            raise self._wrong(name, f"integers of shape {(count,)}")
+        if found.min() < low or found.max() > high:
+            raise invalid(
+                self.path,
+                f"{name} holds {found.min()} to {found.max()}, and {low} to {high} is possible",
+            )
+        return torch.from_numpy(found.astype(np.int64))
+
+    def text(self, name: str, default: str) -> str:
+        if name not in self.by_name:
+            return default
+        text = str(self.strings(name, ()).item())
+        if not text or not text.isprintable() or len(text) > 200:
+            raise invalid(
+                self.path, f"{name} is {text!r}, and 1 to 200 printable characters are needed"
+            )
+        return text
+
+    def texts(self, name: str, count: int | None) -> tuple[str, ...] | None:
+        """`count` different texts; None when the file does not give them."""
+        if name not in self.by_name:
+            return None
+        shape = (self.by_name[name].size if count is None else count,)
+        values = self.strings(name, shape).tolist()
+        if any(not value or re.search(r"[\x00-\x1f\ud800-\udfff]", value) for value in values):
+            raise invalid(self.path, f"{name} holds an empty text or control characters")
+        if len(set(values)) < len(values):
+            raise invalid(self.path, f"{name} holds the same text more than once")
+        return tuple(values)
+
+    def strings(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        found = self.by_name[name]
+        fits = found.dtype.kind == "U" and 0 < found.dtype.itemsize <= 4 * MAX_CHARACTERS
+        if not fits or found.shape != shape:
+            raise self._wrong(
+                name, f"unicode texts of at most {MAX_CHARACTERS} characters and shape {shape}"
+            )
+        codes = np.frombuffer(
+            found.tobytes(), np.dtype(np.uint32).newbyteorder(found.dtype.byteorder)
+        )
+        if codes.size and codes.max() > sys.maxunicode:  # CPython fails badly on these
+            raise invalid(self.path, f"{name} holds numbers that are no characters")
+        return found
+
+    def _wrong(self, name: str, needed: str) -> InvalidFeatureFile:
+        found = self.by_name[name]
+        return invalid(
+            self.path, f"{name} is {found.dtype} of shape {found.shape}; needed are {needed}"
+        )
+
+
+def invalid(path: Path, found: str) -> InvalidFeatureFile:
+    return InvalidFeatureFile(
+        f"{path} is no feature file: {found.rstrip('.')}. {HOW_IT_IS_LAID_OUT}"
+    )

@@ -1,0 +1,228 @@
+"""One shard of features: an immutable folder of at most 65,536 rows.
+
+    00000/act.npy        activations, rows x P, fp16 or fp32
+    00000/res.npy        residuals, rows x D, where the model has them
+    00000/meta.parquet   every input in its order: what became a row, and what was refused and why
+    00000/DONE.json      sizes of the above; written last, so a shard without it does not exist
+
+A table is the concatenation of the shards by name. Nothing is ever changed: more images are more
+shards. Reading checks sizes, headers and row numbers, and names the shard that is damaged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from alworkbench.core.atomic_files import sync, sync_folder, write_atomically
+from alworkbench.core.domain import QuarantineCode
+from alworkbench.core.errors import InvalidFeatureFile
+from alworkbench.encoders.head import Features
+from alworkbench.features.entry import Entry
+
+MAX_ROWS = 65_536
+DONE = "DONE.json"
+FORMAT = 1
+DTYPES = {"<f2": torch.float16, "<f4": torch.float32}
+
+META = pa.schema(
+    [
+        pa.field("hash", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("bytes", pa.int64()),
+        pa.field("modified_ns", pa.int64()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("row", pa.int32()),
+        pa.field("code", pa.string()),
+        pa.field("detail", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Where a matrix of numbers lies in a file, for reading rows by position."""
+
+    path: Path
+    offset: int
+    """Bytes before the first row."""
+    rows: int
+    columns: int
+    dtype: torch.dtype
+
+    @property
+    def row_bytes(self) -> int:
+        return self.columns * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A finished shard: its matrices, and its inputs as columns of `META`."""
+
+    name: str
+    activations: Matrix
+    residuals: Matrix | None
+    meta: pa.Table
+
+    def hashes(self) -> np.ndarray:
+        """The content hash of each row, in row order: ASCII bytes, 64 a row."""
+        rows = self.meta.filter(pc.is_valid(self.meta["row"])).sort_by("row")
+        return rows["hash"].to_numpy().astype(np.bytes_)
+
+    def refused(self) -> dict[str, QuarantineCode]:
+        """Why an input became no row, by content hash."""
+        rows = self.meta.filter(pc.is_valid(self.meta["code"]))
+        codes = map(QuarantineCode, rows["code"].to_pylist())
+        return dict(zip(rows["hash"].to_pylist(), codes, strict=True))
+
+
+# ---------------------------------------------------------------------------------------- writing
+
+
+def write_shard(folder: Path, entries: Sequence[Entry], features: Sequence[Features]) -> None:
+    """Write a new shard. `features` are batches on the CPU, their rows in the order of the entries
+    without a code; all of one dtype and width."""
+    shutil.rmtree(folder, ignore_errors=True)  # what a run that was killed has left
+    folder.mkdir(parents=True)
+    sizes = {}
+    if features:
+        sizes["act.npy"] = _write_matrix(folder / "act.npy", [f.activations for f in features])
+        residuals = [f.residuals for f in features if f.residuals is not None]
+        if residuals:
+            sizes["res.npy"] = _write_matrix(folder / "res.npy", residuals)
+    sizes["meta.parquet"] = _write_meta(folder / "meta.parquet", entries)
+    sync_folder(folder)
+    done = {
+        "format": FORMAT,
+        "rows": sum(len(f) for f in features),
+        "inputs": len(entries),
+        "bytes": sizes,
+    }
+    write_atomically(folder / DONE, json.dumps(done, indent=1).encode())
+    sync_folder(folder.parent)
+
+
+def _write_matrix(path: Path, parts: Sequence[Tensor]) -> int:
+    header = {
+        "descr": np.lib.format.dtype_to_descr(parts[0].numpy().dtype),
+        "fortran_order": False,
+        "shape": (sum(len(part) for part in parts), parts[0].shape[1]),
+    }
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
+            stream.write(part.contiguous().numpy().data)
+        return _finish(stream)
+
+
+def _write_meta(path: Path, entries: Sequence[Entry]) -> int:
+    rows, row = [], 0
+    for entry in entries:
+        rows.append({**asdict(entry), "row": row if entry.code is None else None})
+        row += entry.code is None
+    with path.open("wb") as stream:
+        pq.write_table(pa.Table.from_pylist(rows, META), stream, compression="zstd")
+        return _finish(stream)
+
+
+def _finish(stream: IO[bytes]) -> int:
+    stream.flush()
+    sync(stream.fileno())
+    return stream.tell()
+
+
+# ---------------------------------------------------------------------------------------- reading
+
+
+def finished_shards(folder: Path) -> list[Path]:
+    """The shards that exist, in order."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.parent for path in folder.glob(f"[0-9]*/{DONE}"))
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what killed runs have left behind. Only the one writer may do so."""
+    for path in folder.glob("[0-9]*"):
+        if path.is_dir() and not (path / DONE).exists():
+            shutil.rmtree(path)
+
+
+def read_shard(folder: Path) -> Shard:
+    """Open one shard and check it.
+
+    Raises InvalidFeatureFile, with the name of the shard and what mends it, when a file is missing,
+    has another size than when it was finished, or does not hold what it must.
+    """
+    try:
+        done = json.loads((folder / DONE).read_bytes())
+        if done["format"] != FORMAT:
+            raise ValueError(f"it has the format {done['format']!r}, and {FORMAT} was needed")
+        for name, size in done["bytes"].items():
+            if Path(name).name != name:
+                raise ValueError(f"{DONE} names the file {name!r}")
+            if (found := (folder / name).stat().st_size) != size:
+                raise ValueError(f"{name} has {found} bytes, and {size} were written")
+        meta = pq.read_table(folder / "meta.parquet")
+        if not meta.schema.equals(META) or len(meta) != done["inputs"]:
+            raise ValueError("meta.parquet has other columns or rows than it must")
+        rows = meta["row"].drop_null().to_numpy()
+        if not np.array_equal(np.sort(rows), np.arange(done["rows"])):
+            raise ValueError(f"meta.parquet does not number the rows 0 to {done['rows'] - 1}")
+        if unknown := set(pc.unique(meta["code"].drop_null()).to_pylist()) - set(QuarantineCode):
+            raise ValueError(f"meta.parquet has the unknown codes {sorted(unknown)}")
+        activations = _open_matrix(folder / "act.npy", done) if rows.size else _no_rows(folder)
+        residuals = _open_matrix(folder / "res.npy", done) if "res.npy" in done["bytes"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise _damaged(folder, error) from error
+    return Shard(folder.name, activations, residuals, meta)
+
+
+def count_rows(folder: Path) -> int:
+    """How many rows a finished shard says it has. Raises InvalidFeatureFile if it does not say."""
+    try:
+        return int(json.loads((folder / DONE).read_bytes())["rows"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> InvalidFeatureFile:
+    return InvalidFeatureFile(
+        f"The features in {folder} are damaged: {error}. Delete that folder and run "
+        f"`alworkbench encode`: it encodes the images of this shard again."
+    )
+
+
+def _open_matrix(path: Path, done: dict[str, Any]) -> Matrix:
+    with path.open("rb") as stream:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError(f"{path.name} is no .npy file of version 1.0")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        offset = stream.tell()
+        size = os.fstat(stream.fileno()).st_size
+    if fortran or dtype.str not in DTYPES or len(shape) != 2 or shape[0] != done["rows"]:
+        raise ValueError(
+            f"{path.name} holds {dtype} of shape {shape}, and {done['rows']} rows of fp16 or fp32 "
+            f"were needed"
+        )
+    matrix = Matrix(path, offset, shape[0], shape[1], DTYPES[dtype.str])
+    if size != offset + matrix.rows * matrix.row_bytes:
+        raise ValueError(f"{path.name} has {size} bytes, which is not its header and {shape}")
+    return matrix
+
+
+def _no_rows(folder: Path) -> Matrix:
+    return Matrix(folder / "act.npy", 0, 0, 0, torch.float16)

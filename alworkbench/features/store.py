@@ -1,0 +1,323 @@
+"""The folder `features/<encoder id>/` of a project. After encoding nothing else of an encoder is
+needed: neither its weights nor the library that runs it.
+
+    encoder.json           id, spec, and what it was made with
+    head.safetensors       the two projections, logit scale and bias
+    prompts.safetensors    text activations by the prompt's text: a cache
+    00000/, 00001/, ...    finished shards (`shards.py`)
+    writer.lock            the process that may write
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.domain import EncoderRecord, QuarantineCode, QuarantinedFile
+from alworkbench.core.errors import EncoderMismatch, FeaturesLocked, InvalidFeatureFile
+from alworkbench.encoders.head import Features, Head
+from alworkbench.features.entry import Entry
+from alworkbench.features.shard import (
+    DONE,
+    MAX_ROWS,
+    Shard,
+    count_rows,
+    finished_shards,
+    read_shard,
+    remove_unfinished,
+    write_shard,
+)
+from alworkbench.features.table import FeatureTable
+
+__all__ = ["Entry", "FeatureStore", "FeatureTable", "FeatureWriter", "ShardBudget"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardBudget:
+    """When a shard is full: at the first of these.
+
+    What was not yet in a shard is lost when a run is killed, so shards should be small; every shard
+    costs three files and some milliseconds at each opening, so they should be few. The time budget
+    therefore grows with the run: a kill costs at most 30 s or 1 % of the run, whichever is more.
+    1M images are some 40 shards at 1,000 images/s, and about 500 at 5 images/s (55 hours; a fixed
+    30 s would be 6,700).
+    """
+
+    rows: int = MAX_ROWS
+    bytes: int = 256 << 20
+    seconds: float = 30.0
+    share_of_run: float = 0.01
+
+
+class FeatureStore:
+    """Features of one encoder on disk. Any number of readers, one writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._opened: tuple[list[tuple[str, int]], FeatureTable] | None = None
+
+    # ------------------------------------------------------------------------------- the encoder
+
+    def describe(self, record: EncoderRecord, head: Head, made_with: Mapping[str, Any]) -> None:
+        """Say which encoder these features are of; the same again changes nothing.
+
+        Raises EncoderMismatch if the folder belongs to another encoder.
+        """
+        if (self.folder / "encoder.json").exists():
+            known = self.encoder()
+            if known.id != record.id:
+                raise EncoderMismatch(str(self.folder), known.id, record.id)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / "head.safetensors", _head_bytes(head))
+        description = {"id": record.id, "spec": record.spec, "made_with": dict(made_with)}
+        text = json.dumps(description, indent=1, sort_keys=True)
+        write_atomically(self.folder / "encoder.json", text.encode())
+
+    def encoder(self) -> EncoderRecord:
+        """The encoder that made these features."""
+        try:
+            found = json.loads((self.folder / "encoder.json").read_bytes())
+            encoder_id, spec = found["id"], found["spec"]
+            if not (isinstance(encoder_id, str) and isinstance(spec, str)):
+                raise TypeError("id and spec must be text")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unreadable(self.folder / "encoder.json", error) from error
+        return EncoderRecord(encoder_id, spec)
+
+    def read_head(self) -> Head:
+        """The encoder's projections, in fp32 on the CPU."""
+        path = self.folder / "head.safetensors"
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {})["head"])
+                image = file.get_tensor("image_projection")
+                text = file.get_tensor("text_projection")
+            if image.ndim != 2 or text.ndim != 2 or image.shape[0] != text.shape[0]:
+                raise ValueError(f"projections of shapes {image.shape} and {text.shape}")
+            if facts["loss"] not in ("infonce", "siglip"):
+                raise ValueError(f"the loss {facts['loss']!r}")
+            scale, bias = float(facts["logit_scale"]), float(facts["logit_bias"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise _unreadable(path, error) from error
+        return Head(image, text, scale, bias, facts["loss"])
+
+    # ------------------------------------------------------------------------------- the prompts
+
+    def prompt_activations(self, prompts: Sequence[str]) -> Float[Tensor, "T Q"] | None:
+        """The text activations of these prompts, or None if any was never encoded."""
+        known, activations = self._prompts()
+        if not prompts or any(prompt not in known for prompt in prompts):
+            return None
+        return activations[torch.tensor([known[prompt] for prompt in prompts])]
+
+    def missing_prompts(self, prompts: Sequence[str]) -> list[str]:
+        """Those that were never encoded, each once, in order."""
+        known, _ = self._prompts()
+        return [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
+
+    def add_prompts(self, prompts: Sequence[str], activations: Float[Tensor, "T Q"]) -> None:
+        """Remember the text activations of these prompts.
+
+        The file is replaced as a whole. Two processes that add at the same moment may lose what one
+        of them added; it is a cache, so that costs encoding a few sentences again.
+        """
+        known, old = self._prompts()
+        fresh = {p: k for k, p in enumerate(prompts) if p not in known}  # a repeated one: its last
+        if not fresh:
+            return
+        new = activations[torch.tensor(list(fresh.values()))].to("cpu", torch.float32)
+        joined = torch.cat([old, new]) if known else new
+        metadata = {"prompts": json.dumps([*known, *fresh])}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data = save({"activations": joined.contiguous()}, metadata)
+        write_atomically(self.folder / "prompts.safetensors", data)
+
+    def _prompts(self) -> tuple[dict[str, int], Float[Tensor, "T Q"]]:
+        """Row by prompt, and the rows."""
+        path = self.folder / "prompts.safetensors"
+        if not path.exists():
+            return {}, torch.zeros(0, 0)
+        try:
+            with safe_open(path, framework="pt") as file:
+                prompts = json.loads((file.metadata() or {})["prompts"])
+                activations = file.get_tensor("activations")
+            if activations.ndim != 2 or len(prompts) != len(activations):
+                raise ValueError(f"{len(prompts)} prompts for {tuple(activations.shape)}")
+            known = {prompt: k for k, prompt in enumerate(prompts)}
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise _unreadable(path, error) from error
+        return known, activations
+
+    # -------------------------------------------------------------------------------- the images
+
+    def shards(self) -> Iterator[Shard]:
+        """Every finished shard, checked. Raises InvalidFeatureFile for a damaged one."""
+        for folder in finished_shards(self.folder):
+            yield read_shard(folder)
+
+    def open_table(self) -> FeatureTable:
+        """All rows that are there now; shards finished later are not seen."""
+        # A finished shard never changes, but one that was deleted may be made again.
+        folders = finished_shards(self.folder)
+        found = [(folder.name, (folder / DONE).stat().st_mtime_ns) for folder in folders]
+        if self._opened is None or self._opened[0] != found:
+            rows = sum(count_rows(folder) for folder in folders)
+            table = FeatureTable.from_shards((read_shard(folder) for folder in folders), rows)
+            self._opened = found, table
+        return self._opened[1]
+
+    def settled(self) -> set[str]:
+        """Hashes that need no encoding: they have a row, or a code that another try cannot mend."""
+        found: set[str] = set()
+        for shard in self.shards():
+            again = pc.equal(shard.meta["code"], QuarantineCode.IO.value)
+            kept = shard.meta.filter(pc.invert(pc.fill_null(again, False)))
+            found.update(kept["hash"].to_pylist())
+        return found
+
+    def quarantined(self) -> list[QuarantinedFile]:
+        """Every input that has no features, with its newest reason, in the order of the inputs."""
+        reasons: dict[str, QuarantinedFile] = {}
+        for shard in self.shards():
+            for row in shard.meta.select(["hash", "path", "code", "detail"]).to_pylist():
+                if row["code"] is None:
+                    reasons.pop(row["hash"], None)
+                else:
+                    code = QuarantineCode(row["code"])
+                    reasons[row["hash"]] = QuarantinedFile(row["path"], code, row["detail"] or "")
+        return list(reasons.values())
+
+    @contextmanager
+    def writer(
+        self,
+        *,
+        dtype: torch.dtype = torch.float16,
+        budget: ShardBudget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Iterator[FeatureWriter]:
+        """The right to append. Raises FeaturesLocked while another process, or another writer of
+        this one, has it. Unfinished shards of killed runs are removed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "writer.lock").open("a+") as lock:
+            try:
+                # Held by the open file: the system frees it when the process ends, however it ends.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read(20).strip() or "(unknown)"
+                raise FeaturesLocked(self.folder, holder) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            remove_unfinished(self.folder)
+            writer = FeatureWriter(self.folder, dtype, budget or ShardBudget(), clock)
+            try:
+                yield writer
+            finally:  # an interrupted run keeps what was added whole
+                writer.flush()
+
+
+class FeatureWriter:
+    """Collects batches and writes a shard whenever the budget is used up, and at the end."""
+
+    def __init__(
+        self, folder: Path, dtype: torch.dtype, budget: ShardBudget, clock: Callable[[], float]
+    ) -> None:
+        if dtype not in (torch.float16, torch.float32):
+            raise ValueError(f"features are kept as fp16 or fp32, not {dtype}")
+        self._folder, self._dtype, self._budget, self._clock = folder, dtype, budget, clock
+        last = finished_shards(folder)
+        self._next = int(last[-1].name) + 1 if last else 0
+        self._started = self._since = clock()
+        self._entries: list[Entry] = []
+        self._features: list[Features] = []
+        self._rows = self._bytes = 0
+
+    def add(self, entries: Sequence[Entry], features: Features | None) -> list[Entry]:
+        """Append a batch: `features` has one row for each entry without a code, in their order.
+
+        A row that is not finite, or is not after the cast, becomes an entry with the code
+        `nonfinite`. Returns the entries as they were recorded.
+        """
+        good = [k for k, entry in enumerate(entries) if entry.code is None]
+        if len(good) != (0 if features is None else len(features)):
+            raise ValueError(f"{len(good)} entries without a code, features for others")
+        recorded = list(entries)
+        if features is not None and good:
+            cast = features.to("cpu", self._dtype)
+            kind = "fp16" if self._dtype == torch.float16 else "fp32"
+            finite = cast.activations.isfinite().all(dim=1)
+            if cast.residuals is not None:
+                finite &= cast.residuals.isfinite().all(dim=1)
+            for k, kept in zip(good, finite.tolist(), strict=True):
+                if not kept:
+                    recorded[k] = replace(
+                        recorded[k],
+                        code=QuarantineCode.NONFINITE,
+                        detail=f"a feature is not finite as {kind}",
+                    )
+            if not bool(finite.all()):
+                cast = cast[finite.nonzero()[:, 0]]
+            if len(cast):
+                self._features.append(cast)
+                self._rows += len(cast)
+                self._bytes += cast.activations.nbytes
+                self._bytes += 0 if cast.residuals is None else cast.residuals.nbytes
+        self._entries.extend(recorded)
+        if self._is_due():
+            self.flush()
+        return recorded
+
+    def _is_due(self) -> bool:
+        now, budget = self._clock(), self._budget
+        patience = max(budget.seconds, budget.share_of_run * (now - self._started))
+        return (
+            self._rows >= budget.rows
+            or len(self._entries) >= 4 * budget.rows
+            or self._bytes >= budget.bytes
+            or now - self._since >= patience
+        )
+
+    def flush(self) -> None:
+        """Write what was collected as one shard; nothing if there is nothing."""
+        if not self._entries:
+            return
+        write_shard(self._folder / f"{self._next:05d}", self._entries, self._features)
+        self._next += 1
+        self._since = self._clock()
+        self._entries, self._features = [], []
+        self._rows = self._bytes = 0
+
+
+def _head_bytes(head: Head) -> bytes:
+    facts = {"logit_scale": head.logit_scale, "logit_bias": head.logit_bias, "loss": head.loss}
+    cpu = head.to("cpu", torch.float32)
+    tensors = {
+        "image_projection": cpu.image_projection.detach().contiguous(),
+        "text_projection": cpu.text_projection.detach().contiguous(),
+    }
+    data: bytes = save(tensors, {"head": json.dumps(facts)})
+    return data
+
+
+def _unreadable(path: Path, error: Exception) -> InvalidFeatureFile:
+    return InvalidFeatureFile(
+        f"{path} cannot be read: {error}. Run `alworkbench encode`, which writes it anew after the "
+        f"file was deleted; the shards beside it stay."
+    )

@@ -1,0 +1,249 @@
+"""Unpacking an archive that anybody may have made: all of it below one folder, or nothing.
+
+An entry that is a link or a device, or whose name is absolute or climbs with `..`, refuses the
+whole archive, and so does one that unpacks to far more than it is. Work goes on in a hidden folder
+that gets its name when all is there, so an interrupted unpacking leaves nothing that is read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import shutil
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from alworkbench.core.errors import UnreadableSource
+from alworkbench.core.progress import Progress, silent
+from alworkbench.inputs.picture import hash_file
+
+CHUNK = 1 << 20
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may unpack to. Pictures are compressed already: even bitmaps of one colour
+    rarely pass a ratio of 100, which bombs exceed by far."""
+
+    entries: int = 2_000_000
+    bytes: int = 1 << 40
+    ratio: float = 100.0
+    bytes_always: int = 100 << 20
+    """Up to here the ratio does not matter: it does no harm."""
+
+    def allowed(self, archive_bytes: int, free_bytes: int) -> int:
+        """How many bytes may be written."""
+        by_ratio = max(self.bytes_always, int(archive_bytes * self.ratio))
+        return min(self.bytes, by_ratio, free_bytes)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file is a zip or tar archive, by its content or its name."""
+    if zipfile.is_zipfile(path):
+        return True
+    name = path.name.lower()
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return True  # by its name: what is wrong with it is found, and said, when it is unpacked
+    try:
+        with path.open("rb") as raw, decompressed(raw) as stream:
+            head = stream.read(512)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return False
+    return head[257:262] == b"ustar"
+
+
+def unpack(
+    archive: Path,
+    into: Path,
+    *,
+    limits: ArchiveLimits | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """The folder below `into` with the content of the archive; made now, or found there.
+
+    Its name is that of the archive with the beginning of its hash: the same archive is unpacked
+    once. Raises UnreadableSource for a damaged or hostile archive, and leaves nothing then.
+    """
+    limits = limits or ArchiveLimits()
+    try:
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", archive.name.split(".")[0]).strip("-")[:60]
+        name = f"{stem or 'archive'}-{hash_file(archive)[:12]}"
+        target, draft = into / name, into / f".{name}.part"
+        if target.is_dir():
+            return target
+        shutil.rmtree(draft, ignore_errors=True)  # an unpacking that was killed
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise _refused(archive, error.strerror or str(error)) from error
+    try:
+        allowed = limits.allowed(archive.stat().st_size, shutil.disk_usage(into).free)
+        entries = _zip_entries if zipfile.is_zipfile(archive) else _tar_entries
+        _write(archive, entries(archive, limits, allowed, progress), draft, allowed)
+        draft.replace(target)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,  # an encrypted zip; a compression that zipfile does not know
+        struct.error,
+        zlib.error,
+        lzma.LZMAError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise _refused(archive, str(error) or type(error).__name__) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+Entry = tuple[PurePosixPath, BufferedIOBase]
+
+
+def _write(archive: Path, entries: Iterator[Entry], folder: Path, allowed: int) -> None:
+    """Write the entries below the folder, counting what really comes out."""
+    written = 0
+    for name, stream in entries:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as target:  # a name that comes twice is refused
+            while chunk := stream.read(CHUNK):
+                written += len(chunk)
+                if written > allowed:
+                    raise _too_large(archive, allowed)
+                target.write(chunk)
+
+
+def _zip_entries(
+    archive: Path, limits: ArchiveLimits, allowed: int, progress: Progress
+) -> Iterator[Entry]:
+    with zipfile.ZipFile(archive) as opened:
+        infos = opened.infolist()
+        if len(infos) > limits.entries:
+            raise _refused(archive, f"it holds {len(infos):,} entries, over {limits.entries:,}")
+        total = sum(info.file_size for info in infos)
+        if total > allowed:
+            raise _too_large(archive, allowed)
+        names = {info: _checked(archive, info.filename) for info in infos}
+        for info in infos:
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _refused(archive, f"the entry {info.filename!r} is a link or a device")
+        done = 0
+        for info in infos:
+            if not info.is_dir():
+                with opened.open(info) as stream:
+                    yield names[info], cast(BufferedIOBase, stream)
+            done += info.file_size
+            progress("unpacking (bytes)", done, total)
+
+
+def _tar_entries(
+    archive: Path, limits: ArchiveLimits, allowed: int, progress: Progress
+) -> Iterator[Entry]:
+    size = archive.stat().st_size
+    with archive.open("rb") as raw, decompressed(raw) as plain:
+        # Headers beyond the files' own bytes: 512 a block, rarely more than three blocks an entry.
+        metered = _Metered(archive, plain, 2 * allowed)
+        with tarfile.open(fileobj=cast(BufferedIOBase, metered), mode="r:") as opened:
+            count = 0
+            while (member := opened.next()) is not None:
+                count += 1
+                if count > limits.entries:
+                    raise _refused(archive, f"it holds more than {limits.entries:,} entries")
+                name = _checked(archive, member.name)
+                if member.isfile() and not member.issparse():
+                    stream = opened.extractfile(member)
+                    if stream is not None:
+                        yield name, cast(BufferedIOBase, stream)
+                elif not member.isdir():
+                    raise _refused(archive, f"the entry {member.name!r} is no plain file")
+                # Else every header that was read stays in memory; the list has no public name.
+                opened.members.clear()  # type: ignore[attr-defined]
+                progress("unpacking (bytes)", min(raw.tell(), size), size)
+
+
+def decompressed(raw: BufferedIOBase) -> BufferedIOBase:
+    """The stream without its compression, which is told by its first bytes."""
+    head = raw.read(6)
+    raw.seek(0)
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw, mode="rb")
+    if head.startswith(b"BZh"):
+        return bz2.BZ2File(raw, "rb")
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(cast(IO[bytes], raw), "rb")
+    return raw
+
+
+class _Metered:
+    """A stream that refuses to give more than was allowed, in all or at once.
+
+    tarfile reads extended headers whole into memory, whatever size they claim.
+    """
+
+    AT_ONCE = 16 << 20
+
+    def __init__(self, archive: Path, stream: BufferedIOBase, allowed: int) -> None:
+        self._archive, self._stream, self._allowed = archive, stream, allowed
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= self.AT_ONCE:
+            raise _refused(self._archive, "it has a header of absurd size")
+        data = self._stream.read(size)
+        self._check(self._stream.tell())
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._check(offset)
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def _check(self, position: int) -> None:
+        if position > self._allowed:
+            raise _too_large(self._archive, self._allowed)
+
+
+def _checked(archive: Path, name: str) -> PurePosixPath:
+    """The entry's path, if it stays below the folder on every system."""
+    path = PurePosixPath(name)
+    reason = None
+    if path.is_absolute() or re.match(r"[A-Za-z]:", name):
+        reason = "is absolute"
+    elif ".." in path.parts:
+        reason = "climbs out with `..`"
+    elif "\\" in name or not name.isprintable():
+        reason = "has a backslash or an unprintable character in its name"
+    elif len(name) > 2000 or any(len(part.encode(errors="replace")) > 255 for part in path.parts):
+        reason = "has a name that is too long"
+    if reason:
+        raise _refused(archive, f"the entry {name[:200]!r} {reason}")
+    return path
+
+
+def _too_large(archive: Path, allowed: int) -> UnreadableSource:
+    return _refused(
+        archive,
+        f"it unpacks to more than {allowed:,} bytes, which is more than its size, the limits or the "
+        f"free space of the disk allow",
+    )
+
+
+def _refused(archive: Path, reason: str) -> UnreadableSource:
+    return UnreadableSource(
+        f"{archive} was not unpacked: {reason}. Nothing of it was kept. If you trust it, unpack it "
+        f"yourself and import the folder: `alworkbench import FOLDER`."
+    )

@@ -1,0 +1,115 @@
+"""CSV manifests: which files a data set has, and what is known of each.
+
+    path,label,split,sha256
+    images/0001.jpg,heron,pool,
+
+`path` is needed and stands relative to the manifest's folder; the others are optional, and so is
+their content. Further columns are not looked at.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from alworkbench.core.errors import UnreadableSource
+
+MAX_BYTES = 1 << 30
+MAX_ROWS = 2_000_000
+MAX_FIELD = 4096
+MAX_COLUMNS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    path: str
+    """Relative, forward slashes, no `..`."""
+    label: str | None
+    split: str | None
+    hash: str | None
+    """SHA-256 that the file must have."""
+
+
+def count_rows(manifest: Path) -> int:
+    """Read the whole manifest, and say how many files it lists. Raises UnreadableSource."""
+    seen: set[str] = set()
+    for row in read_manifest(manifest):
+        if row.path in seen:
+            raise _refused(manifest, f"it lists {row.path!r} twice", "Remove one of the two rows.")
+        seen.add(row.path)
+    return len(seen)
+
+
+def read_manifest(manifest: Path) -> Iterator[ManifestRow]:
+    """Its rows in order. Raises UnreadableSource, with the line, for anything that is not allowed."""
+    try:
+        if (size := manifest.stat().st_size) > MAX_BYTES:
+            raise _refused(manifest, f"it has {size:,} bytes, over {MAX_BYTES:,}", "Split it.")
+        with manifest.open(encoding="utf-8-sig", errors="strict", newline="") as stream:
+            lines = csv.reader(stream, strict=True)
+            header = next(lines, [])
+            _check_header(manifest, header)
+            for count, fields in enumerate(lines, 1):
+                if fields:
+                    yield _row(manifest, lines.line_num, count, header, fields)
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start} and what follows is not UTF-8"
+        raise _refused(manifest, reason, "Save it as UTF-8.") from error
+    except csv.Error as error:
+        raise _refused(manifest, f"line {lines.line_num}: {error}", "Correct that line.") from error
+    except OSError as error:
+        raise _refused(manifest, error.strerror or str(error), "") from error
+
+
+def _check_header(manifest: Path, header: list[str]) -> None:
+    if "path" not in header or len(set(header)) < len(header) or len(header) > MAX_COLUMNS:
+        raise _refused(
+            manifest,
+            f"its first line names the columns {header[:10]}",
+            "A column `path` is needed (`label`, `split` and `sha256` are optional), and no name "
+            "twice. If it is no manifest of images, rename it and import the folder.",
+        )
+
+
+def _row(
+    manifest: Path, line: int, count: int, header: list[str], fields: list[str]
+) -> ManifestRow:
+    if count > MAX_ROWS:
+        raise _refused(manifest, f"it has more than {MAX_ROWS:,} rows", "Split it.")
+    fault = None
+    if len(fields) != len(header):
+        fault = f"{len(fields)} fields were found, and the first line has {len(header)}"
+    elif (longest := max(map(len, fields))) > MAX_FIELD:
+        fault = f"a field has {longest:,} characters, over {MAX_FIELD:,}"
+    named = dict(zip(header, fields, strict=False))
+    written = named.get("path", "")
+    path = PurePosixPath(written)
+    label, split = named.get("label") or None, named.get("split") or None
+    digest = (named.get("sha256") or "").lower() or None
+    if fault is not None:
+        pass
+    elif not written.strip() or not written.isprintable():
+        fault = "the path is empty, or holds unprintable characters"
+    elif path.is_absolute() or ".." in path.parts:
+        fault = f"the path {written!r} leaves the manifest's folder"
+    elif wrong := [v for v in (label, split) if v is not None and not _is_name(v)]:
+        fault = f"{wrong[0][:200]!r} is no name: up to 200 printable characters are needed"
+    elif digest is not None and re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+        fault = f"{digest[:80]!r} is no SHA-256 of 64 hexadecimal digits"
+    if fault is not None:
+        raise _refused(manifest, f"line {line}: {fault}", "Correct that line.")
+    return ManifestRow(path.as_posix(), label, split, digest)
+
+
+def _is_name(value: str) -> bool:
+    return len(value) <= 200 and bool(value.strip()) and value.isprintable()
+
+
+def _refused(manifest: Path, reason: str, remedy: str) -> UnreadableSource:
+    advice = f" {remedy}" if remedy else ""
+    return UnreadableSource(
+        f"The manifest {manifest} cannot be used: {reason}.{advice} Nothing was imported."
+    )

@@ -1,0 +1,268 @@
+"""Images from where people keep them: a folder tree, a CSV manifest, or an archive of either.
+
+A source is opened (counted, and refused where nothing can be read) and then read as a stream, in an
+order that depends on names alone. A file that is no usable picture becomes a `QuarantinedFile`, and
+the rest goes on. An archive is unpacked first and then read like any other folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from alworkbench.core.domain import FoundImage, QuarantineCode, QuarantinedFile
+from alworkbench.core.errors import NothingToImport, UnreadableSource
+from alworkbench.core.progress import Progress, silent
+from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
+from alworkbench.inputs.manifests import count_rows, read_manifest
+from alworkbench.inputs.picture import SUFFIXES, Undecodable, inspect_file
+
+MANIFEST = "manifest.csv"
+"""A folder with such a file at its top is read as the manifest says."""
+THREADS = 4
+"""Decoders release the interpreter; each may hold one picture of 64 MP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file to look into, or one that is refused before (`refusal` says why)."""
+
+    path: str
+    """Relative to the root, forward slashes."""
+    class_name: str | None = None
+    split: str | None = None
+    hash: str | None = None
+    """What the manifest says its SHA-256 is."""
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where images lie. `files` of them are read; `ignored` ones are hidden, or no images by name."""
+
+    root: Path
+    """The folder that every path is relative to."""
+    manifest: Path | None
+    labelled: bool
+    files: int
+    ignored: int
+
+    def read(
+        self, *, threads: int = THREADS, progress: Progress = silent
+    ) -> Iterator[FoundImage | QuarantinedFile]:
+        """Every file once: folders by name, manifests line by line. Holds a few pictures at a time."""
+        look: Callable[[Candidate], FoundImage | QuarantinedFile] = _Inspector(self.root)
+        waiting: deque[Future[FoundImage | QuarantinedFile]] = deque()
+        done = 0
+        pool = ThreadPoolExecutor(max(1, threads))
+        try:
+            for candidate in self._candidates():
+                waiting.append(pool.submit(look, candidate))
+                while len(waiting) > 4 * threads:
+                    found = waiting.popleft().result()
+                    done += 1
+                    progress("reading images", done, max(done, self.files))
+                    yield found
+            while waiting:
+                found = waiting.popleft().result()
+                done += 1
+                progress("reading images", done, max(done, self.files))
+                yield found
+        finally:  # also when the caller stops early
+            pool.shutdown(cancel_futures=True)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        if self.manifest is None:
+            for candidate in _walk(self.root, self.labelled):
+                if candidate is not None:
+                    yield candidate
+        else:
+            for row in read_manifest(self.manifest):
+                yield Candidate(row.path, row.label, row.split, row.hash)
+
+
+def read_source(
+    location: Path,
+    *,
+    into: Path | None = None,
+    labelled: bool = False,
+    limits: ArchiveLimits | None = None,
+    progress: Progress = silent,
+) -> Source:
+    """Open a folder, a manifest (.csv), or a zip or tar archive, which is unpacked below `into`.
+
+    `labelled` takes the name of the folder that a picture lies in as its class (not the top folder);
+    a manifest brings its labels itself. Raises UnreadableSource for a location that is not there or
+    is none of these, NothingToImport where it holds no image.
+    """
+    location = Path(location)
+    try:
+        mode = location.stat().st_mode
+    except OSError as error:
+        raise UnreadableSource(
+            f"{location} cannot be read: {error.strerror}. Name a folder of images, a CSV manifest, "
+            f"or a zip or tar archive: `alworkbench import FOLDER`."
+        ) from error
+    if stat.S_ISDIR(mode):
+        return _open_folder(location, labelled, progress)
+    if stat.S_ISREG(mode) and location.suffix.lower() == ".csv":
+        return _open_manifest(location)
+    if stat.S_ISREG(mode) and is_archive(location):
+        if into is None:
+            raise ValueError("an archive needs a folder to be unpacked into")
+        folder = unpack(location, into, limits=limits, progress=progress)
+        return _open_folder(_inner(folder), labelled, progress)
+    raise UnreadableSource(
+        f"{location} is neither a folder nor a CSV manifest nor a zip or tar archive. Import the "
+        f"folder that holds the images: `alworkbench import {location.parent}`."
+    )
+
+
+def _open_folder(folder: Path, labelled: bool, progress: Progress) -> Source:
+    if (folder / MANIFEST).is_file():
+        return _open_manifest(folder / MANIFEST)
+    files = ignored = 0
+    for candidate in _walk(folder, labelled):
+        files += candidate is not None
+        ignored += candidate is None
+        if (files + ignored) % 1000 == 0:
+            progress("looking for images", files + ignored, 0)
+    if not files:
+        found = f"{ignored} other files" if ignored else "nothing at all"
+        raise NothingToImport(
+            f"{folder} holds no image: {found} was found. Images are files that end in "
+            f"{', '.join(sorted(SUFFIXES))}, and do not begin with a dot. "
+            f"Name the folder that holds them: `alworkbench import FOLDER`."
+        )
+    return Source(folder, None, labelled, files, ignored)
+
+
+def _open_manifest(manifest: Path) -> Source:
+    files = count_rows(manifest)
+    if not files:
+        raise NothingToImport(
+            f"The manifest {manifest} lists no file below its first line. Add a line for each "
+            f"image, then run `alworkbench import {manifest}` again."
+        )
+    return Source(manifest.parent, manifest, True, files, 0)
+
+
+def _inner(folder: Path) -> Path:
+    """The folder that an archive was made of: archivers put one folder around everything."""
+    while True:
+        inside = [e for e in folder.iterdir() if e.name != "__MACOSX" and e.name[0] != "."]
+        if len(inside) != 1 or not inside[0].is_dir():
+            return folder
+        folder = inside[0]
+
+
+# ----------------------------------------------------------------------------------- walking a tree
+
+
+def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
+    """Every file below the root, depth first by name; None stands for one that is ignored."""
+    real_root = root.resolve()
+
+    def descend(folder: Path, prefix: str) -> Iterator[Candidate | None]:
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            if not prefix:
+                raise UnreadableSource(
+                    f"{root} cannot be read: {error.strerror}. Give yourself the right to read it, "
+                    f"then run `alworkbench import {root}` again."
+                ) from error
+            refusal = f"the folder cannot be read: {error.strerror}"
+            yield Candidate(_printable(prefix.rstrip("/")), refusal=refusal)
+            return
+        class_name = folder.name if labelled and prefix else None
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.name.startswith("."):
+                yield None
+            elif entry.is_symlink():
+                yield _linked(real_root, entry, path, class_name)
+            elif entry.is_dir():
+                yield from descend(Path(entry.path), path + "/")
+            elif Path(entry.name).suffix.lower() not in SUFFIXES:
+                yield None
+            elif _printable(path) != path:
+                refusal = "the name is not UTF-8, or has unprintable characters: rename the file"
+                yield Candidate(_printable(path), refusal=refusal)
+            else:
+                yield Candidate(path, class_name)
+
+    yield from descend(root, "")
+
+
+def _linked(
+    root: Path, entry: os.DirEntry[str], path: str, class_name: str | None
+) -> Candidate | None:
+    """What to do with a link: a picture inside the tree may be read, nothing outside it is."""
+    target = Path(entry.path).resolve()
+    inside = target.is_relative_to(root)
+    if inside and target.is_dir():
+        return None  # its files are read where they are
+    image = Path(entry.name).suffix.lower() in SUFFIXES
+    if not image and not target.is_dir():
+        return None
+    if not inside:
+        refusal = "a link that leads out of the folder; import the place that it leads to"
+        return Candidate(_printable(path), refusal=refusal)
+    return Candidate(path, class_name)
+
+
+def _printable(path: str) -> str:
+    """A name that can be stored and shown."""
+    if path.isprintable():
+        return path
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
+# ------------------------------------------------------------------------------- looking into a file
+
+
+@dataclass(frozen=True, slots=True)
+class _Inspector:
+    root: Path
+
+    def __call__(self, candidate: Candidate) -> FoundImage | QuarantinedFile:
+        refusal = candidate.refusal
+        path = self.root / candidate.path
+        if refusal is None:
+            refusal = self._unfit(path)
+        if refusal is not None:
+            return QuarantinedFile(candidate.path, QuarantineCode.IO, refusal)
+        try:
+            found = inspect_file(path)
+        except Undecodable as error:
+            return QuarantinedFile(candidate.path, error.code, error.detail)
+        if candidate.hash not in (None, found.hash):
+            refusal = f"its SHA-256 is {found.hash}, and the manifest says {candidate.hash}"
+            return QuarantinedFile(candidate.path, QuarantineCode.IO, refusal)
+        return FoundImage(
+            hash=found.hash,
+            path=candidate.path,
+            bytes=found.bytes,
+            width=found.width,
+            height=found.height,
+            class_name=candidate.class_name,
+            split=candidate.split,
+        )
+
+    def _unfit(self, path: Path) -> str | None:
+        """Why the file is not even opened. A pipe, say, would make its reader wait for ever."""
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                return "it is no plain file"
+            if not path.resolve().is_relative_to(self.root.resolve()):
+                return "a link that leads out of the folder"
+        except OSError as error:
+            return error.strerror or str(error)
+        return None

@@ -1,0 +1,155 @@
+"""A posterior without captions: the pool's images against prompts. An approximation, and called so.
+
+A fit from pairs holds every image against the captions of its batch, and every caption against the
+images. Without captions, prompts stand in for them: those of the project's classes, and those of a
+general vocabulary, which serves as everything else that captions speak of. The factors are what a fit
+would give on average if each of the N images came with one of the T prompts, drawn at random:
+
+    image side   every image against all prompts                              n = N
+    text side    every prompt against batches of images, averaged over the
+                 batches, and counted N / T times                             n = N
+
+So both sides have seen the same n pairs, as in a fit from pairs. (Counting every prompt once, n = T,
+agreed less with the real fit, and made few prompts into a text side that knows next to nothing.) As n
+narrows the posterior although the pool teaches the model nothing, at most `POOL_MOST` images count.
+
+What is lost: a caption that is true of its image; and that images and words are those the model was
+trained on. The posterior takes the pool's unfamiliar images for familiar ones, and its text side says
+nothing on which class names the model knows. `posterior/README.md` has the figures.
+
+Dimensions used in this file
+    T  prompts
+    P, Q  activation sizes, D  embedding size
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.core.domain import ClassList
+from alworkbench.core.errors import FeaturesMissing, NothingToImport
+from alworkbench.core.progress import Progress, silent
+from alworkbench.encoders.base import Encoder
+from alworkbench.encoders.head import Head
+from alworkbench.encoders.vocabulary import vocabulary_prompts
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.table import FeatureTable
+from alworkbench.posterior.curvature import (
+    KroneckerFactors,
+    PairFactors,
+    activation_factor,
+    embedding_factor,
+)
+from alworkbench.posterior.fit_pairs import FittedPosterior, posterior_of_factors
+
+POOL_MOST = 16_384
+"""Images of the pool that are used: more say little new of the factors' shape, and would only narrow
+the posterior."""
+PROMPT_ROWS = 256
+
+
+def pool_factors(
+    head: Head,
+    table: FeatureTable,
+    rows: Int[Tensor, "N"],
+    prompts: Float[Tensor, "T Q"],
+    *,
+    batch: int,
+    progress: Progress = silent,
+) -> PairFactors:
+    """Factors of both projections from images (rows of the table) and prompts.
+
+    `batch` is the number of images that a prompt is held against at once: the denominator of the text
+    side. The last batch is no smaller than the others by more than one, as they are averaged.
+    """
+    device, scale, bias = prompts.device, head.logit_scale, head.logit_bias
+    texts = head.embed_texts(prompts)  # T D
+    d, p = head.image_projection.shape
+    activation = torch.zeros(p, p, dtype=torch.float64, device=device)
+    image_side = torch.zeros(d, d, dtype=torch.float64, device=device)
+    text_side = torch.zeros_like(image_side)
+    parts = rows.tensor_split(max(1, round(len(rows) / batch)))
+    done = 0
+    share = len(rows) / len(prompts)  # pairs that a prompt stands for
+    for part in parts:
+        features = table.gather(part, device)
+        images = head.embed_images(features)  # n D
+        activation += activation_factor(features.activations)
+        image_side += embedding_factor(images, texts, scale, bias, head.loss)
+        text_side += embedding_factor(texts, images, scale, bias, head.loss)
+        done += len(part)
+        progress("summing curvature over the pool", done, len(rows))
+    return PairFactors(
+        KroneckerFactors(activation, image_side, len(rows)),
+        KroneckerFactors(
+            share * activation_factor(prompts), share / len(parts) * text_side, len(rows)
+        ),
+    )
+
+
+def prompts_of(
+    features: FeatureStore, classes: ClassList, encoder: Encoder | None, progress: Progress = silent
+) -> Float[Tensor, "T Q"]:
+    """Activations of the classes' prompts and of the vocabulary's, encoded once and kept.
+
+    Without an encoder (features that came from a file), of the classes' prompts alone. Raises
+    FeaturesMissing if those were never encoded.
+    """
+    prompts = list(dict.fromkeys(prompt for c in classes.classes for prompt in c.prompts))
+    own = len(prompts)
+    if encoder is not None:
+        prompts = list(dict.fromkeys([*prompts, *vocabulary_prompts()]))
+        missing = features.missing_prompts(prompts)
+        for start in range(0, len(missing), PROMPT_ROWS):
+            part = missing[start : start + PROMPT_ROWS]
+            features.add_prompts(part, encoder.encode_prompts(part))
+            progress("encoding prompts", start + len(part), len(missing))
+    found = features.prompt_activations(prompts)
+    if found is None:
+        raise FeaturesMissing(own, own, what="prompts of the classes")
+    return found
+
+
+def fit_from_pool(
+    head: Head,
+    table: FeatureTable,
+    rows: Sequence[int],
+    prompts: Float[Tensor, "T Q"],
+    encoder_id: str,
+    *,
+    batch: int,
+    seed: int,
+    progress: Progress = silent,
+) -> FittedPosterior:
+    """The posterior from a seeded sample of at most `POOL_MOST` images and from prompts.
+
+    Raises NothingToImport for fewer than two images or prompts: they have no contrast.
+    """
+    if len(rows) < 2 or len(prompts) < 2:
+        raise NothingToImport(
+            f"The pool has {len(rows)} images with features and {len(prompts)} prompts; contrasts "
+            f"need at least 2 of each. Import and encode images first (`alworkbench encode`)."
+        )
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(rows), generator=generator)[:POOL_MOST]
+    chosen = torch.tensor(rows, dtype=torch.long)[order]
+    factors = pool_factors(head, table, chosen, prompts, batch=batch, progress=progress)
+    posterior = posterior_of_factors(
+        head, PairFactors(factors.image.to("cpu"), factors.text.to("cpu")), encoder_id
+    )
+    provenance = {
+        "source": "pool",
+        "approximation": "pool images against prompts instead of image-caption pairs",
+        "images": len(chosen),
+        "prompts": len(prompts),
+        "class_batch": batch,
+        "loss": head.loss,
+        "prior_precision_image": posterior.image.prior_precision,
+        "prior_precision_text": posterior.text.prior_precision,
+        "seed": seed,
+    }
+    return FittedPosterior(posterior, provenance)

@@ -1,0 +1,294 @@
+"""The model, linearised in both projections about where it came from.
+
+With u_i, t_c the unit embeddings, S_ic their cosine, s the logit scale, a small change (dW, dV) of the
+projections moves a logit by
+
+    dz_ic = (s / |g_i|) (t_c - S_ic u_i) . dW phi_i  +  (s / |h_c|) (u_i - S_ic t_c) . dV psi_c
+
+In this model learning is convex, the posterior of the labels is Gaussian in closed form, and draws are
+cheap. All of it is done in *whitened* coordinates, dW = L_B M L_A^T with A~^-1 = L_A L_A^T and
+B~^-1 = L_B L_B^T (the text side likewise with M'): there the posterior is a standard normal and its
+penalty is |M|^2. The bias of a SigLIP model shifts all classes alike and stays in the logits.
+
+Dimensions used in this file
+    N  images          C  classes         K  draws
+    P  image activation size              Q  text activation size
+    D  embedding size
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.encoders.head import Features, Head
+from alworkbench.posterior.kronecker import Posterior
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCoordinates:
+    """What the linearised model needs to know of the classes."""
+
+    unit: Float[Tensor, "C D"]
+    """t, unit text embeddings."""
+    scale: Float[Tensor, "C"]
+    """s / |h_c|."""
+    whitened: Float[Tensor, "C Q"]
+    """psi L_A', whitened text activations."""
+    by_image: Float[Tensor, "C D"]
+    """t L_B: seen through the image side's covariance."""
+    by_text: Float[Tensor, "C D"]
+    """t L_B': seen through the text side's covariance."""
+
+    def double(self) -> ClassCoordinates:
+        return ClassCoordinates(
+            self.unit.double(),
+            self.scale.double(),
+            self.whitened.double(),
+            self.by_image.double(),
+            self.by_text.double(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCoordinates:
+    """What the linearised model needs to know of some images."""
+
+    logits: Float[Tensor, "N C"]
+    """z_0, of the model as it came."""
+    cosines: Float[Tensor, "N C"]
+    scale: Float[Tensor, "N"]
+    """s / |g_i|."""
+    whitened: Float[Tensor, "N P"]
+    """phi L_A."""
+    by_image: Float[Tensor, "N D"]
+    """u L_B."""
+    by_text: Float[Tensor, "N D"]
+    """u L_B'."""
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def __getitem__(self, rows: Int[Tensor, "n"]) -> ImageCoordinates:
+        return ImageCoordinates(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def to(self, dtype: torch.dtype) -> ImageCoordinates:
+        return ImageCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))
+
+    def widened(self, factor: float) -> ImageCoordinates:
+        """Of the same images under `Linearisation.widened`."""
+        return replace(self, whitened=self.whitened * factor**0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change of both projections, in whitened coordinates; or K of them, stacked.
+
+    Classes may have weights of their own beside it: see `adaptation.free_weights`.
+    """
+
+    image: Float[Tensor, "*K D P"]
+    text: Float[Tensor, "*K D Q"]
+    own: Float[Tensor, "*K C P"] | None = None
+    """What each class adds to its logit, of whitened activations. None: nothing."""
+    embedded: Float[Tensor, "*K C D"] | None = None
+    """The same of an image's unit embedding, whitened as text's are: u L_B'. One of the two, or none."""
+    offset: Float[Tensor, "*K C"] | None = None
+    """What it adds besides, whatever the image."""
+
+    def __len__(self) -> int:
+        """K, of stacked ones."""
+        return len(self.image)
+
+    def __getitem__(self, draws: slice) -> Step:
+        """Some of K stacked ones, as views."""
+        return self.map(lambda part: part[draws])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Step:
+        """The same change of every part that is there."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            self, **{name: change(part) for name, part in parts.items() if part is not None}
+        )
+
+    def subtract_(self, other: Step) -> None:
+        """Take another step off, in place; it has the same parts."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine is not None:
+                mine -= theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Linearisation:
+    """The linearised model of one head, posterior and class list.
+
+    Built once per class list. The posterior may be tempered: its strength is the prior's strength.
+    """
+
+    head: Head
+    image_activation_root: Float[Tensor, "P P"]
+    image_embedding_root: Float[Tensor, "D D"]
+    text_activation_root: Float[Tensor, "Q Q"]
+    text_embedding_root: Float[Tensor, "D D"]
+    classes: ClassCoordinates
+
+    @classmethod
+    def build(
+        cls, head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]
+    ) -> Linearisation:
+        """In the dtype and on the device of the class activations."""
+        head = head.to(classes.device, classes.dtype)
+        text_activation_root = posterior.text.activation_root().to(classes)
+        image_embedding_root = posterior.image.embedding_root().to(classes)
+        text_embedding_root = posterior.text.embedding_root().to(classes)
+        embeddings = head.embed_texts(classes)
+        norms = embeddings.norm(dim=-1)
+        unit = embeddings / norms[:, None]
+        coordinates = ClassCoordinates(
+            unit,
+            head.logit_scale / norms,
+            classes @ text_activation_root,
+            unit @ image_embedding_root,
+            unit @ text_embedding_root,
+        )
+        return cls(
+            head,
+            posterior.image.activation_root().to(classes),
+            image_embedding_root,
+            text_activation_root,
+            text_embedding_root,
+            coordinates,
+        )
+
+    def double(self) -> Linearisation:
+        """The same numbers in float64, for sums and solves."""
+        return Linearisation(
+            self.head.to(self.classes.unit.device, torch.float64),
+            self.image_activation_root.double(),
+            self.image_embedding_root.double(),
+            self.text_activation_root.double(),
+            self.text_embedding_root.double(),
+            self.classes.double(),
+        )
+
+    def widened(self, factor: float) -> Linearisation:
+        """Under this many times the posterior's covariance, of either projection."""
+        root = factor**0.5
+        return replace(
+            self,
+            image_activation_root=self.image_activation_root * root,
+            text_activation_root=self.text_activation_root * root,
+            classes=replace(self.classes, whitened=self.classes.whitened * root),
+        )
+
+    def images(self, features: Features) -> ImageCoordinates:
+        """Coordinates of a block of images (features in this model's dtype and device)."""
+        embeddings = self.head.embed_images(features)
+        norms = embeddings.norm(dim=-1)
+        unit = embeddings / norms[:, None]
+        cosines = unit @ self.classes.unit.T
+        return ImageCoordinates(
+            self.head.logit_scale * cosines + self.head.logit_bias,
+            cosines,
+            self.head.logit_scale / norms,
+            features.activations @ self.image_activation_root,
+            unit @ self.image_embedding_root,
+            unit @ self.text_embedding_root,
+        )
+
+    def change(self, images: ImageCoordinates, step: Step) -> Float[Tensor, "*K N C"]:
+        """How a whitened step moves the logits of these images; for K stacked steps, each of them."""
+        classes = self.classes
+        moved = images.whitened @ step.image.mT  # K N D: M phi~
+        along = moved @ classes.by_image.T  # K N C
+        back = (moved * images.by_image).sum(dim=-1)  # K N
+        change = images.scale[:, None] * (along - images.cosines * back[..., None])  # K N C
+        named = classes.whitened @ step.text.mT  # K C D: M' psi~
+        along = images.by_text @ named.mT  # K N C
+        back = (named * classes.by_text).sum(dim=-1)  # K C
+        change = change + classes.scale * (along - images.cosines * back[..., None, :])
+        if step.own is not None:
+            change = change + images.whitened @ step.own.mT
+        if step.embedded is not None:
+            change = change + images.by_text @ step.embedded.mT
+        return change if step.offset is None else change + step.offset[..., None, :]
+
+    def pull(self, images: ImageCoordinates, weights: Float[Tensor, "*K N C"]) -> Step:
+        """The transpose of `change`: sum_ic weights_ic dz_ic / d(M, M'); no classes' own weights."""
+        classes = self.classes
+        scaled = weights * images.scale[:, None]  # K N C
+        sideways = scaled @ classes.by_image  # K N D
+        sideways = sideways - (scaled * images.cosines).sum(dim=-1)[..., None] * images.by_image
+        image = sideways.mT @ images.whitened  # K D P
+        scaled = weights * classes.scale  # K N C
+        named = scaled.mT @ images.by_text  # K C D
+        named = named - (scaled * images.cosines).sum(dim=-2)[..., None] * classes.by_text
+        text = named.mT @ classes.whitened  # K D Q
+        return Step(image, text)
+
+    def unwhiten(self, step: Step) -> Step:
+        """The step in the coordinates of the projections: dW = L_B M L_A^T, dV likewise.
+
+        Weights of the classes' own become those of activations and unit embeddings as they are.
+        """
+        return Step(
+            self.image_embedding_root @ step.image @ self.image_activation_root.T,
+            self.text_embedding_root @ step.text @ self.text_activation_root.T,
+            None if step.own is None else step.own @ self.image_activation_root.T,
+            None if step.embedded is None else step.embedded @ self.text_embedding_root.T,
+            step.offset,
+        )
+
+    def class_covariance(self, images: ImageCoordinates) -> Float[Tensor, "N C C"]:
+        """Covariance between the logits of the classes of each image, under the posterior alone."""
+        classes = self.classes
+        kappa = images.whitened.square().sum(dim=-1)  # N
+        towards = images.by_image @ classes.by_image.T  # N C
+        own = images.by_image.square().sum(dim=-1)  # N
+        image = _deflated(
+            classes.by_image @ classes.by_image.T, towards, own[:, None, None], images.cosines
+        )
+        image = (images.scale.square() * kappa)[:, None, None] * image  # N C C
+        towards = images.by_text @ classes.by_text.T  # N C
+        own = images.by_text.square().sum(dim=-1)  # N
+        cosines = images.cosines
+        # (u - S_c t_c) . (u - S_d t_d), where u . t_c is `towards`
+        text = (
+            own[:, None, None] - (towards * cosines)[:, :, None] - (towards * cosines)[:, None, :]
+        )
+        text = text + cosines[:, :, None] * cosines[:, None, :] * (
+            classes.by_text @ classes.by_text.T
+        )
+        kinship = classes.whitened @ classes.whitened.T  # C C
+        return image + torch.outer(classes.scale, classes.scale) * kinship * text
+
+    def sample(self, draws: int, generator: torch.Generator) -> Step:
+        """K joint draws of the change, from the posterior: standard normals in these coordinates."""
+        classes = self.classes
+
+        def noise(rows: int, columns: int) -> Tensor:
+            normal = torch.randn(draws, rows, columns, generator=generator, device=generator.device)
+            return normal.to(classes.unit)
+
+        size = classes.unit.shape[1]
+        return Step(
+            noise(size, self.image_activation_root.shape[0]),
+            noise(size, self.text_activation_root.shape[0]),
+        )
+
+
+def _deflated(
+    gram: Float[Tensor, "C C"],
+    towards: Float[Tensor, "N C"],
+    own: Float[Tensor, "N 1 1"],
+    cosines: Float[Tensor, "N C"],
+) -> Float[Tensor, "N C C"]:
+    """(t_c - S_c u) . (t_d - S_d u) for every image, from inner products."""
+    product = towards[:, :, None] * cosines[:, None, :]  # N C C: (t_c . u) S_d
+    both = cosines[:, :, None] * cosines[:, None, :]
+    return gram - product - product.mT + both * own

@@ -1,0 +1,130 @@
+"""Posteriors as files: safetensors with the decomposed factors and where they came from.
+
+Metadata (strings, as safetensors wants): format, encoder_id, created_at, provenance (JSON), and for
+each side pairs, prior_precision and pseudo_data_weight. Nothing in the file can run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile
+from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spectrum
+
+FORMAT = "alworkbench-posterior-1"
+
+_SIDES = ("image", "text")
+_TENSORS = (
+    "mean",
+    "activation_values",
+    "activation_vectors",
+    "embedding_values",
+    "embedding_vectors",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorFile:
+    posterior: Posterior
+    created_at: datetime
+    provenance: Mapping[str, Any]
+
+
+def save_posterior(
+    path: Path, posterior: Posterior, *, created_at: datetime, provenance: Mapping[str, Any]
+) -> None:
+    """Write a posterior; `provenance` says what it was fitted from. Strengths are not stored."""
+    tensors: dict[str, Tensor] = {}
+    metadata = {
+        "format": FORMAT,
+        "encoder_id": posterior.encoder_id,
+        "created_at": created_at.isoformat(),
+        "provenance": json.dumps(dict(provenance), sort_keys=True),
+    }
+    for side, belief in (("image", posterior.image), ("text", posterior.text)):
+        tensors[f"{side}.mean"] = belief.mean.contiguous()
+        tensors[f"{side}.activation_values"] = belief.activation.values.contiguous()
+        # Eigenvectors keep twice their float32 rounding out of the roots; the file stays small.
+        tensors[f"{side}.activation_vectors"] = belief.activation.vectors.float().contiguous()
+        tensors[f"{side}.embedding_values"] = belief.embedding.values.contiguous()
+        tensors[f"{side}.embedding_vectors"] = belief.embedding.vectors.float().contiguous()
+        metadata[f"{side}.pairs"] = str(belief.pairs)
+        metadata[f"{side}.prior_precision"] = repr(belief.prior_precision)
+        metadata[f"{side}.pseudo_data_weight"] = repr(belief.pseudo_data_weight)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
+
+
+def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFile:
+    """Read a posterior; with `encoder_id`, refuse one of another encoder.
+
+    Raises InvalidPosteriorFile for anything that is not such a file, EncoderMismatch.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise InvalidPosteriorFile(
+                    f"{path} is no posterior of this version: its format is "
+                    f"{metadata.get('format')!r}, needed is {FORMAT!r}. Fit one with "
+                    f"`alworkbench fit --pairs captions.csv`."
+                )
+            tensors = {
+                f"{side}.{name}": file.get_tensor(f"{side}.{name}")
+                for side in _SIDES
+                for name in _TENSORS
+            }
+        posterior = Posterior(
+            _side("image", tensors, metadata),
+            _side("text", tensors, metadata),
+            metadata["encoder_id"],
+        )
+        created_at = datetime.fromisoformat(metadata["created_at"])
+        provenance = json.loads(metadata["provenance"])
+    except (OSError, SafetensorError, KeyError, ValueError, json.JSONDecodeError) as error:
+        raise InvalidPosteriorFile(
+            f"{path} cannot be read as a posterior ({error}). Fit one with "
+            f"`alworkbench fit --pairs captions.csv`."
+        ) from error
+    if encoder_id is not None and posterior.encoder_id != encoder_id:
+        raise EncoderMismatch(f"The posterior {path.name}", posterior.encoder_id, encoder_id)
+    return PosteriorFile(posterior, created_at, provenance)
+
+
+def _side(
+    side: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> KroneckerPosterior:
+    mean = tensors[f"{side}.mean"]
+    size_d, size_p = mean.shape
+    spectra = []
+    for name, size in (("activation", size_p), ("embedding", size_d)):
+        values = tensors[f"{side}.{name}_values"].double()
+        vectors = tensors[f"{side}.{name}_vectors"].double()
+        if values.shape != (size,) or vectors.shape != (size, size):
+            raise ValueError(
+                f"the {side} {name} factor does not fit a projection of {size_d} x {size_p}"
+            )
+        if not (
+            torch.isfinite(values).all() and torch.isfinite(vectors).all() and (values >= 0).all()
+        ):
+            raise ValueError(f"the {side} {name} factor is not finite and positive")
+        # Re-orthonormalised, since single precision keeps them so to seven digits only.
+        spectra.append(Spectrum(values, torch.linalg.qr(vectors).Q))
+    prior = float(metadata[f"{side}.prior_precision"])
+    weight = float(metadata[f"{side}.pseudo_data_weight"])
+    pairs = int(metadata[f"{side}.pairs"])
+    if not (prior > 0 and weight > 0 and pairs > 0):
+        raise ValueError("prior precision, pseudo-data weight and pairs must be positive")
+    return KroneckerPosterior(mean, spectra[0], spectra[1], pairs, prior, weight)

@@ -1,0 +1,127 @@
+"""The engine values of one project: loaded once, shared by the threads of a process.
+
+`ProjectEngine` reads them from a project folder; `FixedEngine` holds them in memory, for simulations
+that share one set of features between many runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
+from alworkbench.core.domain import ClassList, EncoderRecord, PosteriorRecord, ProjectFolder
+from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
+from alworkbench.encoders.head import Head, ensemble_prompts
+from alworkbench.features.store import FeatureStore, FeatureTable
+from alworkbench.posterior.kronecker import Posterior
+from alworkbench.posterior.posterior_file import load_posterior
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What the service computes with."""
+
+    @property
+    def encoder_id(self) -> str: ...
+    @property
+    def head(self) -> Head: ...
+    @property
+    def device(self) -> torch.device: ...
+    def table(self) -> FeatureTable: ...
+    def class_activations(self, classes: ClassList) -> Float[Tensor, "C Q"]:
+        """One effective text activation per class, in the order of the list."""
+        ...
+
+    def posterior(self, record: PosteriorRecord) -> Posterior: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedEngine:
+    """Everything in memory, computed before."""
+
+    encoder_id: str
+    head: Head
+    features: FeatureTable
+    activations: Float[Tensor, "C Q"]
+    belief: Posterior
+
+    @property
+    def device(self) -> torch.device:
+        return self.activations.device
+
+    def table(self) -> FeatureTable:
+        return self.features
+
+    def class_activations(self, classes: ClassList) -> Float[Tensor, "C Q"]:
+        if len(classes) != len(self.activations):
+            raise ValueError(f"{len(self.activations)} classes were prepared, not {len(classes)}")
+        return self.activations
+
+    def posterior(self, record: PosteriorRecord) -> Posterior:
+        return self.belief
+
+
+class ProjectEngine:
+    """Engine values of a project folder, read when they are first needed."""
+
+    def __init__(self, folder: ProjectFolder, encoder: EncoderRecord, device: torch.device) -> None:
+        self._folder = folder
+        self._encoder = encoder
+        self._store = FeatureStore(folder.features / encoder.id)
+        self._head: Head | None = None
+        self._posteriors: dict[int, Posterior] = {}
+        self._lock = threading.RLock()
+        self.device = device
+
+    @property
+    def encoder_id(self) -> str:
+        return self._encoder.id
+
+    @property
+    def head(self) -> Head:
+        with self._lock:
+            if self._head is None:
+                self._head = self._store.read_head().to(self.device, torch.float32)
+            return self._head
+
+    def table(self) -> FeatureTable:
+        return self._store.open_table()
+
+    def class_activations(self, classes: ClassList) -> Float[Tensor, "C Q"]:
+        prompts = [prompt for c in classes.classes for prompt in c.prompts]
+        class_of = torch.tensor([i for i, c in enumerate(classes.classes) for _ in c.templates])
+        activations = self._store.prompt_activations(prompts)
+        if activations is None:
+            raise FeaturesMissing(len(prompts), len(prompts), what="prompts of the classes")
+        return ensemble_prompts(self.head, activations.to(self.device), class_of.to(self.device))
+
+    def posterior(self, record: PosteriorRecord) -> Posterior:
+        with self._lock:
+            if record.id not in self._posteriors:
+                path = self._folder.path / record.file
+                found = load_posterior(path, encoder_id=self.encoder_id)
+                self._posteriors[record.id] = found.posterior.to(self.device)
+            return self._posteriors[record.id]
+
+
+def starting_learner(
+    engine: Engine, classes: ClassList, record: PosteriorRecord | None, strengths: Strengths
+) -> Learner:
+    """The model as it came, for this class list, under the posterior with these strengths."""
+    if record is None:
+        raise PosteriorMissing(engine.encoder_id)
+    belief = engine.posterior(record).tempered(strengths.image, strengths.text)
+    return zero_shot(engine.head, belief, engine.class_activations(classes))
+
+
+def resolve(folder: ProjectFolder, path: str) -> Path:
+    """A stored path: absolute, or relative to the project folder."""
+    found = Path(path)
+    return found if found.is_absolute() else folder.path / found

@@ -1,0 +1,238 @@
+"""Why an image is uncertain: which part a label could remove, and which classes it is torn between.
+
+A prediction's entropy is the sum of two parts, in nats:
+
+    H[mean_k p_k]  =  mean_k I  (epistemic: BALD, what a label teaches)  +  mean_k H[p_k]  (aleatoric)
+
+over K joint draws of the model given the labels. Houlsby et al., 2011, arXiv:1112.5745; Depeweg et
+al., 2018, arXiv:1710.07283.
+
+Dimensions used in this file
+    K  draws
+    N  images of the pool
+    C  classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.acquisition import scores
+from alworkbench.acquisition.strategy import BLOCK_ROWS
+from alworkbench.adaptation.learner import Learner
+from alworkbench.core.domain import Image
+from alworkbench.core.progress import Progress, silent
+from alworkbench.encoders.head import Features
+from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.predictive import LogitMoments, probit_logits
+
+if TYPE_CHECKING:
+    from alworkbench.features.store import FeatureTable
+
+DRAWS = 512
+"""Behind the figures of one image."""
+SET_OF_DRAWS = 128
+"""Drawn at once, which bounds the memory; the first set is that of the strategies and ranks the pool."""
+SETTLED = 0.95
+"""The classes in conflict are the likeliest ones that together win this share of the draws."""
+
+_SEEDS_APART = 1_000_003
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """Of one image, in nats: total = epistemic + aleatoric, all between 0 and log C."""
+
+    total: float
+    """Entropy of the prediction averaged over the draws (predictive entropy)."""
+    epistemic: float
+    """What a label would tell about the model (BALD)."""
+    aleatoric: float
+    """Expected entropy: what stays however many labels there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassBelief:
+    """What the model thinks of one class for one image."""
+
+    name: str
+    probability: float
+    """Of the model as it is, without uncertainty (MAP)."""
+    moderated: float
+    """With the uncertainty of the logits (probit)."""
+    mean: float
+    """Of the logit over the draws."""
+    deviation: float
+    """Standard deviation of the logit over the draws."""
+    wins: float
+    """Share of the draws in which this class is the likeliest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a score stands among those of the pool's images."""
+
+    score: float
+    rank: int
+    """1 is the highest; equal scores share the best rank."""
+    of: int
+    """Images ranked: the pool, and this image where it is not of the pool."""
+    percentile: float
+    """Share of the other images with a score not above this one, in percent: 100 at rank 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that is known of the uncertainty of one image."""
+
+    image: Image
+    in_pool: bool
+    """False: an image of the audit set, ranked against the pool all the same."""
+    label: str | None
+    """The class that counts, `skip` or `cannot_tell`; None without an answer."""
+    uncertainty: Uncertainty
+    classes: tuple[ClassBelief, ...]
+    """All of them, the likeliest (moderated) first."""
+    conflict: tuple[str, ...]
+    """Names of those between which it is undecided, the likeliest first; one name: it is decided."""
+    by_entropy: Standing
+    """In the pool, by predictive entropy, over SET_OF_DRAWS draws."""
+    by_bald: Standing
+    draws: int
+    labels: int
+    """Labels that the model has learned from."""
+
+
+def uncertainty(draws: Float[Tensor, "K C"]) -> Uncertainty:
+    """Of one image, from its class probabilities under each draw."""
+    exact = draws.double()[:, None]  # K 1 C
+    total = float(scores.predictive_entropy(exact)[0])
+    aleatoric = float(scores.entropy(exact).mean())
+    # not negative but for rounding
+    return Uncertainty(total, max(0.0, total - aleatoric), aleatoric)
+
+
+def class_beliefs(
+    names: Sequence[str], logits: Float[Tensor, "C"], draws: Float[Tensor, "K C"]
+) -> tuple[ClassBelief, ...]:
+    """What the logits of the model and of its draws say of each class, the likeliest first."""
+    exact = draws.double()
+    variance, mean = torch.var_mean(exact, dim=0)  # C
+    plain = logits.double()
+    moments = LogitMoments(plain[None], variance[None])
+    moderated = probit_logits(moments)[0].softmax(dim=-1)
+    wins = torch.bincount(exact.argmax(dim=-1), minlength=len(names)) / len(exact)
+    columns = (plain.softmax(dim=-1), moderated, mean, variance.sqrt(), wins)
+    rows = zip(names, *(column.tolist() for column in columns), strict=True)
+    beliefs = [ClassBelief(*row) for row in rows]
+    return tuple(sorted(beliefs, key=lambda belief: -belief.moderated))
+
+
+def in_conflict(beliefs: Sequence[ClassBelief]) -> tuple[str, ...]:
+    """The fewest classes that win SETTLED of the draws, the one that wins most first."""
+    chosen: list[str] = []
+    won = 0.0
+    for belief in sorted(beliefs, key=lambda b: -b.wins):
+        if won >= SETTLED:
+            break
+        chosen.append(belief.name)
+        won += belief.wins
+    return tuple(chosen)
+
+
+def standing(score: float, others: Float[Tensor, "N"]) -> Standing:
+    """Where a score stands among those of the other images; alone, it is first and at 100."""
+    above = int((others > score).sum())
+    share = (len(others) - above) / len(others) if len(others) else 1.0
+    return Standing(score, above + 1, len(others) + 1, 100 * share)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolScores:
+    """Scores of many images under the same draws, float32 on the CPU."""
+
+    entropy: Float[Tensor, "N"]
+    bald: Float[Tensor, "N"]
+
+
+def pool_scores(
+    learner: Learner,
+    table: FeatureTable,
+    rows: Int[Tensor, "N"],
+    step: Step,
+    *,
+    memory: int = 1 << 30,
+    progress: Progress = silent,
+) -> PoolScores:
+    """Score these rows under the draws, block by block, within the memory (bytes).
+
+    K P D products an image: about 200 images/s at the sizes of a ViT-B/32 on two cores.
+    """
+    classes = learner.model.classes.unit
+    draws = step.image.shape[0]
+    wide = classes.shape[1] + 3 * len(classes)
+    block = max(1, min(BLOCK_ROWS, memory // (8 * draws * wide)))
+    found_entropy, found_bald = [torch.zeros(0)], [torch.zeros(0)]
+    done = 0
+    for _, features in table.blocks(rows, block, classes.device):
+        probabilities = drawn_logits(learner, features, step).softmax(dim=-1)
+        found_entropy.append(scores.predictive_entropy(probabilities).cpu())
+        found_bald.append(scores.bald(probabilities).cpu())
+        done += len(features)
+        progress("ranking the pool", done, len(rows))
+    return PoolScores(torch.cat(found_entropy), torch.cat(found_bald))
+
+
+def drawn_logits(learner: Learner, images: Features, step: Step) -> Float[Tensor, "K N C"]:
+    """The logits of some images under each draw."""
+    model = learner.model
+    return learner.logits(images) + model.change(model.images(images), step)
+
+
+def explain(
+    learner: Learner,
+    table: FeatureTable,
+    row: int,
+    pool: Int[Tensor, "N"],
+    image: Image,
+    names: Sequence[str],
+    *,
+    seed: int,
+    label: str | None = None,
+    progress: Progress = silent,
+) -> Explanation:
+    """Explain the image in this row of the table, and rank it in the pool (rows; it may be one).
+
+    The same seed gives the same draws, which are those of the strategies with that seed.
+    """
+    features = table.gather(torch.tensor([row]), learner.model.classes.unit.device)
+    first = learner.draws(SET_OF_DRAWS, seed)
+    drawn = [drawn_logits(learner, features, first)[:, 0]]
+    others = pool_scores(learner, table, pool[pool != row], first, progress=progress)
+    # Apart from a score of its own the image must not stand above or below its exact copies.
+    own = pool_scores(learner, table, torch.tensor([row]), first)
+    del first
+    for k in range(1, DRAWS // SET_OF_DRAWS):
+        step = learner.draws(SET_OF_DRAWS, seed + k * _SEEDS_APART)
+        drawn.append(drawn_logits(learner, features, step)[:, 0])
+    # On the CPU, since not every accelerator has double precision.
+    draws = torch.cat(drawn).cpu()  # K C
+    beliefs = class_beliefs(names, learner.logits(features)[0].cpu(), draws)
+    return Explanation(
+        image=image,
+        in_pool=bool((pool == row).any()),
+        label=label,
+        uncertainty=uncertainty(draws.softmax(dim=-1)),
+        classes=beliefs,
+        conflict=in_conflict(beliefs),
+        by_entropy=standing(float(own.entropy[0]), others.entropy),
+        by_bald=standing(float(own.bald[0]), others.bald),
+        draws=len(draws),
+        labels=0 if learner.taught is None else len(learner.taught.images),
+    )

@@ -1,0 +1,251 @@
+"""What to ask next: the pool ranked, a round opened, its cost foretold, an image explained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Int
+
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.estimate import Estimate
+from alworkbench.acquisition.strategy import Question
+from alworkbench.adaptation.learner import Learner
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.core.domain import (
+    AnswerKind,
+    ClassList,
+    Label,
+    NewItem,
+    NewRound,
+    Role,
+    Round,
+    Suggestion,
+)
+from alworkbench.core.errors import PoolExhausted
+from alworkbench.core.progress import Progress, silent
+from alworkbench.core.provenance import circumstances, versions
+from alworkbench.project.explain import Explanation, explain
+from alworkbench.project.find_image import find_image
+from alworkbench.project.learners import Learning
+from alworkbench.project.session import refuse_open, some_of, stored_id
+from alworkbench.project.target_sets import TargetSet
+
+DRAWS = 128
+"""Posterior draws behind a batch."""
+MEMORY = 1 << 30
+"""Bytes that a strategy may hold beside the features, unless it is told otherwise."""
+TARGETS = 1000
+"""Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed.
+A strategy may look at others of the pool instead, see `Question.pool_is_target`."""
+
+
+class Asking(Learning):
+    """Ranking needs the newest learner."""
+
+    def propose(
+        self,
+        strategy: str | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+        *,
+        targets: TargetSet | None = None,
+        memory: int = MEMORY,
+    ) -> Round:
+        """Rank the pool, and open a round with the batch that a strategy chose.
+
+        Defaults come from the project's settings; the seed moves on with the round number. With
+        `targets` (see `take_targets`), their predictions are what matters; of more than TARGETS a
+        random sample, fixed by the project's seed. `memory` is what a strategy may hold beside the
+        features, in bytes. Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing,
+        PoolExhausted, MemoryBudgetTooSmall.
+        """
+        with self._computing:
+            started = time.perf_counter()
+            with self.store.read() as reader:
+                settings = reader.settings()
+                chosen = find_strategy(strategy or settings.strategy)
+                refuse_open(reader)
+                classes = reader.classes.current()
+                pool = reader.images.ids_and_hashes(Role.POOL)
+                answered = reader.labels.current(Role.POOL)
+                number = len(reader.rounds.all()) + 1
+                record = self._posterior_record(reader)
+                newest = reader.computed.learner()
+                measured = reader.computed.metrics()
+                asked_at = circumstances(reader, settings.seed + number if seed is None else seed)
+            progress("ranking the pool", 0, 2)
+            learner = self._current_learner(newest, classes, record)
+            if not measured:
+                self._measure(learner, classes, 0, None, 0)
+            image_of_row = self._rows(pool)
+            candidates = [row for row, image in image_of_row.items() if image not in answered]
+            if not candidates:
+                raise PoolExhausted
+            label_of = {
+                row: answered[image] for row, image in image_of_row.items() if image in answered
+            }
+            given = _given(label_of, classes)
+            question = Question(
+                table=self.engine().table(),
+                candidates=torch.tensor(candidates),
+                targets=self._target_rows(targets, list(image_of_row), settings.seed),
+                learner=learner,
+                batch_size=batch_size or settings.batch_size,
+                seed=settings.seed + number if seed is None else seed,
+                draw_seed=settings.seed,
+                labelled=torch.tensor(list(given), dtype=torch.long),
+                labels=torch.tensor(list(given.values()), dtype=torch.long),
+                refused=torch.tensor(_refused(label_of), dtype=torch.long),
+                pool_is_target=targets is None and not self._targets,
+                goal=settings.goal,
+                unknown_names=sum(each.unknown for each in self._names_known(classes, record)),
+                draws=DRAWS,
+                memory=memory,
+            )
+            selection = chosen.select(question)
+            progress("ranking the pool", 1, 2)
+            suggestions = self._suggest(learner, classes, selection.rows)
+            new = NewRound(
+                strategy=chosen.name,
+                seed=question.seed,
+                class_list_id=stored_id(classes.id),
+                posterior_id=record.id if record else None,
+                learner_id=newest.id if newest else None,
+                seconds=time.perf_counter() - started,
+                items=[
+                    NewItem(image_of_row[row], score, suggestion, probability)
+                    for row, score, suggestion, probability in zip(
+                        selection.rows,
+                        selection.scores,
+                        suggestions,
+                        selection.probabilities or (None,) * len(selection.rows),
+                        strict=True,
+                    )
+                ],
+                settings={
+                    "draws": question.draws,
+                    "candidates": len(candidates),
+                    "memory": memory,
+                    **({"targets": targets.name} if targets else {}),
+                    "record": asked_at,
+                    "versions": versions(self.engine().device),
+                    **({} if newest else self._watched(learner, classes, pool, {})),
+                },
+            )
+            with self.store.write() as writer:
+                opened = writer.rounds.open(new, self._clock())
+            progress("ranking the pool", 2, 2)
+            return opened
+
+    def estimate(
+        self,
+        strategy: str | None = None,
+        batch_size: int | None = None,
+        *,
+        targets: int | None = None,
+        memory: int = MEMORY,
+    ) -> Estimate:
+        """What `propose` would cost, from sizes alone: nothing is ranked, opened or written.
+
+        `targets` is how many images a target set would have; without it, the pool is the target.
+        Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PoolExhausted.
+        """
+        with self.store.read() as reader:
+            settings = reader.settings()
+            refuse_open(reader)
+            classes = len(reader.classes.current())
+            pool = {image for image, _ in reader.images.ids_and_hashes(Role.POOL)}
+            answered = reader.labels.current(Role.POOL)
+        candidates = len(pool - answered.keys())
+        if not candidates:
+            raise PoolExhausted
+        head = self.engine().head
+        labelled = sum(label.class_id is not None for label in answered.values())
+        size = Size(
+            candidates=candidates,
+            targets=min(TARGETS, len(pool) if targets is None else targets),
+            classes=classes,
+            draws=DRAWS,
+            batch=min(batch_size or settings.batch_size, candidates),
+            labelled=labelled,
+            embedding=head.image_projection.shape[0],
+            activation=head.image_projection.shape[1],
+            text_activation=head.text_projection.shape[1],
+            own_weights=labelled > 0 and find_adaptation(settings.adaptation).own_weights,
+            pool_is_target=targets is None and not self._targets,
+        )
+        return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
+
+    def explain(self, image: str, progress: Progress = silent) -> Explanation:
+        """Why the model is uncertain about an image, and where it stands in the pool.
+
+        `image` is a path, the end of one, or a content hash. All images of the pool are ranked, those
+        with an answer too; one of the audit set is ranked against them. Raises ImageNotFound,
+        FeaturesMissing, PosteriorMissing.
+        """
+        with self._computing:
+            with self.store.read() as reader:
+                found = find_image(reader, image)
+                settings = reader.settings()
+                classes = reader.classes.current()
+                pool = reader.images.ids_and_hashes(Role.POOL)
+                answer = reader.labels.current(found.role).get(found.id)
+                record = self._posterior_record(reader)
+                newest = reader.computed.learner()
+                label = None
+                if answer is not None:
+                    named = {c.id: c.name for c in classes.classes}.get(answer.class_id)
+                    label = named or answer.kind.value
+            learner = self._current_learner(newest, classes, record)
+            table = self.engine().table()
+            return explain(
+                learner,
+                table,
+                int(table.rows_of([found.hash])[0]),
+                torch.tensor(list(self._rows(pool)), dtype=torch.long),
+                found,
+                classes.names,
+                seed=settings.seed,
+                label=label,
+                progress=progress,
+            )
+
+    def _target_rows(
+        self, targets: TargetSet | None, pool: list[int], seed: int
+    ) -> Int[torch.Tensor, "M"]:
+        """Rows whose predictions matter: of a target set, of this workbench's targets, or the pool's."""
+        if targets is None and self._targets:
+            return self.engine().table().rows_of(self._targets)
+        if targets is not None:
+            pool = self.engine().table().rows_of(targets.hashes).tolist()
+        return torch.tensor(some_of(pool, TARGETS, seed))
+
+    def _suggest(
+        self, learner: Learner, classes: ClassList, rows: tuple[int, ...]
+    ) -> list[Suggestion]:
+        features = self.engine().table().gather(torch.tensor(rows), self.engine().device)
+        top = learner.logits(features).softmax(dim=-1).max(dim=-1)
+        return [
+            Suggestion(stored_id(classes.classes[index].id), probability)
+            for probability, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+        ]
+
+
+def _given(label_of: Mapping[int, Label], classes: ClassList) -> dict[int, int]:
+    """Row -> class index of what has a class, in the order in which the labels were given."""
+    index_of = {c.id: index for index, c in enumerate(classes.classes)}
+    told = [
+        (label.id, row, index_of[label.class_id])
+        for row, label in label_of.items()
+        if label.class_id in index_of
+    ]
+    return {row: index for _, row, index in sorted(told)}
+
+
+def _refused(label_of: Mapping[int, Label]) -> list[int]:
+    """Rows that were skipped, or that nobody could tell."""
+    return [row for row, label in label_of.items() if label.kind is not AnswerKind.CLASS]

@@ -1,0 +1,266 @@
+"""Support sets: k labelled images per class, chosen for a target, with a manifest.
+
+`nearest` chooses, class by class, the images that stand for the target images of that class best: one
+by one, each the labelled image that brings the target images nearest to what is chosen by then,
+
+    minimise over S, |S| = k      sum_j p_jc min_{i in S} W2(i, j)
+
+(facility location; greedy is within 1 - 1/e of the best: Nemhauser, Wolsey & Fisher 1978), with p_jc
+the learner's probability of class c for target j, and W2 the 2-Wasserstein distance of the two images'
+embeddings under the posterior of the model as it came. Near-copies are not chosen twice, since the
+second brings nothing nearer. `asked` takes the first k labels of each class, in the order they came.
+
+Dimensions used in this file
+    n  labelled images of one class
+    M  target images
+    D  embedding size
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.domain import AnswerKind, Role
+from alworkbench.core.errors import (
+    FolderNotEmpty,
+    InvalidLabelFile,
+    NothingToImport,
+    UnreadableSource,
+)
+from alworkbench.inputs.label_files import harmless
+from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
+from alworkbench.posterior.predictive import wasserstein_coordinates
+from alworkbench.project.artifacts import resolve
+from alworkbench.project.target_sets import TargetSet
+
+if TYPE_CHECKING:
+    from alworkbench.project.workbench import Workbench
+
+FORMAT = "alworkbench-support-1"
+_BRING_BACK = "Bring the file back, or import it from where it is now: `alworkbench import FOLDER`."
+COLUMNS = ("path", "label", "sha256", "rank", "distance")
+
+
+class Order(StrEnum):
+    NEAREST = "nearest"
+    ASKED = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class SupportImage:
+    path: str
+    label: str
+    sha256: str
+    rank: int
+    """In its class, from 1: the first m of every class are the set for m."""
+    distance: float | None
+    """Mean 2-Wasserstein distance of the class's target images to the nearest of those up to this
+    rank, weighted by the learner's probability of the class. None in the order asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupportSet:
+    images: tuple[SupportImage, ...]
+    """Class by class in the order of the list, each by rank."""
+    classes: tuple[str, ...]
+    per_class: int
+    """k: what was asked for."""
+    order: Order
+    targets: str | None
+    """Name of the target set; None: the pool itself."""
+    encoder: str
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """How many labels short of k each class is, where it is."""
+        found = dict.fromkeys(self.classes, 0)
+        for image in self.images:
+            found[image.label] += 1
+        return {name: self.per_class - n for name, n in found.items() if n < self.per_class}
+
+
+def choose_support(
+    workbench: Workbench,
+    per_class: int,
+    order: Order = Order.NEAREST,
+    targets: TargetSet | None = None,
+) -> SupportSet:
+    """k images of each class out of the pool's labels; fewer where a class has fewer.
+
+    Raises NothingToImport before any label, FeaturesMissing, PosteriorMissing.
+    """
+    if per_class < 1:
+        raise ValueError(f"a support set needs at least one image per class, found {per_class}")
+    with workbench.store.read() as reader:
+        classes = reader.classes.current()
+        labels = reader.labels.current(Role.POOL)
+        place = {
+            image: (content, path)
+            for (image, content), (_, path) in zip(
+                reader.images.ids_and_hashes(Role.POOL),
+                reader.images.hashes_and_paths(Role.POOL),
+                strict=True,
+            )
+        }
+    given = sorted(
+        (label for label in labels.values() if label.kind is AnswerKind.CLASS),
+        key=lambda label: label.id,
+    )
+    if not given:
+        raise NothingToImport(
+            "No image of the pool has a label yet, so there is nothing to choose from. Label some "
+            "(`alworkbench propose`, `alworkbench serve`), or record them (`alworkbench label`)."
+        )
+    by_class = [[x.image_id for x in given if x.class_id == c.id] for c in classes.classes]
+    hashes = [[place[image][0] for image in images] for images in by_class]
+    if order is Order.ASKED:
+        chosen: list[list[tuple[int, float | None]]] = [
+            [(at, None) for at in range(min(per_class, len(images)))] for images in by_class
+        ]
+    else:
+        wanted = _of_the_pool(workbench) if targets is None else targets.hashes
+        chosen = _nearest(workbench, hashes, wanted, per_class)
+    images = tuple(
+        SupportImage(
+            str(resolve(workbench.folder, place[by_class[index][at]][1])),
+            c.name,
+            hashes[index][at],
+            rank,
+            distance,
+        )
+        for index, c in enumerate(classes.classes)
+        for rank, (at, distance) in enumerate(chosen[index], 1)
+    )
+    name = None if targets is None else targets.name
+    return SupportSet(images, classes.names, per_class, order, name, workbench.engine().encoder_id)
+
+
+def _of_the_pool(workbench: Workbench) -> list[str]:
+    """A random sample of the pool, fixed by the project's seed: it stands for all of it."""
+    from alworkbench.project.workbench import TARGETS
+
+    with workbench.store.read() as reader:
+        hashes = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
+        seed = reader.settings().seed
+    known = workbench.engine().table().has(hashes)
+    usable = [content for content, has in zip(hashes, known, strict=True) if has]
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(len(usable), generator=generator)[:TARGETS].sort().values
+    return [usable[row] for row in rows.tolist()]
+
+
+def _nearest(
+    workbench: Workbench, hashes: Sequence[Sequence[str]], wanted: Sequence[str], per_class: int
+) -> list[list[tuple[int, float | None]]]:
+    """Of each class, which of its images, with the distance that is left after each."""
+    learner, engine = workbench.learner(), workbench.engine()
+    table, posterior = engine.table(), workbench.posterior()
+
+    def coordinates(names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        features = table.gather(table.rows_of(names), engine.device)
+        alpha = posterior.image.quadratic(features.activations)
+        embeddings = engine.head.embed_images(features)
+        points = wasserstein_coordinates(posterior, embeddings, alpha)
+        return points.double().cpu(), learner.logits(features).softmax(dim=-1).double().cpu()
+
+    points, probabilities = coordinates(wanted)
+    return [
+        list(cover(coordinates(own)[0], points, probabilities[:, index], per_class)) if own else []
+        for index, own in enumerate(hashes)
+    ]
+
+
+def cover(
+    candidates: Float[Tensor, "n D"],
+    targets: Float[Tensor, "M D"],
+    weights: Float[Tensor, "M"],
+    count: int,
+) -> Iterator[tuple[int, float]]:
+    """Greedy facility location: up to `count` candidates, each with the mean distance left after it."""
+    distances = torch.cdist(candidates, targets)  # n M
+    share = weights / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+    left = torch.full_like(distances[0], torch.inf)  # M: to the nearest of those chosen
+    free = torch.ones(len(candidates), dtype=torch.bool)
+    for _ in range(min(count, len(candidates))):
+        after = torch.minimum(distances, left) @ share  # n
+        best = int(torch.where(free, after, torch.inf).argmin())
+        left = torch.minimum(left, distances[best])
+        free[best] = False
+        yield best, float(after[best])
+
+
+def write_support(path: Path, found: SupportSet) -> None:
+    """Write the set: a manifest (.csv, .json) of where the pictures lie now, or a folder that holds all.
+
+    A folder gets copies of the pictures, manifest.csv with paths of its own, which `alworkbench import`
+    reads, and support.json. Raises InvalidLabelFile for another kind of file, FolderNotEmpty,
+    UnreadableSource for a picture that is gone or was changed.
+    """
+    if path.suffix in (".csv", ".json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = _json(found) if path.suffix == ".json" else _csv(found)
+        write_atomically(path, text.encode())
+        return
+    if path.suffix and not path.is_dir():
+        raise InvalidLabelFile(
+            f"A support set is written as .csv or .json, or into a folder, not as {path.suffix!r}. "
+            f"Name the file support.csv, for example."
+        )
+    if path.exists() and any(path.iterdir()):
+        raise FolderNotEmpty(path, "support set")
+    (path / "images").mkdir(parents=True)
+    moved = replace(
+        found, images=tuple(replace(each, path=_copied(each, path)) for each in found.images)
+    )
+    write_atomically(path / "support.json", _json(moved).encode())
+    write_atomically(path / "manifest.csv", _csv(moved).encode())
+
+
+def _copied(image: SupportImage, folder: Path) -> str:
+    """Copy a picture, checked; its place in the folder."""
+    source = Path(image.path)
+    try:
+        data = read_bytes(source)
+    except Undecodable as error:
+        raise UnreadableSource(f"{source}: {error.detail}. {_BRING_BACK}") from error
+    if content_hash(data) != image.sha256:
+        raise UnreadableSource(f"{source}: its content is not what was imported. {_BRING_BACK}")
+    place = f"images/{image.sha256}{source.suffix.lower()}"
+    write_atomically(folder / place, data)
+    return place
+
+
+def _json(found: SupportSet) -> str:
+    data = {
+        "format": FORMAT,
+        "encoder": found.encoder,
+        "order": found.order,
+        "targets": found.targets,
+        "per_class": found.per_class,
+        "classes": found.classes,
+        "missing": found.missing,
+        "images": [asdict(image) for image in found.images],
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False)
+
+
+def _csv(found: SupportSet) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS)
+    writer.writeheader()
+    for image in found.images:
+        row: dict[str, Any] = asdict(image)
+        writer.writerow({name: harmless(row[name]) for name in COLUMNS})
+    return stream.getvalue()

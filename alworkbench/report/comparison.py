@@ -1,0 +1,225 @@
+"""A comparison of results as a page, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alworkbench.core.atomic_files import write_atomically
+from alworkbench.report.comparing import LETTERS, Comparison
+from alworkbench.report.html import Cell, Html, figure, labels_cell, page, small_below, table, tag
+from alworkbench.report.pictures import FAINT, SERIES, WIDTH, Picture, new_figure, spread
+from alworkbench.report.text import INTERVALS, TRANSDUCTIVE, finite, table_of
+from alworkbench.report.wording import (
+    METRIC_WORDS,
+    difference_words,
+    factor_words,
+    labels_words,
+    level_words,
+    p_words,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonFiles:
+    page: Path
+    markdown: Path
+    json: Path
+
+
+def lines_of(comparison: Comparison) -> list[list[str]]:
+    """Header and cells, as text. Columns with intervals name their level."""
+    header = [
+        "strategy",
+        "result",
+        "over the curve [95 %]",
+        "p (Holm)",
+        "labels here [95 %]",
+        "labels in A [95 %]",
+        "saving factor [95 %]",
+    ]
+    lines = [header]
+    for each in comparison.of:
+        lines.append(
+            [
+                each.name,
+                each.letter,
+                difference_words(each.area.difference, comparison.metric),
+                f"{each.area.corrected:.4f}",
+                labels_words(each.reaches[1]),
+                labels_words(each.reaches[0]),
+                factor_words(each.saving),
+            ]
+        )
+    return lines
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    content = {
+        "format": 1,
+        "metric": comparison.metric,
+        "headline": comparison.headline,
+        "results": [
+            {
+                "letter": letter,
+                "name": each.name,
+                "key": each.key,
+                "code": each.facts.get("code"),
+                "created_at": each.created_at.isoformat(),
+            }
+            for letter, each in zip(LETTERS, comparison.results, strict=False)
+        ],
+        "changes": [
+            {
+                "name": each.name,
+                "result": each.letter,
+                "outcome": each.outcome,
+                "words": each.words,
+                "first": asdict(each.first),
+                "second": asdict(each.second),
+                "area": asdict(each.area),
+                "at": {str(b): asdict(t) for b, t in each.at.items()},
+                "target": asdict(each.target),
+                "labels": [asdict(each.reaches[1])["typical"], asdict(each.reaches[0])["typical"]],
+                "saving": {
+                    "kind": each.saving.kind,
+                    "factor": each.saving.factor,
+                    "low": each.saving.low,
+                    "high": each.saving.high,
+                },
+            }
+            for each in comparison.of
+        ],
+    }
+    cleaned: dict[str, Any] = finite(content)
+    return cleaned
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    header, *rows = lines_of(comparison)
+    lines = ["# Comparison of simulations", "", f"**{comparison.headline}**", ""]
+    if comparison.results[0].transductive:
+        lines += [f"> {TRANSDUCTIVE}", ""]
+    lines += [f"- {letter}: {name}, {detail}" for letter, name, detail in _results(comparison)]
+    lines += ["", *table_of(header, rows), "", INTERVALS]
+    return "\n".join(lines) + "\n"
+
+
+def difference_picture(comparison: Comparison) -> Picture:
+    """Paired differences by labels, with their bands, around zero."""
+    several = len(comparison.results) > 2
+    words = METRIC_WORDS[comparison.metric]
+    marked = " (transductive)" if comparison.results[0].transductive else ""
+    ends = "; ".join(
+        f"{each.name} in {each.letter} {difference_words(each.curve.estimates[-1], comparison.metric)}"
+        for each in comparison.of
+    )
+    alt = f"Difference in {words} from A by labels paid for. With the last label: {ends}."
+
+    def draw() -> Figure:
+        figure: Figure = new_figure(WIDTH, 3.9)
+        axes = figure.add_subplot()
+        axes.axhline(0, color=FAINT, linewidth=1)
+        for i, each in enumerate(comparison.of):
+            colour = SERIES[i % len(SERIES)]
+            found = each.curve.estimates
+            axes.plot(each.curve.paid, [e.mean for e in found], color=colour, linewidth=1.8)
+            if found[0].seeds > 1:
+                low, high = [e.low for e in found], [e.high for e in found]
+                axes.fill_between(each.curve.paid, low, high, color=colour, alpha=0.1, linewidth=0)
+        axes.margins(x=0)
+        bottom, top = axes.get_ylim()
+        order = sorted(range(len(comparison.of)), key=lambda i: _end(comparison, i))
+        places = spread([_end(comparison, i) for i in order], (top - bottom) * 0.055)
+        last = max(each.curve.paid[-1] for each in comparison.of)
+        for i, place in zip(order, places, strict=True):
+            each = comparison.of[i]
+            name = f"{each.name} ({each.letter})" if several else each.name
+            axes.annotate(
+                name, (last, _end(comparison, i)), xytext=(1.02 * last, place), textcoords="data",
+                color=SERIES[i % len(SERIES)], va="center", annotation_clip=False,
+            )  # fmt: skip
+        axes.set_ylim(bottom, top)
+        axes.set_xlabel("labels paid for")
+        axes.set_ylabel(f"difference in {words}{marked}")
+        return figure
+
+    return Picture("difference", f"Difference in {words}", alt, draw)
+
+
+def comparison_page(comparison: Comparison) -> str:
+    drawing = difference_picture(comparison).render()
+    transductive = comparison.results[0].transductive
+    marked = " (transductive)" if transductive else ""
+    better = any(each.outcome == "better" for each in comparison.of)
+    warning = f"<p class='warning'>{escape(TRANSDUCTIVE)}</p>" if transductive else ""
+    rows: list[list[Cell]] = []
+    for each in comparison.of:
+        mean, _, ends = difference_words(each.area.difference, comparison.metric).partition(" [")
+        small = [f"[{ends}", f"p {p_words(each.area.corrected)}"] if ends else []
+        rows.append(
+            [
+                Html(f"{escape(f'{each.name} ({each.letter})')}<br>{tag(each.outcome).text}"),
+                small_below(f"<b>{mean}</b>" if each.area.shown else mean, *small),
+                labels_cell(labels_words(each.reaches[1]), f"for {level_words(each.target)}"),
+                labels_cell(labels_words(each.reaches[0])),
+                factor_words(each.saving),
+            ]
+        )
+    header = ["strategy", "over the curve", "labels here", "labels in A", "saving factor"]
+    results: list[list[Cell]] = [
+        [letter, name, detail] for letter, name, detail in _results(comparison)
+    ]
+    body = [
+        "<header><p class='kind'>Comparison of simulations, paired by seed</p>"
+        f"<h1>{escape(' and '.join(r.key for r in comparison.results))}</h1></header>{warning}"
+        f"<section class='verdict {'better' if better else 'none'}' aria-label='Verdict'>"
+        f"<p class='headline'>{escape(comparison.headline)}</p></section>",
+        f"<h2>Difference from A{marked}</h2>",
+        figure(drawing, "Later result minus A, mean over seeds; bands are 95 % t-intervals. Above 0 is "
+               "more."),
+        table(header, rows, "Later result against A, seed by seed, with 95 % intervals", numbers_from=1),
+        f"<h2>Results{marked}</h2>",
+        table(["result", "name", "made"], results, "What is compared", numbers_from=9),
+        "<h2>In words</h2><ul>" + "".join(f"<li>{escape(c.words)}</li>" for c in comparison.of) + "</ul>",
+        f"<p class='note'>{escape(INTERVALS)}</p>",
+    ]  # fmt: skip
+    return page("Comparison of simulations", body)
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> ComparisonFiles:
+    """compare-KEY-KEY.html, .md and .json in a folder; the page is written last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "compare-" + "-".join(_safe(each.key) for each in comparison.results)
+    files = ComparisonFiles(*(folder / f"{name}.{kind}" for kind in ("html", "md", "json")))
+    write_atomically(files.markdown, comparison_markdown(comparison).encode())
+    content = json.dumps(comparison_json(comparison), allow_nan=False, indent=1)
+    write_atomically(files.json, content.encode())
+    write_atomically(files.page, comparison_page(comparison).encode())
+    return files
+
+
+def _results(comparison: Comparison) -> list[tuple[str, str, str]]:
+    return [
+        (
+            letter,
+            each.name,
+            f"{each.key}, {each.created_at:%Y-%m-%d %H:%M}, code {each.facts.get('code', '?')}",
+        )
+        for letter, each in zip(LETTERS, comparison.results, strict=False)
+    ]
+
+
+def _end(comparison: Comparison, i: int) -> float:
+    return comparison.of[i].curve.estimates[-1].mean
+
+
+def _safe(key: str) -> str:
+    """A key comes from a file: only what a name may hold."""
+    return "".join(c for c in key if c.isalnum())[:12]

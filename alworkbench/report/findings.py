@@ -1,0 +1,268 @@
+"""What a simulation says, in words: each arm against its baseline, and no more than the tests support.
+
+The question that is tested is one: is the mean of the metric over the whole curve different from the
+baseline's, seed by seed? Sign-flip test, Holm's correction for the number of arms. Levels at single
+label counts are tested too, each count with a correction of its own, and never decide the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alworkbench.core.domain import Arm, SimulationPoint
+from alworkbench.evaluation.curves import (
+    BUDGETS,
+    LOWER_IS_BETTER,
+    Estimate,
+    budgets_of,
+    estimate,
+    names,
+    runs,
+)
+from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
+from alworkbench.evaluation.paired_tests import LEVEL, holm, sign_flip_p, smallest_p
+from alworkbench.report.wording import (
+    METRIC_WORDS,
+    difference_words,
+    labels_words,
+    level_words,
+    listed,
+    p_words,
+    saving_words,
+)
+
+BASELINE = "random"
+TARGET_SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of the baseline's budget: what it reaches there are the targets."""
+CHIEF_SHARE = 0.5
+"""The target that verdicts speak of. At the whole budget half of the baseline's own runs miss it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A paired difference, arm minus baseline, and how likely chance alone makes it."""
+
+    difference: Estimate
+    p: float
+    """Two-sided, uncorrected."""
+    corrected: float
+    """Holm's, for the number of arms."""
+
+    @property
+    def shown(self) -> bool:
+        return self.corrected < LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One arm against its baseline."""
+
+    arm: Arm
+    name: str
+    baseline: Arm
+    area: Test
+    at: dict[int, Test]
+    """By labels paid for."""
+    reaches: tuple[Reach, ...]
+    """One for each target."""
+    savings: tuple[Saving, ...]
+    outcome: str
+    """better, worse, none (no difference is seen), untestable (too few seeds)."""
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All of a simulation, for one metric."""
+
+    metric: str
+    seeds: int
+    names: dict[Arm, str]
+    baseline: Arm
+    """The one that targets come from."""
+    baseline_reaches: tuple[Reach, ...]
+    targets: tuple[Target, ...]
+    chief: int
+    """Which target the words are of."""
+    of: tuple[Finding, ...]
+    """The best area first."""
+    headline: str
+    """The verdict in one or two sentences."""
+
+
+def chief_metric(goal: str) -> str:
+    return "balanced_accuracy" if goal == "balanced" else "accuracy"
+
+
+def find(
+    points: Sequence[SimulationPoint],
+    metric: str = "accuracy",
+    baseline: str = BASELINE,
+    target: float | None = None,
+    budgets: Sequence[int] = BUDGETS,
+) -> Findings:
+    """Compare every arm with its baseline: the arm of that strategy with the same adaptation and
+    batch size, else the first of that strategy, else the first arm.
+
+    `target` replaces what the baseline reaches at shares of its budget.
+    """
+    every = {each.arm: each for each in runs(points, metric)}
+    called = names(list(every))
+    chief_arm = _baseline_of(next(iter(every)), list(every), baseline)
+    base = every[chief_arm]
+    if target is None:
+        targets = targets_at(base, metric, TARGET_SHARES, called[chief_arm])
+        nearest = targets_at(base, metric, (CHIEF_SHARE,), called[chief_arm])[0]
+        chief = targets.index(nearest)
+    else:
+        targets, chief = [Target(metric, target, f"{METRIC_WORDS[metric]} {target:g}")], 0
+    pairs = [
+        (every[arm], every[own])
+        for arm in every
+        if (own := _baseline_of(arm, list(every), baseline)) != arm
+    ]
+    shown = budgets_of(list(every.values()), budgets)[1:]
+    areas = tests_of([one.areas() - own.areas() for one, own in pairs])
+    ats = {at: tests_of([one.at(at) - own.at(at) for one, own in pairs]) for at in shown}
+    found = []
+    for i, (run, against) in enumerate(pairs):
+        reaches = tuple(reach(run, each) for each in targets)
+        savings = tuple(saving(run, against, each) for each in targets)
+        outcome = outcome_of(areas[i], len(pairs), metric)
+        words = _words(
+            called[run.arm],
+            called[against.arm],
+            outcome,
+            areas[i],
+            reaches[chief],
+            reach(against, targets[chief]),
+            savings[chief],
+            metric,
+        )
+        found.append(
+            Finding(
+                run.arm,
+                called[run.arm],
+                against.arm,
+                areas[i],
+                {at: ats[at][i] for at in shown},
+                reaches,
+                savings,
+                outcome,
+                words,
+            )
+        )
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    found.sort(key=lambda each: sign * float(every[each.arm].areas().mean()))
+    return Findings(
+        metric,
+        len(base.seeds),
+        called,
+        chief_arm,
+        tuple(reach(base, each) for each in targets),
+        tuple(targets),
+        chief,
+        tuple(found),
+        _headline(found, called[chief_arm], len(base.seeds), metric),
+    )
+
+
+def seeds_needed(comparisons: int) -> int:
+    """Fewest seeds with which a difference can be shown at all."""
+    return next(n for n in range(1, 64) if comparisons * smallest_p(n) < LEVEL)
+
+
+def _baseline_of(arm: Arm, arms: Sequence[Arm], strategy: str) -> Arm:
+    alike = [each for each in arms if each.strategy == strategy]
+    near = [
+        each
+        for each in alike
+        if (each.adaptation, each.batch_size) == (arm.adaptation, arm.batch_size)
+    ]
+    return (near or alike or list(arms))[0]
+
+
+def tests_of(differences: Sequence[np.ndarray]) -> list[Test]:
+    if not differences:
+        return []
+    p = sign_flip_p(np.stack(differences))
+    corrected = holm(p)
+    return [
+        Test(estimate(each), float(raw), float(adjusted))
+        for each, raw, adjusted in zip(differences, p, corrected, strict=True)
+    ]
+
+
+def outcome_of(test: Test, comparisons: int, metric: str) -> str:
+    if comparisons * smallest_p(test.difference.seeds) >= LEVEL:
+        return "untestable"
+    if not test.shown:
+        return "none"
+    rises = test.difference.mean > 0
+    return "better" if rises != (metric in LOWER_IS_BETTER) else "worse"
+
+
+def _words(
+    name: str,
+    base: str,
+    outcome: str,
+    area: Test,
+    own: Reach,
+    other: Reach,
+    saved: Saving,
+    metric: str,
+) -> str:
+    seeds = area.difference.seeds
+    needs = (
+        f"needs {labels_words(own)} where {base} needs {labels_words(other)} for "
+        f"{level_words(own.target)}"
+    )
+    by = f"{difference_words(area.difference, metric)} on average over the curve"
+    if outcome == "untestable":
+        counted = "one seed" if seeds == 1 else f"{seeds} seeds"
+        return f"With {counted}, {name} cannot be told from {base}. It {needs}."
+    if outcome == "none":
+        return (
+            f"No difference between {name} and {base} can be seen with {seeds} seeds "
+            f"({by}, p {p_words(area.corrected)})."
+        )
+    return (
+        f"{name} is {outcome} than {base} here: it {needs}{saving_words(saved)}. Its "
+        f"{METRIC_WORDS[metric]} differs by {by} (p {p_words(area.corrected)})."
+    )
+
+
+def _headline(found: Sequence[Finding], base: str, seeds: int, metric: str) -> str:
+    if not found:
+        return f"Only {base} was run: there is nothing to compare it with."
+    better = [each for each in found if each.outcome == "better"]
+    worse = [each.name for each in found if each.outcome == "worse"]
+    if all(each.outcome == "untestable" for each in found):
+        counted = "One seed" if seeds == 1 else f"{seeds} seeds"
+        return (
+            f"{counted} cannot show whether any strategy is better than {base}. "
+            f"Run at least {seeds_needed(len(found))} seeds."
+        )
+    parts = []
+    if better:
+        parts.append(better[0].words)
+        if len(better) > 1:
+            also = listed([each.name for each in better[1:]])
+            are = "is" if len(better) == 2 else "are"
+            parts.append(
+                f"Also better than {base} {are} {also}; they were not tested against each other."
+            )
+    else:
+        same = [each.name for each in found if each.outcome == "none"]
+        if same:
+            parts.append(
+                f"No strategy can be said to be better than {base} in {METRIC_WORDS[metric]} "
+                f"with {seeds} seeds."
+            )
+    if worse:
+        are = "is" if len(worse) == 1 else "are"
+        parts.append(f"Worse than {base} {are} {listed(worse)}.")
+    return " ".join(parts)

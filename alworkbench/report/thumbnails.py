@@ -1,0 +1,146 @@
+"""Pictures of the images that a simulation asked, from wherever its data came from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import PIL.Image
+
+from alworkbench.core.domain import ProjectFolder
+from alworkbench.core.errors import DataError, LoopError, WorkbenchError
+from alworkbench.datasets.collections import find_collection
+from alworkbench.features.feature_file import read_feature_file
+from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes, read_image
+from alworkbench.project.workbench import Workbench
+from alworkbench.report.page import Thumbnails
+from alworkbench.simulation.load.origin import (
+    COLLECTION,
+    FEATURES,
+    IMAGES,
+    PROJECT,
+    Origin,
+    Surroundings,
+    opened_project,
+    read_origin,
+)
+from alworkbench.simulation.load.sources import folder_of_images
+from alworkbench.simulation.results import SimulationResult
+
+SIDE = 112
+"""Pixels; the page shows half as many, for screens that draw two to one."""
+
+
+@contextmanager
+def thumbnails_of(
+    result: SimulationResult, project: Path, around: Surroundings
+) -> Iterator[Thumbnails | str]:
+    """PNG by content hash, or a sentence that says why there is none.
+
+    A result inside `project` is taken to be of its images, wherever that project lay when it ran.
+    """
+    origin = read_origin(result)
+    folder = ProjectFolder(project)
+    inside = result.folder.resolve().is_relative_to(folder.simulations.resolve())
+    if inside and folder.database.exists():
+        origin = Origin(PROJECT, str(project))
+    if origin is None:
+        yield "The result does not say where its images lie, so none are shown."
+        return
+    try:
+        if origin.kind == COLLECTION:
+            yield _of_collection(origin.place, around)
+            return
+        if origin.kind == FEATURES:
+            yield _of_features(Path(origin.place))
+            return
+        if origin.kind == IMAGES:
+            place = folder_of_images(
+                Path(origin.place),
+                None if origin.test is None else Path(origin.test),
+                origin.encoder or "bundled",
+                around.cache,
+            )
+            if not place.database.exists():
+                yield (
+                    f"No images are shown: {origin.place} was changed since, or was simulated on with "
+                    f"another cache (--cache)."
+                )
+                return
+            origin = replace(origin, place=str(place.path))
+        elif not ProjectFolder(Path(origin.place)).database.exists():
+            yield f"No images are shown: the project {origin.place} is not there any more."
+            return
+    except WorkbenchError as error:
+        yield f"No images are shown. {error}"
+        return
+    with opened_project(origin, around) as (workbench, _):
+        yield lambda content: of_project(workbench, content)
+
+
+def png_of(picture: PIL.Image.Image) -> bytes:
+    """At most SIDE pixels a side; a small picture enlarged without smoothing, so that it stays what it
+    is."""
+    largest = max(picture.size)
+    if largest > SIDE:
+        picture.thumbnail((SIDE, SIDE))
+    elif (times := SIDE // largest) > 1:
+        size = (picture.width * times, picture.height * times)
+        picture = picture.resize(size, PIL.Image.Resampling.NEAREST)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def of_project(workbench: Workbench, content: str) -> bytes | None:
+    """None for a picture that is not there any more."""
+    try:
+        return png_of(read_image(workbench.display(content).data))
+    except (DataError, LoopError):
+        return None
+
+
+def _of_collection(name: str, around: Surroundings) -> Thumbnails:
+    """Raises UnknownCollection, UnreadableSource where it cannot be made on this machine."""
+    pool = find_collection(name).make(progress=around.progress).pool
+    row_of = {content: row for row, content in enumerate(pool.hashes())}
+
+    def picture(content: str) -> bytes | None:
+        row = row_of.get(content)
+        return None if row is None else png_of(PIL.Image.fromarray(pool.images[row]))
+
+    return picture
+
+
+def _of_features(path: Path) -> Thumbnails | str:
+    """From the paths that the file gives, relative to it. Raises InvalidFeatureFile."""
+    file = read_feature_file(path)
+    if file.paths is None:
+        return f"{path.name} holds features and no paths, so there are no images to show."
+    names = file.hashes or file.paths
+    # A simulation tells rows apart by the digest of their name.
+    found = {
+        hashlib.sha256(name.encode()).hexdigest(): (
+            path.parent / place,
+            name if file.hashes else None,
+        )
+        for name, place in zip(names, file.paths, strict=True)
+    }
+
+    def picture(content: str) -> bytes | None:
+        place, promised = found.get(content, (None, None))
+        if place is None:
+            return None
+        try:
+            data = read_bytes(place)
+            if promised is not None and content_hash(data) != promised:
+                return None
+            return png_of(read_image(data))
+        except Undecodable:
+            return None
+
+    return picture

@@ -1,0 +1,100 @@
+"""Figures of a comparison in words: labels, levels, differences, factors and p, each with what is unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from alworkbench.evaluation.curves import NO_SHARES, Estimate
+from alworkbench.evaluation.label_savings import Reach, Saving, Target
+
+METRIC_WORDS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "nlpd": "negative log probability",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+
+
+def listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def labels_words(found: Reach) -> str:
+    """'48 labels [41, 57]', or what is known where runs ended before the target."""
+    runs_there = f"{found.reached} of {len(found.labels)} runs got there"
+    if found.typical is None:
+        if found.reached == 0:
+            return f"more than {found.budget:g} labels (no run got there)"
+        return f"over {math.floor(found.low)} labels ({runs_there} within {found.budget:g})"
+    if found.typical > found.budget * (1 + 1e-9):
+        text = f"over {found.budget:g} labels"
+    else:
+        text = f"{found.typical:.0f} {'label' if round(found.typical) == 1 else 'labels'}"
+    if len(found.labels) > 1 and found.high is not None:
+        high = (
+            f"over {found.budget:g}"
+            if found.high > found.budget * (1 + 1e-9)
+            else f"{found.high:.0f}"
+        )
+        text += f" [{found.low:.0f}, {high}]"
+    if found.reached < len(found.labels):
+        text += f" ({runs_there} within {found.budget:g})"
+    return text
+
+
+def level_words(target: Target) -> str:
+    """'accuracy 71.2 %'."""
+    return f"{METRIC_WORDS[target.metric]} {value_words(target.value, target.metric)}"
+
+
+def value_words(value: float, metric: str) -> str:
+    return f"{value:.3f}" if metric in NO_SHARES else f"{100 * value:.1f} %"
+
+
+def difference_words(found: Estimate, metric: str) -> str:
+    """'+1.2 points [+0.4, +2.0]'; plain numbers for what is not a share."""
+    scale, unit, digits = (1, "", 3) if metric in NO_SHARES else (100, " points", 1)
+    text = f"{scale * found.mean:+.{digits}f}{unit}"
+    if found.seeds < 2:
+        return text
+    return f"{text} [{scale * found.low:+.{digits}f}, {scale * found.high:+.{digits}f}]"
+
+
+def interval_words(found: Estimate, metric: str) -> str:
+    if metric in NO_SHARES:
+        return f"[{found.low:.3f}, {found.high:.3f}]"
+    return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
+
+
+def factor_words(found: Saving) -> str:
+    """'1.52 [1.31, 1.77]', '≥ 2.1 (limit 1.7)', or that nothing is known."""
+    if found.factor is None:
+        return "unknown"
+    low = "" if found.low is None else f"{found.low:.2f}"
+    high = "" if found.high is None else f"{found.high:.2f}"
+    if found.kind == "at least":
+        return f"≥ {found.factor:.2f}" + (f" [{low}, …]" if low != "nan" else "")
+    if found.kind == "at most":
+        return f"≤ {found.factor:.2f}" + (f" […, {high}]" if high != "nan" else "")
+    return f"{found.factor:.2f}" + (f" [{low}, {high}]" if low != "nan" else "")
+
+
+def saving_words(found: Saving) -> str:
+    """': 35 % saved [23, 44]', only where the interval leaves no doubt about the side."""
+    if found.kind == "estimate" and found.low is not None and found.high is not None:
+        few, many = 1 - 1 / found.low, 1 - 1 / found.high
+        if found.low > 1:
+            share = found.share_saved or 0.0
+            return f": {100 * share:.0f} % saved [{100 * few:.0f}, {100 * many:.0f}]"
+        if found.high < 1:
+            return f": {1 / (found.factor or 1):.2f} times as many"
+    if found.kind == "at least" and found.low is not None and found.low > 1:
+        return f": at least {100 * (1 - 1 / found.low):.0f} % saved"
+    return "; a saving in labels is not certain"
+
+
+def p_words(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -1,0 +1,137 @@
+"""What random, entropy and margin would have cost, replayed on the labels that were collected.
+
+The pool of the replay is the labelled part of the project's pool, so that every question has a recorded
+answer, and its test part is the audit set. See `counterfactual_file.VALIDITY` for what it may be used
+to say: nothing about images that nobody labelled, and nothing past half of the labels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
+
+from alworkbench.core.domain import AUDIT_STRATEGY, MetricRecord, SimulationPoint
+from alworkbench.core.errors import TooFewLabels
+from alworkbench.core.progress import Progress, silent
+from alworkbench.project.counterfactual_file import (
+    Counterfactual,
+    CounterfactualPoint,
+    Reached,
+    save_counterfactual,
+)
+from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.dataset import join
+from alworkbench.simulation.load.sources import own_labels
+from alworkbench.simulation.plan import Plan
+from alworkbench.simulation.run import OpenStore
+from alworkbench.simulation.runner import simulate
+
+STRATEGIES = ("random", "entropy", "margin")
+LEAST_LABELS = 40
+"""Labelled images of the pool: half of them, in four steps or more, is the least that is a curve."""
+LEAST_AUDIT = 30
+"""Labelled audit images: with fewer, one image is more than 3 points."""
+STEPS = 4
+"""Rounds of a replay at least."""
+
+
+def counterfactual(
+    workbench: Workbench,
+    open_store: OpenStore,
+    *,
+    seeds: int = 5,
+    processes: int = 1,
+    progress: Progress = silent,
+) -> Counterfactual:
+    """Replay and keep in the project folder. Raises TooFewLabels, also without an audit set."""
+    truth = own_labels(workbench)
+    if len(truth.test) < LEAST_AUDIT:
+        raise TooFewLabels(
+            "A replay on the collected labels",
+            len(truth.test),
+            LEAST_AUDIT,
+            "in the audit set",
+            "Draw some with `alworkbench audit`, and label them.",
+        )
+    if len(truth.pool) < LEAST_LABELS:
+        raise TooFewLabels(
+            "A replay on the collected labels",
+            len(truth.pool),
+            LEAST_LABELS,
+            "of the pool",
+            "Go on labelling: `alworkbench propose`.",
+        )
+    half = len(truth.pool) // 2
+    sizes = [r.batch_size for r in workbench.rounds() if r.strategy != AUDIT_STRATEGY]
+    batch = max(1, min(int(median(sizes)) if sizes else half, half // STEPS))
+    plan = Plan(
+        STRATEGIES, batch_sizes=(batch,), seeds=seeds, labels=half - half % batch, pool_fraction=1.0
+    )
+    data = join(
+        workbench.settings().name,
+        workbench.engine(),
+        workbench.posterior(),
+        workbench.classes(),
+        truth,
+    )
+    points = simulate(data, plan, open_store, processes=processes, progress=progress)
+    own = own_curve(workbench.metrics(), half)
+    replayed = averaged(points)
+    with workbench.store.read() as reader:
+        recorded = reader.labels.count()
+    found = Counterfactual(
+        points=replayed,
+        own=own,
+        reached=reached(replayed, own),
+        seeds=seeds,
+        batch_size=batch,
+        labels=len(truth.pool),
+        audit_images=len(truth.test),
+        recorded=recorded,
+        computed_at=workbench.now(),
+    )
+    save_counterfactual(workbench.folder, found)
+    return found
+
+
+def own_curve(metrics: Sequence[MetricRecord], half: int) -> tuple[tuple[int, float], ...]:
+    """(labels, accuracy) of the project's own learners with at most so many labels."""
+    newest: Mapping[int, float] = {
+        m.labels: float(m.values["accuracy"]) for m in metrics if m.labels <= half
+    }
+    return tuple(sorted(newest.items()))
+
+
+def averaged(points: Sequence[SimulationPoint]) -> tuple[CounterfactualPoint, ...]:
+    """Mean, lowest and highest accuracy over seeds, by strategy and labels."""
+    found: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    for point in points:
+        found[point.arm.strategy, point.labels].append(point.accuracy)
+    return tuple(
+        CounterfactualPoint(strategy, labels, fmean(each), min(each), max(each))
+        for (strategy, labels), each in found.items()
+    )
+
+
+def reached(
+    points: Sequence[CounterfactualPoint], own: Sequence[tuple[int, float]]
+) -> tuple[Reached, ...]:
+    """For the best that the project was within half of its labels: what each strategy needs for it."""
+    if not own:
+        return ()
+    best = max(accuracy for _, accuracy in own)
+    first = min(labels for labels, accuracy in own if accuracy == best)
+    names = dict.fromkeys(point.strategy for point in points)
+    return tuple(
+        Reached(
+            name,
+            best,
+            first,
+            min(
+                (p.labels for p in points if p.strategy == name and p.accuracy >= best),
+                default=None,
+            ),
+        )
+        for name in names
+    )

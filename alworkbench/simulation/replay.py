@@ -1,0 +1,384 @@
+"""A campaign asked again from its record: the same batches, or the first difference by name.
+
+Class lists, posteriors, images, labels and take-backs are put into an empty store in the order in which
+they came; every round is proposed again and every learner learns again, through the same service. What
+was there at each of these steps is in their record (`campaign.record`). Features and posterior files
+are those of the project.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from alworkbench.adaptation.learner import Strengths
+from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
+    Answer,
+    ClassList,
+    EncoderRecord,
+    FoundImage,
+    Goal,
+    Item,
+    Label,
+    LearnerRecord,
+    PosteriorRecord,
+    ProjectFolder,
+    ProjectSettings,
+    Role,
+    Round,
+    SimulationPoint,
+    TakeBack,
+)
+from alworkbench.core.errors import NotReplayable
+from alworkbench.core.ports import Reader, Store, Writer
+from alworkbench.core.progress import Progress, silent
+from alworkbench.core.provenance import MARK, changed_versions, versions
+from alworkbench.project.target_sets import load_targets
+from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.plan import Run
+
+OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
+"""Makes an empty store that lasts as long as a replay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Everything of a project that decides what was asked."""
+
+    settings: ProjectSettings
+    encoder: EncoderRecord
+    class_lists: tuple[ClassList, ...]
+    """All versions, oldest first."""
+    posteriors: tuple[PosteriorRecord, ...]
+    images: tuple[tuple[str, Role], ...]
+    """(content hash, role when it was imported), in the order of import."""
+    rounds: tuple[Round, ...]
+    items: Mapping[int, tuple[Item, ...]]
+    """Round id -> its items in order."""
+    learners: tuple[LearnerRecord, ...]
+    labels: tuple[Label, ...]
+    take_backs: tuple[TakeBack, ...]
+    hashes: Mapping[int, str]
+    """Image id -> content hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first thing that was not as the record says."""
+
+    round: int
+    position: int | None
+    """Place in the batch, from 1; None where not the batch differs but what it rests on."""
+    image: str | None
+    """Content hash that the record has there."""
+    found: str | None
+    """Content hash that the replay has there."""
+    what: str
+    """What differs, in words."""
+    why: tuple[str, ...]
+    """Likely reasons, likeliest first."""
+    run: str | None = None
+    """Of a simulation: which run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    rounds: int
+    """Proposed again with the same batch."""
+    images: int
+    """Asked in these rounds."""
+    learners: int
+    """Learned again from the same labels."""
+    difference: Difference | None
+
+    @property
+    def identical(self) -> bool:
+        return self.difference is None
+
+
+class _Differs(Exception):
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(difference.what)
+        self.difference = difference
+
+
+def read_campaign(reader: Reader) -> Campaign:
+    """The record of a project. Raises NotReplayable for rounds of versions that did not keep one."""
+    rounds = reader.rounds.all()
+    learners = reader.computed.learners()
+    for what, settings in [(f"round {r.number}", r.settings) for r in rounds] + [
+        (f"learner {each.id}", each.settings) for each in learners
+    ]:
+        if "record" not in settings:
+            raise NotReplayable(
+                f"The record of {what} does not say which labels were there: an earlier version of "
+                f"alworkbench made it. Campaigns begun with this version can be replayed."
+            )
+    encoder = reader.computed.encoder()
+    if encoder is None or not rounds:
+        raise NotReplayable(
+            "No round was asked yet, so there is nothing to replay. Start with `alworkbench propose`."
+        )
+    items = {r.id: tuple(reader.rounds.items(r.id)) for r in rounds}
+    drawn = {
+        item.image_id
+        for r in rounds
+        if r.strategy == AUDIT_STRATEGY
+        for item in items[r.id]
+        if item.probability is not None
+    }
+    images = sorted(
+        (id_, content, Role.POOL if id_ in drawn else role)
+        for role in Role
+        for id_, content in reader.images.ids_and_hashes(role)
+    )
+    newest = reader.classes.current().id or 1
+    return Campaign(
+        reader.settings(),
+        encoder,
+        tuple(reader.classes.get(id_) for id_ in range(1, newest + 1)),
+        tuple(reader.computed.posteriors()),
+        tuple((content, role) for _, content, role in images),
+        tuple(rounds),
+        items,
+        tuple(learners),
+        tuple(reader.labels.all()),
+        tuple(reader.labels.take_backs()),
+        {id_: content for id_, content, _ in images},
+    )
+
+
+def replay(
+    workbench: Workbench,
+    open_store: OpenStore,
+    progress: Progress = silent,
+    campaign: Campaign | None = None,
+) -> Replayed:
+    """Ask a project's campaign again. `campaign` replaces the record that is read from its store."""
+    if campaign is None:
+        with workbench.store.read() as reader:
+            campaign = read_campaign(reader)
+    strengths = _strengths(campaign)
+    with tempfile.TemporaryDirectory(prefix="alworkbench-replay-") as scratch:
+        store = open_store(campaign.settings, campaign.class_lists[0], campaign.rounds[0].opened_at)
+        try:
+            bench = Workbench(
+                ProjectFolder(Path(scratch)),
+                store,
+                engine=workbench.engine(),
+                strengths=strengths,
+                watched=False,
+            )
+            return _Replay(campaign, bench, workbench.folder).run(progress)
+        finally:
+            store.close()
+
+
+def _strengths(campaign: Campaign) -> Strengths:
+    settings = campaign.learners[0].settings if campaign.learners else {}
+    known = Strengths()
+    return Strengths(
+        float(settings.get("image", known.image)), float(settings.get("text", known.text))
+    )
+
+
+class _Replay:
+    """The store of a replay, brought forward step by step."""
+
+    def __init__(self, campaign: Campaign, bench: Workbench, folder: ProjectFolder) -> None:
+        self._campaign = campaign
+        self._bench = bench
+        self._folder = folder
+        self._ids: dict[str, int] = {}
+        self._label_ids: dict[int, int] = {}
+        self._images = self._labels = self._take_backs = self._posteriors = 0
+        self._classes = 1
+        self._now = campaign.rounds[0].opened_at
+
+    def run(self, progress: Progress) -> Replayed:
+        campaign, images, learners = self._campaign, 0, 0
+        for done, round_ in enumerate(campaign.rounds):
+            progress("rounds", done, len(campaign.rounds))
+            try:
+                images += self._ask(round_)
+                for learner in campaign.learners:
+                    if learner.round_id == round_.id:
+                        self._learn(learner, round_)
+                        learners += 1
+            except _Differs as found:
+                return Replayed(done, images, learners, found.difference)
+            with self._bench.store.write() as writer:
+                current = writer.rounds.current()
+                if current is not None:
+                    writer.rounds.close(current.id, self._now)
+        progress("rounds", len(campaign.rounds), len(campaign.rounds))
+        return Replayed(len(campaign.rounds), images, learners, None)
+
+    def _ask(self, round_: Round) -> int:
+        record, settings = round_.settings["record"], round_.settings
+        if record.get("seed", round_.seed) != round_.seed:
+            what = f"the seed is {round_.seed} and was {record['seed']} when the round was asked"
+            raise _Differs(Difference(round_.number, None, None, None, what, (_CHANGED,)))
+        self._forward(record, round_.class_list_id, round_.posterior_id)
+        targets = settings.get("targets")
+        if round_.strategy == AUDIT_STRATEGY:
+            asked = self._bench.draw_audit(int(settings["wanted"]), round_.seed)
+        else:
+            asked = self._bench.propose(
+                round_.strategy,
+                round_.batch_size,
+                round_.seed,
+                targets=load_targets(self._folder, targets) if targets else None,
+                memory=int(settings["memory"]),
+            )
+        known = {id_: content for content, id_ in self._ids.items()}
+        then = [self._campaign.hashes[i.image_id] for i in self._campaign.items[round_.id]]
+        now = [known[item.image_id] for item in self._bench.items(asked.id)]
+        self._compare(round_, then, now)
+        return len(then)
+
+    def _compare(self, round_: Round, then: Sequence[str], now: Sequence[str]) -> None:
+        if then == now:
+            return
+        at = next(
+            (k for k, (one, other) in enumerate(zip(then, now, strict=False)) if one != other),
+            min(len(then), len(now)),
+        )
+        image, found = (side[at] if at < len(side) else None for side in (then, now))
+        changed = changed_versions(
+            round_.settings.get("versions", {}), versions(self._bench.engine().device)
+        )
+        what = f"round {round_.number} asks another image at place {at + 1} of {len(then)}"
+        why = changed or (_SAME_VERSIONS, _CHANGED)
+        raise _Differs(Difference(round_.number, at + 1, image, found, what, why))
+
+    def _learn(self, learner: LearnerRecord, round_: Round) -> None:
+        self._forward(learner.settings["record"], learner.class_list_id, learner.posterior_id)
+        self._bench.learn()
+        with self._bench.store.read() as reader:
+            again = reader.computed.learner()
+        then = str(learner.settings["taught"])
+        now = "" if again is None else str(again.settings["taught"])
+        if then == now:
+            return
+        marks = [[side[k : k + MARK] for k in range(0, len(side), MARK)] for side in (then, now)]
+        at = next(
+            (k for k, (one, other) in enumerate(zip(*marks, strict=False)) if one != other),
+            min(len(each) for each in marks),
+        )
+        taught = self._taught()
+        found = taught[at] if at < len(taught) else None
+        what = (
+            f"the learner of round {round_.number} was taught other labels: label {at + 1} of "
+            f"{len(marks[0])} is not what it was then"
+        )
+        raise _Differs(Difference(round_.number, None, found, found, what, (_CHANGED,)))
+
+    def _taught(self) -> list[str]:
+        """Content hashes of the labelled images of the pool, as learners take them."""
+        with self._bench.store.read() as reader:
+            current = reader.labels.current(Role.POOL)
+        known = {id_: content for content, id_ in self._ids.items()}
+        ordered = sorted(current.values(), key=lambda label: label.id)
+        return [known[label.image_id] for label in ordered if label.class_id is not None]
+
+    # ------------------------------------------------------------------- bringing the store forward
+
+    def _forward(
+        self, record: Mapping[str, Any], class_list_id: int, posterior_id: int | None
+    ) -> None:
+        """Everything that was there when this was recorded."""
+        settings = replace(
+            self._campaign.settings,
+            seed=int(record["project_seed"]),
+            goal=Goal(record["goal"]),
+            adaptation=str(record["adaptation"]),
+        )
+        with self._bench.store.write() as writer:
+            writer.save_settings(settings)
+            for classes in self._campaign.class_lists[self._classes : class_list_id]:
+                writer.classes.add(classes, self._now)
+            self._classes = max(self._classes, class_list_id)
+            self._add_posteriors(writer, posterior_id or 0)
+            self._add_images(writer, int(record["images"]))
+            self._add_labels(writer, int(record["labels"]), int(record["take_backs"]))
+
+    def _add_posteriors(self, writer: Writer, last: int) -> None:
+        while self._posteriors < min(last, len(self._campaign.posteriors)):
+            each = self._campaign.posteriors[self._posteriors]
+            writer.computed.set_encoder(EncoderRecord(each.encoder_id, self._campaign.encoder.spec))
+            writer.computed.add_posterior(each.encoder_id, each.file, {}, self._now)
+            self._posteriors += 1
+        writer.computed.set_encoder(self._campaign.encoder)
+
+    def _add_images(self, writer: Writer, count: int) -> None:
+        fresh = self._campaign.images[self._images : count]
+        for role, part in groupby(fresh, key=lambda image: image[1]):
+            found: Iterator[FoundImage] = (FoundImage(c, c, 0, 0, 0) for c, _ in part)
+            writer.images.add(found, [], root="replayed", role=role)
+        if fresh:
+            self._ids = {
+                content: id_ for role in Role for id_, content in writer.images.ids_and_hashes(role)
+            }
+        self._images = max(self._images, count)
+
+    def _add_labels(self, writer: Writer, labels: int, take_backs: int) -> None:
+        answers = [self._answer(each) for each in self._campaign.labels[self._labels : labels]]
+        stored = writer.labels.add_many(answers, self._now)
+        for then, now in zip(self._campaign.labels[self._labels : labels], stored, strict=True):
+            self._label_ids[then.id] = now.id
+        for back in self._campaign.take_backs[self._take_backs : take_backs]:
+            writer.labels.retract(
+                self._label_ids[back.label_id], back.event_id, back.annotator, self._now
+            )
+        self._labels = max(self._labels, labels)
+        self._take_backs = max(self._take_backs, take_backs)
+
+    def _answer(self, label: Label) -> Answer:
+        """The label as an answer to no item: in a replay nobody holds a lease."""
+        return Answer(
+            label.event_id,
+            self._ids[self._campaign.hashes[label.image_id]],
+            label.kind,
+            label.annotator,
+            class_id=label.class_id,
+            source=label.source,
+        )
+
+
+_CHANGED = "the record was changed after the round: a seed, a label, or the order of labels"
+_SAME_VERSIONS = (
+    "versions, threads and device are the same, so it is the data: features or a posterior file are "
+    "not those of the campaign, or strengths of adaptation were given then that are not given now"
+)
+
+
+def first_difference(
+    then: Sequence[SimulationPoint], now: Sequence[SimulationPoint]
+) -> Difference | None:
+    """The first image that two simulations with one plan asked differently, or None."""
+    again = {(point.arm, point.seed, point.round): point for point in now}
+    for point in then:
+        other = again.get((point.arm, point.seed, point.round))
+        images = other.images if other is not None else ()
+        if point.images == images:
+            continue
+        pairs = zip(point.images, images, strict=False)
+        at = next(
+            (k for k, (one, two) in enumerate(pairs) if one != two),
+            min(len(point.images), len(images)),
+        )
+        image, found = (side[at] if at < len(side) else None for side in (point.images, images))
+        run = Run(point.arm, point.seed).name
+        what = (
+            f"{run}: round {point.round} asks another image at place {at + 1} of "
+            f"{len(point.images)}"
+        )
+        return Difference(point.round, at + 1, image, found, what, (), run)
+    return None

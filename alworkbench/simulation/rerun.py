@@ -1,0 +1,197 @@
+"""A finished simulation run again from its result: the same batches, or the first difference by name."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from alworkbench.adaptation.learner import Strengths
+from alworkbench.core.domain import Goal, SimulationPoint
+from alworkbench.core.errors import InvalidResult
+from alworkbench.core.progress import Progress, silent
+from alworkbench.core.provenance import changed_versions
+from alworkbench.core.versions import code_version, versions
+from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.plan import OraclePlan, Plan, Run
+from alworkbench.simulation.replay import Difference, first_difference
+from alworkbench.simulation.results import SimulationResult
+from alworkbench.simulation.run import OpenStore
+from alworkbench.simulation.runner import rounds_of, simulate
+
+SHORT = 120.0
+"""Seconds of recorded work that are run again unasked."""
+MEASURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "nlpd",
+    "brier",
+    "ece",
+)
+CLOSE = 1e-6
+"""Relative difference between measures from which on they are not the same: libraries of other
+versions may differ in last digits while every batch is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunAgain:
+    """What came of running a simulation again."""
+
+    runs: int
+    """Run again."""
+    of: int
+    """That the result has."""
+    images: int
+    """Asked in these, in order."""
+    difference: Difference | None
+    changed: tuple[str, ...]
+    """What is not as it was then: code, versions or data. Batches may be the same for all that."""
+
+    @property
+    def identical(self) -> bool:
+        return self.difference is None
+
+
+def run_again(
+    result: SimulationResult,
+    data: SimulationData,
+    open_store: OpenStore,
+    runs: int | None = None,
+    processes: int = 1,
+    progress: Progress = silent,
+) -> RunAgain:
+    """Run the first `runs` of a result again on its data, and hold them against what was recorded.
+
+    Runs are listed seed by seed, so that a few hold every strategy. Without `runs`: as many as took
+    SHORT seconds then, and at least one. Raises InvalidResult where the result does not describe its
+    plan, InvalidPlan where the plan does not fit the data.
+    """
+    plan = plan_of(result)
+    every = plan.runs()
+    chosen = every[: usual_runs(result, every) if runs is None else runs]
+    then = [point for point in result.points if Run(point.arm, point.seed) in set(chosen)]
+    changed = circumstances_changed(result, data, plan)
+    difference = _misshapen(then, plan, chosen)
+    images = sum(len(point.images) for point in then)
+    if difference is None:
+        now = simulate(data, plan, open_store, runs=chosen, processes=processes, progress=progress)
+        difference = first_difference(then, now) or _other_measures(then, now)
+    if difference is not None:
+        difference = replace(difference, why=changed or (_EDITED,))
+    return RunAgain(len(chosen), len(every), images, difference, changed)
+
+
+def usual_runs(result: SimulationResult, runs: Sequence[Run]) -> int:
+    """How many of these, from the first, took SHORT seconds together; at least one."""
+    taken: defaultdict[Run, float] = defaultdict(float)
+    for point in result.points:
+        spent = point.seconds_asking + point.seconds_learning + point.seconds_measuring
+        taken[Run(point.arm, point.seed)] += spent
+    total, count = 0.0, 0
+    for run in runs:
+        total += taken[run]
+        if count and total > SHORT:
+            break
+        count += 1
+    return count
+
+
+def circumstances_changed(
+    result: SimulationResult, data: SimulationData, plan: Plan
+) -> tuple[str, ...]:
+    """What differs from then that batches depend on, likeliest reason for a difference first."""
+    facts, fingerprint, code = result.facts, data.fingerprint(), code_version()
+    found = []
+    then = facts.get("fingerprint")
+    if then is not None and then != fingerprint:
+        found.append(
+            f"the data are not the same: fingerprint {then} then, {fingerprint} now (other images, "
+            f"labels or features, another posterior, or encoded anew on another device)"
+        )
+    libraries = facts.get("versions")
+    if isinstance(libraries, dict):
+        found += changed_versions(libraries, versions())
+    if facts.get("code") != code:
+        found.append(
+            f"other source files decide what is asked: code {facts.get('code')} then, {code} now"
+        )
+    elif then in (None, fingerprint) and plan.key(fingerprint, code) != result.key:
+        found.append(
+            f"the plan, or the data, is not what the result's key {result.key} was made of: the "
+            f"record was changed, or it belongs to other data"
+        )
+    return tuple(found)
+
+
+def _misshapen(
+    then: Sequence[SimulationPoint], plan: Plan, runs: Sequence[Run]
+) -> Difference | None:
+    """A run whose recorded rounds are not those that the plan has."""
+    rounds: dict[Run, list[int]] = {run: [] for run in runs}
+    for point in then:
+        rounds[Run(point.arm, point.seed)].append(point.round)
+    for run, found in rounds.items():
+        planned = list(range(rounds_of(plan, run) + 1))
+        if found == planned:
+            continue
+        at = next((n for n in planned if n >= len(found) or found[n] != n), len(planned))
+        what = (
+            f"{run.name}: the record has {len(found)} points where the plan has {len(planned)}, or has "
+            f"them in another order"
+        )
+        return Difference(at, None, None, None, what, (), run.name)
+    return None
+
+
+def _other_measures(
+    then: Sequence[SimulationPoint], now: Sequence[SimulationPoint]
+) -> Difference | None:
+    """The first point whose batch is the same and which was measured otherwise, or None."""
+    again = {(point.arm, point.seed, point.round): point for point in now}
+    for point in then:
+        other = again[point.arm, point.seed, point.round]
+        for name in MEASURES:
+            one, two = getattr(point, name), getattr(other, name)
+            if not math.isclose(one, two, rel_tol=CLOSE, abs_tol=1e-9):
+                run = Run(point.arm, point.seed).name
+                what = (
+                    f"{run}: round {point.round} asks the same images, and its {name} is {one:.6g} "
+                    f"in the record and {two:.6g} now"
+                )
+                return Difference(point.round, None, None, None, what, (), run)
+    return None
+
+
+_EDITED = (
+    "data, code and versions are the same, so the record was changed after the simulation, or the "
+    "machine computes otherwise (another processor or linear algebra library)"
+)
+
+
+def plan_of(result: SimulationResult) -> Plan:
+    """Raises InvalidResult where the result does not describe its plan."""
+    described = dict(result.plan)
+    try:
+        oracle = dict(described.pop("oracle"))
+        noise = oracle.pop("noise")
+        values: dict[str, Any] = {
+            **{name: _tuple(value) for name, value in described.items()},
+            "goal": Goal(described["goal"]),
+            "strengths": Strengths(**described["strengths"]),
+            "oracle": OraclePlan(
+                noise=_tuple(noise), **{name: _tuple(value) for name, value in oracle.items()}
+            ),
+        }
+        if unknown := set(values) - {each.name for each in fields(Plan)}:
+            raise ValueError(f"its plan has a field that is unknown here: {min(unknown)!r}")
+        return Plan(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidResult(result.folder, f"{type(error).__name__}: {error}") from error
+
+
+def _tuple(value: Any) -> Any:
+    """JSON lists as the tuples that they were."""
+    return tuple(_tuple(each) for each in value) if isinstance(value, list) else value

@@ -1,0 +1,168 @@
+"""What strategies say that they hold is what they hold: tensors alive at once, counted as they are made."""
+
+import weakref
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from alworkbench.acquisition import subsampling as considered
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.strategy import Question
+from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.features.store import FeatureTable
+from tests.factories import small_model
+
+
+class Alive(TorchDispatchMode):
+    """Bytes of the storages made within, now and at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.peak = 0
+        self._known = set()
+
+    def _gone(self, key, size):
+        self._known.discard(key)
+        self.now -= size
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        for leaf in tree_leaves(found):
+            if isinstance(leaf, torch.Tensor):
+                storage = leaf.untyped_storage()
+                key, size = storage._cdata, storage.nbytes()
+                if key not in self._known:
+                    self._known.add(key)
+                    self.now += size
+                    self.peak = max(self.peak, self.now)
+                    weakref.finalize(storage, self._gone, key, size)
+        return found
+
+
+POOL = 1000
+
+
+def question(labelled, own_weights=False):
+    small = small_model(
+        images=200,
+        classes=10,
+        image_size=48,
+        text_size=40,
+        embedding=32,
+        dtype=torch.float32,
+    )
+    start = zero_shot(small.head, small.posterior, small.classes)
+    noise = torch.randn(POOL, 48, generator=torch.Generator().manual_seed(0))
+    images = replace(small.images, activations=noise)
+    given = torch.arange(labelled)
+    truth = torch.eye(10, dtype=torch.float64)[given % 10]
+    return Question(
+        table=FeatureTable.from_features([f"{i}" for i in range(POOL)], images),
+        candidates=torch.arange(20, POOL),
+        targets=torch.arange(0, POOL, 15),
+        learner=learn(start, images[:labelled], truth, own_weights=own_weights),
+        batch_size=10,
+        seed=5,
+        draw_seed=1,
+        labelled=given,
+        labels=given % 10,
+        draws=64,
+    )
+
+
+MEASURED = [
+    "margin",
+    "bald",
+    "epig",
+    "epig-shortlist",
+    "epig-draws",
+    "epig-closed",
+    "power-epig",
+    "balanced-margin",
+    "batchbald",
+    "badge",
+    "coreset",
+    "typiclust",
+    "targeted",
+]
+
+
+def test_what_is_alive_is_counted():
+    with Alive() as alive:
+        kept = torch.ones(1000)
+        gone = kept + kept
+        view = kept[:10]
+        del gone
+        assert alive.now == 4000
+        assert view.sum() == 10
+    assert 8000 <= alive.peak <= 8000 + 64
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
+    asked, strategy = question(20), find_strategy(name)
+    needed = strategy.cost(asked.size).memory
+    with Alive() as alive:
+        strategy.select(replace(asked, memory=needed + needed // 4))
+    # 64 KiB: indices and rows of the table, which nobody would miss
+    assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
+
+
+def test_a_default_that_looks_at_the_whole_pool_stays_within_its_memory(monkeypatch):
+    monkeypatch.setattr(considered, "TARGETS", 300)
+    monkeypatch.setattr(considered, "SHORTLIST", 500)
+    asked, strategy = replace(question(20), pool_is_target=True), find_strategy("coverage")
+    needed = strategy.cost(asked.size).memory
+    with Alive() as alive:
+        strategy.select(replace(asked, memory=needed + needed // 4))
+    assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
+
+
+@pytest.mark.parametrize("name", ["bald", "epig-draws", "epig-closed"])
+def test_weights_of_the_classes_own_are_counted(name):
+    with_them, without = question(20, own_weights=True), question(20)
+    needed = find_strategy(name).cost(with_them.size).memory
+    assert needed > find_strategy(name).cost(without.size).memory
+    with Alive() as alive:
+        find_strategy(name).select(replace(with_them, memory=needed + needed // 4))
+    assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
+
+
+@pytest.mark.parametrize("own_weights", [False, True])
+@pytest.mark.parametrize(
+    ("labelled", "classes", "activation", "embedding", "draws"),
+    [(12, 3, 64, 48, 64), (30, 10, 256, 128, 64), (200, 10, 256, 128, 40), (200, 40, 96, 64, 128)],
+)
+def test_draws_given_labels_stay_within_what_is_stated(
+    labelled, classes, activation, embedding, draws, own_weights
+):
+    small = small_model(
+        images=labelled,
+        classes=classes,
+        image_size=activation,
+        text_size=activation,
+        embedding=embedding,
+        dtype=torch.float32,
+    )
+    truth = torch.eye(classes, dtype=torch.float64)[torch.arange(labelled) % classes]
+    start = zero_shot(small.head, small.posterior, small.classes)
+    learned = learn(start, small.images, truth, own_weights=own_weights)
+    size = Size(
+        candidates=1,
+        targets=1,
+        classes=classes,
+        draws=draws,
+        batch=1,
+        labelled=labelled,
+        embedding=embedding,
+        activation=activation,
+        text_activation=activation,
+        own_weights=own_weights,
+    )
+    with Alive() as alive:
+        learned.draws(draws, 0)
+    assert size.draws_memory / 2 <= alive.peak <= 1.05 * size.draws_memory

@@ -1,0 +1,216 @@
+"""Inexact, blocked and mixed-precision solves end where a dense factorisation does."""
+
+import pytest
+import torch
+from torch.nn.functional import log_softmax, one_hot
+
+from alworkbench.adaptation import label_kernel as kernels
+from alworkbench.adaptation.conjugate_gradients import (
+    block_conjugate_gradients,
+    conjugate_gradients,
+)
+from alworkbench.adaptation.label_kernel import (
+    LabelGram,
+    LabelKernel,
+    LabelKernels,
+    softmax_curvature_roots,
+)
+from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.map_fit import condition, fit
+from alworkbench.adaptation.newton import Slope, newton_direction
+from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.posterior.linearisation import Linearisation, Step
+from tests.factories import generator, normal, small_model
+
+
+def many_classes(strength=1e-2):
+    """60 labels of 15 classes: 900 pairs, above what is factorised."""
+    model = small_model(images=60, classes=15, image_size=20, text_size=16, embedding=12)
+    targets = one_hot(torch.randint(0, 15, (60,), generator=generator(3)), 15).double()
+    m = Linearisation.build(model.head, model.posterior.tempered(strength, strength), model.classes)
+    return m, m.images(model.images), targets
+
+
+def positive_definite(size, rank, seed=0):
+    root = normal(seed, size, rank)
+    return torch.eye(size, dtype=torch.float64) + 50 * root @ root.T / rank
+
+
+def test_columns_are_solved_each_with_its_own_matrix():
+    matrices = torch.stack([positive_definite(40, 10, seed) for seed in range(3)])
+    right = normal(9, 40, 3)
+    found = conjugate_gradients(
+        lambda v: torch.einsum("kij,jk->ik", matrices, v), right, 1e-12, 200
+    )
+    wanted = torch.stack([torch.linalg.solve(a, b) for a, b in zip(matrices, right.T, strict=True)])
+    assert torch.allclose(found.values, wanted.T, atol=1e-9)
+
+
+def test_a_block_needs_few_iterations_where_few_eigenvalues_are_large():
+    matrix, right = positive_definite(300, 40), normal(9, 300, 50)
+    found = block_conjugate_gradients(lambda v: matrix @ v, right, 1e-10, 100)
+    assert torch.allclose(matrix @ found.values, right, atol=1e-7)
+    assert found.iterations <= 3
+
+
+def test_a_block_survives_right_hand_sides_that_depend_on_each_other():
+    matrix = positive_definite(60, 30)
+    one = normal(9, 60, 3)
+    right = torch.cat([one, one @ normal(2, 3, 3), torch.zeros(60, 1, dtype=torch.float64)], dim=1)
+    found = block_conjugate_gradients(lambda v: matrix @ v, right, 1e-9, 100)
+    assert torch.allclose(matrix @ found.values, right, atol=1e-6)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-10])
+def test_a_solve_is_as_exact_as_it_was_asked_to_be(tolerance):
+    m, images, targets = many_classes()
+    found = fit(m, images, targets)
+    weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
+    gram = LabelGram(LabelKernels(LabelKernel.of(m, images)), found.probabilities, weights)
+    right = normal(7, 10, 60, 15)
+    residual = gram.apply(gram.solve(right, tolerance)) - right
+    assert (residual.flatten(1).norm(dim=1) <= tolerance * right.flatten(1).norm(dim=1)).all()
+
+
+def test_products_with_the_roots_are_those_of_the_matrices():
+    m, images, _ = many_classes()
+    p = images.logits.softmax(dim=-1)
+    weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
+    gram = LabelGram(LabelKernels(LabelKernel.of(m, images)), p, weights)
+    roots = weights.sqrt()[:, None, None] * softmax_curvature_roots(p)
+    vectors = normal(3, 2, 60, 15)
+    assert torch.allclose(gram.push(vectors), torch.einsum("ica,kia->kic", roots, vectors))
+    assert torch.allclose(gram.pull(vectors), torch.einsum("ica,kic->kia", roots, vectors))
+
+
+@pytest.mark.parametrize("strength", [1e-4, 1e-2, 1.0])
+def test_learning_ends_at_the_optimum_however_weak_the_posterior(strength):
+    m, images, targets = many_classes(strength)
+    found = fit(m, images, targets)
+    assert found.gradient <= 1e-10
+    step = Step(found.step.image.clone().requires_grad_(), found.step.text.clone().requires_grad_())
+    logits = images.logits + m.change(images, step)
+    loss = -(targets * log_softmax(logits, -1)).sum() + 0.5 * (
+        step.image.square().sum() + step.text.square().sum()
+    )
+    loss.backward()
+    # in whitened coordinates a unit of a dual weight moves this much:
+    steepness = float(m.class_covariance(images).diagonal(dim1=1, dim2=2).max()) ** 0.5
+    assert step.image.grad.abs().max() < 1e-7 * 60 * steepness
+    assert step.text.grad.abs().max() < 1e-7 * 60 * steepness
+
+
+def test_what_is_learned_explains_the_labels_no_worse_than_the_model_as_it_came():
+    m, images, targets = many_classes()
+    found = fit(m, images, targets)
+    before = float(-(targets * images.logits.log_softmax(-1)).sum())
+    assert found.objective <= before
+
+
+def test_draws_do_not_depend_on_how_they_were_solved_for(monkeypatch):
+    m, images, targets = many_classes()
+    found = fit(m, images, targets)
+    draws = m.sample(16, generator(1))
+    iterated = condition(m, images, found.probabilities, draws, generator(2))
+    monkeypatch.setattr(kernels, "DENSE_LIMIT", 10_000)
+    factorised = condition(m, images, found.probabilities, draws, generator(2))
+    own = m.change(images, draws).flatten(1).norm(dim=1)
+    for one, other in ((iterated, factorised),):
+        apart = m.change(images, one) - m.change(images, other)
+        assert (apart.flatten(1).norm(dim=1) <= 1e-2 * own).all()
+        assert (one.image - other.image).abs().max() <= 1e-2
+    again = condition(m, images, found.probabilities, draws, generator(2))
+    assert torch.equal(again.image, factorised.image)
+
+
+def test_draws_of_a_weighted_learner_know_its_weights():
+    """A label of weight two leaves less uncertainty about its image than one of weight one."""
+    model = small_model(images=6, dtype=torch.float32)
+    start = zero_shot(model.head, model.posterior.tempered(0.1, 0.1), model.classes)
+    targets = torch.full((6, 4), 0.25, dtype=torch.float64)
+    ones = torch.ones(6, dtype=torch.float64)
+    m = start.model
+    spreads = [
+        float(
+            m.change(m.images(model.images), learn(start, model.images, targets, w).draws(400, 1))
+            .var(dim=0)
+            .sum()
+        )
+        for w in (ones, 5 * ones, 25 * ones)
+    ]
+    assert spreads == sorted(spreads, reverse=True)
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
+    """The dense covariance is that of the products, and the optimum has no gradient."""
+    m, images, targets = many_classes()
+    weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
+    term = OwnWeights.of(images, weights, 100.0, embedded=embedded)
+    centred = term.centred(images)
+    length = (weights @ centred.square().sum(dim=-1) / weights.sum()).sqrt()
+    assert term.share * length**2 == pytest.approx(100.0)
+    assert (weights @ centred).abs().max() < 1e-9
+    kernel = LabelKernel.of(m, images, term.covariance(images, images))
+    vectors = normal(3, 60, 15)
+    dense = kernel.dense().reshape(900, 900)
+    assert torch.allclose(kernel.apply(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
+    found = fit(m, images, targets, weights, term)
+    learned = found.step.embedded if embedded else found.step.own  # C X
+    own = (learned / term.share**0.5).requires_grad_()  # standard normal
+    step = term.beside(found.step, term.share**0.5 * own)
+    logits = images.logits + m.change(images, step)
+    loss = -(weights[:, None] * log_softmax(logits, -1) * targets).sum()
+    (loss + 0.5 * own.square().sum()).backward()
+    assert torch.allclose(logits, found.logits, atol=1e-6)
+    assert own.grad.abs().max() <= 1e-6 * (term.share**0.5 * centred).abs().sum(dim=0).max()
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_copies_of_one_image_say_nothing_about_how_classes_differ(embedded):
+    m, images, targets = many_classes()
+    copies = images[torch.zeros(7, dtype=torch.long)]
+    term = OwnWeights.of(copies, None, 100.0, embedded=embedded)
+    assert term.share == 0
+    assert fit(m, copies, targets[:7], None, term).gradient <= 1e-10
+
+
+def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():
+    m, images, targets = many_classes()
+    kernel = LabelKernel.of(m, images)
+    p, weights = images.logits.softmax(dim=-1), torch.linspace(0.2, 3, 60, dtype=torch.float64)
+    residual = weights[:, None] * (targets - p)
+    slope = Slope.of(kernel, residual)
+    gram = LabelGram(LabelKernels(kernel), p, weights)
+    wanted = residual - gram.push(
+        gram.solve(gram.pull(kernel.apply(residual))[None])[0]
+    )  # Woodbury's identity
+    values = []
+    for share in (0.9, 0.5, 0.1, 1e-8):
+        step = newton_direction(kernel, p, weights, residual, slope, share)
+        moved = kernel.apply(step)
+        bent = gram.pull(moved).square().sum() + (step * moved).sum()
+        values.append(float(bent / 2 - (residual * moved).sum()))
+    assert values == sorted(values, reverse=True)
+    assert values[0] < 0
+    assert torch.allclose(moved, kernel.apply(wanted), atol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [1e-8, 1e-3])
+def test_contradicting_answers_to_one_image_have_an_optimum_too(strength):
+    """Their covariance is singular: what differs between the copies moves no logit."""
+    m, images, targets = many_classes(strength)
+    rows = torch.arange(60).repeat_interleave(3)
+    answers = torch.stack([targets, targets, targets.roll(1, 1)], dim=1).reshape(180, -1)
+    found = fit(m, images[rows], answers)
+    assert found.gradient <= 1e-10
+    thrice = torch.full((60,), 3.0, dtype=torch.float64)
+    soft = fit(m, images, answers.reshape(60, 3, -1).mean(dim=1), thrice)
+    assert torch.allclose(found.probabilities[::3], soft.probabilities, atol=1e-6)
+
+
+def test_where_a_fit_starts_does_not_matter():
+    m, images, targets = many_classes()
+    alone = fit(m, images, targets)
+    guessed = fit(m, images, targets, guess=normal(4, 60, 15))
+    assert torch.allclose(alone.dual, guessed.dual, atol=1e-7)

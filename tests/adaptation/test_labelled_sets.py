@@ -1,0 +1,205 @@
+"""Weights, soft and contradicting labels, classes without labels, and what leaving labels out says."""
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from alworkbench.adaptation import leave_one_out as leaving_out
+from alworkbench.adaptation.label_kernel import LabelKernel
+from alworkbench.adaptation.learner import learn, restore, zero_shot
+from alworkbench.adaptation.leave_one_out import held_out_changes, leave_one_out, leaves_out
+from alworkbench.adaptation.map_fit import fit
+from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.weighting import balance_to_pool
+from alworkbench.posterior.linearisation import Linearisation
+from tests.factories import generator, normal, small_model
+
+
+def lesson(images=24, classes=4, strength=0.05, seed=3):
+    model = small_model(images=images, classes=classes, dtype=torch.float32)
+    start = zero_shot(model.head, model.posterior.tempered(strength, strength), model.classes)
+    labels = torch.randint(0, classes, (images,), generator=generator(seed))
+    return model, start, one_hot(labels, classes).double()
+
+
+def test_two_answers_that_contradict_are_one_soft_label_of_weight_two():
+    model, start, targets = lesson(8)
+    other = targets.roll(1, dims=1)
+    rows = torch.arange(8).repeat_interleave(2)
+    both = torch.stack([targets, other], dim=1).reshape(16, -1)
+    twice = learn(start, model.images[rows], both)
+    soft = learn(
+        start, model.images, (targets + other) / 2, torch.full((8,), 2.0, dtype=torch.float64)
+    )
+    assert torch.allclose(twice.logits(model.images), soft.logits(model.images), atol=1e-4)
+
+
+def test_the_order_of_labels_does_not_matter():
+    model, start, targets = lesson()
+    order = torch.randperm(24, generator=generator(1))
+    one = learn(start, model.images, targets)
+    other = learn(start, model.images[order], targets[order])
+    assert torch.allclose(one.logits(model.images), other.logits(model.images), atol=1e-4)
+
+
+def test_a_label_of_no_weight_teaches_nothing():
+    model, start, targets = lesson()
+    weights = torch.ones(24, dtype=torch.float64)
+    weights[10:] = 0
+    one = learn(start, model.images, targets, weights)
+    other = learn(start, model.images[:10], targets[:10])
+    assert torch.allclose(one.logits(model.images), other.logits(model.images), atol=1e-4)
+
+
+@pytest.mark.parametrize("bad", [0.5, -1.0, float("nan")])
+def test_what_is_no_lesson_is_refused(bad):
+    model, start, targets = lesson(4)
+    if bad == 0.5:
+        with pytest.raises(ValueError, match="sums to 1"):
+            learn(start, model.images, bad * targets)
+    else:
+        with pytest.raises(ValueError, match="weights"):
+            learn(start, model.images, targets, torch.full((4,), bad, dtype=torch.float64))
+
+
+def test_a_class_added_later_joins_as_if_it_had_always_been_there():
+    """Old labels teach on with a zero for the new class; logits stay finite and that of a fit afresh."""
+    model, _, targets = lesson(classes=4)
+    classes = torch.cat([model.classes, normal(77, 1, model.classes.shape[1]).float()])
+    tempered = model.posterior.tempered(0.05, 0.05)
+    larger = zero_shot(model.head, tempered, classes)
+    wider = torch.cat([targets, torch.zeros(24, 1, dtype=torch.float64)], dim=1)
+    learned = learn(larger, model.images, wider)
+    m = Linearisation.build(model.head.to("cpu", torch.float64), tempered, classes.double())
+    images = m.images(model.images.to("cpu", torch.float64))
+    found = fit(m, images, wider)
+    assert found.gradient <= 1e-10
+    logits = learned.logits(model.images)
+    assert torch.isfinite(logits).all()
+    assert torch.allclose(logits.double(), found.logits, atol=1e-3)
+    # the model as it came says of the old classes what it said before
+    before = zero_shot(model.head, tempered, model.classes).logits(model.images)
+    assert torch.allclose(larger.logits(model.images)[:, :4], before, atol=1e-5)
+
+
+def test_a_weighted_learner_comes_back_as_it_was():
+    model, start, targets = lesson()
+    weights = torch.linspace(0.5, 2, 24, dtype=torch.float64)
+    learned = learn(start, model.images, targets, weights)
+    found = restore(start, learned.step, model.images, weights)
+    assert torch.equal(found.logits(model.images), learned.logits(model.images))
+    assert torch.allclose(found.draws(8, 7).image, learned.draws(8, 7).image, atol=1e-2)
+
+
+def test_weights_undo_a_choice_of_classes():
+    targets = one_hot(torch.tensor([0] * 8 + [1] * 2), 3).double()
+    shares = torch.tensor([0.4, 0.4, 0.2], dtype=torch.float64)
+    assert torch.equal(balance_to_pool(targets, shares, 0.0), torch.ones(10, dtype=torch.float64))
+    full = balance_to_pool(targets, shares, 1.0)
+    assert full[:8].sum() == pytest.approx(float(full[8:].sum()))
+    half = balance_to_pool(targets, shares)
+    assert float(half.mean()) == pytest.approx(1)
+    assert float(half[9] / half[0]) == pytest.approx(float(full[9] / full[0]) ** 0.5)
+    assert len(balance_to_pool(targets[:0], shares)) == 0
+    with pytest.raises(ValueError, match="temper"):
+        balance_to_pool(targets, shares, 2.0)
+    with pytest.raises(ValueError, match="sum to 1"):
+        balance_to_pool(targets, 2 * shares)
+
+
+@pytest.mark.parametrize("limit", [0, 3000])
+@pytest.mark.parametrize("groups", [6, 3])
+def test_leaving_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
+    """L_i = (z - t_i)' Lambda_i (z - t_i) / 2, each group's optimum found anew by a dense solve."""
+    monkeypatch.setattr(leaving_out, "DENSE_LIMIT", limit)
+    model = small_model(images=6, classes=3)
+    m = model.linearisation()
+    images = m.images(model.images)
+    kernel = LabelKernel.of(m, images)
+    p, wanted = normal(1, 6, 3).softmax(dim=-1), normal(2, 6, 3)
+    weights = torch.linspace(0.5, 2, 6, dtype=torch.float64)
+    curvature = torch.block_diag(
+        *[w * (torch.diag(r) - torch.outer(r, r)) for w, r in zip(weights, p, strict=True)]
+    )
+    dense = kernel.dense().reshape(18, 18)
+
+    def optimum(keep):
+        mask = keep.repeat_interleave(3).double()
+        own = mask[:, None] * curvature * mask
+        # a = own (t - z), z = K a (about z_0 = 0)
+        dual = torch.linalg.solve(torch.eye(18).double() + own @ dense, own @ wanted.flatten())
+        return dense @ dual, dual
+
+    fitted, dual = optimum(torch.ones(6, dtype=torch.bool))
+    group_of = torch.arange(6) % groups
+    moved = held_out_changes(kernel, p, weights, dual.reshape(6, 3), group_of)
+    for group in range(groups):
+        out = group_of == group
+        refitted, _ = optimum(~out)
+        found = fitted.reshape(6, 3) - moved
+        assert torch.allclose(found[out], refitted.reshape(6, 3)[out], rtol=1e-5, atol=1e-5)
+
+
+def test_leaving_out_is_close_to_learning_again_without_each_label():
+    model, start, targets = lesson(30, 5, strength=0.3)
+    learned = learn(start, model.images, targets)
+    found = leave_one_out(learned, targets)
+    assert found.groups == 30
+    again = torch.stack(
+        [
+            learn(start, model.images[rows], targets[rows]).logits(model.images[i : i + 1])[0]
+            for i in range(30)
+            if len(rows := torch.tensor([j for j in range(30) if j != i]))
+        ]
+    ).double()
+    centred = [z - z.mean(dim=-1, keepdim=True) for z in (found.logits, again)]
+    apart = (centred[0] - centred[1]).abs().mean()
+    moved = centred[1] - (learned.logits(model.images) - 0).double()
+    correlation = torch.corrcoef(torch.stack([z.flatten() for z in centred]))[0, 1]
+    assert correlation > 0.98, (float(correlation), float(apart), float(moved.std()))
+    shares = [z.softmax(dim=-1) for z in centred]
+    assert (shares[0] - shares[1]).abs().mean() < 0.03
+    truth = targets.argmax(dim=-1)
+    assert found.metrics.accuracy == pytest.approx(
+        float((again.argmax(dim=-1) == truth).double().mean()), abs=0.1
+    )
+    own = learned.logits(model.images).softmax(dim=-1)
+    assert found.metrics.nlpd > float(-own.gather(1, truth[:, None]).log().mean())
+
+
+def test_a_learner_without_labels_has_none_to_leave_out():
+    _, start, targets = lesson(4)
+    with pytest.raises(ValueError, match="none to leave out"):
+        leave_one_out(start, targets)
+
+
+def test_leaving_out_covers_own_weights_of_classes():
+    model, start, targets = lesson(30, 5, strength=0.3)
+    way = find_adaptation("free-weights")
+    learned = way(start, model.images, targets)
+    assert leaves_out(learned)
+    found = leave_one_out(learned, targets)
+    others = [torch.tensor([j for j in range(30) if j != i]) for i in range(30)]
+    again = torch.stack(
+        [
+            way(start, model.images[rows], targets[rows]).logits(model.images[i : i + 1])[0]
+            for i, rows in enumerate(others)
+        ]
+    ).double()
+    centred = [z - z.mean(dim=-1, keepdim=True) for z in (found.logits, again)]
+    assert torch.corrcoef(torch.stack([z.flatten() for z in centred]))[0, 1] > 0.97
+    truth = targets.argmax(dim=-1)
+    assert found.metrics.accuracy == pytest.approx(
+        float((again.argmax(dim=-1) == truth).double().mean()), abs=0.1
+    )
+    without = leave_one_out(learn(start, model.images, targets), targets)
+    assert not torch.allclose(without.logits, found.logits, atol=1e-2)
+
+
+def test_a_probe_has_no_closed_form_to_leave_labels_out_of():
+    model, start, targets = lesson(12)
+    learned = find_adaptation("probe")(start, model.images, targets)
+    assert not leaves_out(learned)
+    assert not leaves_out(start)
+    with pytest.raises(ValueError, match="linearised"):
+        leave_one_out(learned, targets)

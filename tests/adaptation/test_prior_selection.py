@@ -1,0 +1,179 @@
+"""The prior that is chosen from labels: what it rests on, and that no model's scale decides it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from alworkbench.adaptation import prior_selection as prior_module
+from alworkbench.adaptation.label_kernel import LabelKernel
+from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.leave_one_out import held_out_changes
+from alworkbench.adaptation.map_fit import fit
+from alworkbench.adaptation.prior_selection import (
+    FOLDS,
+    MOST,
+    SHARES,
+    VARIANCES,
+    Prior,
+    choose_prior,
+    folds_left_out,
+    left_out_logits,
+)
+from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.encoders.head import Features
+from tests.factories import generator, normal, small_model
+
+
+def lesson(images=12, classes=4, seed=0):
+    model = small_model(seed=seed, images=images, classes=classes)
+    m = model.linearisation()
+    targets = one_hot(torch.randint(0, classes, (images,), generator=generator(3)), classes)
+    return m, m.images(model.images), targets.double()
+
+
+def logit_variance(model, images):
+    kernel = LabelKernel.of(model, images)
+    return float(kernel.within_classes().diagonal(dim1=1, dim2=2).mean())
+
+
+def test_covariances_within_classes_are_the_dense_ones_of_centred_logits():
+    m, images, _ = lesson()
+    own = OwnWeights.of(images, None, 20.0)
+    kernel = LabelKernel.of(m, images, own.covariance(images, images))
+    centre = torch.eye(4, dtype=torch.float64) - 0.25
+    wanted = torch.einsum("ca,iajb,cb->cij", centre, kernel.dense(), centre)
+    assert torch.allclose(kernel.within_classes(), wanted, atol=1e-9 * float(wanted.max()))
+
+
+def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
+    m, images, targets = lesson(classes=2)
+    weights = torch.linspace(0.3, 2, 12, dtype=torch.float64)
+    own = OwnWeights.of(images, weights, 20.0)
+    kernel = LabelKernel.of(m, images, own.covariance(images, images))
+    found = fit(m, images, targets, weights, own)
+    changes = held_out_changes(
+        kernel, found.probabilities, weights, found.dual, torch.arange(len(targets))
+    )
+    wanted = (found.logits - changes).log_softmax(dim=-1)
+    left = left_out_logits(kernel.within_classes(), found, weights).log_softmax(dim=-1)
+    assert torch.allclose(left, wanted, rtol=1e-6)
+
+
+def test_classes_own_weights_and_width_change_the_covariance_within_classes_as_the_choice_takes_it():
+    m, images, _ = lesson()
+    before = LabelKernel.of(m, images).within_classes()
+    wide = images.widened(7.0)
+    own = OwnWeights.of(wide, None, 20.0).covariance(wide, wide)
+    after = LabelKernel.of(m.widened(7.0), wide, own).within_classes()
+    assert torch.allclose(after, 7.0 * before + (1 - 1 / 4) * own, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_the_choice_is_the_same_whatever_the_scale_of_the_posterior(factor):
+    m, images, targets = lesson()
+    ones = torch.ones_like(targets[:, 0])
+    one = choose_prior(m, images, targets, ones)
+    other = choose_prior(m.widened(factor), images.widened(factor), targets, ones)
+    assert other.own == pytest.approx(one.own, rel=1e-6)
+    assert other.widening * factor == pytest.approx(one.widening, rel=1e-6)
+    assert other.embedded == one.embedded
+
+
+def test_the_learner_is_the_same_whatever_the_strengths():
+    model = small_model(images=12, classes=4, dtype=torch.float32)
+    targets = lesson()[2]
+    logits = [
+        learn(
+            zero_shot(model.head, model.posterior.tempered(rho, rho), model.classes),
+            model.images,
+            targets,
+            own_weights=True,
+        ).logits(model.images)
+        for rho in (1e-3, 10.0)
+    ]
+    assert torch.allclose(*logits, atol=1e-3 * float(logits[0].abs().max()))
+
+
+def test_one_label_speaks_for_no_prior_and_gets_the_middle_one():
+    m, images, targets = lesson()
+    images, targets = images[torch.tensor([0])], targets[:1]
+    chosen = choose_prior(m, images, targets, torch.ones_like(targets[:, 0]))
+    variance = math.exp(sum(map(math.log, VARIANCES)) / len(VARIANCES))
+    share = sum(SHARES) / len(SHARES)
+    assert chosen.own == pytest.approx(variance * share)
+    unit = logit_variance(m, images)
+    assert chosen.widening * unit == pytest.approx(variance * (1 - share))
+
+
+def test_a_prior_within_the_grid_is_chosen_and_labels_without_a_pattern_narrow_it():
+    m, images, targets = lesson(images=40)
+    ones = torch.ones(40, dtype=torch.float64)
+    chosen = []
+    for lessons in (targets, one_hot(images.logits.argmax(dim=1), 4).double()):
+        prior = choose_prior(m, images, lessons, ones)
+        variance = prior.widening * logit_variance(m, images) + prior.own
+        assert VARIANCES[0] * (1 - 1e-9) <= variance <= VARIANCES[-1] * (1 + 1e-9)
+        assert 0 <= prior.own / variance <= SHARES[-1]
+        chosen.append(variance)
+    assert chosen[0] < chosen[1]
+
+
+def test_no_more_labels_are_looked_at_than_the_choice_needs():
+    """Labels between the evenly spaced ones do not matter to it."""
+    m, images, targets = lesson(images=2 * MOST - 1, classes=2)
+    ones = torch.ones_like(targets[:, 0])
+    even = torch.arange(0, 2 * MOST - 1, 2)
+    assert choose_prior(m, images, targets, ones) == choose_prior(
+        m, images[even], targets[even], ones[even]
+    )
+
+
+@pytest.mark.parametrize("count", [2, 4, 13])
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_fold_left_out_is_what_the_other_labels_alone_teach_of_it(embedded, count, monkeypatch):
+    monkeypatch.setattr(prior_module, "_ROUGHLY", 1e-10)
+    m, images, targets = lesson(images=count, classes=3)
+    weights = torch.linspace(0.3, 2, count, dtype=torch.float64)
+    prior = Prior(3.0, 40.0, embedded)
+    left = folds_left_out(prior, m, images, targets, weights).log_softmax(dim=-1)
+    wide, seen, own = prior.under(m, images, weights)
+    for k in range(min(FOLDS, count)):
+        out = torch.arange(count) % FOLDS == k
+        fold, rest = out.nonzero()[:, 0], (~out).nonzero()[:, 0]
+        found = fit(wide, seen[rest], targets[rest], weights[rest], own)
+        logits = images.logits[fold] + wide.change(seen[fold], found.step)
+        assert torch.allclose(left[fold], logits.log_softmax(dim=-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_own_weights_see_what_tells_the_classes_apart_where_names_do_not(embedded):
+    """Classes that differ in what the projection sees, or in what it does not; names of neither."""
+    classes, count, size = 12, 144, 40
+    model = small_model(images=100, classes=classes, image_size=size, text_size=16, embedding=10)
+    seen = torch.linalg.qr(model.head.image_projection.T).Q  # P D
+    away = torch.linalg.svd(model.head.image_projection).Vh[10:].T  # P (P - D)
+    told, other = (seen, away) if embedded else (away, seen)
+    truth = torch.arange(count) % classes
+    centres = 3 * normal(71, classes, told.shape[1])
+    activations = centres[truth] @ told.T + normal(72, count, size)
+    activations = activations + 3 * normal(73, count, other.shape[1]) @ other.T
+    m = model.linearisation()
+    targets = one_hot(truth, classes).double()
+    images = m.images(Features(activations))
+    ones = torch.ones_like(targets[:, 0])
+    assert choose_prior(m, images, targets, ones).embedded == embedded
+    telling = replace(images, logits=5.0 * targets)  # of names that say which class it is
+    assert not choose_prior(m, telling, targets, ones).embedded
+
+
+def test_names_that_the_projections_cannot_tell_apart_leave_the_classes_own_weights():
+    model = small_model(images=8, classes=3, dtype=torch.float32)
+    same = model.classes[:1].expand(3, -1).contiguous()
+    start = zero_shot(model.head, model.posterior, same)
+    targets = one_hot(torch.arange(8) % 3, 3).double()
+    learned = learn(start, model.images, targets, own_weights=True)
+    assert torch.isfinite(learned.logits(model.images)).all()
+    assert (learned.logits(model.images).argmax(dim=1) == targets.argmax(dim=1)).all()

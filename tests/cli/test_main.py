@@ -1,0 +1,177 @@
+"""The command line: every command explains itself, answers programs in JSON, and fails with advice."""
+
+import json
+import pickle
+import re
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from alworkbench.cli.common import open_memory_store
+from alworkbench.cli.main import app, main
+from alworkbench.core import errors
+from alworkbench.core.domain import Goal, ProjectSettings
+from store import open_store
+
+COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
+PRINTS_JSON = [name for name in COMMANDS if name not in ("serve", "demo")]
+
+
+@pytest.fixture
+def run(project):
+    def run(*arguments, ok=True):
+        done = CliRunner().invoke(app, [*arguments, "--project", str(project.folder)])
+        if ok:
+            assert done.exit_code == 0, done.output
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name):
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert re.search(rf"Example: alworkbench {name}\b", shown.output)
+
+
+def test_every_option_says_what_it_is():
+    def without(command, path):
+        for name, below in getattr(command, "commands", {}).items():
+            yield from without(below, f"{path} {name}")
+        for option in command.params:
+            if not option.help:
+                yield f"{path} {option.opts[0]}"
+
+    assert list(without(typer.main.get_command(app), "")) == []
+
+
+def test_every_command_stands_under_a_heading():
+    listed = (*app.registered_commands, *app.registered_groups)
+    assert all(isinstance(one.rich_help_panel, str) for one in listed)
+
+
+def test_a_process_of_its_own_can_be_told_how_to_open_a_store():
+    assert pickle.loads(pickle.dumps(open_memory_store)) is open_memory_store
+
+
+@pytest.mark.parametrize("name", PRINTS_JSON)
+def test_every_command_that_reports_can_report_in_json(name):
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert "--json" in shown.output
+
+
+def test_the_loop_by_commands(run, project, tmp_path):
+    asked = json.loads(run("propose", "--json").stdout)
+    assert len(asked["items"]) == 5
+    status = json.loads(run("status", "--json").stdout)
+    assert status["open_round"]["number"] == 1
+    assert "Label the 5 images left" in status["next_step"]
+    rows = [f"{h},{name}" for h, name in list(project.truth.items())[:4]]
+    answers = tmp_path / "answers.csv"
+    answers.write_text("\n".join(["image,label", *rows]))
+    assert json.loads(run("label", str(answers), "--json").stdout) == {"recorded": 4, "known": 0}
+    learned = json.loads(run("close", "--json").stdout)
+    assert learned["labels"] == 4
+    assert 0 <= learned["values"]["accuracy"] <= 1
+    assert json.loads(run("learn", "--json").stdout)["labels"] == 4
+    out = tmp_path / "labels.csv"
+    assert json.loads(run("export", str(out), "--json").stdout)["rows"] == 28
+    assert out.read_text().startswith("image,hash,label")
+    assert "accuracy now" in run("status").stdout
+
+
+def test_a_project_is_made_from_words(tmp_path):
+    folder = tmp_path / "birds"
+    made = CliRunner().invoke(app, ["init", str(folder), "-c", "barn owl", "-c", "tawny owl"])
+    assert made.exit_code == 0
+    assert (folder / "project.db").exists()
+    again = CliRunner().invoke(app, ["init", str(folder), "-c", "a", "-c", "b"])
+    assert isinstance(again.exception, errors.ProjectExists)
+
+
+def test_a_project_learns_and_asks_as_it_is_told_to_and_by_default_as_everywhere(tmp_path):
+    words = ["-c", "barn owl", "-c", "tawny owl"]
+    for name, more in (
+        ("usual", []),
+        ("named", ["--strategy", "default"]),
+        ("other", ["--goal", "accuracy", "--adaptation", "probe", "--strategy", "margin"]),
+    ):
+        made = CliRunner().invoke(app, ["init", str(tmp_path / name), *words, *more, "--json"])
+        assert made.exit_code == 0, made.output
+        said = json.loads(made.stdout)
+        with closing(open_store(tmp_path / name / "project.db")) as store, store.read() as reader:
+            found = reader.settings()
+        usual = ProjectSettings(name)
+        other = replace(usual, goal=Goal.ACCURACY, adaptation="probe", strategy="margin")
+        assert found == (other if name == "other" else usual)
+        assert (said["strategy"], said["goal"]) == (found.strategy, found.goal)
+    for more, kind in (
+        (["--adaptation", "prob"], errors.UnknownAdaptation),
+        (["--strategy", "margins"], errors.UnknownStrategy),
+    ):
+        refused = CliRunner().invoke(app, ["init", str(tmp_path / "no"), *words, *more])
+        assert isinstance(refused.exception, kind)
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_simulation_on_a_features_file(project):
+    arguments = ["simulate", "--features", str(project.features), "-s", "random", "-s", "epig"]
+    sizes = ["--seeds", "1", "--labels", "10", "--batch", "5"]
+    done = CliRunner().invoke(app, [*arguments, *sizes, "--json"])
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)["rows"]
+    assert {row["strategy"] for row in rows} == {"random", "epig"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["status", "--project", "nowhere"], 3, "alworkbench init"),
+        (["import", "nowhere"], 4, "nowhere"),
+        (["propose", "--strategy", "epik"], 7, "Did you mean 'epig'"),
+        (["close"], 7, "alworkbench propose"),
+        (["propose", "--device", "cuda:77"], 8, "cuda"),
+    ],
+)
+def test_a_failure_says_what_mends_it_and_has_its_exit_code(
+    arguments, code, words, project, monkeypatch, capsys
+):
+    if "--project" not in arguments:
+        arguments = [*arguments, "--project", str(project.folder)]
+    monkeypatch.setattr("sys.argv", ["alworkbench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    said = " ".join(capsys.readouterr().err.split())
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_an_empty_folder_and_broken_pictures(run, project, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert isinstance(run("import", str(empty), ok=False).exception, errors.NothingToImport)
+    (empty / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    (empty / "text.jpg").write_text("no picture")
+    summary = json.loads(run("import", str(empty), "--json").stdout)
+    assert summary["new"] == 0
+    assert sorted(file["path"] for file in summary["quarantined"]) == ["bad.png", "text.jpg"]
+    assert json.loads(run("status", "--json").stdout)["quarantined"] == 2
+
+
+def test_every_error_has_an_exit_code_of_its_family():
+    families = {
+        errors.ProjectError: 3,
+        errors.DataError: 4,
+        errors.EncoderError: 5,
+        errors.PosteriorError: 6,
+        errors.LoopError: 7,
+    }
+    for family, code in families.items():
+        assert family.exit_code == code
+        for kind in family.__subclasses__():
+            assert kind.exit_code == code

@@ -1,0 +1,261 @@
+"""`alworkbench simulate`: flags, plan files and Python say the same; every source can be replayed on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alworkbench.cli import simulating
+from alworkbench.cli.main import app
+from alworkbench.core.domain import DEFAULT_STRATEGY, AnswerKind, Goal, Role
+from alworkbench.core.errors import InvalidPlan, NothingToImport, UnreadableSource
+from alworkbench.simulation.config import Request, read_request, request_of
+from alworkbench.simulation.plan import OraclePlan, Plan
+from alworkbench.simulation.results import SimulationResult
+from store import open_results, open_store
+from tests.making_project import NAMES, Project, picture
+
+SMALL = {
+    "strategies": ["random", "margin"],
+    "seeds": 1,
+    "labels": 6,
+    "batch": 3,
+    "processes": 1,
+}
+
+
+@pytest.fixture
+def requested(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """What the command asks for, instead of doing it."""
+    found: list[Request] = []
+
+    def note(request: Request, *_: object, **__: object) -> list[SimulationResult]:
+        found.append(request)
+        return []
+
+    monkeypatch.setattr("alworkbench.simulation.experiment.run_request", note)
+    return found
+
+
+def run(*words: object) -> None:
+    result = CliRunner().invoke(app, ["simulate", *map(str, words)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+def test_flags_and_a_plan_file_say_the_same(tmp_path: Path, requested: list[Request]) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        """
+        data: [glyphs, digits]
+        strategies: [random, epig]
+        adaptations: linearised
+        batch: [5, 10]
+        seeds: 4
+        labels: 50
+        audit: 12
+        pool_fraction: 0.5
+        goal: balanced
+        transductive: true
+        strength_image: 0.01
+        strength_text: 0.1
+        noise: 0.1
+        skip: 0.2
+        seconds: [2.5, 4]
+        processes: 2
+        out: results
+        """
+    )
+    run("--plan", plan)
+    flags = "--data glyphs --data digits -s random -s epig --adaptation linearised --batch 5 "
+    flags += "--batch 10 --seeds 4 --labels 50 --audit 12 --pool-fraction 0.5 --goal balanced "
+    flags += "--transductive --strength-image 0.01 --strength-text 0.1 --noise 0.1 --skip 0.2 "
+    flags += "--seconds 2.5 --seconds 4 --processes 2"
+    run(*flags.split(), "--out", tmp_path / "results")
+    by_file, by_flags = requested
+    assert by_file == by_flags
+    assert by_file.plan.goal is Goal.BALANCED
+    assert by_file.plan.oracle == OraclePlan(0.1, 0.2, (2.5, 4.0))
+
+
+def test_what_is_said_beside_a_plan_file_counts_more(
+    tmp_path: Path, requested: list[Request]
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("data: glyphs\nseeds: 4\n")
+    run("--plan", plan, "--seeds", 7)
+    assert requested[0].plan.seeds == 7
+    assert requested[0].data == ("glyphs",)
+
+
+def test_nothing_said_is_the_usual_plan_on_the_project_here(requested: list[Request]) -> None:
+    run()
+    assert requested == [Request(Plan(("random", "entropy", "margin", DEFAULT_STRATEGY)))]
+
+
+def test_the_usual_project_gives_way_to_another_source(
+    monkeypatch: pytest.MonkeyPatch, requested: list[Request]
+) -> None:
+    monkeypatch.setenv("ALWORKBENCH_PROJECT", "birds")
+    run("--data", "glyphs")
+    run()
+    assert requested[0].data == ("glyphs",)
+    assert requested[1].project == Path("birds")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"strategy": "epig"}, "Did you mean 'strategies'"),
+        ({"seeds": 0}, "seeds: '0'"),
+        ({"seeds": True}, "seeds"),
+        ({"labels": 1.5}, "labels"),
+        ({"noise": float("nan")}, "noise"),
+        ({"noise": 1.0}, "a share below 1"),
+        ({"noise": [[0.5, 0.5], [1, 1]]}, "row 2 does not add up to 1"),
+        ({"noise": [[1.0]] * 2}, "not square"),
+        ({"noise": ["ab"]}, "noise"),
+        ({"batch": []}, "empty"),
+        ({"strategies": ["epig", "epig"]}, "stands twice"),
+        ({"goal": "fame"}, "accuracy, balanced"),
+        ({"transductive": "yes"}, "true or false"),
+        ({"seconds": [0]}, "seconds"),
+        ({"seconds": "often"}, "seconds"),
+        ({"data": "glyphs", "features": "f.npz"}, "one of data, images, features or project"),
+        ({"data": "glyphs", "test": "t"}, "belongs to images"),
+        ({"images": "i", "seconds": "own"}, "belongs to a project"),
+    ],
+)
+def test_impossible_plans_are_refused_with_what_is_needed(
+    words: dict[str, object], told: str
+) -> None:
+    with pytest.raises(InvalidPlan, match=told):
+        request_of(words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[1, 2]", "data: [a", "\x00", "seeds: 1\nseeds: 2", "a: &a [*a]", "!!python/object:x {}", ""],
+)
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidPlan):
+        read_request(path)
+    with pytest.raises(InvalidPlan, match="cannot be read"):
+        read_request(tmp_path / "absent.yaml")
+
+
+def test_a_confusion_matrix_comes_from_a_plan_file(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text("noise:\n- [0.9, 0.1]\n- [0, 1]\n")
+    assert read_request(path).plan.oracle.noise == ((0.9, 0.1), (0.0, 1.0))
+
+
+# ------------------------------------------------------------------------------------------ sources
+
+
+def test_a_project_keeps_the_rows_of_its_simulations(project: Project, tmp_path: Path) -> None:
+    """Own labels as truth, and the seconds that they took as cost."""
+    with closing(open_store(project.folder)) as store, store.write() as writer:
+        known = {content: n for n, content in writer.images.ids_and_hashes(Role.POOL)}
+        classes = writer.classes.current()
+        from alworkbench.core.domain import Answer
+
+        writer.labels.add_many(
+            [
+                Answer(
+                    event_id=content,
+                    image_id=image,
+                    kind=AnswerKind.CLASS,
+                    annotator="ada",
+                    class_id=classes.with_name(project.truth[content]).id,  # type: ignore[union-attr]
+                    duration_ms=2500,
+                )
+                for content, image in known.items()
+            ],
+            project.clock(),
+        )
+    words = {**SMALL, "project": project.folder, "seconds": "own"}
+    (result,) = simulating.run(words, cache=tmp_path)
+    assert result.folder.parent == project.folder / "simulations"
+    assert {p.seconds_answering for p in result.points if p.round} == {3 * 2.5}
+    with closing(open_store(project.folder)) as store, store.read() as reader:
+        (record,) = reader.simulations.all()
+        assert record.key == result.key
+        assert record.facts["oracle"].startswith("takes 2.5 s an image")
+        assert reader.simulations.points(result.key) == list(result.points)
+
+
+def test_a_features_file_keeps_its_results_beside_it(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "toy.npz"
+    shutil.copy(project.features, path)
+    (result,) = simulating.run({**SMALL, "features": path}, cache=tmp_path)
+    out = tmp_path / "toy-simulations"
+    assert result.folder == out / result.key
+    simulating.run({**SMALL, "features": path}, cache=tmp_path)
+    with closing(open_results(out / "results.db")) as store, store.read() as reader:
+        assert [record.key for record in reader.simulations.all()] == [result.key]
+        assert len(reader.simulations.points(result.key)) == len(result.points) == 2 * (1 + 2)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders of small pictures: 24 of each of two classes, one of them twice."""
+    root = tmp_path_factory.mktemp("tree")
+    for k in range(48):
+        picture(root / NAMES[k % 2] / f"{k}.png", 1000 + k)
+    shutil.copy(root / NAMES[0] / "0.png", root / NAMES[0] / "again.png")
+    return root
+
+
+def test_a_tree_of_class_folders_is_split_by_content(tree: Path, tmp_path: Path) -> None:
+    words = {**SMALL, "images": tree, "out": tmp_path / "out"}
+    with pytest.raises(NothingToImport, match="14 images of the audit set"):
+        simulating.run(words, cache=tmp_path / "cache")
+
+
+def test_a_tree_with_a_test_tree_is_encoded_once(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = tmp_path / "test"
+    for k in range(24):
+        picture(test / NAMES[k % 2] / f"{k}.png", 5000 + k)
+    words = {**SMALL, "images": tree, "test": test, "out": tmp_path / "out"}
+    (first,) = simulating.run(words, cache=tmp_path / "cache")
+    assert first.facts["pool"] == 48
+    assert first.facts["test"] == 24
+    assert first.facts["classes"] == sorted(NAMES[:2])
+    encoded = len(list((tmp_path / "cache" / "images").iterdir()))
+    monkeypatch.setattr(
+        "alworkbench.simulation.load.sources.read_source",
+        lambda *_, **__: pytest.fail("read again"),
+    )
+    (again,) = simulating.run(words, cache=tmp_path / "cache")
+    assert again == first
+    assert len(list((tmp_path / "cache" / "images").iterdir())) == encoded == 1
+
+
+def test_an_image_in_both_trees_is_refused(tree: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test"
+    shutil.copytree(tree / NAMES[0], test / NAMES[0])
+    with pytest.raises(InvalidPlan, match="24 images stand both"):
+        simulating.run({**SMALL, "images": tree, "test": test}, cache=tmp_path)
+    with pytest.raises(UnreadableSource, match="nothing at"):
+        simulating.run({**SMALL, "images": tmp_path / "absent"}, cache=tmp_path)
+
+
+def test_the_command_prints_one_object(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "toy.npz"
+    shutil.copy(project.features, path)
+    words = ["--features", path, "-s", "random", "--seeds", 1, "--labels", 3, "--batch", 3]
+    words += ["--processes", 1, "--json"]
+    result = CliRunner().invoke(app, ["simulate", *map(str, words)], catch_exceptions=False)
+    said = json.loads(result.stdout)
+    assert said["facts"]["oracle"] == "always right"
+    assert len(said["rows"]) == 1
+    assert Path(said["folder"], "points.parquet").is_file()

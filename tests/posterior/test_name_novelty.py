@@ -1,0 +1,123 @@
+"""Names that the model does not know: told from the text posterior alone, name by name."""
+
+import itertools
+
+import pytest
+import torch
+
+from alworkbench.core.assets import bundled_posterior
+from alworkbench.datasets.sample import SAMPLE, UNKNOWN_TO_BUNDLED_MODEL
+from alworkbench.encoders import load_encoder
+from alworkbench.encoders.head import ensemble_prompts
+from alworkbench.posterior.curvature import KroneckerFactors
+from alworkbench.posterior.kronecker import KroneckerPosterior
+from alworkbench.posterior.name_novelty import has_captions, known_names, strangeness
+from alworkbench.posterior.posterior_file import load_posterior
+from tests.factories import normal
+
+TEMPLATES = SAMPLE.classes[0].templates
+KNOWN = [c.name for c in SAMPLE.classes if c.name not in UNKNOWN_TO_BUNDLED_MODEL]
+
+
+def belief(captions: torch.Tensor, scale: float = 1.0) -> KroneckerPosterior:
+    projection = normal(7, 5, captions.shape[1])
+    seen = KroneckerFactors(scale * captions.T @ captions, torch.eye(5).double(), len(captions))
+    return KroneckerPosterior.from_factors(projection, seen)
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    encoder = load_encoder("bundled", torch.device("cpu"))
+    text = load_posterior(bundled_posterior("bundled")).posterior.text
+
+    def told(names, templates=TEMPLATES):
+        prompts = [template.replace("{}", name) for name in names for template in templates]
+        own = torch.arange(len(names)).repeat_interleave(len(templates))
+        classes = ensemble_prompts(encoder.head, encoder.encode_prompts(prompts), own)
+        return known_names(text, names, classes)
+
+    return told
+
+
+def unknown(found):
+    return [each.name for each in found if each.unknown]
+
+
+def test_captions_are_of_strangeness_one_on_average():
+    captions = normal(1, 60, 8)
+    text = belief(captions)
+    weights = (captions @ text.mean.T).square().sum(dim=-1)
+    mean = (weights * strangeness(text, captions)).sum() / weights.sum()
+    assert float(mean) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_lengths_strengths_and_the_scale_of_the_factors_change_nothing():
+    captions, names = normal(1, 60, 8), normal(2, 6, 8)
+    expected = strangeness(belief(captions), names)
+    stretched = normal(3, 6, 1).abs() * names
+    for text, given in (
+        (belief(captions), stretched),
+        (belief(captions, 30.0), names),
+        (belief(captions).tempered(1e-3), names),
+        (belief(captions).with_prior(50.0), names),
+    ):
+        assert torch.allclose(strangeness(text, given), expected, rtol=1e-6)
+
+
+def test_a_caption_that_was_there_often_is_bounded_below_by_its_number():
+    captions = normal(1, 60, 8)
+    often = captions[:1].expand(40, -1)
+    (found,) = known_names(belief(torch.cat([captions, often])), ["a"], captions[:1])
+    assert not found.unknown
+    # exact for captions of one length; these differ
+    assert found.most_captions >= 41 / 3
+
+
+def test_what_points_where_no_caption_did_is_unknown():
+    captions = normal(1, 60, 8)
+    captions[:, 7] = 0
+    aside = torch.eye(8, dtype=torch.float64)[7:]
+    (found,) = known_names(belief(captions), ["aside"], aside)
+    assert found.unknown
+    assert found.most_captions == 0
+    assert found.share < 1e-3
+
+
+def test_the_four_names_that_the_bundled_model_never_saw_are_named(bundled):
+    found = unknown(bundled([c.name for c in SAMPLE.classes]))
+    assert sorted(found) == sorted(UNKNOWN_TO_BUNDLED_MODEL)
+
+
+def test_of_the_names_that_it_knows_none_is_named(bundled):
+    assert unknown(bundled(KNOWN)) == []
+    assert all(each.most_captions > 100 for each in bundled(KNOWN))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
+        list("0123456789"),
+        list("abcdefghij"),
+        ["blorf", "zzyzx", "qwerty"],
+    ],
+    ids=["digits", "signs", "letters", "nonsense"],
+)
+def test_where_it_knows_none_all_are_named(bundled, names):
+    assert unknown(bundled(names)) == names
+
+
+def test_each_name_is_judged_alone_so_that_lists_of_two_do_as_well():
+    text, activations = belief(normal(1, 60, 8)), normal(2, 4, 8)
+    together = known_names(text, "abcd", activations)
+    for one, other in itertools.combinations(range(4), 2):
+        pair = known_names(text, "abcd"[one] + "abcd"[other], activations[[one, other]])
+        assert [p.most_captions for p in pair] == [together[k].most_captions for k in (one, other)]
+        assert [p.strangeness for p in pair] == pytest.approx(
+            [together[k].strangeness for k in (one, other)]
+        )
+
+
+def test_prompts_in_place_of_captions_tell_nothing():
+    assert has_captions({"pairs": 3000})
+    assert not has_captions({"approximation": "pool images against prompts"})

@@ -1,0 +1,178 @@
+"""Explanations: the parts add up, the ranks are those of the pool, the draws those of the strategies."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.strategy import Question
+from alworkbench.adaptation.learner import Learner, learn, zero_shot
+from alworkbench.core.domain import Image, Role
+from alworkbench.features.store import FeatureTable
+from alworkbench.project.explain import (
+    DRAWS,
+    SET_OF_DRAWS,
+    SETTLED,
+    class_beliefs,
+    drawn_logits,
+    explain,
+    in_conflict,
+    pool_scores,
+    standing,
+    uncertainty,
+)
+from tests.factories import normal, small_model
+
+NAMES = ("ant", "bee", "cat", "dog")
+IMAGE = Image(1, "0" * 64, Role.POOL, 12, 12, ("a.png",))
+
+
+def table_and_learner(labels: int = 0, images: int = 40) -> tuple[FeatureTable, Learner]:
+    model = small_model(images=images, dtype=torch.float32)
+    start = zero_shot(model.head, model.posterior.tempered(0.05, 0.05), model.classes)
+    targets = torch.eye(4, dtype=torch.float64)[torch.arange(labels) % 4]
+    learner = learn(start, model.images[:labels], targets)
+    hashes = [str(k) for k in range(images)]
+    return FeatureTable.from_features(hashes, model.images), learner
+
+
+def explained(learner: Learner, table: FeatureTable, row: int, pool: range):
+    return explain(learner, table, row, torch.tensor(list(pool)), IMAGE, NAMES, seed=3)
+
+
+def test_a_model_with_sigmoid_loss_and_residuals_is_explained_like_any_other():
+    model = small_model(images=12, residuals=True, loss="siglip", dtype=torch.float32)
+    learner = zero_shot(model.head, model.posterior, model.classes)
+    table = FeatureTable.from_features([str(k) for k in range(12)], model.images)
+    found = explained(learner, table, 3, range(12))
+    own = learner.logits(model.images)[3].softmax(dim=-1).tolist()
+    assert {b.name: pytest.approx(b.probability, abs=1e-6) for b in found.classes} == dict(
+        zip(NAMES, own, strict=True)
+    )
+    assert found.uncertainty.total > found.uncertainty.aleatoric > 0
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(2, 9), st.floats(0.01, 30))
+def test_the_total_is_the_sum_of_its_parts(seed, draws, classes, scale):
+    found = uncertainty((scale * normal(seed, draws, classes)).softmax(dim=-1))
+    assert found.total == pytest.approx(found.epistemic + found.aleatoric, abs=1e-12)
+    assert 0 <= found.epistemic <= found.total <= math.log(classes) + 1e-12
+    assert found.aleatoric >= 0
+
+
+def test_draws_that_agree_have_nothing_to_learn_and_sure_ones_that_differ_nothing_else():
+    same = uncertainty(torch.tensor([[0.5, 0.5]] * 8))
+    assert same.epistemic == pytest.approx(0, abs=1e-12)
+    assert same.aleatoric == pytest.approx(math.log(2))
+    torn = uncertainty(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert torn.aleatoric == 0
+    assert torn.epistemic == pytest.approx(math.log(2))
+
+
+class TestBeliefs:
+    draws = torch.tensor([0.0, 1.0, -3.0, 0.5]) + 2 * normal(1, 4000, 4)
+    logits = torch.tensor([0.0, 1.0, -3.0, 0.5])
+
+    def test_they_are_probabilities_and_moments(self):
+        found = class_beliefs(NAMES, self.logits, self.draws)
+        for name in ("probability", "moderated", "wins"):
+            assert sum(getattr(b, name) for b in found) == pytest.approx(1)
+        by_name = {b.name: b for b in found}
+        for k, name in enumerate(NAMES):
+            assert by_name[name].mean == pytest.approx(float(self.logits[k]), abs=0.2)
+            assert by_name[name].deviation == pytest.approx(2, rel=0.05)
+            assert by_name[name].probability == pytest.approx(float(self.logits.softmax(-1)[k]))
+
+    def test_the_likeliest_comes_first_and_moderation_keeps_it_less_sure(self):
+        found = class_beliefs(NAMES, self.logits, self.draws)
+        assert [b.name for b in found] == ["bee", "dog", "ant", "cat"]
+        assert found[0].moderated < found[0].probability
+
+    def test_those_in_conflict_win_the_draws_and_no_fewer_would(self):
+        found = class_beliefs(NAMES, self.logits, self.draws)
+        wins = {b.name: b.wins for b in found}
+        conflict = in_conflict(found)
+        assert sum(wins[name] for name in conflict) >= SETTLED
+        assert sum(wins[name] for name in conflict[:-1]) < SETTLED
+
+    def test_a_class_that_always_wins_is_in_no_conflict(self):
+        found = class_beliefs(NAMES, self.logits, self.logits + 0.01 * self.draws)
+        assert in_conflict(found) == ("bee",)
+
+
+class TestStanding:
+    @given(st.lists(st.floats(0, 3, width=32), max_size=50), st.floats(0, 3, width=32))
+    def test_rank_and_percentile_are_of_the_same_order(self, others, score):
+        found = standing(score, torch.tensor(others))
+        assert 1 <= found.rank <= found.of == len(others) + 1
+        assert 0 <= found.percentile <= 100
+        assert (found.rank == 1) == (found.percentile == 100)
+        if others:
+            share = 100 * (found.of - found.rank) / len(others)
+            assert found.percentile == pytest.approx(share)
+
+    def test_the_last_of_all_is_at_zero(self):
+        found = standing(0.1, torch.tensor([0.2, 0.3]))
+        assert (found.rank, found.of, found.percentile) == (3, 3, 0.0)
+
+
+@pytest.mark.parametrize("labels", [0, 9])
+class TestInAPool:
+    def test_the_top_of_each_score_is_at_100(self, labels):
+        table, learner = table_and_learner(labels)
+        rows = torch.arange(40)
+        scores = pool_scores(learner, table, rows, learner.draws(SET_OF_DRAWS, 3))
+        top = explained(learner, table, int(scores.entropy.argmax()), range(40)).by_entropy
+        assert (top.rank, top.of, top.percentile) == (1, 40, 100.0)
+        top = explained(learner, table, int(scores.bald.argmax()), range(40)).by_bald
+        assert (top.rank, top.percentile) == (1, 100.0)
+        last = explained(learner, table, int(scores.bald.argmin()), range(40)).by_bald
+        assert (last.rank, last.percentile) == (40, 0.0)
+
+    def test_blocks_of_any_size_give_the_same_scores(self, labels):
+        table, learner = table_and_learner(labels)
+        step = learner.draws(SET_OF_DRAWS, 3)
+        whole = pool_scores(learner, table, torch.arange(40), step)
+        pieces = pool_scores(learner, table, torch.arange(40), step, memory=1)
+        assert torch.allclose(whole.entropy, pieces.entropy, atol=1e-5)
+        assert torch.allclose(whole.bald, pieces.bald, atol=1e-5)
+
+    def test_the_first_is_the_one_that_the_strategy_asks(self, labels):
+        table, learner = table_and_learner(labels)
+        rows = torch.arange(40)
+        question = Question(table, rows, rows, learner, 1, 0, draw_seed=3)
+        for name, field in (("bald", "by_bald"), ("predictive-entropy", "by_entropy")):
+            chosen = find_strategy(name).select(question)
+            found = getattr(explained(learner, table, chosen.rows[0], range(40)), field)
+            assert found.rank == 1
+            assert found.score == pytest.approx(chosen.scores[0], abs=1e-5)
+
+    def test_an_image_outside_is_ranked_against_the_pool_all_the_same(self, labels):
+        table, learner = table_and_learner(labels)
+        inside = explained(learner, table, 5, range(40))
+        outside = explained(learner, table, 5, range(10, 40))
+        assert inside.in_pool
+        assert not outside.in_pool
+        assert outside.by_bald.of == 31
+        assert outside.uncertainty == inside.uncertainty
+        assert explained(learner, table, 5, range(5, 6)).by_bald.percentile == 100
+
+    def test_the_same_seed_explains_the_same(self, labels):
+        table, learner = table_and_learner(labels)
+        assert explained(learner, table, 4, range(40)) == explained(learner, table, 4, range(40))
+
+    def test_the_moments_are_those_of_the_conditioned_posterior(self, labels):
+        """Against the exact covariance of the linearised model, within the error of its draws."""
+        table, learner = table_and_learner(labels)
+        found = explained(learner, table, 20, range(40))
+        assert (found.draws, found.labels) == (DRAWS, labels)
+        many = drawn_logits(learner, table.gather(torch.tensor([20])), learner.draws(6000, 77))
+        for k, name in enumerate(NAMES):
+            belief = next(b for b in found.classes if b.name == name)
+            spread = float(many[:, 0, k].std())
+            assert belief.deviation == pytest.approx(spread, rel=5 / math.sqrt(2 * DRAWS))
+            mean = float(learner.logits(table.gather(torch.tensor([20])))[0, k])
+            assert belief.mean == pytest.approx(mean, abs=5 * spread / math.sqrt(DRAWS))

@@ -1,0 +1,103 @@
+"""Fitting as a user does it: from pairs, or from the pool of a project whose features came from a file."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from alworkbench.cli.main import app
+from alworkbench.core.domain import ClassList, LabelClass, ProjectSettings
+from alworkbench.core.errors import FeaturesMissing, UnknownEncoder
+from alworkbench.features.feature_file import read_feature_file, write_feature_file
+from store import create_store
+from tests.making_project import NAMES, Project, closing, picture
+
+
+def fit(folder, *arguments):
+    return CliRunner().invoke(app, ["fit", *arguments, "--project", str(folder)])
+
+
+def test_a_posterior_from_the_pool_ranks_it(workbench):
+    record = workbench.fit_from_pool()
+    assert record.provenance["source"] == "pool"
+    assert record.provenance["images"] == 40
+    posterior = workbench.posterior()
+    assert posterior.image.pairs == posterior.text.pairs == 40
+    assert len(workbench.items(workbench.propose("bald").id)) == 5
+
+
+def test_the_audit_set_does_not_reach_a_posterior_from_the_pool(project):
+    with closing(project.open()) as workbench:
+        before = workbench.fit_from_pool()
+        values = workbench.posterior().image.activation.values
+        rows = [h for h, place in project.truth.items()]
+        assert len(rows) > before.provenance["images"]
+        table = workbench.engine().table()
+        with workbench.store.read() as reader:
+            pool = [h for _, h in reader.images.ids_and_hashes("pool")]
+        activations = table.gather(table.rows_of(pool)).activations.double()
+        wanted = torch.linalg.eigvalsh(activations.T @ activations)
+        torch.testing.assert_close(values, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_pairs_cannot_be_encoded_where_features_came_from_a_file(workbench, tmp_path):
+    with pytest.raises(UnknownEncoder, match="alworkbench fit --from-pool"):
+        workbench.fit(tmp_path / "pairs.csv")
+
+
+def test_before_encoding_the_error_says_so(tmp_path):
+    folder = Project(tmp_path / "project", tmp_path, {})
+    classes = ClassList(tuple(LabelClass(name) for name in NAMES))
+    create_store(folder.folder, ProjectSettings("toy"), classes, folder.clock()).close()
+    with closing(folder.open()) as workbench, pytest.raises(FeaturesMissing):
+        workbench.fit_from_pool()
+
+
+def test_the_command_takes_one_source(project):
+    assert fit(project.folder).exit_code == 2
+    assert fit(project.folder, "--pairs", "a.csv", "--from-pool").exit_code == 2
+    done = fit(project.folder, "--from-pool")
+    assert done.exit_code == 0, done.output
+    assert "approximately, from 40 images of the pool" in done.output
+    found = json.loads(fit(project.folder, "--from-pool", "--json").stdout)
+    assert found["provenance"]["source"] == "pool"
+
+
+def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
+    folder = Project(tmp_path / "project", tmp_path, {})
+    classes = ClassList(tuple(LabelClass(name) for name in NAMES))
+    create_store(folder.folder, ProjectSettings("toy"), classes, folder.clock()).close()
+    with (tmp_path / "pairs.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "caption"])
+        for k in range(12):
+            picture(tmp_path / "pictures" / f"{k}.png", k)
+            rows.writerow([f"pictures/{k}.png", f"a photo of {NAMES[k % 4]} number {k}"])
+        rows.writerow(["", "no picture"])
+    with closing(folder.open()) as workbench:
+        workbench.import_images(tmp_path / "pictures")
+        workbench.encode(workers=0)
+    done = fit(folder.folder, "--pairs", str(tmp_path / "pairs.csv"), "--batch", "6")
+    assert done.exit_code == 0, done.output
+    assert "from 12 pairs (0 with an unreadable image, 1 entries that were no pair)" in done.output
+    assert list((folder.folder / "posteriors").glob("partial-*")) == []
+    with closing(folder.open()) as workbench:
+        record = workbench.fit_from_pool()
+        assert record.provenance["images"] == 12
+        assert record.provenance["prompts"] > 900
+        assert workbench.propose("bald", 3).batch_size == 3
+
+
+def test_a_features_file_without_pairs_is_simulated_and_it_is_said(project, tmp_path):
+    path = tmp_path / "no-pairs.npz"
+    write_feature_file(path, replace(read_feature_file(project.features), pairs=None))
+    arguments = ["simulate", "--features", str(path), "-s", "random", "--seeds", "1", "--json"]
+    done = CliRunner().invoke(app, [*arguments, "--labels", "5", "--batch", "5"])
+    assert done.exit_code == 0, done.output
+    assert "no pair_activations: the posterior was fitted from its pool" in " ".join(
+        done.stderr.split()
+    )
+    assert json.loads(done.stdout)["rows"]

@@ -1,0 +1,120 @@
+"""A project learns in the way that its settings name, and goes on with the same model when reopened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+from alworkbench.adaptation import learner as learning
+from alworkbench.adaptation.learner_file import load_learner, save_learner
+from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.core.domain import Goal
+from alworkbench.posterior.linearisation import Step
+from store import open_store
+from tests.making_project import Project
+
+
+@pytest.mark.parametrize("way", ["free-weights", "linearised", "probe", "cache", "zero-shot"])
+def test_a_project_goes_on_with_what_it_learned(
+    project: Project, answers: Callable, way: str
+) -> None:
+    with closing(open_store(project.folder)) as store, store.write() as writer:
+        writer.save_settings(replace(writer.settings(), adaptation=way, strategy="random"))
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    features = workbench.engine().table().gather(torch.arange(10))
+    learned = workbench.learner().logits(features)
+    with workbench.store.read() as reader:
+        record = reader.computed.learner()
+    assert record is not None
+    assert record.settings["adaptation"] == way
+    workbench.store.close()
+    again = project.open()
+    assert torch.equal(again.learner().logits(features), learned)
+    again.store.close()
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_its_own_weights_see(
+    project: Project, answers: Callable, monkeypatch: pytest.MonkeyPatch, embedded: bool
+) -> None:
+    monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(0.5, 90.0, embedded))
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    features = workbench.engine().table().gather(torch.arange(10))
+    learned, draws = workbench.learner().logits(features), workbench.learner().draws(2, 0)
+    workbench.store.close()
+    again = project.open()
+    assert torch.equal(again.learner().logits(features), learned)
+    found = again.learner().draws(2, 0)
+    for field in fields(Step):
+        one, other = getattr(found, field.name), getattr(draws, field.name)
+        assert (one is None) == (other is None)
+        assert one is None or torch.equal(one, other)
+    assert (found.embedded is not None) == embedded
+    again.store.close()
+
+
+@pytest.mark.parametrize("change", ["an older file", "another number of classes"])
+def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_that_fit(
+    project: Project, answers: Callable, change: str
+) -> None:
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    features = workbench.engine().table().gather(torch.arange(10))
+    learned = workbench.learner().logits(features)
+    with workbench.store.read() as reader:
+        record = reader.computed.learner()
+    assert record is not None
+    path = workbench.folder.path / record.file
+    stored = load_learner(path)
+    assert stored.step.own is not None
+    assert stored.step.offset is not None
+    step = Step(stored.step.image, stored.step.text)
+    prior = None
+    if change != "an older file":
+        step = replace(step, own=stored.step.own[1:], offset=stored.step.offset[1:])
+        prior = stored.prior
+    save_learner(path, step, stored.hashes, workbench.engine().encoder_id, prior)
+    workbench.store.close()
+    again = project.open()
+    assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)
+    assert again.learner().draws(2, 0).offset is not None
+    again.store.close()
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+def test_the_goal_decides_whether_all_classes_count_alike_and_its_shares_are_kept(
+    project: Project, answers: Callable, goal: Goal
+) -> None:
+    with closing(open_store(project.folder)) as store, store.write() as writer:
+        writer.save_settings(replace(writer.settings(), goal=goal))
+    workbench = project.open()
+    workbench.propose()
+    answers(workbench, 5)
+    workbench.close_round()
+    learner = workbench.learner()
+    assert learner.taught is not None
+    shares = learner.taught.log_shares
+    assert (shares is not None) == (goal is Goal.BALANCED)
+    workbench.store.close()
+    again = project.open()
+    found = again.learner().taught
+    assert found is not None
+    if shares is None:
+        assert found.log_shares is None
+    else:
+        assert found.log_shares is not None
+        assert torch.equal(found.log_shares, shares)
+    assert torch.equal(found.probabilities, learner.taught.probabilities)
+    again.store.close()

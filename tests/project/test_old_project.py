@@ -1,0 +1,114 @@
+"""A project that an earlier version wrote is opened, read, replayed, continued and exported."""
+
+import csv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
+from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.replay import replay
+from alworkbench.simulation.rerun import plan_of
+from alworkbench.simulation.results import load_results
+from store import memory_store, open_store
+from tests.making_project import closing
+
+ARCHIVE = Path(__file__).parent / "fixtures" / "project-0003.zip"
+"""Made by `fixtures/make_project_0003.py`, whose docstring says what is in it."""
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A workbench on a copy of the project."""
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(tmp_path)
+    with closing(Workbench(ProjectFolder(tmp_path), open_store(tmp_path))) as workbench:
+        yield workbench
+
+
+def test_records_are_read_as_they_were_written(old):
+    status = old.status()
+    assert (status.pool_images, status.audit_images, status.encoded) == (60, 36, 96)
+    assert (status.labels, status.skipped, status.rounds_closed) == (49, 1, 3)
+    assert (status.open_answered, status.audit_accuracy) == (6, 1.0)
+    assert status.classes == ("ant", "bee", "cat", "dog")
+    found = [(r.number, r.strategy, r.batch_size, r.state) for r in old.rounds()]
+    assert found == [
+        (1, "random", 12, "closed"),
+        (2, "epig", 12, "closed"),
+        (3, "audit", 4, "closed"),
+        (4, "coverage", 12, "open"),
+    ]
+    assert [(m.round_number, m.labels, m.audit_images) for m in old.metrics()] == [
+        (0, 0, 36),
+        (1, 9, 36),
+        (1, 31, 36),
+        (2, 43, 36),
+    ]
+    curve = old.honest_curve()
+    assert [(e.round, e.strategy, e.accuracy.labels) for e in curve.drawn] == [(1, "random", 9)]
+    assert (curve.population.drawn, curve.counterfactual.labels) == (4, 43)
+    assert old.advise(0.9).stop
+
+
+def test_a_stored_simulation_keeps_strategies_that_may_be_gone(old):
+    (result,) = load_results(old.folder.simulations)
+    assert plan_of(result).strategies == ("random", "modal-margin", "epig-closed", "coverage")
+    assert {arm.adaptation for arm in result.arms} == {"free-weights", "linearised"}
+    assert len(result.points) == 24
+    assert len(result.table()) == 8
+
+
+def test_every_round_is_asked_again_and_every_learner_learns_again(old):
+    found = replay(old, memory_store)
+    assert found.difference is None
+    assert (found.rounds, found.images, found.learners) == (4, 40, 3)
+
+
+def test_stored_learners_predict_as_they_did(old):
+    """Closing an audit round measures every stored learner again; nothing new is labelled here."""
+    before = {m.learner_id: m.values for m in old.metrics()}
+    finish(old)
+    old.draw_audit(2)
+    old.close_round()
+    after = {m.learner_id: m.values for m in old.metrics()}
+    assert len(after) == len(before) + 1
+    for learner, values in before.items():
+        for name in ("accuracy", "nlpd", "ece"):
+            assert after[learner][name] == pytest.approx(values[name], rel=1e-4), (learner, name)
+
+
+def test_the_open_round_is_answered_closed_and_exported(old, tmp_path):
+    assert len(finish(old)) == 6
+    assert old.status().labels == 55
+    assert old.metrics()[-1].round_number == 4
+    assert old.export(tmp_path / "labels.csv") == 55 + 1 + 36
+    with (tmp_path / "labels.csv").open() as file:
+        assert {row["annotator"] for row in csv.DictReader(file)} == {
+            "ada",
+            "bo",
+            "file",
+            "manifest",
+        }
+    assert old.export(tmp_path / "all.csv", history=True) == 55 + 1 + 36 + 1
+    assert old.propose().strategy == "coverage"
+
+
+def finish(old):
+    """Answer what is left of the open round, and close it."""
+    answers = [
+        Answer(
+            event_id=f"bo-{item.id}",
+            image_id=item.image_id,
+            kind=AnswerKind.CLASS,
+            annotator="bo",
+            class_id=item.suggestion.class_id,
+            item_id=item.id,
+            lease_token=item.lease.token,
+        )
+        for item in old.claim("bo", 12)
+    ]
+    old.record_many(answers)
+    old.close_round()
+    return answers

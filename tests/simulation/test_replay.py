@@ -1,0 +1,143 @@
+"""A finished campaign replays to the same batches; one changed label or seed is found and named."""
+
+from dataclasses import replace
+
+import pytest
+
+from alworkbench.core.domain import ClassList, LabelClass, Role
+from alworkbench.core.errors import NotReplayable
+from alworkbench.simulation.load.sources import data_of_project
+from alworkbench.simulation.plan import OraclePlan, Plan
+from alworkbench.simulation.replay import first_difference, read_campaign, replay
+from alworkbench.simulation.rerun import plan_of
+from alworkbench.simulation.results import save_result
+from alworkbench.simulation.runner import simulate
+from store import memory_store
+from tests.making_project import NAMES, closing
+
+
+@pytest.fixture
+def campaign(project, answers):
+    """Rounds of three strategies, a take-back, an audit draw, learning from a file, opened twice."""
+    with closing(project.open()) as workbench:
+        workbench.propose("epig", 4)
+        answers(workbench, 3)
+        workbench.undo("ada", "back")
+        workbench.close_round()
+        workbench.propose("random", 4)
+        answers(workbench, 4)
+        workbench.close_round()
+    with closing(project.open()) as workbench:
+        workbench.draw_audit(5)
+        answers(workbench, 5)
+        workbench.close_round()
+        with workbench.store.read() as reader:
+            (image, content), *_ = [
+                (i, c)
+                for i, c in reader.images.ids_and_hashes(Role.POOL)
+                if i not in reader.labels.current(Role.POOL)
+            ]
+        table = project.folder / "more.csv"
+        table.write_text(
+            f"image,label\n{workbench.image(image).paths[0]},{project.truth[content]}\n"
+        )
+        workbench.import_labels(table, "file")
+        workbench.learn()
+        workbench.propose("margin", 4)
+        answers(workbench, 4)
+        workbench.close_round()
+        workbench.propose("epig", 4, seed=77)
+        yield workbench
+
+
+def test_a_campaign_replays_to_the_same_batches(campaign):
+    found = replay(campaign, memory_store)
+    assert found.difference is None
+    assert (found.rounds, found.images, found.learners) == (5, 21, 4)
+
+
+def record_of(workbench):
+    with workbench.store.read() as reader:
+        return read_campaign(reader)
+
+
+def test_a_changed_label_is_named(campaign):
+    record = record_of(campaign)
+    changed = [each for each in record.labels if each.annotator == "ada"][1]
+    other = next(c.id for c in record.class_lists[0].classes if c.id != changed.class_id)
+    labels = [replace(each, class_id=other) if each is changed else each for each in record.labels]
+    found = replay(campaign, memory_store, campaign=replace(record, labels=tuple(labels)))
+    assert found.difference.round == 1
+    assert found.difference.image == record.hashes[changed.image_id]
+    assert "label 2 of 2" in found.difference.what
+
+
+def test_a_changed_seed_is_named(campaign):
+    record = record_of(campaign)
+    rounds = [replace(r, seed=r.seed + 1) if r.number == 2 else r for r in record.rounds]
+    found = replay(campaign, memory_store, campaign=replace(record, rounds=tuple(rounds)))
+    assert found.difference.round == 2
+    assert "seed" in found.difference.what
+
+
+def test_a_changed_batch_is_named_with_its_place_and_the_versions(campaign):
+    record = record_of(campaign)
+    asked = record.rounds[3]
+    items = list(record.items[asked.id])
+    items[1], items[2] = items[2], items[1]
+    then = {**asked.settings, "versions": {**asked.settings["versions"], "torch": "1.0"}}
+    rounds = [replace(r, settings=then) if r is asked else r for r in record.rounds]
+    changed = replace(record, rounds=tuple(rounds), items={**record.items, asked.id: tuple(items)})
+    found = replay(campaign, memory_store, campaign=changed).difference
+    assert (found.round, found.position) == (4, 2)
+    assert found.image == record.hashes[items[1].image_id]
+    assert found.found == record.hashes[items[2].image_id]
+    assert any("torch 1.0 then" in why for why in found.why)
+
+
+def test_a_class_that_came_later_is_not_there_before(project, answers):
+    with closing(project.open()) as workbench:
+        workbench.propose("epig", 3)
+        answers(workbench, 3)
+        workbench.close_round()
+        with workbench.store.write() as writer:
+            known = writer.classes.current().classes
+            order = (known[1], known[0], *known[2:])
+            writer.classes.add(ClassList(order), workbench.now())
+        record = record_of(workbench)
+        assert [c.name for c in record.class_lists[1].classes] == [NAMES[i] for i in (1, 0, 2, 3)]
+        assert len(record.class_lists) == 2
+
+
+def test_what_cannot_be_replayed_is_said(workbench):
+    with pytest.raises(NotReplayable, match="nothing to replay"):
+        replay(workbench, memory_store)
+    workbench.propose("random", 3)
+    record = record_of(workbench)
+    assert LabelClass("ant").name in record.class_lists[0].names
+
+
+def test_a_simulation_runs_again_from_its_result_and_a_changed_image_is_named(
+    tmp_path, workbench, answers
+):
+    plan = Plan(
+        ("random", "margin"),
+        seeds=2,
+        labels=8,
+        batch_sizes=(4,),
+        oracle=OraclePlan(noise=0.1, seconds=(1.0, 2.0)),
+    )
+    workbench.propose("random", 30)
+    answers(workbench, 30)
+    workbench.close_round()
+    data = data_of_project(workbench, None)
+    points = simulate(data, plan, memory_store)
+    kept = save_result(tmp_path, "toy", "k", plan, {}, points, workbench.now())
+    again = plan_of(kept)
+    assert again == plan
+    assert first_difference(kept.points, simulate(data, again, memory_store)) is None
+    moved = [
+        replace(p, images=tuple(reversed(p.images))) if k == 4 else p for k, p in enumerate(points)
+    ]
+    found = first_difference(moved, points)
+    assert (found.round, found.position) == (points[4].round, 1)
