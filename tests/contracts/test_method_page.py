@@ -1,4 +1,4 @@
-"""Every symbol and constant that docs/method.md names exists in the code, with the value that it states."""
+"""What docs/method.md and the tours of the folders name exists in the code, with the values stated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "method.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+TOURS = sorted((ROOT / "alworkbench").rglob("README.md"))
 NAMED = sorted(set(re.findall(r"`(alworkbench(?:\.\w+)+)`", PAGE)))
 CONSTANTS = re.findall(r"^\| `([^`]+)` \|.*\| `(alworkbench[\w.]+)` \|$", PAGE, re.MULTILINE)
 
@@ -57,3 +59,12 @@ def test_a_stated_value_is_that_of_the_code(stated: str, name: str) -> None:
 def test_a_name_that_does_not_exist_is_noticed(name: str) -> None:
     with pytest.raises((ImportError, AttributeError)):
         resolve(name)
+
+
+@pytest.mark.parametrize("tour", TOURS, ids=lambda tour: tour.parent.name)
+def test_a_tour_names_modules_of_its_folder_and_is_short(tour: Path) -> None:
+    text = tour.read_text(encoding="utf-8")
+    modules = re.findall(r"`(\w+\.py|\w+/)`", text)
+    assert modules
+    assert not [name for name in modules if not (tour.parent / name).exists()]
+    assert len(text.splitlines()) <= 40
