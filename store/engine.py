@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 
 class Database(Protocol):
+    """A database as transactions see it."""
+
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one state of the database and cannot change it."""
         ...
@@ -42,7 +44,9 @@ class Database(Protocol):
         """A connection in a transaction that holds the write lock; commits when the block ends."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close all connections."""
+        ...
 
 
 # ------------------------------------------------------------------------------------------- SQLite
@@ -175,6 +179,7 @@ class FileDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
+        """See `Database.reading`."""
         self._refuse_when_closed()
         with self._readers.connect() as connection:
             # BEGIN alone waits for the first read; that read fixes the state that is seen.
@@ -187,6 +192,7 @@ class FileDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
+        """See `Database.writing`. Raises ProjectBusy after `patience` seconds of waiting."""
         self._refuse_when_closed()
         if self._lock.held_here:
             raise RuntimeError("a write block is open in this thread already")
@@ -231,6 +237,7 @@ class MemoryDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
+        """See `Database.reading`."""
         if self._lock.held_here and self._open is not None:
             yield self._open
             return
@@ -246,6 +253,7 @@ class MemoryDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
+        """See `Database.writing`."""
         with self.reading() as connection:
             if self._writing:
                 raise RuntimeError("a write block is open in this thread already")
@@ -257,6 +265,7 @@ class MemoryDatabase:
                 self._writing = False
 
     def close(self) -> None:
+        """Drop the database."""
         if not self._closed:
             self._closed = True
             self._engine.dispose()
@@ -285,6 +294,7 @@ def use_wal(connection: Connection, path: Path) -> None:
 
 
 def memory_engine() -> Engine:
+    """An engine for one database in memory."""
     return make_engine(":memory:", "PRAGMA foreign_keys = ON", poolclass=StaticPool)
 
 

@@ -20,6 +20,7 @@ class FairLock:
 
     @property
     def held_here(self) -> bool:
+        """Whether this thread holds it."""
         return self._owner == threading.get_ident()
 
     def acquire(self, timeout: float) -> bool:
@@ -51,6 +52,7 @@ class FairLock:
             return False
 
     def release(self) -> None:
+        """Hand it to the thread that has waited longest."""
         with self._guard:
             if self._queue:
                 self._owner, turn = self._queue.popleft()

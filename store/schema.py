@@ -43,9 +43,11 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Microseconds since 1970."""
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """An aware time in UTC."""
         return None if value is None else EPOCH + value * MICROSECOND
 
 
@@ -69,6 +71,8 @@ def words_of(kind: type[StrEnum]) -> Enum:
 
 
 class Base(DeclarativeBase):
+    """The tables of the store."""
+
     metadata = MetaData(
         naming_convention={
             "pk": "pk_%(table_name)s",
@@ -104,6 +108,8 @@ class ProjectRow(Base):
 
 # ---------------------------------------------------------------------------------------- images
 class ImageRow(Base):
+    """One picture, by content hash."""
+
     __tablename__ = "image"
     __table_args__ = (
         CheckConstraint("length(hash) = 64", name="hash_is_sha256"),
@@ -151,6 +157,8 @@ class ImagePathRow(Base):
 
 
 class QuarantinedFileRow(Base):
+    """A file that could not be read."""
+
     __tablename__ = "quarantined_file"
     __table_args__ = (UniqueConstraint("root_id", "path"),)
 
@@ -172,6 +180,8 @@ class ClassRow(Base):
 
 
 class ClassListRow(Base):
+    """A version of the class list."""
+
     __tablename__ = "class_list"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -179,6 +189,8 @@ class ClassListRow(Base):
 
 
 class ClassListEntryRow(Base):
+    """A class in a version of the class list."""
+
     __tablename__ = "class_list_entry"
     __table_args__ = (UniqueConstraint("class_list_id", "class_id"),)
 
@@ -190,6 +202,8 @@ class ClassListEntryRow(Base):
 
 # -------------------------------------------------------------------------------- what was computed
 class EncoderRow(Base):
+    """An encoder; the project names the one in use."""
+
     __tablename__ = "encoder"
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -197,6 +211,8 @@ class EncoderRow(Base):
 
 
 class PosteriorRow(Base):
+    """A posterior file of an encoder."""
+
     __tablename__ = "posterior"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -207,6 +223,8 @@ class PosteriorRow(Base):
 
 
 class LearnerRow(Base):
+    """A learner file."""
+
     __tablename__ = "learner"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -244,6 +262,8 @@ Index(
 
 # -------------------------------------------------------------------------------- rounds and labels
 class RoundRow(Base):
+    """One ask-and-tell; a unique index allows at most one that is open."""
+
     __tablename__ = "round"
     __table_args__ = (
         CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),

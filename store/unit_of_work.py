@@ -36,11 +36,15 @@ class SqlReader:
         self._project = ProjectRepository(connection, where)
 
     def settings(self) -> ProjectSettings:
+        """The settings of the project. Raises ProjectMissing in an empty store."""
         return self._project.settings()
 
 
 class SqlWriter(SqlReader):
+    """The repositories in a transaction."""
+
     def save_settings(self, settings: ProjectSettings) -> None:
+        """Replace the settings of the project."""
         self._project.save(settings)
 
 
@@ -53,15 +57,18 @@ class SqlStore:
 
     @contextmanager
     def read(self) -> Iterator[SqlReader]:
+        """See `ports.Store.read`."""
         with translated(self._where), self._database.reading() as connection:
             yield SqlReader(connection, self._where)
 
     @contextmanager
     def write(self) -> Iterator[SqlWriter]:
+        """See `ports.Store.write`."""
         with translated(self._where), self._database.writing() as connection:
             yield SqlWriter(connection, self._where)
 
     def close(self) -> None:
+        """See `ports.Store.close`."""
         self._database.close()
 
     def __enter__(self) -> SqlStore:

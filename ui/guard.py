@@ -74,6 +74,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, with the headers added."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

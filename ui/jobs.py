@@ -40,13 +40,16 @@ class JobView:
 
     @property
     def running(self) -> bool:
+        """Whether it has not ended."""
         return self.finished_at is None
 
     @property
     def fraction(self) -> float:
+        """Share that is done, 0 to 1."""
         return min(1.0, self.done / self.total) if self.total > 0 else 0.0
 
     def seconds(self, now: float | None = None) -> float:
+        """How long it has run."""
         end = self.finished_at if self.finished_at is not None else (now or time.monotonic())
         return max(0.0, end - self.started_at)
 

@@ -37,12 +37,15 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class ClassChange:
+    """Recall of a class before and after a round."""
+
     name: str
     before: float
     after: float
 
     @property
     def points(self) -> float:
+        """The difference in percentage points."""
         return 100 * (self.after - self.before)
 
 
@@ -72,6 +75,7 @@ def audit_curve(metrics: Iterable[MetricRecord]) -> list[Accuracy]:
 
 
 def accuracy_of(record: MetricRecord) -> Accuracy | None:
+    """The accuracy of a record with its interval; None if it has none."""
     value = _number(record.values.get("accuracy"))
     if value is None:
         return None

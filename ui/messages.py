@@ -21,6 +21,8 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9-]{16,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AnswerMessage:
+    """An answer as a page sends it."""
+
     event_id: str
     item_id: int
     lease_token: str
@@ -32,6 +34,8 @@ class AnswerMessage:
 
 @dataclass(frozen=True, slots=True)
 class UndoMessage:
+    """The wish to take back the newest answer."""
+
     event_id: str
 
 

@@ -12,18 +12,22 @@ state = current()
 
 
 def project_page() -> None:
+    """The page of the project."""
     project.render(state, go)
 
 
 def label_page() -> None:
+    """The page for labelling."""
     label.render(state, go)
 
 
 def curves_page() -> None:
+    """The page of the learning curves."""
     curves.render(state, go)
 
 
 def go(name: str) -> None:
+    """Show another page."""
     st.switch_page(pages[name])
 
 

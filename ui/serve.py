@@ -106,5 +106,6 @@ def is_loopback(host: str) -> bool:
 
 
 def url_of(host: str, port: int) -> str:
+    """The address for a browser."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"

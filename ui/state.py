@@ -14,6 +14,8 @@ DEFAULT_ANNOTATOR = "annotator"
 
 @dataclass(frozen=True, slots=True)
 class UiState:
+    """What all pages and routes share."""
+
     service: Service
     annotator: str = DEFAULT_ANNOTATOR
     """Who answers, as the server knows it; a request never says who it is."""

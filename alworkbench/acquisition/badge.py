@@ -45,6 +45,7 @@ class Gradients:
 
     @classmethod
     def of(cls, question: Question) -> Gradients:
+        """The gradient embeddings of the candidates, in closed form: no backward pass."""
         size = question.size
         root = question.learner.model.image_activation_root
         device = question.learner.class_activations.device
@@ -98,6 +99,7 @@ def _cost(size: Size) -> Cost:
     range="0 and above, a squared distance",
 )
 def badge(question: Question) -> Selection:
+    """k-means++ seeding on the gradient embeddings of the candidates."""
     gradients = Gradients.of(question)
     generator = question.generator()
     count = len(question.candidates)

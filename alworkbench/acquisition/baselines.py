@@ -24,6 +24,7 @@ from alworkbench.acquisition.strategy import Question, Selection, selection, str
     cost=lambda size: Cost(size.candidates, 8 * size.candidates),
 )
 def random(question: Question) -> Selection:
+    """A uniform sample without replacement; records the probability of each draw."""
     count = len(question.candidates)
     order = torch.randperm(count, generator=question.generator())
     chosen = selection(question, order, torch.zeros(count))

@@ -90,6 +90,8 @@ class Labellings:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
+    """An image that was picked, with what its label adds to the labels of the picks before it."""
+
     position: int
     """Among the images given."""
     nats: float
@@ -163,6 +165,7 @@ def _cost(size: Size) -> Cost:
     range="0 to log C, the batch in all at most log K",
 )
 def batchbald(question: Question) -> Selection:
+    """Greedy maximisation of the joint mutual information of the batch's labels and the model."""
     size = question.size
     step = question.learner.draws(question.draws, question.draw_seed)
     candidates = question.candidates.cpu()

@@ -34,6 +34,7 @@ def _cost(size: Size) -> Cost:
     range="0 to 2, a distance of unit embeddings",
 )
 def coreset(question: Question) -> Selection:
+    """Farthest-first traversal: each pick is farthest from all labelled and picked images."""
     cosines = Cosines(question)
     count = len(question.candidates)
     # the largest cosine with anything covered: smallest is farthest

@@ -136,6 +136,7 @@ class _Ground:
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
 def coverage(question: Question) -> Selection:
+    """Greedy maximisation of the expected reduction of uncertainty over the targets."""
     at_random, cautious = _at_random(question), _cautious(question)
     shares = {CAUTIOUS: cautious, TRUSTING: 1 - cautious}
     views = torch.tensor([shares[view] for view in VIEWS])

@@ -25,6 +25,7 @@ class Estimate:
 
     @classmethod
     def of(cls, strategy: Strategy, size: Size, allowed: int) -> Estimate:
+        """What a batch of this size costs with this strategy."""
         cost = strategy.cost(size)
         return cls(strategy.name, size, cost.operations, cost.seconds, cost.memory, allowed)
 

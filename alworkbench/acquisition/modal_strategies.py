@@ -34,9 +34,11 @@ class AsClassifier:
 
     @property
     def images(self) -> int:
+        """How many images can be asked."""
         return len(self.probabilities)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Class probabilities (N, C). Raises ValueError for another number of rows."""
         if len(X) != len(self.probabilities):
             raise ValueError(f"{len(self.probabilities)} images may be asked about, found {len(X)}")
         return self.probabilities
@@ -51,6 +53,7 @@ class AsCommittee:
 
     @property
     def images(self) -> int:
+        """How many images can be asked."""
         return len(self.members)
 
     def __len__(self) -> int:
@@ -61,6 +64,7 @@ class AsCommittee:
 
     @property
     def classes_(self) -> np.ndarray:
+        """Class indices 0 to C - 1."""
         return np.arange(self.members.shape[2])
 
     def vote(self, X: np.ndarray) -> np.ndarray:
@@ -68,6 +72,7 @@ class AsCommittee:
         return self.members.argmax(axis=2)
 
     def vote_proba(self, X: np.ndarray) -> np.ndarray:
+        """Class probabilities (N, K, C) of each image under each draw."""
         return self.members
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -138,6 +143,7 @@ _SOURCE = "modAL, Danka & Horvath 2018, arXiv:1805.00979"
     range="0 to 1 - 1/C",
 )
 def uncertainty(question: Question) -> Selection:
+    """modAL's least confidence."""
     from modAL.uncertainty import classifier_uncertainty
 
     return _by_measure(question, classifier_uncertainty, [_classifier(question)])
@@ -152,6 +158,7 @@ def uncertainty(question: Question) -> Selection:
     range="0 to 1, small is chosen",
 )
 def margin(question: Question) -> Selection:
+    """modAL's margin."""
     from modAL.uncertainty import classifier_margin
 
     return _by_measure(question, classifier_margin, [_classifier(question)], smallest=True)
@@ -166,6 +173,7 @@ def margin(question: Question) -> Selection:
     range="0 to log C",
 )
 def entropy(question: Question) -> Selection:
+    """modAL's entropy."""
     from modAL.uncertainty import classifier_entropy
 
     return _by_measure(question, classifier_entropy, [_classifier(question)])
@@ -206,6 +214,7 @@ def ranked_batch(question: Question) -> Selection:
     range="0 to log C",
 )
 def vote_entropy(question: Question) -> Selection:
+    """modAL's vote entropy, with posterior draws as the committee."""
     from modAL.disagreement import vote_entropy as measure
 
     return _by_measure(question, measure, _committee(question))
@@ -220,6 +229,7 @@ def vote_entropy(question: Question) -> Selection:
     range="0 to log C",
 )
 def consensus_entropy(question: Question) -> Selection:
+    """modAL's consensus entropy, with posterior draws as the committee."""
     from modAL.disagreement import consensus_entropy as measure
 
     return _by_measure(question, measure, _committee(question))
@@ -234,6 +244,7 @@ def consensus_entropy(question: Question) -> Selection:
     range="0 and above",
 )
 def max_disagreement(question: Question) -> Selection:
+    """modAL's largest Kullback-Leibler divergence, with posterior draws as the committee."""
     from modAL.disagreement import KL_max_disagreement
 
     return _by_measure(question, KL_max_disagreement, _committee(question))

@@ -44,6 +44,7 @@ class Neighbours:
     others: Int[Tensor, "E"]
 
     def of(self, image: int) -> Int[Tensor, "n"]:
+        """The images inside the ball of this image."""
         return self.others[int(self.starts[image]) : int(self.starts[image + 1])]
 
 
@@ -147,6 +148,7 @@ def _cost(size: Size) -> Cost:
     range="0 to N, images newly covered",
 )
 def probcover(question: Question) -> Selection:
+    """Greedy maximum coverage of the pool by balls of one radius."""
     rows = torch.cat([question.labelled.cpu(), question.candidates.cpu()])
     given = len(question.labelled)
     embeddings = unit_embeddings(question, rows)

@@ -41,6 +41,8 @@ UNIFORM_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
+    """An image that was drawn."""
+
     position: int
     """Among the candidates."""
     probability: float

@@ -62,6 +62,7 @@ class Places:
 
 
 def places_of(learner: Learner, features: Features, root: Float[Tensor, "P P"]) -> Places:
+    """Direction of each embedding and square roots of its class probabilities."""
     roots = learner.logits(features).softmax(dim=-1).sqrt()
     return Places(directions_of(features, root), roots)
 

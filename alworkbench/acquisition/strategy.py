@@ -77,6 +77,7 @@ class Question:
         )
 
     def generator(self) -> torch.Generator:
+        """A generator seeded for this round."""
         return torch.Generator().manual_seed(self.seed)
 
     def block_rows(self, bytes_per_row: int, held: int = 0) -> int:
@@ -149,6 +150,8 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
+    """A named way to choose a batch, with what it costs and where it comes from."""
+
     name: str
     summary: str
     """One line for lists."""

@@ -82,6 +82,7 @@ class Weighing:
         return cls(mass.clamp_min(torch.finfo(mass.dtype).tiny), tested)
 
     def of(self, probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
+        """The weight of each image under each confidence setting (N, V)."""
         own, labels = torn(probabilities), probabilities @ self.tested
         doubts = torch.stack([view.doubt(own, labels) for view in VIEWS], dim=-1)
         return doubts * (probabilities / self.mass).sum(dim=-1, keepdim=True)

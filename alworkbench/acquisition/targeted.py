@@ -104,6 +104,7 @@ def _cost(size: Size) -> Cost:
     range="0 and above, a distance of embeddings",
 )
 def targeted(question: Question) -> Selection:
+    """Nearest candidates to the targets in Wasserstein distance between predicted embeddings."""
     size = question.size
     model = question.learner.model
     device = question.learner.class_activations.device

@@ -97,6 +97,7 @@ def _cost(size: Size) -> Cost:
     range="0 to 1e6, one over a mean distance",
 )
 def typiclust(question: Question) -> Selection:
+    """The most typical image of each large cluster, those with the fewest labels first."""
     rows = torch.cat([question.labelled.cpu(), question.candidates.cpu()])
     given = len(question.labelled)
     embeddings = unit_embeddings(question, rows)

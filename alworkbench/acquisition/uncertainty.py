@@ -97,6 +97,7 @@ entropy = top(ENTROPY, "highest entropy of the model's prediction (no posterior)
     range=MARGIN.range,
 )
 def margin(question: Question) -> Selection:
+    """The images with the smallest margin; the margin is the score that is shown."""
     value = _margins(question)
     return selection(question, scores.best(-value, question.batch_size), value)
 

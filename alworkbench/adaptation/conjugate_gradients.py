@@ -22,6 +22,8 @@ Product = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Solution:
+    """Solutions of A x = b for K right-hand sides."""
+
     values: Float[Tensor, "N K"]
     residual: float
     """Largest of |b - A x| / |b| over the right-hand sides, as the recursion has it."""

@@ -75,6 +75,7 @@ class LabelKernel:
         images: ImageCoordinates,
         class_free: Float[Tensor, "n n"] | None = None,
     ) -> LabelKernel:
+        """The kernel of these images; `class_free` is the part that all classes share."""
         classes = model.classes
         kinship = images.whitened @ images.whitened.T
         return cls(
@@ -120,6 +121,7 @@ class LabelKernel:
         return product + self.class_free @ weights
 
     def to(self, dtype: torch.dtype) -> LabelKernel:
+        """The same in another precision."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(
             self, **{name: part.to(dtype) for name, part in parts.items() if part is not None}

@@ -28,6 +28,8 @@ OLDER = ("alworkbench-learner-1", "alworkbench-learner-2", "alworkbench-learner-
 
 @dataclass(frozen=True, slots=True)
 class StoredLearner:
+    """What a learner file holds."""
+
     step: Step
     hashes: tuple[str, ...]
     """Content hashes of the labelled images."""
@@ -45,6 +47,7 @@ def save_learner(
     prior: Prior | None = None,
     log_shares: Float[Tensor, "C"] | None = None,
 ) -> None:
+    """Write a learner file, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = {field.name: getattr(step, field.name) for field in fields(Step)}
     tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}

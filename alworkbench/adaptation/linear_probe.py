@@ -38,6 +38,7 @@ class LinearProbe:
     classes: int
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
+        """Logits (N, C); classes without labels stay below every class that has some."""
         activations = features.activations
         scaled = (activations - self.mean.to(activations)) / self.scale.to(activations)
         own = scaled @ self.coefficients.to(activations).T + self.intercepts.to(activations)

@@ -50,6 +50,8 @@ Teach = Callable[[Learner, Lesson, Settings], Predictor | None]
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
+    """A named way to learn from labels."""
+
     name: str
     summary: str
     """One line for lists."""

@@ -28,16 +28,20 @@ SHARPNESS = (1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 def unit_embeddings(head: Head, features: Features) -> Float[Tensor, "N D"]:
+    """Image embeddings of length 1."""
     return normalize(head.embed_images(features), dim=-1)
 
 
 @dataclass(frozen=True, slots=True)
 class NearestMean:
+    """Cosine to the mean embedding of each class."""
+
     head: Head
     means: Float[Tensor, "C D"]
     """Unit vectors."""
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
+        """The logit scale times the cosine to each class mean."""
         units = unit_embeddings(self.head, features)
         return self.head.logit_scale * units @ self.means.to(units).T
 
@@ -57,6 +61,8 @@ def nearest_mean(learner: Learner, lesson: Lesson, settings: Settings) -> Predic
 
 @dataclass(frozen=True, slots=True)
 class Cache:
+    """Zero-shot logits plus a kernel-weighted vote of the labelled images."""
+
     head: Head
     names: Float[Tensor, "C D"]
     keys: Float[Tensor, "n D"]
@@ -66,6 +72,7 @@ class Cache:
     sharpness: float
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
+        """Zero-shot logits plus the votes of the cache."""
         units = unit_embeddings(self.head, features)
         scale = self.head.logit_scale
         matches = (-self.sharpness * (1 - units @ self.keys.to(units).T)).exp()  # N n

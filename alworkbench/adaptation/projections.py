@@ -47,6 +47,7 @@ class MovedHead:
     class_activations: Float[Tensor, "C Q"]
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
+        """Logits of the fine-tuned head."""
         return self.head.logits(features, self.class_activations)
 
 

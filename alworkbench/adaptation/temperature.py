@@ -26,6 +26,8 @@ _BOUNDS = (0.05, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class TemperatureFit:
+    """The temperature T of least negative log-likelihood, with its uncertainty."""
+
     temperature: float
     standard_error_log: float
     """Of log T, from the Fisher information: T times exp(+-1.96 of it) is a 95 % interval."""
@@ -36,6 +38,7 @@ class TemperatureFit:
     """The optimum lies at a bound, so the labels say little about it."""
 
     def apply(self, logits: Float[Tensor, "*M C"]) -> Float[Tensor, "*M C"]:
+        """Logits divided by the temperature."""
         return logits / self.temperature
 
 

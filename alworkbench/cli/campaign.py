@@ -31,6 +31,7 @@ DEFAULT_IMAGES = 200
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(epilog="Example: alworkbench audit --width 0.05 --project birds")(audit)
     app.command(epilog="Example: alworkbench curves --counterfactual --project birds")(curves)
     app.command(epilog="Example: alworkbench advise --target 0.9 --project birds")(advise)

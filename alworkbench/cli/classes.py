@@ -19,6 +19,7 @@ from alworkbench.core.domain import DEFAULT_TEMPLATES, LabelClass
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     group = typer.Typer(help="List the classes, or add one.", no_args_is_help=True)
     group.command("list", epilog="Example: alworkbench classes list --project birds")(list_)
     group.command(epilog="Example: alworkbench classes add 'snowy owl' --project birds")(add)

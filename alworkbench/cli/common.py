@@ -155,6 +155,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
 
 
 def tell(as_json: bool, value: Any, words: str) -> None:
+    """Print a value as JSON, or the words for people."""
     if as_json:
         print_json(value)
     else:
@@ -162,6 +163,7 @@ def tell(as_json: bool, value: Any, words: str) -> None:
 
 
 def print_json(value: Any) -> None:
+    """Print a value as indented JSON; dataclasses become objects."""
     print(json.dumps(value, default=_plain, indent=2))  # noqa: T201
 
 

@@ -32,12 +32,14 @@ class ListsByDefault(TyperGroup):
     """A group of commands that is `list` where no other is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Arguments with `list` in front if no subcommand is named."""
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     datasets = typer.Typer(
         help="Labelled collections to measure on, with the bundled model: list, show and make them.",
         cls=ListsByDefault,

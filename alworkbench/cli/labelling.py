@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(
         epilog="Example: alworkbench propose --strategy coverage --batch 20 --project birds"
     )(propose)
@@ -263,6 +264,7 @@ def _mebibytes(count: int) -> str:
 
 
 def print_metrics(metrics: Any, as_json: bool) -> None:
+    """Print what a new learner reached on the audit set."""
     if metrics is None:
         tell(as_json, {}, "Learned. There is no audit set, so nothing was measured.")
         return

@@ -82,6 +82,7 @@ def main() -> None:
 def version_option(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
+    """Options of the command itself."""
     if version:
         console.print(__version__)
         raise typer.Exit

@@ -11,6 +11,7 @@ from alworkbench.cli.common import JsonOption, console, escape, print_json, prog
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(epilog="Example: alworkbench models SigLIP2")(models)
 
 

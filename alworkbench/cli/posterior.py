@@ -24,6 +24,7 @@ from alworkbench.cli.common import (
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(epilog="Example: alworkbench fit --pairs captions.csv --project birds")(fit)
     posteriors = typer.Typer(
         help="The posterior of the project's encoder: show it, or exchange it as a factor folder.",

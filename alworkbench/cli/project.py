@@ -43,6 +43,7 @@ USUAL = ProjectSettings(name="")
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(epilog="Example: alworkbench init birds --class 'barn owl' --class 'tawny owl'")(
         init
     )
@@ -282,6 +283,7 @@ def demo(
 
 
 def run_server(project: Path, host: str, port: int, device: str) -> None:
+    """Serve the screens until Ctrl-C, and print their address."""
     from ui.serve import serve as serve_screens
 
     address = f"http://{host}:{port}"

@@ -36,6 +36,7 @@ MetricOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(epilog="Example: alworkbench report 3f2a --project demo")(report)
     app.command(epilog="Example: alworkbench compare 3f2a 91bc --project demo")(compare)
 
@@ -139,6 +140,7 @@ def compare(
 
 
 def found(run: str, project: Path, out: Path | None) -> SimulationResult:
+    """The result with this key, or the only one whose key begins so, in `out` or in the project."""
     from alworkbench.simulation.results import find_result
 
     places = [out] if out is not None else [ProjectFolder(project).simulations]
@@ -146,6 +148,7 @@ def found(run: str, project: Path, out: Path | None) -> SimulationResult:
 
 
 def checked_metric(metric: str | None) -> str | None:
+    """The name of a metric, or None. Raises typer.BadParameter for an unknown one."""
     if metric is not None and metric not in METRICS:
         raise typer.BadParameter(
             f"{metric!r} is none of {', '.join(METRICS)}", param_hint="--metric"

@@ -34,6 +34,7 @@ WHERE, HOW, WHO = "Where images come from", "What is compared", "Who answers"
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(
         epilog="Example: alworkbench simulate --data glyphs -s random -s coverage --seeds 10"
     )(simulate)
@@ -282,6 +283,7 @@ def print_simulations(results: list[SimulationResult], as_json: bool) -> None:
 
 
 def describe(result: SimulationResult) -> dict[str, Any]:
+    """A result as a JSON value: summary, facts, rows and folder."""
     return {
         "summary": result.summary(),
         "key": result.key,
@@ -292,6 +294,7 @@ def describe(result: SimulationResult) -> dict[str, Any]:
 
 
 def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
+    """Print the table of a result, or all of it as JSON."""
     from alworkbench.report.text import table_lines
 
     if as_json:

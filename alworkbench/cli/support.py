@@ -21,6 +21,7 @@ from alworkbench.cli.common import (
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands of this group to the application."""
     app.command(
         "support-set",
         epilog="Example: alworkbench support-set support.csv --per-class 5 --target sketches/",

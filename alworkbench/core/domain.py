@@ -36,6 +36,8 @@ class Goal(StrEnum):
 
 
 class AnswerKind(StrEnum):
+    """What an answer says: a class, no class (skipped), or that nobody can tell."""
+
     CLASS = "class"
     SKIP = "skip"
     CANNOT_TELL = "cannot_tell"
@@ -49,6 +51,8 @@ AUDIT_STRATEGY = "audit"
 
 
 class RoundState(StrEnum):
+    """Whether a round still takes answers."""
+
     OPEN = "open"
     CLOSED = "closed"
 
@@ -87,6 +91,8 @@ class FoundImage:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedFile:
+    """A file that could not be read, with the reason."""
+
     path: str
     code: QuarantineCode
     detail: str
@@ -142,6 +148,7 @@ class LabelClass:
 
     @property
     def prompts(self) -> tuple[str, ...]:
+        """The templates with the name put in."""
         return tuple(template.replace("{}", self.name) for template in self.templates)
 
 
@@ -177,6 +184,7 @@ class ClassList:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Class names in order."""
         return tuple(c.name for c in self.classes)
 
     def key_of(self, position: int) -> str | None:
@@ -184,9 +192,11 @@ class ClassList:
         return CLASS_KEYS[position] if position < len(CLASS_KEYS) else None
 
     def index_of_id(self, class_id: int) -> int | None:
+        """Position of the class with this id; None for an unknown id."""
         return next((i for i, c in enumerate(self.classes) if c.id == class_id), None)
 
     def with_name(self, name: str) -> LabelClass | None:
+        """The class with this name; None for an unknown name."""
         return next((c for c in self.classes if c.name == name), None)
 
 
@@ -203,6 +213,8 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
+    """An image of a new round."""
+
     image_id: int
     score: float | None
     """What the strategy thought of it when it was picked; its unit is the strategy's."""
@@ -261,6 +273,8 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class NewRound:
+    """A round before it is stored."""
+
     strategy: str
     seed: int
     class_list_id: int
@@ -332,6 +346,8 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecord:
+    """An encoder as the project knows it."""
+
     id: str
     """Hash of architecture, weights, preprocessing and dtype."""
     spec: str
@@ -340,6 +356,8 @@ class EncoderRecord:
 
 @dataclass(frozen=True, slots=True)
 class PosteriorRecord:
+    """A posterior of the project and where it lies."""
+
     id: int
     encoder_id: str
     file: str
@@ -350,6 +368,8 @@ class PosteriorRecord:
 
 @dataclass(frozen=True, slots=True)
 class LearnerRecord:
+    """A learner of the project and where it lies."""
+
     id: int
     round_id: int
     """The round whose labels it learned last."""
@@ -405,6 +425,7 @@ class ProjectFolder:
 
     @property
     def database(self) -> Path:
+        """The SQLite file."""
         return self.path / "project.db"
 
     @property
@@ -414,22 +435,27 @@ class ProjectFolder:
 
     @property
     def features(self) -> Path:
+        """Features of images and prompts, a folder for each encoder."""
         return self.path / "features"
 
     @property
     def posteriors(self) -> Path:
+        """Posterior files."""
         return self.path / "posteriors"
 
     @property
     def learners(self) -> Path:
+        """Learner files."""
         return self.path / "learners"
 
     @property
     def thumbnails(self) -> Path:
+        """Small pictures for the screens."""
         return self.path / "thumbnails"
 
     @property
     def simulations(self) -> Path:
+        """Results of simulations on this project."""
         return self.path / "simulations"
 
 

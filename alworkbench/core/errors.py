@@ -39,10 +39,14 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
 
 # ------------------------------------------------------------------------------------------ project
 class ProjectError(WorkbenchError):
+    """A project cannot be opened, made or written. Exit code 3."""
+
     exit_code = 3
 
 
 class ProjectMissing(ProjectError):
+    """There is no project in this folder."""
+
     def __init__(self, path: object) -> None:
         super().__init__(
             f"No project was found in {path}: it holds no project.db. "
@@ -51,6 +55,8 @@ class ProjectMissing(ProjectError):
 
 
 class ProjectExists(ProjectError):
+    """There is a project in this folder already."""
+
     def __init__(self, path: object) -> None:
         super().__init__(
             f"{path} holds a project already. Go on with it "
@@ -59,6 +65,8 @@ class ProjectExists(ProjectError):
 
 
 class ProjectTooNew(ProjectError):
+    """A newer version of the program wrote this project."""
+
     def __init__(self, path: object, revision: str) -> None:
         super().__init__(
             f"The project in {path} was written by a newer alworkbench (schema {revision!r}, unknown "
@@ -67,6 +75,8 @@ class ProjectTooNew(ProjectError):
 
 
 class ProjectDamaged(ProjectError):
+    """The database of the project cannot be read."""
+
     def __init__(self, path: object, detail: str) -> None:
         super().__init__(
             f"The database project.db in {path} cannot be read ({detail}). Nothing was changed. Put "
@@ -76,6 +86,8 @@ class ProjectDamaged(ProjectError):
 
 
 class ProjectBusy(ProjectError):
+    """Another process held the write lock for too long."""
+
     def __init__(self, path: object) -> None:
         super().__init__(
             f"The project in {path} was being written to for too long by another command; this one "
@@ -84,6 +96,8 @@ class ProjectBusy(ProjectError):
 
 
 class ProjectDiskFull(ProjectError):
+    """The disk is full; nothing of this write was recorded."""
+
     def __init__(self, path: object) -> None:
         super().__init__(
             f"The disk of {path} is full; what was just sent was not recorded, all that was "
@@ -92,6 +106,8 @@ class ProjectDiskFull(ProjectError):
 
 
 class ProjectUnavailable(ProjectError):
+    """The folder of the project cannot be read or written."""
+
     def __init__(self, path: object, detail: str) -> None:
         super().__init__(
             f"The project in {path} cannot be used now ({detail}). The folder and the files "
@@ -112,30 +128,34 @@ class NotInProject(ProjectError):
 
 # --------------------------------------------------------------------------------------------- data
 class DataError(WorkbenchError):
+    """Something that was given cannot be used: a file, a folder, a name. Exit code 4."""
+
     exit_code = 4
 
 
 class NothingToImport(DataError):
-    pass
+    """A source holds no image that can be used."""
 
 
 class UnreadableSource(DataError):
-    pass
+    """A folder, manifest or archive cannot be read."""
 
 
 class InvalidClassList(DataError):
-    pass
+    """A class list is empty, repeats a name or is otherwise unusable."""
 
 
 class InvalidLabelFile(DataError):
-    pass
+    """A label file cannot be read."""
 
 
 class InvalidFeatureFile(DataError):
-    pass
+    """A features file does not have the documented layout."""
 
 
 class InvalidTargets(DataError):
+    """A target set cannot be used."""
+
     def __init__(self, name: str, detail: str, known: Iterable[str] = ()) -> None:
         known = list(known)
         kept = f"Kept in this project are {', '.join(known)}." if known else "None was kept yet."
@@ -184,6 +204,8 @@ class SameResult(DataError):
 
 
 class UnknownClass(DataError):
+    """A class name that the project does not have."""
+
     def __init__(self, found: str, known: Iterable[str], where: str) -> None:
         known = list(known)
         shown = ", ".join(repr(name) for name in known[:20]) + (" ..." if len(known) > 20 else "")
@@ -194,6 +216,8 @@ class UnknownClass(DataError):
 
 
 class ImageNotFound(DataError):
+    """An image that the project does not have, named by a person."""
+
     def __init__(self, name: str, near: str | None) -> None:
         super().__init__(
             f"This project has no image {name[:300]!r}."
@@ -204,6 +228,8 @@ class ImageNotFound(DataError):
 
 
 class FolderNotEmpty(DataError):
+    """A folder to write into holds something already."""
+
     def __init__(self, folder: object, what: str) -> None:
         super().__init__(
             f"{folder} is there already and is not an empty folder; nothing was written. Name a new "
@@ -212,6 +238,8 @@ class FolderNotEmpty(DataError):
 
 
 class UnknownCollection(DataError):
+    """No data set has this name."""
+
     def __init__(self, found: str, known: Iterable[str]) -> None:
         known = list(known)
         super().__init__(
@@ -222,11 +250,13 @@ class UnknownCollection(DataError):
 
 # ------------------------------------------------------------------------------------------ encoder
 class EncoderError(WorkbenchError):
+    """An encoder or its features cannot be used. Exit code 5."""
+
     exit_code = 5
 
 
 class UnknownEncoder(EncoderError):
-    pass
+    """No encoder can be made from this name."""
 
 
 class UnsupportedModel(EncoderError):
@@ -241,6 +271,8 @@ class UnsupportedModel(EncoderError):
 
 
 class EncoderMismatch(EncoderError):
+    """A file was made for another encoder than the project's."""
+
     def __init__(self, what: str, made_for: str, needed: str) -> None:
         super().__init__(
             f"{what} belongs to the encoder {made_for}, but this project uses {needed}. "
@@ -250,6 +282,8 @@ class EncoderMismatch(EncoderError):
 
 
 class FeaturesMissing(EncoderError):
+    """Some images or prompts have not been encoded."""
+
     def __init__(self, missing: int, total: int, what: str = "images") -> None:
         super().__init__(
             f"{missing} of {total} {what} have no features yet. Run `alworkbench encode` "
@@ -258,6 +292,8 @@ class FeaturesMissing(EncoderError):
 
 
 class FeaturesLocked(EncoderError):
+    """Another process writes features into this folder."""
+
     def __init__(self, folder: object, process: str) -> None:
         super().__init__(
             f"Process {process} is writing features into {folder}, and only one may. Wait until it "
@@ -267,18 +303,22 @@ class FeaturesLocked(EncoderError):
 
 # ---------------------------------------------------------------------------------------- posterior
 class PosteriorError(WorkbenchError):
+    """A posterior cannot be fitted or read. Exit code 6."""
+
     exit_code = 6
 
 
 class NotPositiveDefinite(PosteriorError):
-    pass
+    """A matrix that must be positive definite is not."""
 
 
 class InvalidPosteriorFile(PosteriorError):
-    pass
+    """A posterior file does not have the documented layout."""
 
 
 class PosteriorMissing(PosteriorError):
+    """The encoder of the project has no posterior yet."""
+
     def __init__(self, encoder: str) -> None:
         super().__init__(
             f"No posterior was fitted for the encoder {encoder}. Fit one from image-caption pairs "
@@ -289,10 +329,14 @@ class PosteriorMissing(PosteriorError):
 
 # --------------------------------------------------------------------------------------------- loop
 class LoopError(WorkbenchError):
+    """A step of the labelling loop is not possible now. Exit code 7."""
+
     exit_code = 7
 
 
 class UnknownStrategy(LoopError):
+    """No strategy has this name."""
+
     def __init__(self, found: str, known: Iterable[str]) -> None:
         known = sorted(known)
         super().__init__(
@@ -302,6 +346,8 @@ class UnknownStrategy(LoopError):
 
 
 class UnknownAdaptation(LoopError):
+    """No learning method has this name."""
+
     def __init__(self, found: str, known: Iterable[str]) -> None:
         known = sorted(known)
         super().__init__(
@@ -311,6 +357,8 @@ class UnknownAdaptation(LoopError):
 
 
 class MemoryBudgetTooSmall(LoopError):
+    """A computation does not fit the memory that it may use."""
+
     def __init__(self, needed: int, given: int, strategy: str | None = None) -> None:
         who = f"The strategy {strategy!r}" if strategy else "This computation"
         super().__init__(
@@ -321,11 +369,15 @@ class MemoryBudgetTooSmall(LoopError):
 
 
 class NoOpenRound(LoopError):
+    """A step needs an open round, and there is none."""
+
     def __init__(self) -> None:
         super().__init__("No round is open. Start one with `alworkbench propose`.")
 
 
 class RoundStillOpen(LoopError):
+    """A step needs that no round is open."""
+
     def __init__(self, number: int, unanswered: int) -> None:
         super().__init__(
             f"Round {number} is still open with {unanswered} unanswered images. Answer them, or close "
@@ -334,6 +386,8 @@ class RoundStillOpen(LoopError):
 
 
 class PoolExhausted(LoopError):
+    """No image is left to ask."""
+
     def __init__(self) -> None:
         super().__init__(
             "Every image of the pool has been answered. Import more with `alworkbench import FOLDER`."
@@ -345,10 +399,12 @@ class LeaseLost(LoopError):
 
 
 class UnknownItem(LoopError):
-    pass
+    """An item that the project does not have."""
 
 
 class UnknownImage(LoopError):
+    """A content hash that the project does not have."""
+
     def __init__(self, content_hash: str) -> None:
         super().__init__(
             f"This project has no image with the content hash {content_hash[:64]!r}. "
@@ -380,16 +436,22 @@ class NotReplayable(LoopError):
 
 
 class NothingToUndo(LoopError):
+    """The annotator has no answer to take back."""
+
     def __init__(self, annotator: str) -> None:
         super().__init__(f"There is no answer of {annotator!r} in the open round to take back.")
 
 
 # ------------------------------------------------------------------------------------- the machine
 class DeviceUnavailable(WorkbenchError):
+    """A device that this machine does not have. Exit code 8."""
+
     exit_code = 8
 
 
 class PortInUse(WorkbenchError):
+    """Another program listens on this port. Exit code 9."""
+
     exit_code = 9
 
     def __init__(self, host: str, port: int) -> None:

@@ -48,6 +48,8 @@ from alworkbench.core.domain import (
 
 @runtime_checkable
 class Images(Protocol):
+    """The pictures of a project."""
+
     def add(
         self,
         found: Iterable[FoundImage],
@@ -64,8 +66,14 @@ class Images(Protocol):
         """
         ...
 
-    def get(self, image_id: int) -> Image: ...
-    def by_hash(self, content_hash: str) -> Image | None: ...
+    def get(self, image_id: int) -> Image:
+        """The image with this id. Raises NotInProject."""
+        ...
+
+    def by_hash(self, content_hash: str) -> Image | None:
+        """The image with this content; None for unknown content."""
+        ...
+
     def by_path(self, path: str) -> Image | None:
         """The image with a path equal to this, or that ends with `/` + this if only one does."""
         ...
@@ -78,7 +86,10 @@ class Images(Protocol):
         """(content hash, the newest place where it was found) of every image with this role."""
         ...
 
-    def count(self, role: Role) -> int: ...
+    def count(self, role: Role) -> int:
+        """How many images have this role."""
+        ...
+
     def set_role(self, image_ids: Sequence[int], role: Role) -> None:
         """Give images another role: all of them, or none.
 
@@ -87,13 +98,23 @@ class Images(Protocol):
         """
         ...
 
-    def quarantined(self) -> list[QuarantinedFile]: ...
+    def quarantined(self) -> list[QuarantinedFile]:
+        """Files that could not be read, with the reason."""
+        ...
 
 
 @runtime_checkable
 class Classes(Protocol):
-    def current(self) -> ClassList: ...
-    def get(self, class_list_id: int) -> ClassList: ...
+    """The versions of the class list."""
+
+    def current(self) -> ClassList:
+        """The newest version. Raises NotInProject before the first."""
+        ...
+
+    def get(self, class_list_id: int) -> ClassList:
+        """This version. Raises NotInProject."""
+        ...
+
     def add(self, classes: ClassList, now: datetime) -> ClassList:
         """Store a new version; names that are known keep their class id."""
         ...
@@ -101,6 +122,8 @@ class Classes(Protocol):
 
 @runtime_checkable
 class Rounds(Protocol):
+    """Rounds and their items."""
+
     def open(self, new: NewRound, now: datetime) -> Round:
         """Publish a round with its items. Raises RoundStillOpen if one is open."""
         ...
@@ -109,13 +132,21 @@ class Rounds(Protocol):
         """The open round, or None."""
         ...
 
-    def get(self, round_id: int) -> Round: ...
-    def all(self) -> list[Round]: ...
+    def get(self, round_id: int) -> Round:
+        """The round with this id. Raises NotInProject."""
+        ...
+
+    def all(self) -> list[Round]:
+        """Every round, by number."""
+        ...
+
     def items(self, round_id: int) -> list[Item]:
         """Every item in its order, with its lease and the answer that counts now."""
         ...
 
-    def item(self, item_id: int) -> Item | None: ...
+    def item(self, item_id: int) -> Item | None:
+        """The item with this id; None for an unknown id."""
+        ...
 
     def claim(
         self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime
@@ -127,14 +158,27 @@ class Rounds(Protocol):
         """
         ...
 
-    def close(self, round_id: int, now: datetime) -> Round: ...
+    def close(self, round_id: int, now: datetime) -> Round:
+        """Close a round. Closing it again changes nothing."""
+        ...
 
 
 @runtime_checkable
 class Labels(Protocol):
-    def add(self, answer: Answer, now: datetime) -> Label: ...
-    def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]: ...
-    def by_event(self, event_id: str) -> Label | None: ...
+    """Answers; they are only ever added."""
+
+    def add(self, answer: Answer, now: datetime) -> Label:
+        """Record an answer; a known event id gives the stored label and adds nothing."""
+        ...
+
+    def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:
+        """One label for each answer, in their order; all are recorded or none."""
+        ...
+
+    def by_event(self, event_id: str) -> Label | None:
+        """The label with this event id; None for an unknown one."""
+        ...
+
     def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
         """Take one label back, by adding the record of that; the same event id acts once."""
         ...
@@ -172,11 +216,20 @@ class Labels(Protocol):
 class Computed(Protocol):
     """Encoders, posteriors, learners and metrics: records of files and figures."""
 
-    def set_encoder(self, record: EncoderRecord) -> None: ...
-    def encoder(self) -> EncoderRecord | None: ...
+    def set_encoder(self, record: EncoderRecord) -> None:
+        """Make this the encoder in use."""
+        ...
+
+    def encoder(self) -> EncoderRecord | None:
+        """The encoder in use; None before the first encoding."""
+        ...
+
     def add_posterior(
         self, encoder_id: str, file: str, provenance: Mapping[str, Any], now: datetime
-    ) -> PosteriorRecord: ...
+    ) -> PosteriorRecord:
+        """Record a posterior file. Raises NotInProject for an unknown encoder."""
+        ...
+
     def posterior(self, encoder_id: str) -> PosteriorRecord | None:
         """The newest posterior of this encoder."""
         ...
@@ -195,12 +248,18 @@ class Computed(Protocol):
         labels: int,
         settings: Mapping[str, Any],
         now: datetime,
-    ) -> LearnerRecord: ...
+    ) -> LearnerRecord:
+        """Record a learner file (relative to the project)."""
+        ...
+
     def learner(self) -> LearnerRecord | None:
         """The newest learner, or None before the first round is closed."""
         ...
 
-    def get_learner(self, learner_id: int) -> LearnerRecord: ...
+    def get_learner(self, learner_id: int) -> LearnerRecord:
+        """The learner with this id. Raises NotInProject."""
+        ...
+
     def learners(self) -> list[LearnerRecord]:
         """Every learner, oldest first."""
         ...
@@ -233,28 +292,64 @@ class Simulations(Protocol):
 
 @runtime_checkable
 class Reader(Protocol):
+    """One consistent state of a project."""
+
     @property
-    def images(self) -> Images: ...
+    def images(self) -> Images:
+        """The pictures."""
+        ...
+
     @property
-    def classes(self) -> Classes: ...
+    def classes(self) -> Classes:
+        """The class lists."""
+        ...
+
     @property
-    def rounds(self) -> Rounds: ...
+    def rounds(self) -> Rounds:
+        """The rounds."""
+        ...
+
     @property
-    def labels(self) -> Labels: ...
+    def labels(self) -> Labels:
+        """The answers."""
+        ...
+
     @property
-    def computed(self) -> Computed: ...
+    def computed(self) -> Computed:
+        """Encoders, posteriors, learners and metrics."""
+        ...
+
     @property
-    def simulations(self) -> Simulations: ...
-    def settings(self) -> ProjectSettings: ...
+    def simulations(self) -> Simulations:
+        """Finished simulations."""
+        ...
+
+    def settings(self) -> ProjectSettings:
+        """The settings of the project. Raises ProjectMissing in an empty store."""
+        ...
 
 
 @runtime_checkable
 class Writer(Reader, Protocol):
-    def save_settings(self, settings: ProjectSettings) -> None: ...
+    """One transaction."""
+
+    def save_settings(self, settings: ProjectSettings) -> None:
+        """Replace the settings of the project."""
+        ...
 
 
 @runtime_checkable
 class Store(Protocol):
-    def read(self) -> AbstractContextManager[Reader]: ...
-    def write(self) -> AbstractContextManager[Writer]: ...
-    def close(self) -> None: ...
+    """Everything that a project remembers; `read` and `write` open blocks on it."""
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """A block that sees one state and never waits for a writer."""
+        ...
+
+    def write(self) -> AbstractContextManager[Writer]:
+        """A block that is one transaction: it commits at the end and rolls back when it raises."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        ...

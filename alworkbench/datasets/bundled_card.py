@@ -50,6 +50,7 @@ class Measured:
 
     @property
     def seen_accuracy(self) -> float:
+        """Mean accuracy over the classes that the bundled model was trained on."""
         pairs = zip(CLASS_NAMES, self.class_accuracy, strict=True)
         return float(np.mean([a for name, a in pairs if name not in UNKNOWN_TO_BUNDLED_MODEL]))
 
@@ -79,6 +80,7 @@ def measure(folder: Path, data: FashionMnist) -> Measured:
 
 
 def encode(encoder: Encoder, images: UInt8[np.ndarray, "N 28 28"]) -> Float[Tensor, "N P"]:
+    """Activations (N, P) of grey images, in blocks of about 500."""
     blocks = [
         torch.stack([encoder.preprocess(PIL.Image.fromarray(image)) for image in block])
         for block in np.array_split(images, max(1, len(images) // 500))

@@ -23,6 +23,8 @@ FIRST_ROW = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
+    """How the bundled model is trained."""
+
     seed: int = 0
     epochs: float = 12.0
     batch: int = 256
@@ -39,6 +41,8 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
+    """What the bundled model is trained on."""
+
     images: UInt8[np.ndarray, "N 28 28"]
     labels: Int64[np.ndarray, "N"]
     facts: Facts

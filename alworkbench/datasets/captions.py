@@ -50,6 +50,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Captions:
+    """Captions of N images as numbers: class, facts mentioned, sentence template."""
+
     classes: Int64[np.ndarray, "N"]
     mentioned: Int8[np.ndarray, "N F"]
     """The third that the caption claims, or UNMENTIONED."""
@@ -85,6 +87,7 @@ def measure(images: UInt8[np.ndarray, "N 28 28"]) -> Float[np.ndarray, "N F"]:
 
 
 def facts_of(images: UInt8[np.ndarray, "N 28 28"]) -> Facts:
+    """In which third of the collection each image lies, for each measured fact."""
     measures = measure(images)
     bounds = np.quantile(measures, [1 / 3, 2 / 3], axis=0)  # 2 F
     return Facts((measures > bounds[0]).astype(np.int8) + (measures > bounds[1]).astype(np.int8))

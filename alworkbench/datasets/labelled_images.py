@@ -43,6 +43,7 @@ class LabelledImages:
 
     @classmethod
     def originals(cls, images: Pixels, labels: Int64[np.ndarray, "N"]) -> LabelledImages:
+        """Images of which none is a copy of another."""
         return cls(images, labels, np.full(len(labels), -1, np.int64))
 
     def take(self, rows: Int64[np.ndarray, "M"]) -> LabelledImages:
@@ -76,10 +77,12 @@ class CollectionImages:
 
     @property
     def near_duplicates(self) -> int:
+        """How many images of the pool are altered copies of others."""
         return int((self.pool.copy_of >= 0).sum())
 
     @property
     def outside(self) -> int:
+        """How many images of the pool belong to no class."""
         return int((self.pool.labels == NO_CLASS).sum())
 
 
@@ -105,10 +108,12 @@ class Collection:
 
     @property
     def name(self) -> str:
+        """The name in commands."""
         return self.card.name
 
     @property
     def role(self) -> DatasetRole:
+        """Whether it is for development or for reports."""
         return self.card.role
 
     def available(self) -> str | None:

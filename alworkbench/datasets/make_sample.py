@@ -81,6 +81,7 @@ class SampleFile:
 
     @property
     def hash(self) -> str:
+        """SHA-256 of the PNG file."""
         return hashlib.sha256(self.png).hexdigest()
 
 
@@ -214,6 +215,7 @@ def make_sample(data: FashionMnist, folder: Path = SAMPLE_FOLDER, seed: int = SE
 
 
 def main() -> None:
+    """Make the bundled sample: `python -m alworkbench.datasets.make_sample`."""
     parser = argparse.ArgumentParser(description="Make the bundled sample from Fashion-MNIST.")
     parser.add_argument("--fashion-mnist", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER")
     parser.add_argument("--into", type=Path, default=SAMPLE_FOLDER, metavar="FOLDER")

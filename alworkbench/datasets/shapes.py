@@ -84,6 +84,7 @@ class Kind:
 
     @property
     def name(self) -> str:
+        """The class name, such as "two red circles"."""
         plural = "" if self.count == 1 else "es" if self.figure.endswith("s") else "s"
         return f"{COUNTS[self.count - 1]} {self.fill} {self.figure}{plural}"
 

@@ -41,6 +41,7 @@ class Frame:
 
     @classmethod
     def draw(cls, random: np.random.Generator) -> Frame:
+        """A frame with random angle, shift and period."""
         rows, columns = np.mgrid[0:SIDE, 0:SIDE] - (SIDE - 1) / 2
         angle = random.uniform(0, 2 * np.pi)
         shift = random.uniform(-SIDE / 4, SIDE / 4, size=2)
@@ -50,11 +51,13 @@ class Frame:
 
     @property
     def radius(self) -> Plane:
+        """Distance from the centre, in pixels."""
         radius: Plane = np.hypot(self.x, self.y)
         return radius
 
     @property
     def angle(self) -> Plane:
+        """Angle about the centre, in radians."""
         angle: Plane = np.arctan2(self.y, self.x)
         return angle
 

@@ -153,6 +153,7 @@ def _optimiser(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def preprocess_for(data: TrainingData) -> Preprocess:
+    """Preprocessing that standardises with the mean and deviation of this data."""
     mean, std = (round(float(value) / 255, 4) for value in (data.images.mean(), data.images.std()))
     return Preprocess((SIZE, SIZE), (mean,) * 3, (std,) * 3)
 
@@ -176,6 +177,7 @@ def write_model(model: Any, preprocess: Preprocess, folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Train the bundled model: `python -m alworkbench.datasets.train_bundled`."""
     parser = argparse.ArgumentParser(
         prog="python -m alworkbench.datasets.train_bundled",
         description="Train the bundled model from Fashion-MNIST, measure it and write its card.",

@@ -53,6 +53,7 @@ class Features:
         )
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Features:
+        """The same on another device or in another precision."""
         residuals = None if self.residuals is None else self.residuals.to(device, dtype)
         return Features(self.activations.to(device, dtype), residuals)
 
@@ -89,6 +90,7 @@ class Head:
         return self.logit_scale * images @ texts.T + self.logit_bias
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Head:
+        """The same on another device or in another precision."""
         return Head(
             self.image_projection.to(device, dtype),
             self.text_projection.to(device, dtype),

@@ -37,6 +37,7 @@ FAMILIES = (
 
 
 def family(name: str) -> str:
+    """The family that the name of an architecture belongs to."""
     return next(title for title, pattern in FAMILIES if re.search(pattern, name))
 
 
@@ -155,6 +156,7 @@ def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Write the table of models: `python -m alworkbench.encoders.model_table`."""
     parser = argparse.ArgumentParser(
         prog="python -m alworkbench.encoders.model_table",
         description="Write the table of open_clip's models, and its summary in the readme.",

@@ -77,6 +77,7 @@ class Preprocess:
         return made
 
     def __call__(self, image: PIL.Image.Image) -> Float[Tensor, "3 H W"]:
+        """A picture as the tower takes it: float32 (3, H, W), standardised by channel."""
         image = image.convert("RGB")
         if self.resize_mode == "squash":
             image = self._resized(image, *self.size)

@@ -75,10 +75,12 @@ class ModelSupport:
 
     @property
     def why_not(self) -> str:
+        """Reasons why it cannot be used; empty where it can."""
         return "; ".join(side.why_not for side in (self.image, self.text) if side.why_not)
 
     @property
     def supported(self) -> bool:
+        """Whether it can be used."""
         return not self.why_not
 
 

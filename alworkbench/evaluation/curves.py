@@ -50,6 +50,7 @@ class Estimate:
 
     @property
     def with_interval(self) -> str:
+        """Mean with its interval, three decimals; the mean alone for a single seed."""
         if self.seeds < 2:
             return f"{self.mean:.3f}"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -112,6 +113,8 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
+    """A strategy's row in the table of a simulation."""
+
     strategy: str
     """The arm's name among the arms of its result."""
     at: dict[int, Estimate]
@@ -140,6 +143,7 @@ def estimates(values: Floats) -> tuple[Estimate, ...]:
 
 
 def estimate(values: Sequence[float] | Floats) -> Estimate:
+    """Mean over seeds with its t-interval."""
     return estimates(np.asarray(values, dtype=np.float64)[:, None])[0]
 
 
@@ -175,6 +179,7 @@ def names(arms: Sequence[Arm]) -> dict[Arm, str]:
 
 
 def rows(points: Sequence[SimulationPoint]) -> list[Row]:
+    """One row for each point: strategy, seed, labels paid, accuracy."""
     called = names(tuple(dict.fromkeys(point.arm for point in points)))
     return [Row(called[p.arm], p.seed, p.paid, p.accuracy) for p in points]
 

@@ -90,6 +90,7 @@ class Reach:
 
     @property
     def reached(self) -> int:
+        """How many runs reached the target."""
         return sum(math.isfinite(labels) for labels in self.labels)
 
 
@@ -150,6 +151,7 @@ def typical(labels: Floats, budget: float) -> Typical:
 
 
 def reach(runs: Runs, target: Target) -> Reach:
+    """Labels until the target, with runs counted as censored that never reached it."""
     labels = _labels(runs, target)
     budget = float(runs.paid[-1])
     found = typical(labels, budget)

@@ -54,6 +54,7 @@ class Metrics:
     """Share found of each class; None where the class does not occur."""
 
     def as_json(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """All values, with recall by class name."""
         values = asdict(self)
         values["per_class"] = dict(zip(names, values.pop("recall"), strict=True))
         return values

@@ -89,6 +89,7 @@ def _plain_file(path: Path) -> os.stat_result:
 
 
 def refused(task: Task, code: QuarantineCode, detail: str) -> Entry:
+    """The entry of a file that was not decoded, with the reason."""
     return Entry(task.hash, task.path, code=code, detail=detail)
 
 

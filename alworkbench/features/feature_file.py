@@ -119,6 +119,7 @@ class FeatureFile:
 
     @property
     def spec(self) -> str:
+        """How the project names the encoder of this file."""
         return f"{FROM_FILE}{self.encoder}"
 
     @cached_property

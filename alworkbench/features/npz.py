@@ -136,6 +136,7 @@ class Arrays:
         return name in self.by_name
 
     def shape(self, name: str) -> tuple[int, int]:
+        """Rows and columns of a table that is not empty."""
         shape = self.by_name[name].shape
         if len(shape) != 2 or 0 in shape:
             raise self._wrong(name, "a table of numbers, at least one row and one column")
@@ -160,6 +161,7 @@ class Arrays:
         return float(self.by_name[name].item())
 
     def integers(self, name: str, count: int, low: int, high: int) -> Int64[Tensor, "N"]:
+        """`count` integers in [low, high]."""
         found = self.by_name[name]
         if found.dtype.kind not in "iu" or found.shape != (count,):
             raise self._wrong(name, f"integers of shape {(count,)}")
@@ -171,6 +173,7 @@ class Arrays:
         return torch.from_numpy(found.astype(np.int64))
 
     def text(self, name: str, default: str) -> str:
+        """A printable text of 1 to 200 characters; the default if it is absent."""
         if name not in self.by_name:
             return default
         text = str(self.strings(name, ()).item())
@@ -193,6 +196,7 @@ class Arrays:
         return tuple(values)
 
     def strings(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Texts of this shape."""
         found = self.by_name[name]
         fits = found.dtype.kind == "U" and 0 < found.dtype.itemsize <= 4 * MAX_CHARACTERS
         if not fits or found.shape != shape:
@@ -214,6 +218,7 @@ class Arrays:
 
 
 def invalid(path: Path, found: str) -> InvalidFeatureFile:
+    """The error for this file, with the documented layout."""
     return InvalidFeatureFile(
         f"{path} is no feature file: {found.rstrip('.')}. {HOW_IT_IS_LAID_OUT}"
     )

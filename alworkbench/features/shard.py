@@ -65,6 +65,7 @@ class Matrix:
 
     @property
     def row_bytes(self) -> int:
+        """Bytes of one row."""
         return self.columns * self.dtype.itemsize
 
 

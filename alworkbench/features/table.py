@@ -41,6 +41,7 @@ class InMemory:
 
     @property
     def rows(self) -> int:
+        """Number of images."""
         return len(self.features)
 
     def read(self, rows: Int[np.ndarray, "M"]) -> Features:
@@ -57,9 +58,11 @@ class OnDisk:
 
     @property
     def rows(self) -> int:
+        """Number of images."""
         return self.activations.rows
 
     def read(self, rows: Int[np.ndarray, "M"]) -> Features:
+        """Features of these rows, read from the files."""
         residuals = None if self.residuals is None else read_rows(self.residuals, rows)
         return Features(read_rows(self.activations, rows), residuals)
 

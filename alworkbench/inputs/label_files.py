@@ -34,6 +34,8 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
+    """A line of a label file."""
+
     line: int
     image: str
     """A path or a content hash."""

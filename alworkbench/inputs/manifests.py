@@ -25,6 +25,8 @@ MAX_COLUMNS = 256
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
+    """A line of a manifest."""
+
     path: str
     """Relative, forward slashes, no `..`."""
     label: str | None

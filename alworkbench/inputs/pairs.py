@@ -59,6 +59,8 @@ NEEDED = (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
+    """An image with its caption."""
+
     image: Path | bytes
     """A file, or the content of one."""
     caption: str
@@ -73,7 +75,9 @@ class PairSource(Protocol):
     """Entries that were no pairs, as far as `read` has come."""
 
     @property
-    def files(self) -> Sequence[Path]: ...
+    def files(self) -> Sequence[Path]:
+        """The files that the pairs come from."""
+        ...
 
     def count(self) -> int:
         """How many pairs there are, at most. Cheap against reading the pictures."""
@@ -170,9 +174,11 @@ class CsvPairs:
         self._index: tuple[array[int], int, int] | None = None
 
     def count(self) -> int:
+        """Number of pairs."""
         return len(self._rows()[0])
 
     def read(self, seed: int) -> Iterator[Pair]:
+        """All pairs in an order shuffled by the seed."""
         offsets, image, caption = self._rows()
         order = list(range(len(offsets)))
         random.Random(seed).shuffle(order)
@@ -260,9 +266,11 @@ class ParquetPaths:
         self._texts: tuple[pa.Array, pa.Array, list[int]] | None = None
 
     def count(self) -> int:
+        """Number of pairs."""
         return len(self._table()[2])
 
     def read(self, seed: int) -> Iterator[Pair]:
+        """All pairs in an order shuffled by the seed."""
         images, captions, rows = self._table()
         order = list(rows)
         random.Random(seed).shuffle(order)
@@ -299,10 +307,12 @@ class ParquetPictures:
         self._path = path
 
     def count(self) -> int:
+        """Number of rows: at least the number of pairs."""
         with pq.ParquetFile(self._path) as file:
             return int(file.metadata.num_rows)
 
     def read(self, seed: int) -> Iterator[Pair]:
+        """All pairs, shuffled through a buffer with this seed."""
         self.ignored = 0
         with pq.ParquetFile(self._path) as file:
             groups = file.num_row_groups
@@ -335,11 +345,13 @@ class TarPairs:
         self._count: int | None = None
 
     def count(self) -> int:
+        """Number of pairs in all files; reads the headers once."""
         if self._count is None:  # headers alone: an uncompressed tar is not read through
             self._count = sum(1 for path in self.files for _ in self._pairs(path, read=False))
         return self._count
 
     def read(self, seed: int) -> Iterator[Pair]:
+        """All pairs, shuffled through a buffer with this seed."""
         self.ignored = 0
         rng = random.Random(seed)
         parts = [partial(self._pairs, path) for path in self.files]

@@ -82,6 +82,7 @@ class PartialSums:
         write_atomically(self._path(index), save(tensors, metadata))
 
     def remove(self) -> None:
+        """Delete the partial sums."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, index: int) -> Path:

@@ -57,6 +57,7 @@ class KroneckerFactors:
         )
 
     def to(self, device: torch.device | str) -> KroneckerFactors:
+        """The same on another device."""
         return KroneckerFactors(self.activation.to(device), self.embedding.to(device), self.pairs)
 
 

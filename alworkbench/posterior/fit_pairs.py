@@ -46,6 +46,8 @@ a shard is 8 (P^2 + Q^2 + 2 D^2) bytes: 11 MB for ViT-B/32 (P = 768, Q = D = 512
 
 @dataclass(frozen=True, slots=True)
 class FittedPosterior:
+    """A posterior with the record of how it was fitted."""
+
     posterior: Posterior
     provenance: dict[str, Any]
 

@@ -47,6 +47,7 @@ class Spectrum:
         return decompose(factor, name).spectrum
 
     def dense(self) -> Float[Tensor, "M M"]:
+        """The matrix itself (M, M)."""
         return (self.vectors * self.values) @ self.vectors.T
 
     def scaled(self, factor: float) -> Spectrum:
@@ -54,6 +55,7 @@ class Spectrum:
         return Spectrum(factor * self.values, self.vectors)
 
     def to(self, device: torch.device | str) -> Spectrum:
+        """The same on another device."""
         return Spectrum(self.values.to(device), self.vectors.to(device))
 
 
@@ -203,10 +205,12 @@ class KroneckerPosterior:
         return self.embedding.vectors * self.embedding_precisions.rsqrt()
 
     def activation_covariance(self) -> Float[Tensor, "P P"]:
+        """Covariance over the activations (P, P)."""
         root = self.activation_root()
         return root @ root.T
 
     def embedding_covariance(self) -> Float[Tensor, "D D"]:
+        """Covariance over the embedding (D, D)."""
         root = self.embedding_root()
         return root @ root.T
 
@@ -254,6 +258,7 @@ class KroneckerPosterior:
         return self.mean + left @ noise @ right.T
 
     def to(self, device: torch.device | str) -> KroneckerPosterior:
+        """The same on another device."""
         return replace(
             self,
             mean=self.mean.to(device),
@@ -271,9 +276,11 @@ class Posterior:
     encoder_id: str
 
     def tempered(self, image: float, text: float) -> Posterior:
+        """The same with each side's precision multiplied by a strength."""
         return replace(self, image=self.image.tempered(image), text=self.text.tempered(text))
 
     def to(self, device: torch.device | str) -> Posterior:
+        """The same on another device."""
         return replace(self, image=self.image.to(device), text=self.text.to(device))
 
 

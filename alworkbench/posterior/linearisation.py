@@ -45,6 +45,7 @@ class ClassCoordinates:
     """t L_B': seen through the text side's covariance."""
 
     def double(self) -> ClassCoordinates:
+        """The same in float64."""
         return ClassCoordinates(
             self.unit.double(),
             self.scale.double(),
@@ -77,6 +78,7 @@ class ImageCoordinates:
         return ImageCoordinates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def to(self, dtype: torch.dtype) -> ImageCoordinates:
+        """The same in another precision."""
         return ImageCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))
 
     def widened(self, factor: float) -> ImageCoordinates:

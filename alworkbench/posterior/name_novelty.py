@@ -69,6 +69,7 @@ class NameKnowledge:
 
     @property
     def unknown(self) -> bool:
+        """Whether the model hardly knows this name."""
         return self.share <= RARE
 
 

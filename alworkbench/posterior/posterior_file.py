@@ -35,6 +35,8 @@ _TENSORS = (
 
 @dataclass(frozen=True, slots=True)
 class PosteriorFile:
+    """What a posterior file holds."""
+
     posterior: Posterior
     created_at: datetime
     provenance: Mapping[str, Any]

@@ -39,6 +39,8 @@ from alworkbench.posterior.kronecker import Posterior
 
 @dataclass(frozen=True, slots=True)
 class LogitMoments:
+    """Mean and variance of every logit."""
+
     mean: Float[Tensor, "N C"]
     variance: Float[Tensor, "N C"]
 
@@ -59,6 +61,7 @@ class ImageSpread:
         activations: Float[Tensor, "N P"],
         embeddings: Float[Tensor, "N D"],
     ) -> ImageSpread:
+        """What the variances need of N images."""
         root = posterior.text.embedding_root().to(embeddings)
         through_text = (embeddings @ root).square().sum(dim=-1)
         return cls(posterior.image.quadratic(activations), through_text)
@@ -83,6 +86,7 @@ class CosineMoments:
     def prepare(
         cls, head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]
     ) -> CosineMoments:
+        """What the moments need of C classes, computed once."""
         means = head.embed_texts(classes)  # C D
         image_root = posterior.image.embedding_root().to(means)
         text_root = posterior.text.embedding_root().to(means)

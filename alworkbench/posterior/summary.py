@@ -30,6 +30,7 @@ class SideSummary:
 
     @classmethod
     def of(cls, belief: KroneckerPosterior) -> SideSummary:
+        """The figures of one projection's posterior."""
         embedding_size, activation_size = belief.mean.shape
         return cls(
             activation_size,
@@ -46,6 +47,8 @@ class SideSummary:
 
 @dataclass(frozen=True, slots=True)
 class PosteriorSummary:
+    """The figures of a posterior that people compare."""
+
     file: str
     """Relative to the project."""
     format: str
@@ -57,6 +60,7 @@ class PosteriorSummary:
 
     @classmethod
     def of(cls, file: str, found: PosteriorFile) -> PosteriorSummary:
+        """The figures of a posterior file; `file` is relative to the project."""
         posterior = found.posterior
         return cls(
             file,

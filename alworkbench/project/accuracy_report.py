@@ -34,6 +34,8 @@ class AuditPopulation:
 
 @dataclass(frozen=True, slots=True)
 class HonestCurve:
+    """Accuracy of a project by rounds, from the audit set and from the labels of rounds."""
+
     audit: tuple[MetricRecord, ...]
     """By round; Wilson's interval of the accuracy and bootstrap intervals (`intervals`) in its values."""
     population: AuditPopulation
@@ -48,6 +50,7 @@ class HonestCurve:
 
 
 def honest_curve(reader: Reader, folder: ProjectFolder) -> HonestCurve:
+    """Every estimate of the project's accuracy that its records allow."""
     rounds = reader.rounds.all()
     newest = reader.computed.learner()
     estimates = [

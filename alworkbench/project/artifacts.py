@@ -29,17 +29,31 @@ class Engine(Protocol):
     """What the service computes with."""
 
     @property
-    def encoder_id(self) -> str: ...
+    def encoder_id(self) -> str:
+        """Hash of the encoder."""
+        ...
+
     @property
-    def head(self) -> Head: ...
+    def head(self) -> Head:
+        """The two projections and the logit scale."""
+        ...
+
     @property
-    def device(self) -> torch.device: ...
-    def table(self) -> FeatureTable: ...
+    def device(self) -> torch.device:
+        """Where tensors are computed with."""
+        ...
+
+    def table(self) -> FeatureTable:
+        """Features of all encoded images."""
+        ...
+
     def class_activations(self, classes: ClassList) -> Float[Tensor, "C Q"]:
         """One effective text activation per class, in the order of the list."""
         ...
 
-    def posterior(self, record: PosteriorRecord) -> Posterior: ...
+    def posterior(self, record: PosteriorRecord) -> Posterior:
+        """The posterior of this record."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +68,21 @@ class FixedEngine:
 
     @property
     def device(self) -> torch.device:
+        """The device of the class activations."""
         return self.activations.device
 
     def table(self) -> FeatureTable:
+        """The features that it was made with."""
         return self.features
 
     def class_activations(self, classes: ClassList) -> Float[Tensor, "C Q"]:
+        """The prepared activations. Raises ValueError for another number of classes."""
         if len(classes) != len(self.activations):
             raise ValueError(f"{len(self.activations)} classes were prepared, not {len(classes)}")
         return self.activations
 
     def posterior(self, record: PosteriorRecord) -> Posterior:
+        """The posterior that it was made with, whatever the record."""
         return self.belief
 
 
@@ -82,19 +100,23 @@ class ProjectEngine:
 
     @property
     def encoder_id(self) -> str:
+        """Hash of the encoder."""
         return self._encoder.id
 
     @property
     def head(self) -> Head:
+        """The head of the encoder, read once."""
         with self._lock:
             if self._head is None:
                 self._head = self._store.read_head().to(self.device, torch.float32)
             return self._head
 
     def table(self) -> FeatureTable:
+        """Features of all encoded images."""
         return self._store.open_table()
 
     def class_activations(self, classes: ClassList) -> Float[Tensor, "C Q"]:
+        """One text activation for each class. Raises FeaturesMissing for new prompts."""
         prompts = [prompt for c in classes.classes for prompt in c.prompts]
         class_of = torch.tensor([i for i, c in enumerate(classes.classes) for _ in c.templates])
         activations = self._store.prompt_activations(prompts)
@@ -103,6 +125,7 @@ class ProjectEngine:
         return ensemble_prompts(self.head, activations.to(self.device), class_of.to(self.device))
 
     def posterior(self, record: PosteriorRecord) -> Posterior:
+        """The posterior of this record, read once. Raises InvalidPosteriorFile."""
         with self._lock:
             if record.id not in self._posteriors:
                 path = self._folder.path / record.file

@@ -25,6 +25,8 @@ VALIDITY = (
 
 @dataclass(frozen=True, slots=True)
 class CounterfactualPoint:
+    """Accuracy of a strategy at a number of labels."""
+
     strategy: str
     labels: int
     accuracy: float
@@ -48,6 +50,8 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
+    """How strategies would have done within the labels that the project has."""
+
     points: tuple[CounterfactualPoint, ...]
     own: tuple[tuple[int, float], ...]
     """(labels, accuracy on the audit set) of the project itself, up to half of its labels."""
@@ -66,10 +70,12 @@ class Counterfactual:
 
 
 def counterfactual_path(folder: ProjectFolder) -> Path:
+    """The file that a comparison is kept in."""
     return folder.path / "counterfactual.json"
 
 
 def save_counterfactual(folder: ProjectFolder, found: Counterfactual) -> None:
+    """Keep a comparison in the project, atomically."""
     content = {"format": FORMAT, **asdict(found), "computed_at": found.computed_at.isoformat()}
     write_atomically(counterfactual_path(folder), json.dumps(content, allow_nan=False).encode())
 

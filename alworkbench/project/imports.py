@@ -49,6 +49,8 @@ AUDIT_SPLITS = ("test", "audit")
 
 @dataclass(frozen=True, slots=True)
 class FeaturesSummary:
+    """What an import of features changed."""
+
     encoder_id: str
     encoded: int
     known: int
@@ -59,6 +61,8 @@ class FeaturesSummary:
 
 @dataclass(frozen=True, slots=True)
 class LabelSummary:
+    """What an import of labels changed."""
+
     recorded: int
     known: int
     """Rows that were recorded before, from the same answer of the same annotator."""

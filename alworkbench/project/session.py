@@ -17,6 +17,7 @@ from alworkbench.project.artifacts import Engine, ProjectEngine
 
 
 def utc_now() -> datetime:
+    """The time now, in UTC."""
     return datetime.now(UTC)
 
 
@@ -56,10 +57,12 @@ class OpenProject:
         self._loading = threading.Lock()
 
     def settings(self) -> ProjectSettings:
+        """The settings of the project."""
         with self.store.read() as reader:
             return reader.settings()
 
     def classes(self) -> ClassList:
+        """The newest class list."""
         with self.store.read() as reader:
             return reader.classes.current()
 

@@ -53,10 +53,12 @@ class Watch:
     """Mean information, in nats, of the labels that would teach most about the model."""
 
     def as_json(self) -> dict[str, Any]:
+        """A JSON value."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Watch:
+        """The inverse of `as_json`."""
         return cls(
             labels=int(value["labels"]),
             images=tuple(int(each) for each in value["images"]),

@@ -49,6 +49,7 @@ class Status:
 
 
 def newest_accuracy(metrics: list[MetricRecord]) -> float | None:
+    """Accuracy of the newest measured learner; None if none was measured."""
     return float(metrics[-1].values["accuracy"]) if metrics else None
 
 

@@ -30,6 +30,8 @@ KAPPA, CONSECUTIVE = 0.99, 3
 
 
 class Verdict(StrEnum):
+    """What a stopping rule says."""
+
     GO_ON = "go on"
     MAY_STOP = "may stop"
     CANNOT_SAY = "cannot say"
@@ -60,6 +62,8 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
+    """Whether labelling may stop, with the findings behind it."""
+
     stop: bool
     """Labelling may stop; False is "go on"."""
     because: str
@@ -88,6 +92,7 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 
 def rules() -> dict[str, Rule]:
+    """Every stopping rule by name."""
     return dict(_RULES)
 
 

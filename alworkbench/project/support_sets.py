@@ -54,12 +54,16 @@ COLUMNS = ("path", "label", "sha256", "rank", "distance")
 
 
 class Order(StrEnum):
+    """How the images of a class are ranked."""
+
     NEAREST = "nearest"
     ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True)
 class SupportImage:
+    """An image of a support set."""
+
     path: str
     label: str
     sha256: str
@@ -72,6 +76,8 @@ class SupportImage:
 
 @dataclass(frozen=True, slots=True)
 class SupportSet:
+    """k labelled images for each class."""
+
     images: tuple[SupportImage, ...]
     """Class by class in the order of the list, each by rank."""
     classes: tuple[str, ...]

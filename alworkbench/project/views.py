@@ -17,26 +17,32 @@ class Reading(OpenProject):
     """Rounds, images, metrics, and the project at a glance."""
 
     def open_round(self) -> Round | None:
+        """The open round, or None."""
         with self.store.read() as reader:
             return reader.rounds.current()
 
     def rounds(self) -> list[Round]:
+        """Every round, by number."""
         with self.store.read() as reader:
             return reader.rounds.all()
 
     def items(self, round_id: int) -> list[Item]:
+        """The items of a round, in order."""
         with self.store.read() as reader:
             return reader.rounds.items(round_id)
 
     def image(self, image_id: int) -> Image:
+        """The image with this id. Raises NotInProject."""
         with self.store.read() as reader:
             return reader.images.get(image_id)
 
     def metrics(self) -> list[MetricRecord]:
+        """Every measured learner, by round."""
         with self.store.read() as reader:
             return reader.computed.metrics()
 
     def status(self) -> Status:
+        """Counts of images, labels and rounds, and what can be done next."""
         with self.store.read() as reader:
             settings = reader.settings()
             classes = reader.classes.current()
@@ -81,6 +87,7 @@ class Reading(OpenProject):
         )
 
     def strategies(self) -> list[Strategy]:
+        """All strategies, in the order in which they are listed."""
         return strategies()
 
     def display(self, content_hash: str) -> DisplayImage:

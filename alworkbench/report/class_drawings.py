@@ -115,6 +115,7 @@ def asked_picture(result: SimulationResult) -> Picture:
 
 
 def class_names(result: SimulationResult) -> list[str]:
+    """Class names for pictures, cut to 28 characters; numbers where they are unknown."""
     count = len(result.points[0].recall)
     known = result.facts.get("classes")
     if isinstance(known, list) and len(known) == count:

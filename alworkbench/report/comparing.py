@@ -51,6 +51,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """Several results on the same data, paired by seed."""
+
     metric: str
     results: tuple[SimulationResult, ...]
     of: tuple[Change, ...]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonFiles:
+    """Where a comparison was written."""
+
     page: Path
     markdown: Path
     json: Path
@@ -61,6 +63,7 @@ def lines_of(comparison: Comparison) -> list[list[str]]:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as JSON."""
     content = {
         "format": 1,
         "metric": comparison.metric,
@@ -102,6 +105,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_markdown(comparison: Comparison) -> str:
+    """The comparison as Markdown."""
     header, *rows = lines_of(comparison)
     lines = ["# Comparison of simulations", "", f"**{comparison.headline}**", ""]
     if comparison.results[0].transductive:
@@ -154,6 +158,7 @@ def difference_picture(comparison: Comparison) -> Picture:
 
 
 def comparison_page(comparison: Comparison) -> str:
+    """The comparison as one HTML page."""
     drawing = difference_picture(comparison).render()
     transductive = comparison.results[0].transductive
     marked = " (transductive)" if transductive else ""

@@ -53,6 +53,7 @@ class Test:
 
     @property
     def shown(self) -> bool:
+        """Whether the corrected p value is below the level."""
         return self.corrected < LEVEL
 
 
@@ -94,6 +95,7 @@ class Findings:
 
 
 def chief_metric(goal: str) -> str:
+    """The metric that a goal is judged by."""
     return "balanced_accuracy" if goal == "balanced" else "accuracy"
 
 
@@ -186,6 +188,7 @@ def _baseline_of(arm: Arm, arms: Sequence[Arm], strategy: str) -> Arm:
 
 
 def tests_of(differences: Sequence[np.ndarray]) -> list[Test]:
+    """Sign-flip tests of paired differences, corrected by Holm's method."""
     if not differences:
         return []
     p = sign_flip_p(np.stack(differences))
@@ -197,6 +200,7 @@ def tests_of(differences: Sequence[np.ndarray]) -> list[Test]:
 
 
 def outcome_of(test: Test, comparisons: int, metric: str) -> str:
+    """better, worse, none or untestable."""
     if comparisons * smallest_p(test.difference.seeds) >= LEVEL:
         return "untestable"
     if not test.shown:

@@ -24,6 +24,7 @@ Cell = str | Html
 
 
 def safe(cell: Cell) -> str:
+    """The cell as HTML; text is escaped."""
     return cell.text if isinstance(cell, Html) else escape(cell)
 
 
@@ -51,6 +52,7 @@ def table(
 
 
 def conditions_table(pairs: Sequence[tuple[str, str]]) -> str:
+    """The table of everything that decides the figures."""
     rows = "".join(
         f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>'
         for key, value in pairs
@@ -62,14 +64,17 @@ def conditions_table(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def figure(drawing: Drawing, caption: str) -> str:
+    """A picture with its caption."""
     return f"<figure>{drawing.inline}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def folded(summary: str, content: str) -> str:
+    """Content that is hidden until its summary is pressed."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
 def tag(outcome: str) -> Html:
+    """An outcome as a coloured label."""
     words = {
         "better": "better",
         "worse": "worse",
@@ -91,6 +96,7 @@ def labels_cell(words: str, *small: str) -> Html:
 
 
 def page(title: str, body: Sequence[str]) -> str:
+    """A self-contained HTML page."""
     css = files("alworkbench.report").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

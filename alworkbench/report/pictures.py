@@ -58,6 +58,8 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
+    """A picture in the formats of a report."""
+
     picture: Picture
     png: bytes
     transparent: str
@@ -124,6 +126,7 @@ def inks(result: SimulationResult) -> dict[Arm, Ink]:
 
 
 def curve_picture(result: SimulationResult, metric: str, words: str) -> Picture:
+    """Learning curves of all strategies in one metric."""
     called, drawn = names(result.arms), inks(result)
     found = sorted(curves(result.points, metric), key=lambda c: -c.estimates[-1].mean)
     last = "; ".join(f"{called[c.arm]} {c.estimates[-1].mean:.3f}" for c in found)
@@ -212,6 +215,7 @@ def mark(result: SimulationResult) -> str:
 
 
 def new_figure(width: float, height: float) -> Any:
+    """An empty figure of this size in inches, without matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def swatched(result: SimulationResult, arm: Arm, name: str) -> Html:
+    """A strategy's name with its colour."""
     variable = variable_of(inks(result)[arm])
     return Html(
         f'<span class="swatch" style="color: var({variable})" aria-hidden="true"></span>'
@@ -72,6 +73,7 @@ def budget_table(result: SimulationResult, findings: Findings) -> str:
 
 
 def reach_part(result: SimulationResult, findings: Findings, by_name: dict[str, Drawing]) -> str:
+    """The part of the page on labels needed for a target."""
     chief = findings.targets[findings.chief]
     parts = []
     if findings.of:

@@ -174,6 +174,7 @@ def as_json(result: SimulationResult, findings: Findings) -> dict[str, Any]:
 
 
 def findings_json(findings: Findings) -> dict[str, Any]:
+    """The findings as JSON."""
     content = {
         "metric": findings.metric,
         "seeds": findings.seeds,
@@ -278,6 +279,7 @@ def _marked(result: SimulationResult) -> str:
 
 
 def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table."""
     lines = ["| " + " | ".join(map(_cell, header)) + " |", "|" + " --- |" * len(header)]
     return lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
 

@@ -19,6 +19,7 @@ METRIC_WORDS = {
 
 
 def listed(parts: Sequence[str]) -> str:
+    """ "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
@@ -51,6 +52,7 @@ def level_words(target: Target) -> str:
 
 
 def value_words(value: float, metric: str) -> str:
+    """A value in the unit of its metric."""
     return f"{value:.3f}" if metric in NO_SHARES else f"{100 * value:.1f} %"
 
 
@@ -64,6 +66,7 @@ def difference_words(found: Estimate, metric: str) -> str:
 
 
 def interval_words(found: Estimate, metric: str) -> str:
+    """An interval in the unit of its metric."""
     if metric in NO_SHARES:
         return f"[{found.low:.3f}, {found.high:.3f}]"
     return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
@@ -97,4 +100,5 @@ def saving_words(found: Saving) -> str:
 
 
 def p_words(p: float) -> str:
+    """A p value with its sign, such as "= 0.012"."""
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"

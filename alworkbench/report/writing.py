@@ -16,6 +16,8 @@ from alworkbench.simulation.results import SimulationResult
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
+    """Where a report was written."""
+
     page: Path
     markdown: Path
     json: Path

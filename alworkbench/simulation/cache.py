@@ -58,10 +58,12 @@ class EncodedCollection:
 
     @property
     def classes(self) -> ClassList:
+        """Its classes with their prompts."""
         return ClassList(tuple(self.card.classes))
 
     @property
     def class_activations(self) -> Float[Tensor, "C Q"]:
+        """Mean prompt activation (C, Q) of each class."""
         return ensemble_prompts(self.head, self.prompt_activations, self.prompt_classes)
 
 

@@ -146,6 +146,8 @@ def request_of(values: Mapping[str, Any], where: str = "The plan") -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Word:
+    """How the value of a parameter is read."""
+
     read: Callable[[Any], Any]
     """The value as it is used; raises TypeError or ValueError."""
     needed: str

@@ -79,6 +79,7 @@ class TestPart:
     labels: Int[Tensor, "m"]
 
     def measure(self, learner: Learner) -> Metrics:
+        """Metrics of a learner on the test part."""
         parts = [
             learner.logits(self.features[start : start + BLOCK])
             for start in range(0, len(self.labels), BLOCK)
@@ -144,6 +145,7 @@ class SimulationData:
         return dict(zip(shown, labels.tolist(), strict=True))
 
     def test_part(self) -> TestPart:
+        """The images that no run may ask."""
         return TestPart(self.table.gather(self.test), self.labels[self.test])
 
     def fingerprint(self) -> str:

@@ -195,6 +195,7 @@ def _kept_points(path: Path) -> list[SimulationPoint]:
 
 
 def title(data: SimulationData, plan: Plan) -> str:
+    """Name of the data and the strategies."""
     names = [arm.words(plan.arms) for arm in plan.arms]
     return f"{data.name}: {('; ' if any(',' in name for name in names) else ', ').join(names)}"
 

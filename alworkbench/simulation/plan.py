@@ -82,6 +82,7 @@ class Plan:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
+        """Every combination of strategy, learning method and batch size."""
         return tuple(
             Arm(strategy, adaptation, size)
             for size in self.batch_sizes

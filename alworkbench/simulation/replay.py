@@ -89,6 +89,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
+    """How far a record was computed again, and the first difference."""
+
     rounds: int
     """Proposed again with the same batch."""
     images: int
@@ -99,6 +101,7 @@ class Replayed:
 
     @property
     def identical(self) -> bool:
+        """Whether everything that was computed again is the same."""
         return self.difference is None
 
 

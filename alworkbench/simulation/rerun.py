@@ -52,6 +52,7 @@ class RunAgain:
 
     @property
     def identical(self) -> bool:
+        """Whether the runs are the same."""
         return self.difference is None
 
 

@@ -52,14 +52,17 @@ class SimulationResult:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
+        """The strategies with learning method and batch size, in the order of the plan."""
         return tuple(dict.fromkeys(point.arm for point in self.points))
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """Seeds, ascending."""
         return tuple(sorted({point.seed for point in self.points}))
 
     @property
     def transductive(self) -> bool:
+        """Whether strategies saw the images of the test part."""
         return bool(self.plan.get("transductive") or self.facts.get("transductive"))
 
     @property
@@ -68,6 +71,7 @@ class SimulationResult:
         return rows(self.points)
 
     def table(self) -> list[TableRow]:
+        """One row for each strategy."""
         return table(self.points)
 
     def summary(self) -> str:

@@ -36,6 +36,7 @@ def write_parquet(path: Path, points: Sequence[SimulationPoint]) -> None:
 
 
 def read_parquet(path: Path) -> list[SimulationPoint]:
+    """The points of a Parquet file that `write_parquet` wrote."""
     return [SimulationPoint.from_row(row) for row in pq.read_table(path, schema=SCHEMA).to_pylist()]
 
 

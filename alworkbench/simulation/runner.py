@@ -46,6 +46,7 @@ def check(data: SimulationData, plan: Plan) -> None:
 
 
 def rounds_of(plan: Plan, run: Run) -> int:
+    """How many rounds a run has."""
     return -(-plan.labels // run.arm.batch_size)
 
 

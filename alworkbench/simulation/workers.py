@@ -51,6 +51,7 @@ class Parcel:
 
     @classmethod
     def pack(cls, data: SimulationData, folder: Path) -> Parcel:
+        """Write the data into a folder, once for all worker processes."""
         everything = data.table.gather(torch.arange(len(data.table)))
         features = {"activations": everything.activations.contiguous()}
         if everything.residuals is not None:
@@ -66,6 +67,7 @@ class Parcel:
         return cls(rest, tuple(data.table.hashes), folder)
 
     def open(self) -> SimulationData:
+        """The data, read from the folder."""
         tensors = load_file(self.folder / FEATURES)
         features = Features(tensors["activations"], tensors.get("residuals"))
         small = load_file(self.folder / SMALL)

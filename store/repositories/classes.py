@@ -14,10 +14,13 @@ from store.schema import ClassListEntryRow, ClassListRow, ClassRow
 
 
 class ClassRepository:
+    """See `ports.Classes`."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def current(self) -> ClassList:
+        """The newest version. Raises NotInProject before the first."""
         newest = self._connection.scalar(select(func.max(ClassListRow.id)))
         return self.get(0 if newest is None else newest)
 

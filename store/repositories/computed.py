@@ -42,6 +42,8 @@ METRIC_COLUMNS = (
 
 
 class ComputedRepository:
+    """See `ports.Computed`."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -56,6 +58,7 @@ class ComputedRepository:
         self._connection.execute(update(ProjectRow).values(encoder_id=record.id))
 
     def encoder(self) -> EncoderRecord | None:
+        """The encoder in use; None before the first encoding."""
         row = self._connection.execute(
             select(EncoderRow.id, EncoderRow.spec).join(
                 ProjectRow, ProjectRow.encoder_id == EncoderRow.id
@@ -111,6 +114,7 @@ class ComputedRepository:
         settings: Mapping[str, Any],
         now: datetime,
     ) -> LearnerRecord:
+        """Record a learner file."""
         return self.get_learner(
             new_id(
                 self._connection,

@@ -30,6 +30,8 @@ from store.schema import (
 
 
 class ImageRepository:
+    """See `ports.Images`."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -211,6 +213,7 @@ class ImageRepository:
         return image
 
     def by_hash(self, content_hash: str) -> Image | None:
+        """The image with this content; None for unknown content."""
         return self._one(ImageRow.hash == content_hash)
 
     def _one(self, condition: object) -> Image | None:
@@ -247,6 +250,7 @@ class ImageRepository:
         return self.get(ending.pop()) if len(ending) == 1 else None
 
     def ids_and_hashes(self, role: Role) -> list[tuple[int, str]]:
+        """(image id, content hash) of every image with this role, by id."""
         result = self._connection.execute(
             select(ImageRow.id, ImageRow.hash).where(ImageRow.role == role).order_by(ImageRow.id)
         )
@@ -270,10 +274,12 @@ class ImageRepository:
         return [(content, joined(root, path)) for content, root, path in rows]
 
     def count(self, role: Role) -> int:
+        """How many images have this role."""
         total = select(func.count()).select_from(ImageRow).where(ImageRow.role == role)
         return self._connection.scalar(total) or 0
 
     def quarantined(self) -> list[QuarantinedFile]:
+        """Files that could not be read, with the reason."""
         rows = self._connection.execute(
             select(
                 ImageRootRow.root,

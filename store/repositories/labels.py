@@ -35,6 +35,8 @@ def still_counts() -> ColumnElement[bool]:
 
 
 class LabelRepository:
+    """See `ports.Labels`."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -115,6 +117,7 @@ class LabelRepository:
 
     # ------------------------------------------------------------------------------------ reading
     def by_event(self, event_id: str) -> Label | None:
+        """The label with this event id; None for an unknown one."""
         return self._by_events([event_id]).get(event_id)
 
     def _by_events(self, event_ids: Iterable[str]) -> dict[str, Label]:

@@ -40,6 +40,7 @@ class Places:
             self._candidates.append((self._root, id_))
 
     def locate(self, path: str) -> Place:
+        """(id of the root, path below it). Raises ValueError for a path that lies below no root."""
         full = joined(self._root, path.removeprefix("./"))
         for root, id_ in self._candidates:
             rest = _below(full, root)
@@ -49,6 +50,7 @@ class Places:
 
 
 def joined(root: str, path: str) -> str:
+    """A path below a root; the empty root is the project folder."""
     if not root:
         return path
     return root + path if root.endswith("/") else f"{root}/{path}"
@@ -69,6 +71,7 @@ def _tidy(root: str) -> str:
 
 
 def by_root(located: Iterable[Place]) -> dict[int, list[str]]:
+    """Paths by the id of their root, in their order."""
     paths: defaultdict[int, list[str]] = defaultdict(list)
     for root_id, path in located:
         paths[root_id].append(path)

@@ -16,6 +16,8 @@ _BEFORE_THEY_WERE_SETTINGS = {"goal": Goal.ACCURACY.value, "adaptation": "linear
 
 
 class ProjectRepository:
+    """The settings of the project."""
+
     def __init__(self, connection: Connection, where: object) -> None:
         self._connection = connection
         self._where = where

@@ -64,6 +64,8 @@ ITEM_COLUMNS = (
 
 
 class RoundRepository:
+    """See `ports.Rounds`."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -114,6 +116,7 @@ class RoundRepository:
         return self.get(round_id)
 
     def current(self) -> Round | None:
+        """The open round, or None."""
         return next(iter(self._rounds(RoundRow.state == RoundState.OPEN)), None)
 
     def get(self, round_id: int) -> Round:
@@ -147,6 +150,7 @@ class RoundRepository:
         return self._items(ItemRow.round_id == round_id)
 
     def item(self, item_id: int) -> Item | None:
+        """The item with this id; None for an unknown id."""
         return next(iter(self._items(ItemRow.id == item_id)), None)
 
     def _items(self, *conditions: ColumnElement[bool]) -> list[Item]:

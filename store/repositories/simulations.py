@@ -13,6 +13,8 @@ from store.schema import SimulationPointRow, SimulationRow
 
 
 class SimulationRepository:
+    """See `ports.Simulations`."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

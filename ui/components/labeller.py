@@ -36,11 +36,14 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True, slots=True)
 class RoundProgress:
+    """How far a round has been answered."""
+
     answered: int
     total: int
 
     @property
     def complete(self) -> bool:
+        """Whether every item has an answer."""
         return self.answered >= self.total
 
 

@@ -50,6 +50,7 @@ def advice(state: UiState) -> None:
 
 
 def sentence(found: AdviceView) -> str:
+    """The advice as one sentence."""
     words = escape_markdown(found.because) + "\\."
     if not found.measured:
         words += " This is what the model thinks of itself; nothing was measured."

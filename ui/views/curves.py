@@ -33,6 +33,7 @@ _LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
+    """Draw the page."""
     heading(
         "Curves",
         "What the labels bought",

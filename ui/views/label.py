@@ -16,6 +16,7 @@ from ui.views.work import failure, working
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
+    """Draw the page."""
     if working(state):
         return
     failure(state)

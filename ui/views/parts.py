@@ -52,6 +52,8 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """A number with its name."""
+
     label: str
     value: str
     note: str = ""
@@ -59,6 +61,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """A bar of a chart."""
+
     name: str
     value: float
     shown: str
@@ -112,6 +116,7 @@ def facts(shown: Sequence[tuple[str, str]]) -> None:
 
 
 def percent(value: float, digits: int = 1) -> str:
+    """A share as a percentage."""
     return f"{100 * value:.{digits}f} %"
 
 

@@ -31,6 +31,7 @@ MOST_NAMES = 12
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
+    """Draw the page."""
     heading("Project", state.service.settings().name)
     if working(state):
         return  # the figures below are about to change

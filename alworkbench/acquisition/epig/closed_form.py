@@ -204,10 +204,12 @@ class Rows:
         )
 
     def block(self, start: int, stop: int) -> Rows:
+        """Rows `start` to `stop`."""
         return Rows(*(getattr(self, one.name)[start:stop] for one in fields(self)))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Rows]) -> Rows:
+        """All parts as one."""
         return cls(*(torch.cat([getattr(part, one.name) for part in parts]) for one in fields(cls)))
 
     def within(self) -> Float[Tensor, "N r r"]:
@@ -251,6 +253,7 @@ class ClosedForm:
 
     @classmethod
     def of(cls, learner: Learner) -> ClosedForm:
+        """What the closed form needs of a learner, computed once."""
         classes = learner.model.classes
         scaled = classes.whitened * classes.scale[:, None]
         names = scaled @ scaled.T

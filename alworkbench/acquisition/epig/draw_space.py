@@ -65,11 +65,14 @@ class DrawSpace:
         return len(self.seen)
 
     def rows(self, rows: Tensor) -> DrawSpace:
+        """The same for these rows alone."""
         return DrawSpace(self.seen[rows], self.probabilities[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
+    """An image that was picked."""
+
     row: int
     """Among the candidates."""
     score: float
@@ -89,6 +92,7 @@ class Wanted:
     def of(
         cls, targets: DrawSpace, target_weights: Float[Tensor, "M"], *, block: int = BLOCK
     ) -> Wanted:
+        """The matrix K x K of the targets, summed in blocks of `block` targets."""
         weights = target_weights / target_weights.sum()
         state = torch.eye(targets.seen.shape[-1]).to(targets.seen)  # K K
         matrix = _wanted(targets, weights, state, block)

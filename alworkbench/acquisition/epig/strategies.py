@@ -85,6 +85,7 @@ class Aim:
 
     @classmethod
     def of(cls, question: Question) -> Aim:
+        """The targets of a question under the posterior draws."""
         step = question.learner.draws(question.draws, question.draw_seed)
         targets = _space(question, question.targets, step, question.size.step_memory)
         return cls(step, targets, balanced_weights(targets.probabilities))
@@ -194,6 +195,7 @@ def epig(question: Question) -> Selection:
     range="0 to log C",
 )
 def epig_shortlist(question: Question) -> Selection:
+    """EPIG among the images of smallest margin."""
     few = min(len(question.candidates), SHORTLIST * question.batch_size)
     kept = scores.best(MARGIN.of(question), few).sort().values
     return _greedy(question, Aim.of(question), question.candidates.cpu()[kept])

@@ -40,6 +40,8 @@ TruthOf = Callable[[Workbench], LabelledPictures]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
+    """Where the data of a simulation come from."""
+
     kind: str
     """One of KINDS."""
     place: str
@@ -52,10 +54,12 @@ class Origin:
     """Of a project: a manifest, or `sample`; None for its own labels."""
 
     def words(self) -> str:
+        """The same in words."""
         kinds = {COLLECTION: "the collection", IMAGES: "the images of", FEATURES: "the file"}
         return f"{kinds.get(self.kind, 'the project')} {self.place}"
 
     def as_facts(self) -> dict[str, str]:
+        """Its fields that are set."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def moved(self, place: Path) -> Origin:
@@ -81,6 +85,7 @@ def origins_of(request: Request) -> list[Origin]:
 
 
 def origin_of_project(folder: Path, truth: str | None) -> Origin:
+    """The origin of a simulation on a project; `truth` names another source of its labels."""
     named = truth if truth in (None, SAMPLE) else str(Path(truth).absolute())
     return Origin(PROJECT, str(folder.absolute()), truth=named)
 
