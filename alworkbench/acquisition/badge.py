@@ -27,7 +27,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.sampling import pick, turn
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 SAME = 1e-6
 """A squared distance below this share of the squared lengths is rounding: the same gradient."""
@@ -37,24 +37,24 @@ SAME = 1e-6
 class Gradients:
     """All gradients x_i = (p_i - e_y) (x) phi~_i of a pool, as their factors."""
 
-    question: Question
+    context: AcquisitionContext
     errors: Float[Tensor, "N C"]
     """p - e_y."""
     squares: Float[Tensor, "N"]
     """|x|^2."""
 
     @classmethod
-    def of(cls, question: Question) -> Gradients:
+    def of(cls, context: AcquisitionContext) -> Gradients:
         """The gradient embeddings of the candidates, in closed form: no backward pass."""
-        size = question.size
-        root = question.learner.model.image_activation_root
-        device = question.learner.class_activations.device
+        size = context.size
+        root = context.learner.model.image_activation_root
+        device = context.learner.class_activations.device
         errors = torch.empty(size.candidates, size.classes, device=device)
         squares = torch.empty(size.candidates, device=device)
         done = 0
         held = size.candidates * (4 * size.classes + 24)
-        for features in question.blocks(question.candidates, size.logits_row, held):
-            probabilities = question.learner.logits(features).softmax(dim=-1)
+        for features in context.blocks(context.candidates, size.logits_row, held):
+            probabilities = context.learner.logits(features).softmax(dim=-1)
             guess = probabilities.argmax(dim=-1, keepdim=True)
             error = probabilities.scatter_add(
                 -1, guess, torch.full_like(guess, -1, dtype=probabilities.dtype)
@@ -64,18 +64,18 @@ class Gradients:
             whitened = (features.activations @ root).square().sum(dim=-1)
             squares[done:stop] = error.square().sum(dim=-1) * whitened
             done = stop
-        return cls(question, errors, squares)
+        return cls(context, errors, squares)
 
     def distances(self, position: int) -> Float[Tensor, "N"]:
         """Squared distances of all gradients from one of them."""
-        question, root = self.question, self.question.learner.model.image_activation_root
-        row = question.candidates[position : position + 1]
-        own = question.table.gather(row, root.device).activations[0]
+        context, root = self.context, self.context.learner.model.image_activation_root
+        row = context.candidates[position : position + 1]
+        own = context.table.gather(row, root.device).activations[0]
         direction = root @ (root.T @ own)  # P: A~^-1 phi
         held = self.errors.numel() * 4 + 24 * len(self.errors)
         kappa = [
             features.activations @ direction
-            for features in question.blocks(question.candidates, question.size.logits_row, held)
+            for features in context.blocks(context.candidates, context.size.logits_row, held)
         ]
         inner = (self.errors @ self.errors[position]) * torch.cat(kappa)
         lengths = self.squares + self.squares[position]
@@ -98,24 +98,24 @@ def _cost(size: Size) -> Cost:
     source="Ash et al. 2020, arXiv:1906.03671",
     range="0 and above, a squared distance",
 )
-def badge(question: Question) -> Selection:
+def badge(context: AcquisitionContext) -> Batch:
     """k-means++ seeding on the gradient embeddings of the candidates."""
-    gradients = Gradients.of(question)
-    generator = question.generator()
-    count = len(question.candidates)
+    gradients = Gradients.of(context)
+    generator = context.generator()
+    count = len(context.candidates)
     left = torch.ones(count, dtype=torch.float64)
     nearest = gradients.squares
     positions: list[int] = []
     values: list[float] = []
     probabilities: list[float] = []
-    for _ in range(min(question.batch_size, count)):
+    for _ in range(min(context.batch_size, count)):
         chances = turn(nearest.double().cpu(), left, 0.0)
         position = pick(chances, generator)
         positions.append(position)
         values.append(float(nearest[position]))
         probabilities.append(float(chances[position]))
         left[position] = 0.0
-        if len(positions) < min(question.batch_size, count):
+        if len(positions) < min(context.batch_size, count):
             nearest = torch.minimum(nearest, gradients.distances(position))
-    rows = question.candidates.cpu()[torch.tensor(positions, dtype=torch.long)]
-    return Selection(tuple(rows.tolist()), tuple(values), tuple(probabilities))
+    rows = context.candidates.cpu()[torch.tensor(positions, dtype=torch.long)]
+    return Batch(tuple(rows.tolist()), tuple(values), tuple(probabilities))

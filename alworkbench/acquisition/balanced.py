@@ -21,7 +21,13 @@ from torch import Tensor
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.strategies import EPIG
 from alworkbench.acquisition.score import Score, predicted_classes
-from alworkbench.acquisition.strategy import Question, Selection, Strategy, selection, strategy
+from alworkbench.acquisition.strategy import (
+    AcquisitionContext,
+    Batch,
+    Strategy,
+    batch_in_order,
+    strategy,
+)
 from alworkbench.acquisition.uncertainty import BALD, ENTROPY, MARGIN
 
 
@@ -46,14 +52,14 @@ def by_turns(
     return torch.tensor(chosen, dtype=torch.long)
 
 
-def balanced(score: Score) -> Callable[[Question], Selection]:
+def balanced(score: Score) -> Callable[[AcquisitionContext], Batch]:
     """A choice by turns of the predicted classes."""
 
-    def choose(question: Question) -> Selection:
-        values = score.of(question).cpu()
-        counts = torch.bincount(question.labels.cpu(), minlength=question.size.classes)
-        order = by_turns(values, predicted_classes(question), counts.tolist(), question.batch_size)
-        return selection(question, order, values)
+    def choose(context: AcquisitionContext) -> Batch:
+        values = score.of(context).cpu()
+        counts = torch.bincount(context.labels.cpu(), minlength=context.size.classes)
+        order = by_turns(values, predicted_classes(context), counts.tolist(), context.batch_size)
+        return batch_in_order(context, order, values)
 
     return choose
 

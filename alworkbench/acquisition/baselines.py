@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, of_streamed_logits
 from alworkbench.acquisition.score import predicted_classes
-from alworkbench.acquisition.strategy import Question, Selection, selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, batch_in_order, strategy
 
 
 @strategy(
@@ -23,11 +23,11 @@ from alworkbench.acquisition.strategy import Question, Selection, selection, str
     unit="none",
     cost=lambda size: Cost(size.candidates, 8 * size.candidates),
 )
-def random(question: Question) -> Selection:
+def random(context: AcquisitionContext) -> Batch:
     """A uniform sample without replacement; records the probability of each draw."""
-    count = len(question.candidates)
-    order = torch.randperm(count, generator=question.generator())
-    chosen = selection(question, order, torch.zeros(count))
+    count = len(context.candidates)
+    order = torch.randperm(count, generator=context.generator())
+    chosen = batch_in_order(context, order, torch.zeros(count))
     left = range(count, count - len(chosen.rows), -1)
     return replace(chosen, probabilities=tuple(1 / each for each in left))
 
@@ -38,11 +38,11 @@ def random(question: Question) -> Selection:
     unit="none",
     cost=of_streamed_logits,
 )
-def balanced_random(question: Question) -> Selection:
+def balanced_random(context: AcquisitionContext) -> Batch:
     """Each round of turns asks one image of every predicted class, classes in random order."""
-    predicted = predicted_classes(question)
-    order = in_turns(predicted, question.size.classes, question.generator())
-    return selection(question, order, torch.zeros(len(predicted)))
+    predicted = predicted_classes(context)
+    order = in_turns(predicted, context.size.classes, context.generator())
+    return batch_in_order(context, order, torch.zeros(len(predicted)))
 
 
 def in_turns(

@@ -34,7 +34,7 @@ from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.sampled import stacked
 from alworkbench.acquisition.score import joined
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 LABELLINGS = 1024
 BLOCK_BYTES = 16 << 20
@@ -164,21 +164,21 @@ def _cost(size: Size) -> Cost:
     source="Kirsch et al. 2019, arXiv:1906.08158",
     range="0 to log C, the batch in all at most log K",
 )
-def batchbald(question: Question) -> Selection:
+def batchbald(context: AcquisitionContext) -> Batch:
     """Greedy maximisation of the joint mutual information of the batch's labels and the model."""
-    size = question.size
-    step = question.learner.draws(question.draws, question.draw_seed)
-    candidates = question.candidates.cpu()
+    size = context.size
+    step = context.learner.draws(context.draws, context.draw_seed)
+    candidates = context.candidates.cpu()
     beside = _held(size) + 24 * size.candidates
-    free = question.memory - beside - size.step_memory - size.drawn_row
+    free = context.memory - beside - size.step_memory - size.drawn_row
     most = max(size.batch, free // _row(size) // 2)
     if len(candidates) > most:
-        alone = joined([scores.bald(p) for p in question.drawn_probabilities(step=step)])
+        alone = joined([scores.bald(p) for p in context.drawn_probabilities(step=step)])
         candidates = candidates[scores.best(alone, most).sort().values]
     held = beside + len(candidates) * _row(size)
     drawn = stacked(
-        question.drawn_probabilities(candidates, step=step, held=held), size, len(candidates)
+        context.drawn_probabilities(candidates, step=step, held=held), size, len(candidates)
     )
-    found = batch_bald(drawn, question.batch_size, question.generator())
+    found = batch_bald(drawn, context.batch_size, context.generator())
     rows = candidates[torch.tensor([gain.position for gain in found], dtype=torch.long)]
-    return Selection(tuple(rows.tolist()), tuple(gain.nats for gain in found))
+    return Batch(tuple(rows.tolist()), tuple(gain.nats for gain in found))

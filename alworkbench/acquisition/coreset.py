@@ -15,7 +15,7 @@ import torch
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.embeddings import Cosines, embedding_row, unit_embeddings
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 
 def _cost(size: Size) -> Cost:
@@ -33,21 +33,21 @@ def _cost(size: Size) -> Cost:
     source="Sener and Savarese 2018, arXiv:1708.00489",
     range="0 to 2, a distance of unit embeddings",
 )
-def coreset(question: Question) -> Selection:
+def coreset(context: AcquisitionContext) -> Batch:
     """Farthest-first traversal: each pick is farthest from all labelled and picked images."""
-    cosines = Cosines(question)
-    count = len(question.candidates)
+    cosines = Cosines(context)
+    count = len(context.candidates)
     # the largest cosine with anything covered: smallest is farthest
-    covered = torch.full((count,), -1.0, device=question.learner.class_activations.device)
+    covered = torch.full((count,), -1.0, device=context.learner.class_activations.device)
     first: int | None = None
-    if len(question.labelled):
-        covered = cosines.nearest(unit_embeddings(question, question.labelled))
+    if len(context.labelled):
+        covered = cosines.nearest(unit_embeddings(context, context.labelled))
     else:
         first = int(cosines.nearest(cosines.mean()[None]).argmax())
     taken = torch.zeros(count, dtype=torch.bool, device=covered.device)
     positions: list[int] = []
     distances: list[float] = []
-    for _ in range(min(question.batch_size, count)):
+    for _ in range(min(context.batch_size, count)):
         if first is not None and not positions:
             position = first
         else:
@@ -55,8 +55,8 @@ def coreset(question: Question) -> Selection:
         distances.append(float((2 - 2 * covered[position]).clamp_min(0).sqrt()))
         positions.append(position)
         taken[position] = True
-        if len(positions) < min(question.batch_size, count):
+        if len(positions) < min(context.batch_size, count):
             unit = cosines.of(torch.tensor([position]))
             covered = torch.maximum(covered, cosines.nearest(unit))
-    rows = question.candidates.cpu()[torch.tensor(positions, dtype=torch.long)]
-    return Selection(tuple(rows.tolist()), tuple(distances))
+    rows = context.candidates.cpu()[torch.tensor(positions, dtype=torch.long)]
+    return Batch(tuple(rows.tolist()), tuple(distances))

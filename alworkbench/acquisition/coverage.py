@@ -53,7 +53,7 @@ from alworkbench.acquisition.cluster_assumption import FIRST, doubt_beforehand, 
 from alworkbench.acquisition.contamination import misleading
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.similarity import Places, directions_of, places_of, root_given_labels
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.acquisition.subsampling import (
     HELD,
     Considered,
@@ -135,85 +135,85 @@ class _Ground:
     range="[0, 1]",
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
-def coverage(question: Question) -> Selection:
+def coverage(context: AcquisitionContext) -> Batch:
     """Greedy maximisation of the expected reduction of uncertainty over the targets."""
-    at_random, cautious = _at_random(question), _cautious(question)
+    at_random, cautious = _at_random(context), _cautious(context)
     shares = {CAUTIOUS: cautious, TRUSTING: 1 - cautious}
     views = torch.tensor([shares[view] for view in VIEWS])
-    held = _cost(question.size).memory - _row(question.size)
-    considered = consider(question, held, views)
-    question = considered.question
+    held = _cost(context.size).memory - _row(context.size)
+    considered = consider(context, held, views)
+    context = considered.context
     ground = _ground(considered)
-    covered = _covered(question, ground)
-    alone = _alone(question, ground, covered)
-    return _greedy(question, ground, covered, alone, at_random, cautious)
+    covered = _covered(context, ground)
+    alone = _alone(context, ground, covered)
+    return _greedy(context, ground, covered, alone, at_random, cautious)
 
 
-def _at_random(question: Question) -> int:
+def _at_random(context: AcquisitionContext) -> int:
     """How many images of the batch are drawn at random."""
-    share = doubt_beforehand(_seen(question, question.targets), question.size.classes)
-    first = question.labelled[:FIRST]
+    share = doubt_beforehand(_seen(context, context.targets), context.size.classes)
+    first = context.labelled[:FIRST]
     if len(first):
-        directions = _seen(question, first)
-        labels = question.labels[:FIRST].to(directions.device)
+        directions = _seen(context, first)
+        labels = context.labels[:FIRST].to(directions.device)
         share = doubt_of_kinship(directions, labels, share)
-    return round(share * min(question.batch_size, len(question.candidates)))
+    return round(share * min(context.batch_size, len(context.candidates)))
 
 
-def _cautious(question: Question) -> float:
+def _cautious(context: AcquisitionContext) -> float:
     """Share of the picks that the cautious view has."""
-    if question.unknown_names:
+    if context.unknown_names:
         return 1.0
-    if not len(question.labelled):
+    if not len(context.labelled):
         return _UNTESTED
-    start = replace(question.learner, step=None, taught=None, predictor=None)
-    held = _cost(question.size).memory - _row(question.size)
-    blocks = question.blocks(question.labelled, question.size.logits_row, held)
+    start = replace(context.learner, step=None, taught=None, predictor=None)
+    held = _cost(context.size).memory - _row(context.size)
+    blocks = context.blocks(context.labelled, context.size.logits_row, held)
     foretold = torch.cat([start.logits(features).softmax(dim=-1) for features in blocks])
-    return min(1.0, _CAUTION * misleading(foretold, question.labels))
+    return min(1.0, _CAUTION * misleading(foretold, context.labels))
 
 
-def _seen(question: Question, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
+def _seen(context: AcquisitionContext, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
     """Directions as the model sees them without labels: whether those are right is asked here."""
-    root = question.learner.model.image_activation_root
-    size = question.size
-    blocks = question.blocks(rows, _row(size), _cost(size).memory - _row(size))
+    root = context.learner.model.image_activation_root
+    size = context.size
+    blocks = context.blocks(rows, _row(size), _cost(size).memory - _row(size))
     return torch.cat([directions_of(features, root) for features in blocks])
 
 
 def _ground(considered: Considered) -> _Ground:
-    question = considered.question
-    size = question.size
-    root = root_given_labels(question, _row(size))
+    context = considered.context
+    size = context.size
+    root = root_given_labels(context, _row(size))
     held = _cost(size).memory - _row(size)
     parts = [
-        places_of(question.learner, features, root)
-        for features in question.blocks(question.targets, _row(size), held)
+        places_of(context.learner, features, root)
+        for features in context.blocks(context.targets, _row(size), held)
     ]
     places = Places.concatenate(parts)
     probabilities = places.roots.square()
     weighing = considered.weighing
     if weighing is None:
-        tested = tested_by(question.labels, size.classes)
-        weighing = Weighing.by(question.goal, probabilities.sum(dim=0), tested)
+        tested = tested_by(context.labels, size.classes)
+        weighing = Weighing.by(context.goal, probabilities.sum(dim=0), tested)
     weights = considered.stood_for(weighing.of(probabilities))
     total = weights.sum(dim=0).clamp_min(torch.finfo(weights.dtype).tiny)
     return _Ground(root, places, weights / total)
 
 
-def _covered(question: Question, ground: _Ground) -> Float[Tensor, "M"]:
+def _covered(context: AcquisitionContext, ground: _Ground) -> Float[Tensor, "M"]:
     """How well each target is stood for by the images that were answered."""
     covered = torch.zeros_like(ground.weights[:, 0])
-    size = question.size
+    size = context.size
     done = 0
-    for features in question.blocks(question.labelled, _row(size)):
+    for features in context.blocks(context.labelled, _row(size)):
         directions = directions_of(features, ground.root)
-        labels = question.labels[done : done + len(features)].to(covered.device)
+        labels = context.labels[done : done + len(features)].to(covered.device)
         done += len(features)
         told = torch.nn.functional.one_hot(labels, size.classes).to(covered)
         ties = Places(directions, told).ties(ground.places)
         covered = torch.maximum(covered, ties.amax(dim=0))
-    for features in question.blocks(question.refused, _row(size)):
+    for features in context.blocks(context.refused, _row(size)):
         near = directions_of(features, ground.root) @ ground.places.directions.T
         covered = torch.maximum(covered, near.clamp_min(0.0).square().amax(dim=0))
     return covered
@@ -229,12 +229,12 @@ class _Alone:
     predicted: Int[Tensor, "N"]
 
 
-def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
-    size = question.size
+def _alone(context: AcquisitionContext, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
+    size = context.size
     held = _cost(size).memory - _row(size)
     parts, gains, own, predicted = [], [], [], []
-    for features in question.blocks(question.candidates, _row(size), held):
-        places = places_of(question.learner, features, ground.root)
+    for features in context.blocks(context.candidates, _row(size), held):
+        places = places_of(context.learner, features, ground.root)
         parts.append(places)
         gains.append(ground.gains(places, covered))
         own.append(torn(places.roots.square()))
@@ -243,13 +243,13 @@ def _alone(question: Question, ground: _Ground, covered: Float[Tensor, "M"]) -> 
 
 
 def _greedy(
-    question: Question,
+    context: AcquisitionContext,
     ground: _Ground,
     covered: Float[Tensor, "M"],
     alone: _Alone,
     at_random: int,
     cautious: float,
-) -> Selection:
+) -> Batch:
     """Pick by pick: gains only fall, so one that was not computed again is a bound from above.
 
     Where nothing is left to gain (more picks than distinct images, say), the model's own doubt decides.
@@ -257,9 +257,9 @@ def _greedy(
     the cautious view's share, which is counted on from batch to batch, so that batches of one image have
     both views. Scores are gains, the mean of both views.
     """
-    count = min(question.batch_size, len(question.candidates))
-    shuffled = iter(_shuffled(question, alone.predicted).tolist())
-    picked = len(question.labelled) + len(question.refused)
+    count = min(context.batch_size, len(context.candidates))
+    shuffled = iter(_shuffled(context, alone.predicted).tolist())
+    picked = len(context.labelled) + len(context.refused)
     bounds = alone.gains.clone()
     own = {CAUTIOUS: torch.ones_like(alone.torn), TRUSTING: alone.torn.clamp_min(_CERTAIN)}
     appeal = torch.stack([own[view] for view in VIEWS], dim=-1)
@@ -285,12 +285,12 @@ def _greedy(
                 stale[again] = False
                 continue
             picked += 1
-        rows.append(int(question.candidates[best]))
+        rows.append(int(context.candidates[best]))
         scores.append(max(0.0, float(bounds[best].mean())))
         covered = torch.maximum(covered, alone.places[[best]].ties(ground.places)[0])
         taken[best] = True
         stale = ~taken
-    return Selection(tuple(rows), tuple(scores))
+    return Batch(tuple(rows), tuple(scores))
 
 
 def _falls_due(turn: int, share: float) -> bool:
@@ -298,10 +298,10 @@ def _falls_due(turn: int, share: float) -> bool:
     return math.floor((turn + 1) * share + _ROUNDING) > math.floor(turn * share + _ROUNDING)
 
 
-def _shuffled(question: Question, predicted: Int[Tensor, "N"]) -> Int[Tensor, "N"]:
-    if question.goal is Goal.BALANCED:
-        return in_turns(predicted, question.size.classes, question.generator())
-    return torch.randperm(len(predicted), generator=question.generator())
+def _shuffled(context: AcquisitionContext, predicted: Int[Tensor, "N"]) -> Int[Tensor, "N"]:
+    if context.goal is Goal.BALANCED:
+        return in_turns(predicted, context.size.classes, context.generator())
+    return torch.randperm(len(predicted), generator=context.generator())
 
 
 def _first(values: Float[Tensor, "N"]) -> int:

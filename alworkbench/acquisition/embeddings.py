@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 
 
 def embedding_row(size: Size) -> int:
@@ -29,23 +29,23 @@ def embedding_row(size: Size) -> int:
 
 
 def unit_blocks(
-    question: Question, rows: Int[Tensor, "n"], held: int = 0
+    context: AcquisitionContext, rows: Int[Tensor, "n"], held: int = 0
 ) -> Iterator[Float[Tensor, "b D"]]:
     """Unit embeddings of these rows of the table, block by block, in order."""
-    head = question.learner.model.head
-    for features in question.blocks(rows, embedding_row(question.size), held):
+    head = context.learner.model.head
+    for features in context.blocks(rows, embedding_row(context.size), held):
         yield normalize(head.embed_images(features), dim=-1)
 
 
 def unit_embeddings(
-    question: Question, rows: Int[Tensor, "n"], held: int = 0
+    context: AcquisitionContext, rows: Int[Tensor, "n"], held: int = 0
 ) -> Float[Tensor, "n D"]:
     """Unit embeddings of these rows, written into one tensor. `held` bytes are held beside it."""
-    size = question.size
+    size = context.size
     own = 4 * len(rows) * size.embedding
-    whole = torch.empty(len(rows), size.embedding, device=question.learner.class_activations.device)
+    whole = torch.empty(len(rows), size.embedding, device=context.learner.class_activations.device)
     done = 0
-    for block in unit_blocks(question, rows, held + own):
+    for block in unit_blocks(context, rows, held + own):
         whole[done : done + len(block)] = block
         done += len(block)
     return whole
@@ -59,17 +59,17 @@ class Cosines:
     and embeds nothing again.
     """
 
-    def __init__(self, question: Question) -> None:
-        size = question.size
-        self._question = question
-        self._head = question.learner.model.head
+    def __init__(self, context: AcquisitionContext) -> None:
+        size = context.size
+        self._context = context
+        self._head = context.learner.model.head
         self._held: Tensor | None = None
-        if 8 * size.candidates * size.embedding <= question.memory:
-            self._held = unit_embeddings(question, question.candidates)
+        if 8 * size.candidates * size.embedding <= context.memory:
+            self._held = unit_embeddings(context, context.candidates)
         else:
             norms = [
                 self._head.embed_images(features).norm(dim=-1)
-                for features in question.blocks(question.candidates, embedding_row(size))
+                for features in context.blocks(context.candidates, embedding_row(size))
             ]
             self._norms = torch.cat(norms)
 
@@ -77,18 +77,18 @@ class Cosines:
         """Unit embeddings of the candidates at these positions."""
         if self._held is not None:
             return self._held[positions.to(self._held.device)]
-        rows = self._question.candidates.cpu()[positions.cpu()]
-        return torch.cat(list(unit_blocks(self._question, rows)))
+        rows = self._context.candidates.cpu()[positions.cpu()]
+        return torch.cat(list(unit_blocks(self._context, rows)))
 
     def nearest(self, vectors: Float[Tensor, "V D"]) -> Float[Tensor, "N"]:
         """The largest cosine of each candidate with any of these vectors."""
         if self._held is not None:
             return torch.cat([_largest(part, vectors) for part in self._held.split(8192)])
-        size = self._question.size
+        size = self._context.size
         back = vectors @ self._head.image_projection  # V P
         found, done = [], 0
         row = embedding_row(size) + 8 * len(vectors)
-        for features in self._question.blocks(self._question.candidates, row):
+        for features in self._context.blocks(self._context.candidates, row):
             products = features.activations @ back.T  # n V
             if features.residuals is not None:
                 products += features.residuals @ vectors.T
@@ -101,10 +101,10 @@ class Cosines:
         """The mean unit embedding."""
         if self._held is not None:
             return self._held.mean(dim=0)
-        blocks = unit_blocks(self._question, self._question.candidates)
+        blocks = unit_blocks(self._context, self._context.candidates)
         total = sum(block.sum(dim=0) for block in blocks)
         assert isinstance(total, Tensor)
-        return total / len(self._question.candidates)
+        return total / len(self._context.candidates)
 
 
 def _largest(part: Float[Tensor, "n D"], vectors: Float[Tensor, "V D"]) -> Float[Tensor, "n"]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alworkbench.acquisition.cost import Cost, Size, of_draws, of_logits
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +81,27 @@ class AsCommittee:
         return consensus
 
 
-def _classifier(question: Question) -> AsClassifier:
-    probabilities = question.logits().softmax(dim=-1).cpu().numpy().astype(np.float64)
+def _classifier(context: AcquisitionContext) -> AsClassifier:
+    probabilities = context.logits().softmax(dim=-1).cpu().numpy().astype(np.float64)
     known = None
-    if len(question.labelled):
-        known = question.table.gather(question.labelled).activations.numpy()
+    if len(context.labelled):
+        known = context.table.gather(context.labelled).activations.numpy()
     return AsClassifier(probabilities, known)
 
 
-def _committee(question: Question) -> Iterator[AsCommittee]:
+def _committee(context: AcquisitionContext) -> Iterator[AsCommittee]:
     """Block by block: all draws of all candidates would not fit the memory."""
-    for block in question.drawn_probabilities():  # K n C
+    for block in context.drawn_probabilities():  # K n C
         yield AsCommittee(block.permute(1, 0, 2).cpu().numpy().astype(np.float64))
 
 
 def _by_measure(
-    question: Question,
+    context: AcquisitionContext,
     measure: Callable[..., np.ndarray],
     asked: Iterable[AsClassifier | AsCommittee],
     *,
     smallest: bool = False,
-) -> Selection:
+) -> Batch:
     """The batch of a measure of modAL, by modAL's way of taking the largest (or smallest) values.
 
     Best first, the earlier image where two are alike.
@@ -111,14 +111,14 @@ def _by_measure(
     # The measures hand on what stands for the images, and look at no more of it than its length.
     values = np.concatenate([measure(one, np.zeros((one.images, 1))) for one in asked])
     take = multi_argmin if smallest else multi_argmax
-    indices, scores = take(values, min(question.batch_size, len(values)))
+    indices, scores = take(values, min(context.batch_size, len(values)))
     best = np.lexsort((indices, scores if smallest else -scores))
-    return _answer(question, indices[best], scores[best])
+    return _answer(context, indices[best], scores[best])
 
 
-def _answer(question: Question, indices: np.ndarray, scores: np.ndarray) -> Selection:
-    rows = question.candidates.cpu().numpy()[indices]
-    return Selection(tuple(rows.tolist()), tuple(np.asarray(scores, dtype=float).tolist()))
+def _answer(context: AcquisitionContext, indices: np.ndarray, scores: np.ndarray) -> Batch:
+    rows = context.candidates.cpu().numpy()[indices]
+    return Batch(tuple(rows.tolist()), tuple(np.asarray(scores, dtype=float).tolist()))
 
 
 def _of_ranked_batch(size: Size) -> Cost:
@@ -142,11 +142,11 @@ _SOURCE = "modAL, Danka & Horvath 2018, arXiv:1805.00979"
     source=_SOURCE,
     range="0 to 1 - 1/C",
 )
-def uncertainty(question: Question) -> Selection:
+def uncertainty(context: AcquisitionContext) -> Batch:
     """modAL's least confidence."""
     from modAL.uncertainty import classifier_uncertainty
 
-    return _by_measure(question, classifier_uncertainty, [_classifier(question)])
+    return _by_measure(context, classifier_uncertainty, [_classifier(context)])
 
 
 @strategy(
@@ -157,11 +157,11 @@ def uncertainty(question: Question) -> Selection:
     source=_SOURCE,
     range="0 to 1, small is chosen",
 )
-def margin(question: Question) -> Selection:
+def margin(context: AcquisitionContext) -> Batch:
     """modAL's margin."""
     from modAL.uncertainty import classifier_margin
 
-    return _by_measure(question, classifier_margin, [_classifier(question)], smallest=True)
+    return _by_measure(context, classifier_margin, [_classifier(context)], smallest=True)
 
 
 @strategy(
@@ -172,11 +172,11 @@ def margin(question: Question) -> Selection:
     source=_SOURCE,
     range="0 to log C",
 )
-def entropy(question: Question) -> Selection:
+def entropy(context: AcquisitionContext) -> Batch:
     """modAL's entropy."""
     from modAL.uncertainty import classifier_entropy
 
-    return _by_measure(question, classifier_entropy, [_classifier(question)])
+    return _by_measure(context, classifier_entropy, [_classifier(context)])
 
 
 @strategy(
@@ -187,13 +187,13 @@ def entropy(question: Question) -> Selection:
     source="Cardoso et al. 2017, doi:10.1016/j.ins.2016.10.037; modAL",
     range="0 to 1 - 1/C",
 )
-def ranked_batch(question: Question) -> Selection:
+def ranked_batch(context: AcquisitionContext) -> Batch:
     """In the space of the activations. The scores are the uncertainties of the images chosen."""
     from modAL.batch import uncertainty_batch_sampling
 
-    learner = _classifier(question)
-    pool = question.table.gather(question.candidates).activations.numpy()
-    count = min(question.batch_size, len(pool))
+    learner = _classifier(context)
+    pool = context.table.gather(context.candidates).activations.numpy()
+    count = min(context.batch_size, len(pool))
     indices, _ = uncertainty_batch_sampling(learner, pool, count)
     # Without labels modAL starts from the image nearest to all others, looked up by its value: among
     # exact copies it may ask one row twice. The most uncertain image left then stands for it.
@@ -202,7 +202,7 @@ def ranked_batch(question: Question) -> Selection:
     taken = set(rows)
     rest = [row for row in np.argsort(-doubt, kind="stable").tolist() if row not in taken]
     rows += rest[: count - len(rows)]
-    return _answer(question, np.array(rows), doubt[rows])
+    return _answer(context, np.array(rows), doubt[rows])
 
 
 @strategy(
@@ -213,11 +213,11 @@ def ranked_batch(question: Question) -> Selection:
     source="Engelson & Dagan 1996, arXiv:cmp-lg/9606030; modAL",
     range="0 to log C",
 )
-def vote_entropy(question: Question) -> Selection:
+def vote_entropy(context: AcquisitionContext) -> Batch:
     """modAL's vote entropy, with posterior draws as the committee."""
     from modAL.disagreement import vote_entropy as measure
 
-    return _by_measure(question, measure, _committee(question))
+    return _by_measure(context, measure, _committee(context))
 
 
 @strategy(
@@ -228,11 +228,11 @@ def vote_entropy(question: Question) -> Selection:
     source=_SOURCE,
     range="0 to log C",
 )
-def consensus_entropy(question: Question) -> Selection:
+def consensus_entropy(context: AcquisitionContext) -> Batch:
     """modAL's consensus entropy, with posterior draws as the committee."""
     from modAL.disagreement import consensus_entropy as measure
 
-    return _by_measure(question, measure, _committee(question))
+    return _by_measure(context, measure, _committee(context))
 
 
 @strategy(
@@ -243,8 +243,8 @@ def consensus_entropy(question: Question) -> Selection:
     source="McCallum & Nigam 1998; modAL",
     range="0 and above",
 )
-def max_disagreement(question: Question) -> Selection:
+def max_disagreement(context: AcquisitionContext) -> Batch:
     """modAL's largest Kullback-Leibler divergence, with posterior draws as the committee."""
     from modAL.disagreement import KL_max_disagreement
 
-    return _by_measure(question, KL_max_disagreement, _committee(question))
+    return _by_measure(context, KL_max_disagreement, _committee(context))

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.embeddings import embedding_row, unit_embeddings
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.core.errors import MemoryBudgetTooSmall
 
 PURITY = 0.95
@@ -147,24 +147,24 @@ def _cost(size: Size) -> Cost:
     source="Yehuda et al. 2022, arXiv:2205.11320",
     range="0 to N, images newly covered",
 )
-def probcover(question: Question) -> Selection:
+def probcover(context: AcquisitionContext) -> Batch:
     """Greedy maximum coverage of the pool by balls of one radius."""
-    rows = torch.cat([question.labelled.cpu(), question.candidates.cpu()])
-    given = len(question.labelled)
-    embeddings = unit_embeddings(question, rows)
-    held = _held(question.size)
+    rows = torch.cat([context.labelled.cpu(), context.candidates.cpu()])
+    given = len(context.labelled)
+    embeddings = unit_embeddings(context, rows)
+    held = _held(context.size)
     parts = [
-        question.learner.logits(features).argmax(dim=-1)
-        for features in question.blocks(rows, question.size.logits_row, held)
+        context.learner.logits(features).argmax(dim=-1)
+        for features in context.blocks(rows, context.size.logits_row, held)
     ]
-    free_memory = question.memory - held
+    free_memory = context.memory - held
     block = max(1, min(1024, free_memory // 4 // (32 * len(rows))))
-    radius = pure_radius(embeddings, torch.cat(parts), question.generator(), block=block)
+    radius = pure_radius(embeddings, torch.cat(parts), context.generator(), block=block)
     near = neighbours(embeddings, radius, free_memory // 2, block=block)
     free = torch.arange(len(rows)) >= given
     covered = torch.zeros(len(rows), dtype=torch.bool)
     for image in range(given):
         covered[near.of(image).long()] = True
-    picks = cover(near, free, covered, question.batch_size)
+    picks = cover(near, free, covered, context.batch_size)
     positions = torch.tensor([image for image, _ in picks], dtype=torch.long)
-    return Selection(tuple(rows[positions].tolist()), tuple(float(new) for _, new in picks))
+    return Batch(tuple(rows[positions].tolist()), tuple(float(new) for _, new in picks))

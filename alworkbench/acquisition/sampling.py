@@ -28,7 +28,7 @@ from torch import Tensor
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.strategies import EPIG
 from alworkbench.acquisition.score import Score
-from alworkbench.acquisition.strategy import Question, Selection, Strategy, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy, strategy
 from alworkbench.acquisition.uncertainty import BALD, ENTROPY, LEAST_CONFIDENCE, MARGIN
 
 Kind = Literal["power", "softmax", "softrank"]
@@ -107,18 +107,18 @@ def sampled(
     *,
     coldness: float = COLDNESS,
     uniform_share: float = UNIFORM_SHARE,
-) -> Callable[[Question], Selection]:
+) -> Callable[[AcquisitionContext], Batch]:
     """A choice that draws in proportion to any score."""
     if not 0 <= uniform_share <= 1:
         raise ValueError(f"the uniform share is between 0 and 1, found {uniform_share}")
 
-    def choose(question: Question) -> Selection:
-        values = score.of(question).cpu()
+    def choose(context: AcquisitionContext) -> Batch:
+        values = score.of(context).cpu()
         weights = masses(values, kind, coldness)
-        drawn = draw(weights, question.batch_size, uniform_share, question.generator())
+        drawn = draw(weights, context.batch_size, uniform_share, context.generator())
         positions = torch.tensor([one.position for one in drawn], dtype=torch.long)
-        return Selection(
-            tuple(question.candidates.cpu()[positions].tolist()),
+        return Batch(
+            tuple(context.candidates.cpu()[positions].tolist()),
             tuple(values[positions].tolist()),
             tuple(one.probability for one in drawn),
         )

@@ -17,7 +17,13 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.strategy import Question, Selection, Strategy, selection, strategy
+from alworkbench.acquisition.strategy import (
+    AcquisitionContext,
+    Batch,
+    Strategy,
+    batch_in_order,
+    strategy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,15 @@ class Score:
     source: str
     cost: Callable[[Size], Cost]
     """Of computing it for every candidate; choosing among the values is next to nothing."""
-    of: Callable[[Question], Float[Tensor, "N"]]
+    of: Callable[[AcquisitionContext], Float[Tensor, "N"]]
 
 
 def top(score: Score, summary: str) -> Strategy:
     """Register the strategy that takes the images of highest score; ties go to the earlier row."""
 
-    def choose(question: Question) -> Selection:
-        values = score.of(question)
-        return selection(question, scores.best(values, question.batch_size), values)
+    def choose(context: AcquisitionContext) -> Batch:
+        values = score.of(context)
+        return batch_in_order(context, scores.best(values, context.batch_size), values)
 
     register = strategy(
         score.name,
@@ -52,9 +58,9 @@ def top(score: Score, summary: str) -> Strategy:
     return register(choose)
 
 
-def predicted_classes(question: Question) -> Int[Tensor, "N"]:
+def predicted_classes(context: AcquisitionContext) -> Int[Tensor, "N"]:
     """The likeliest class of every candidate, on the CPU."""
-    return joined([logits.argmax(dim=-1) for logits in question.streamed_logits()])
+    return joined([logits.argmax(dim=-1) for logits in context.streamed_logits()])
 
 
 def joined(parts: list[Tensor]) -> Shaped[Tensor, "N"]:

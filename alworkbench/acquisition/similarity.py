@@ -27,7 +27,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.encoders.head import Features
 
@@ -72,13 +72,13 @@ def directions_of(features: Features, root: Float[Tensor, "P P"]) -> Float[Tenso
     return torch.nn.functional.normalize(features.activations @ root, dim=-1)
 
 
-def root_given_labels(question: Question, bytes_per_row: int) -> Float[Tensor, "P P"]:
+def root_given_labels(context: AcquisitionContext, bytes_per_row: int) -> Float[Tensor, "P P"]:
     """What whitens activations by the posterior of the image projection given the labels."""
-    root = question.learner.model.image_activation_root
-    if not len(question.labelled):
+    root = context.learner.model.image_activation_root
+    if not len(context.labelled):
         return root
     precision = torch.eye(len(root), dtype=root.dtype, device=root.device)
-    for features in question.blocks(question.labelled, bytes_per_row):
+    for features in context.blocks(context.labelled, bytes_per_row):
         directions = directions_of(features, root)
         precision.addmm_(directions.T, directions, alpha=1 / NOISE)
     factor = torch.linalg.cholesky(precision)

@@ -29,7 +29,7 @@ def _none() -> Int[Tensor, "L"]:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AcquisitionContext:
     """Everything that a strategy may look at: no label is in it that was not given before."""
 
     table: FeatureTable
@@ -138,7 +138,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Batch:
     """A batch in the order in which it was chosen, with what the strategy thought of each."""
 
     rows: tuple[int, ...]
@@ -159,18 +159,18 @@ class Strategy:
     """Of the scores: nats, probability, or none."""
     cost: Callable[[Size], Cost]
     """What a batch costs, known before it is chosen."""
-    choose: Callable[[Question], Selection]
+    choose: Callable[[AcquisitionContext], Batch]
     source: str = ""
     """Where it comes from: authors, year, arXiv number."""
     range: str = ""
     """Of the scores, in their unit."""
 
-    def select(self, question: Question) -> Selection:
+    def select(self, context: AcquisitionContext) -> Batch:
         """The batch. Raises MemoryBudgetTooSmall where it cannot be chosen within the memory."""
-        needed = self.cost(question.size).memory
-        if needed > question.memory:
-            raise MemoryBudgetTooSmall(needed, question.memory, self.name)
-        return self.choose(question)
+        needed = self.cost(context.size).memory
+        if needed > context.memory:
+            raise MemoryBudgetTooSmall(needed, context.memory, self.name)
+        return self.choose(context)
 
 
 _REGISTRY: dict[str, Strategy] = {}
@@ -184,10 +184,10 @@ def strategy(
     cost: Callable[[Size], Cost],
     source: str = "",
     range: str = "",
-) -> Callable[[Callable[[Question], Selection]], Strategy]:
+) -> Callable[[Callable[[AcquisitionContext], Batch]], Strategy]:
     """Register a selecting function under a name."""
 
-    def register(choose: Callable[[Question], Selection]) -> Strategy:
+    def register(choose: Callable[[AcquisitionContext], Batch]) -> Strategy:
         if name in _REGISTRY:
             raise ValueError(f"the strategy {name!r} is registered twice")
         _REGISTRY[name] = Strategy(name, summary, unit, cost, choose, source, range)
@@ -201,8 +201,8 @@ def registered() -> dict[str, Strategy]:
     return dict(_REGISTRY)
 
 
-def selection(question: Question, order: Tensor, scores: Tensor) -> Selection:
+def batch_in_order(context: AcquisitionContext, order: Tensor, scores: Tensor) -> Batch:
     """The first images of an order over the candidates, with their scores."""
-    order = order[: question.batch_size].cpu()
-    rows = question.candidates.cpu()[order]
-    return Selection(tuple(rows.tolist()), tuple(scores.cpu()[order].tolist()))
+    order = order[: context.batch_size].cpu()
+    rows = context.candidates.cpu()[order]
+    return Batch(tuple(rows.tolist()), tuple(scores.cpu()[order].tolist()))

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.priority_sampling import priorities, priority_sample
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.acquisition.target_weights import Weighing, tested_by
 
 TARGETS = 4096
@@ -39,9 +39,9 @@ HELD = 56
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """What is looked at of a question about many images."""
+    """What is looked at when there are many images."""
 
-    question: Question
+    context: AcquisitionContext
     """With the targets and the candidates that were drawn, if any were."""
     weighing: Weighing | None = None
     """None: classes are counted on the targets."""
@@ -74,39 +74,39 @@ def logits_for(size: Size) -> int:
     return size.logits_of(size.candidates + counted)
 
 
-def consider(question: Question, held: int, views: Float[Tensor, "V"]) -> Considered:
+def consider(context: AcquisitionContext, held: int, views: Float[Tensor, "V"]) -> Considered:
     """One draw serves targets and candidates. `held` are bytes held beside what streams.
 
     `views` are their shares of the picks.
     """
-    size, candidates = question.size, question.candidates
+    size, candidates = context.size, context.candidates
     few = shortlist_of(size)
-    if question.pool_is_target and len(candidates) <= TARGETS:
-        return Considered(replace(question, targets=candidates))
-    if not question.pool_is_target and len(candidates) == few:
-        return Considered(question)
-    weighing = _weighing(question, held)
+    if context.pool_is_target and len(candidates) <= TARGETS:
+        return Considered(replace(context, targets=candidates))
+    if not context.pool_is_target and len(candidates) == few:
+        return Considered(context)
+    weighing = _weighing(context, held)
     weights = torch.cat(
-        [weighing.of(logits.softmax(dim=-1)).cpu() for logits in question.streamed_logits(held)]
+        [weighing.of(logits.softmax(dim=-1)).cpu() for logits in context.streamed_logits(held)]
     )
     totals = weights.sum(dim=0)
     scale = views.to(totals) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
-    found = priorities(weights @ scale, question.generator())
+    found = priorities(weights @ scale, context.generator())
     first = candidates[found.topk(few).indices.sort().values]
-    if not question.pool_is_target:
-        return Considered(replace(question, candidates=first), weighing)
+    if not context.pool_is_target:
+        return Considered(replace(context, candidates=first), weighing)
     drawn, least = priority_sample(found, TARGETS)
-    asked = replace(question, candidates=first, targets=candidates[drawn])
+    asked = replace(context, candidates=first, targets=candidates[drawn])
     return Considered(asked, weighing, scale, least)
 
 
-def _weighing(question: Question, held: int) -> Weighing:
+def _weighing(context: AcquisitionContext, held: int) -> Weighing:
     """With classes counted on the targets, or on many of the pool where it is what matters."""
-    rows = question.targets
-    if question.pool_is_target:
-        order = torch.randperm(len(question.candidates), generator=question.generator())
-        rows = question.candidates[order[:COUNTED].sort().values]
-    mass = question.learner.class_activations.new_zeros(question.size.classes)
-    for logits in question.streamed_logits_of(rows, held):
+    rows = context.targets
+    if context.pool_is_target:
+        order = torch.randperm(len(context.candidates), generator=context.generator())
+        rows = context.candidates[order[:COUNTED].sort().values]
+    mass = context.learner.class_activations.new_zeros(context.size.classes)
+    for logits in context.streamed_logits_of(rows, held):
         mass = mass + logits.softmax(dim=-1).sum(dim=0)
-    return Weighing.by(question.goal, mass, tested_by(question.labels, question.size.classes))
+    return Weighing.by(context.goal, mass, tested_by(context.labels, context.size.classes))

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.linearisation import Linearisation
 
@@ -41,15 +41,15 @@ def wasserstein_points(model: Linearisation, features: Features) -> Float[Tensor
     return torch.cat([embeddings, (alpha * trace).sqrt()[:, None]], dim=-1)
 
 
-def asking(question: Question) -> Int[Tensor, "T"]:
+def asking(context: AcquisitionContext) -> Int[Tensor, "T"]:
     """Rows of the targets that ask: the most uncertain ones, most uncertain first."""
-    size = question.size
+    size = context.size
     found = []
-    for features in question.blocks(question.targets, size.logits_row + 16 * size.classes):
-        logits = question.learner.logits(features)
+    for features in context.blocks(context.targets, size.logits_row + 16 * size.classes):
+        logits = context.learner.logits(features)
         found.append(scores.entropy(logits.softmax(dim=-1)).cpu())
     order = scores.best(torch.cat(found), size.batch)
-    return question.targets.cpu()[order]
+    return context.targets.cpu()[order]
 
 
 def in_turns(
@@ -103,16 +103,16 @@ def _cost(size: Size) -> Cost:
     source="Baumann et al. 2024, arXiv:2412.06014",
     range="0 and above, a distance of embeddings",
 )
-def targeted(question: Question) -> Selection:
+def targeted(context: AcquisitionContext) -> Batch:
     """Nearest candidates to the targets in Wasserstein distance between predicted embeddings."""
-    size = question.size
-    model = question.learner.model
-    device = question.learner.class_activations.device
-    wanted = wasserstein_points(model, question.table.gather(asking(question), device))  # T D+1
+    size = context.size
+    model = context.learner.model
+    device = context.learner.class_activations.device
+    wanted = wasserstein_points(model, context.table.gather(asking(context), device))  # T D+1
     best = wanted.new_full((len(wanted), 0), 0.0)
     places = torch.zeros(len(wanted), 0, dtype=torch.long, device=device)
     done = 0
-    for features in question.blocks(question.candidates, _row(size), _held(size)):
+    for features in context.blocks(context.candidates, _row(size), _held(size)):
         points = wasserstein_points(model, features)
         # not by |x|^2 + |y|^2 - 2 x.y, in which the distance of an image to itself is not zero
         distances = torch.cdist(wanted, points, compute_mode="donot_use_mm_for_euclid_dist")
@@ -123,5 +123,5 @@ def targeted(question: Question) -> Selection:
         done += len(points)
     chosen = in_turns(places, best, size.batch)
     positions = torch.tensor([position for position, _ in chosen], dtype=torch.long)
-    rows = question.candidates.cpu()[positions]
-    return Selection(tuple(rows.tolist()), tuple(distance for _, distance in chosen))
+    rows = context.candidates.cpu()[positions]
+    return Batch(tuple(rows.tolist()), tuple(distance for _, distance in chosen))

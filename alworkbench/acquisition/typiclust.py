@@ -25,7 +25,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.embeddings import embedding_row, unit_embeddings
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 NEIGHBOURS = 20
 MOST_CLUSTERS = 500
@@ -96,16 +96,16 @@ def _cost(size: Size) -> Cost:
     source="Hacohen et al. 2022, arXiv:2202.02794",
     range="0 to 1e6, one over a mean distance",
 )
-def typiclust(question: Question) -> Selection:
+def typiclust(context: AcquisitionContext) -> Batch:
     """The most typical image of each large cluster, those with the fewest labels first."""
-    rows = torch.cat([question.labelled.cpu(), question.candidates.cpu()])
-    given = len(question.labelled)
-    embeddings = unit_embeddings(question, rows)
-    labels = cluster(embeddings, _clusters(question.size), question.seed)
+    rows = torch.cat([context.labelled.cpu(), context.candidates.cpu()])
+    given = len(context.labelled)
+    embeddings = unit_embeddings(context, rows)
+    labels = cluster(embeddings, _clusters(context.size), context.seed)
     order: dict[int, list[int]] = {}
     values = torch.zeros(len(rows))
     heap: list[tuple[bool, int, int, int]] = []
-    block = max(1, question.memory // 8 // (8 * len(rows)))
+    block = max(1, context.memory // 8 // (8 * len(rows)))
     for number in labels.unique().tolist():
         members = (labels == number).nonzero()[:, 0]
         values[members] = typicality(embeddings[members.to(embeddings.device)], block=block)
@@ -118,10 +118,10 @@ def typiclust(question: Question) -> Selection:
         heap.append((len(members) < SMALL, covered, -len(members), number))
     heapq.heapify(heap)
     chosen: list[int] = []
-    while heap and len(chosen) < question.batch_size:
+    while heap and len(chosen) < context.batch_size:
         small, covered, negative, number = heapq.heappop(heap)
         chosen.append(order[number].pop())
         if order[number]:
             heapq.heappush(heap, (small, covered + 1, negative, number))
     positions = torch.tensor(chosen, dtype=torch.long)
-    return Selection(tuple(rows[positions].tolist()), tuple(values[positions].tolist()))
+    return Batch(tuple(rows[positions].tolist()), tuple(values[positions].tolist()))

@@ -8,31 +8,31 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import of_draws, of_streamed_logits
 from alworkbench.acquisition.score import Score, joined, top
-from alworkbench.acquisition.strategy import Question, Selection, selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, batch_in_order, strategy
 
 
-def _entropy(question: Question) -> Float[Tensor, "N"]:
-    return joined([scores.entropy(z.softmax(dim=-1)) for z in question.streamed_logits()])
+def _entropy(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    return joined([scores.entropy(z.softmax(dim=-1)) for z in context.streamed_logits()])
 
 
-def _least_confidence(question: Question) -> Float[Tensor, "N"]:
-    return joined([scores.least_confidence(z.softmax(-1)) for z in question.streamed_logits()])
+def _least_confidence(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    return joined([scores.least_confidence(z.softmax(-1)) for z in context.streamed_logits()])
 
 
-def _margins(question: Question) -> Float[Tensor, "N"]:
-    return joined([scores.margin(z.softmax(dim=-1)) for z in question.streamed_logits()])
+def _margins(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    return joined([scores.margin(z.softmax(dim=-1)) for z in context.streamed_logits()])
 
 
-def _predictive_entropy(question: Question) -> Float[Tensor, "N"]:
-    return joined([scores.predictive_entropy(p) for p in question.drawn_probabilities()])
+def _predictive_entropy(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    return joined([scores.predictive_entropy(p) for p in context.drawn_probabilities()])
 
 
-def _bald(question: Question) -> Float[Tensor, "N"]:
-    return joined([scores.bald(p) for p in question.drawn_probabilities()])
+def _bald(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    return joined([scores.bald(p) for p in context.drawn_probabilities()])
 
 
-def _total_variance(question: Question) -> Float[Tensor, "N"]:
-    return joined([scores.total_variance(p) for p in question.drawn_probabilities()])
+def _total_variance(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    return joined([scores.total_variance(p) for p in context.drawn_probabilities()])
 
 
 ENTROPY = Score(
@@ -57,7 +57,7 @@ MARGIN = Score(
     "0 to 1",
     "Scheffer et al. 2001",
     of_streamed_logits,
-    lambda question: 1 - _margins(question),
+    lambda context: 1 - _margins(context),
 )
 """1 - margin, so that undecided images score high; the strategy itself shows the margin."""
 PREDICTIVE_ENTROPY = Score(
@@ -96,10 +96,10 @@ entropy = top(ENTROPY, "highest entropy of the model's prediction (no posterior)
     source=MARGIN.source,
     range=MARGIN.range,
 )
-def margin(question: Question) -> Selection:
+def margin(context: AcquisitionContext) -> Batch:
     """The images with the smallest margin; the margin is the score that is shown."""
-    value = _margins(question)
-    return selection(question, scores.best(-value, question.batch_size), value)
+    value = _margins(context)
+    return batch_in_order(context, scores.best(-value, context.batch_size), value)
 
 
 least_confidence = top(LEAST_CONFIDENCE, "least probability of the likeliest class (no posterior)")

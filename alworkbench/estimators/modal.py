@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.core.domain import Goal
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def query_strategy(
         classifier: Any, X_pool: Any, n_instances: int = 1, random_tie_break: bool = False
     ) -> Query:
         estimator = _estimator_of(classifier)
-        question = _question(
+        context = _context(
             estimator, X_pool, targets, n_instances, seed, goal, memory, random_tie_break
         )
-        found = chosen.select(question)
+        found = chosen.select(context)
         return Query(np.asarray(found.rows, dtype=np.int64), np.asarray(found.scores))
 
     query.__name__ = name.replace("-", "_")
@@ -83,7 +83,7 @@ def _estimator_of(classifier: Any) -> LaplaceVLMClassifier:
     return found
 
 
-def _question(
+def _context(
     estimator: LaplaceVLMClassifier,
     pool: Any,
     targets: Any,
@@ -92,7 +92,7 @@ def _question(
     goal: Goal,
     memory: int,
     shuffled: bool,
-) -> Question:
+) -> AcquisitionContext:
     """Pool, targets and labelled rows in one table, in this order: rows of the pool keep their number."""
     from alworkbench.encoders.head import Features
     from alworkbench.features.store import FeatureTable
@@ -112,7 +112,7 @@ def _question(
         labelled, labels = torch.arange(start, start + len(seen[0])), seen[1]
     features = Features.concatenate(parts)
     order = torch.randperm(count, generator=generator) if shuffled else torch.arange(count)
-    return Question(
+    return AcquisitionContext(
         table=FeatureTable.from_features([str(row) for row in range(len(features))], features),
         candidates=order,
         targets=wanted,

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.estimate import Estimate
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.methods import find_adaptation
 from alworkbench.core.domain import (
@@ -39,7 +39,7 @@ MEMORY = 1 << 30
 """Bytes that a strategy may hold beside the features, unless it is told otherwise."""
 TARGETS = 1000
 """Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed.
-A strategy may look at others of the pool instead, see `Question.pool_is_target`."""
+A strategy may look at others of the pool instead, see `AcquisitionContext.pool_is_target`."""
 
 
 class Asking(Learning):
@@ -89,7 +89,7 @@ class Asking(Learning):
                 row: answered[image] for row, image in image_of_row.items() if image in answered
             }
             given = _given(label_of, classes)
-            question = Question(
+            context = AcquisitionContext(
                 table=self.engine().table(),
                 candidates=torch.tensor(candidates),
                 targets=self._target_rows(targets, list(image_of_row), settings.seed),
@@ -106,12 +106,12 @@ class Asking(Learning):
                 draws=DRAWS,
                 memory=memory,
             )
-            selection = chosen.select(question)
+            batch = chosen.select(context)
             progress("ranking the pool", 1, 2)
-            suggestions = self._suggest(learner, classes, selection.rows)
+            suggestions = self._suggest(learner, classes, batch.rows)
             new = NewRound(
                 strategy=chosen.name,
-                seed=question.seed,
+                seed=context.seed,
                 class_list_id=stored_id(classes.id),
                 posterior_id=record.id if record else None,
                 learner_id=newest.id if newest else None,
@@ -119,15 +119,15 @@ class Asking(Learning):
                 items=[
                     NewItem(image_of_row[row], score, suggestion, probability)
                     for row, score, suggestion, probability in zip(
-                        selection.rows,
-                        selection.scores,
+                        batch.rows,
+                        batch.scores,
                         suggestions,
-                        selection.probabilities or (None,) * len(selection.rows),
+                        batch.probabilities or (None,) * len(batch.rows),
                         strict=True,
                     )
                 ],
                 settings={
-                    "draws": question.draws,
+                    "draws": context.draws,
                     "candidates": len(candidates),
                     "memory": memory,
                     **({"targets": targets.name} if targets else {}),

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.scores import bald
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import ClassList
 from alworkbench.features.table import FeatureTable
@@ -93,7 +93,7 @@ def look(
 
     `rows`: row of the table -> image id, of the sample; `free` says of each that it has no label.
     """
-    question = Question(
+    context = AcquisitionContext(
         table=table,
         candidates=torch.tensor(list(rows), dtype=torch.long),
         targets=torch.zeros(0, dtype=torch.long),
@@ -103,9 +103,9 @@ def look(
         draw_seed=seed,
         draws=DRAWS,
     )
-    top = question.logits().softmax(dim=-1).max(dim=-1)
+    top = context.logits().softmax(dim=-1).max(dim=-1)
     images = list(rows.values())
-    left, information = _drawn(question, [i for i, each in enumerate(free) if each][:DRAWN])
+    left, information = _drawn(context, [i for i, each in enumerate(free) if each][:DRAWN])
     return Watch(
         labels=labels,
         images=tuple(images),
@@ -116,11 +116,11 @@ def look(
     )
 
 
-def _drawn(question: Question, free: Sequence[int]) -> tuple[float, float]:
+def _drawn(context: AcquisitionContext, free: Sequence[int]) -> tuple[float, float]:
     """Predicted error, and information of the top labels, over images that have none."""
     if not free:
         return 0.0, 0.0
-    few = replace(question, candidates=question.candidates[torch.tensor(list(free))])
+    few = replace(context, candidates=context.candidates[torch.tensor(list(free))])
     draws = torch.cat(list(few.drawn_probabilities()), dim=1).double()  # K n C
     gains: Float[Tensor, "n"] = bald(draws).sort(descending=True).values
     best = gains[: max(1, round(TOP * len(gains)))]

@@ -20,7 +20,7 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cluster_assumption import LEAST, doubt_beforehand, doubt_of_kinship
 from alworkbench.acquisition.contamination import misleading
 from alworkbench.acquisition.similarity import directions_of, root_given_labels
-from alworkbench.acquisition.strategy import Question, Selection
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.core.domain import DEFAULT_STRATEGY, Goal
 from alworkbench.encoders.head import Features
@@ -36,16 +36,16 @@ HALVES = torch.tensor([0.5, 0.5])
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and the posterior that its ties are defined by."""
+    """A context, and the posterior that its ties are defined by."""
 
-    question: Question
+    context: AcquisitionContext
     posterior: Posterior
 
     def with_(self, **changes: object) -> Asked:
-        return replace(self, question=replace(self.question, **changes))
+        return replace(self, context=replace(self.context, **changes))
 
-    def select(self) -> Selection:
-        return find_strategy("coverage").select(self.question)
+    def select(self) -> Batch:
+        return find_strategy("coverage").select(self.context)
 
     def correlations(self, rows: Tensor, others: Tensor) -> Tensor:
         """rho under the posterior of the image projection, negative ones as none."""
@@ -54,11 +54,11 @@ class Asked:
         precision = math.sqrt(side.pseudo_data_weight / side.pairs) * factor
         precision += math.sqrt(side.prior_precision) * torch.eye(len(factor))
         one, other = (
-            self.question.table.gather(each).activations.double() for each in (rows, others)
+            self.context.table.gather(each).activations.double() for each in (rows, others)
         )
         covariance = precision.inverse()
-        for row in self.question.labelled.tolist():  # one observation after the other
-            seen = self.question.table.gather(torch.tensor([row])).activations[0].double()
+        for row in self.context.labelled.tolist():  # one observation after the other
+            seen = self.context.table.gather(torch.tensor([row])).activations[0].double()
             noise = 0.3 * seen @ precision.inverse() @ seen
             told = covariance @ seen
             covariance = covariance - torch.outer(told, told) / (seen @ told + noise)
@@ -66,12 +66,12 @@ class Asked:
         return (one @ covariance @ other.T / length[0][:, None] / length[1]).clamp_min(0)
 
     def probabilities(self, rows: Tensor) -> Tensor:
-        return self.question.logits_of(rows).double().softmax(-1)
+        return self.context.logits_of(rows).double().softmax(-1)
 
     def ties(self, rows: Tensor, probabilities: Tensor) -> Tensor:
         """s_ij of these images, if they are as probable as said, with the targets."""
-        alike = probabilities.sqrt() @ self.probabilities(self.question.targets).sqrt().T
-        return self.correlations(rows, self.question.targets).square() * alike
+        alike = probabilities.sqrt() @ self.probabilities(self.context.targets).sqrt().T
+        return self.correlations(rows, self.context.targets).square() * alike
 
     def torn(self, rows: Tensor) -> Tensor:
         best = self.probabilities(rows).sort(-1).values
@@ -79,12 +79,12 @@ class Asked:
 
     def weights(self, against: float, trust: float) -> Tensor:
         """Of the targets, in the view to which so many labels spoke against the model and for it."""
-        p, torn = self.probabilities(self.question.targets), self.torn(self.question.targets)
+        p, torn = self.probabilities(self.context.targets), self.torn(self.context.targets)
         classes = p.shape[1]
-        told = torch.nn.functional.one_hot(self.question.labels, classes).double()
+        told = torch.nn.functional.one_hot(self.context.labels, classes).double()
         trust = trust + classes * p @ told.sum(0)
         weights = (against + trust * torn) / (against + trust)
-        if self.question.goal is Goal.BALANCED:
+        if self.context.goal is Goal.BALANCED:
             weights = weights * (p / p.sum(0)).sum(-1)
         return weights / weights.sum()
 
@@ -94,7 +94,7 @@ class Asked:
 
     def covered(self) -> Tensor:
         """How well each target is stood for before anything is asked."""
-        asked = self.question
+        asked = self.context
         found = [torch.zeros(1, len(asked.targets), dtype=torch.float64)]
         if len(asked.labelled):
             classes = asked.size.classes
@@ -106,7 +106,7 @@ class Asked:
 
     def value(self) -> Callable[[Sequence[int]], float]:
         """What a batch of rows adds to what is stood for already."""
-        every = torch.arange(len(self.question.table))
+        every = torch.arange(len(self.context.table))
         ties = self.ties(every, self.probabilities(every))
         before, weights = self.covered(), sum(self.views()) / 2
 
@@ -121,7 +121,7 @@ def asked(seed: int = 0, *, classes: int = 4, labels: tuple[int, ...] = (0, 1, 2
     small = small_model(10 * seed, images=POOL, classes=classes, dtype=torch.float32)
     start = zero_shot(small.head, small.posterior, small.classes)
     truth = torch.eye(classes, dtype=torch.float64)[list(labels)]
-    question = Question(
+    context = AcquisitionContext(
         table=FeatureTable.from_features([f"{i}" for i in range(POOL)], small.images),
         candidates=torch.arange(len(labels), POOL),
         targets=torch.arange(POOL)[-TARGETS:],
@@ -132,7 +132,7 @@ def asked(seed: int = 0, *, classes: int = 4, labels: tuple[int, ...] = (0, 1, 2
         labelled=torch.arange(len(labels)),
         labels=torch.tensor(labels, dtype=torch.long),
     )
-    return Asked(question, small.posterior)
+    return Asked(context, small.posterior)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def written(activations: Tensor, classes: int, **changes: object) -> Asked:
     small: SmallModel = small_model(image_size=size, classes=classes, dtype=torch.float32)
     start = zero_shot(small.head, small.posterior, small.classes)
     every = torch.arange(len(activations))
-    question = Question(
+    context = AcquisitionContext(
         table=FeatureTable.from_features([f"{i}" for i in every.tolist()], Features(activations)),
         candidates=every,
         targets=every,
@@ -160,7 +160,7 @@ def written(activations: Tensor, classes: int, **changes: object) -> Asked:
         seed=0,
         draw_seed=0,
     )
-    return Asked(replace(question, **changes), small.posterior)
+    return Asked(replace(context, **changes), small.posterior)
 
 
 CASES: dict[str, Callable[[], Asked]] = {
@@ -204,13 +204,13 @@ def cautious(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 class TestEveryBatch:
     def test_it_is_that_of_the_plain_greedy_way(self, case: Asked, cautious: float) -> None:
         """The same picks and gains as when every candidate's gain is computed anew each time."""
-        rows = case.question.candidates
+        rows = case.context.candidates
         ties, torn = case.ties(rows, case.probabilities(rows)), case.torn(rows)
         (trusting, doubting), covered = case.views(), case.covered()
-        before = len(case.question.labelled) + len(case.question.refused)
+        before = len(case.context.labelled) + len(case.context.refused)
         free = torch.ones(len(ties), dtype=torch.bool)
         found = case.select()
-        assert len(found.rows) == min(case.question.batch_size, len(ties))
+        assert len(found.rows) == min(case.context.batch_size, len(ties))
         for turn, (row, score) in enumerate(zip(found.rows, found.scores, strict=True), before):
             added = (ties - covered).clamp_min(0)
             due = int((turn + 1) * cautious + 1e-9) > int(turn * cautious + 1e-9)
@@ -239,9 +239,9 @@ class TestEveryBatch:
         self, case: Asked, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = case.select()
-        order = torch.randperm(len(case.question.candidates), generator=generator(1))
-        turned = case.with_(candidates=case.question.candidates[order])
-        needed = find_strategy("coverage").cost(case.question.size).memory
+        order = torch.randperm(len(case.context.candidates), generator=generator(1))
+        turned = case.with_(candidates=case.context.candidates[order])
+        needed = find_strategy("coverage").cost(case.context.size).memory
         others = [turned.select(), case.with_(memory=2 * needed).select()]
         for rows in (1, 3):
             monkeypatch.setattr(registry, "BLOCK_ROWS", rows)
@@ -267,7 +267,7 @@ def test_a_cautious_batch_has_the_promised_share_of_the_best_one_s_value(
     monkeypatch.setattr(Asked, "views", lambda _: (cautious, cautious))
     value = case.value()
     found = value(case.select().rows)
-    best = max(map(value, itertools.combinations(case.question.candidates.tolist(), 3)))
+    best = max(map(value, itertools.combinations(case.context.candidates.tolist(), 3)))
     assert (1 - 1 / math.e) * best <= found <= best + ROUNDING
 
 
@@ -310,8 +310,8 @@ def test_of_more_candidates_than_the_shortlist_holds_doubtful_ones_are_considere
 
 def test_where_the_pool_matters_all_of_it_that_has_no_answer_is_the_target(case: Asked) -> None:
     """Whatever sample of it the targets are."""
-    every = case.with_(targets=case.question.candidates).select()
-    for targets in (case.question.targets, case.question.candidates[:1]):
+    every = case.with_(targets=case.context.candidates).select()
+    for targets in (case.context.targets, case.context.candidates[:1]):
         assert case.with_(targets=targets, pool_is_target=True).select() == every
 
 
@@ -331,11 +331,11 @@ class TestOfALargePool:
 
     def test_images_of_a_rare_class_are_all_targets_and_each_for_itself(self, pool: Asked) -> None:
         for seed in range(10):
-            found = considered.consider(pool.with_(seed=seed).question, 0, HALVES)
-            targets = found.question.targets.tolist()
+            found = considered.consider(pool.with_(seed=seed).context, 0, HALVES)
+            targets = found.context.targets.tolist()
             assert len(set(targets)) == 24
-            assert len(set(found.question.candidates.tolist())) == 40
-            assert set(self.RARE) < set(targets) < set(found.question.candidates.tolist())
+            assert len(set(found.context.candidates.tolist())) == 40
+            assert set(self.RARE) < set(targets) < set(found.context.candidates.tolist())
             ground = module._ground(found)
             weights = ground.weights[:, doubt.VIEWS.index(doubt.CAUTIOUS)]
             theirs = sum(float(weights[targets.index(row)]) for row in self.RARE)
@@ -353,14 +353,14 @@ class TestOfALargePool:
         self, pool: Asked, view: int
     ) -> None:
         """Of the doubt in a part of the pool, here its first half, in either view."""
-        probabilities = pool.probabilities(pool.question.candidates)
+        probabilities = pool.probabilities(pool.context.candidates)
         mass = probabilities.sum(dim=0)
         weights = doubt.Weighing.by(Goal.BALANCED, mass, torch.zeros_like(mass)).of(probabilities)
         wanted = float(weights[:80, view].sum())
         found = []
         for seed in range(300):
-            of_it = considered.consider(pool.with_(seed=seed).question, 0, HALVES)
-            targets = of_it.question.targets
+            of_it = considered.consider(pool.with_(seed=seed).context, 0, HALVES)
+            targets = of_it.context.targets
             found.append(float(of_it.stood_for(weights[targets])[targets < 80, view].sum()))
         values = torch.tensor(found, dtype=torch.float64)
         assert float(values.mean()) == pytest.approx(wanted, abs=4 * float(values.std()) / 300**0.5)
@@ -372,7 +372,7 @@ class TestOfALargePool:
         pool = written(normal(8, 60, 300, dtype=torch.float32), 3).with_(
             batch_size=6, pool_is_target=True, targets=torch.arange(targets)
         )
-        needed = find_strategy("coverage").cost(pool.question.size).memory
+        needed = find_strategy("coverage").cost(pool.context.size).memory
         found, free = pool.with_(memory=needed).select(), pool.select()
         assert found.rows == free.rows
         assert found.scores == pytest.approx(free.scores, abs=ROUNDING)
@@ -602,17 +602,17 @@ class TestWhatMisleads:
     ) -> None:
         """The model as it came, whatever the labels taught."""
         case = asked(labels=())
-        assert module._cautious(case.question) == 0.5
+        assert module._cautious(case.context) == 0.5
         told = torch.arange(POOL)
-        predicted = case.question.logits_of(told).argmax(-1)
+        predicted = case.context.logits_of(told).argmax(-1)
         shares = []
         for labels in (predicted, (predicted + 1) % 4):
             truth = torch.nn.functional.one_hot(labels, 4).double()
-            learned = learn(case.question.learner, case.question.table.gather(told), truth)
+            learned = learn(case.context.learner, case.context.table.gather(told), truth)
             changed = case.with_(labelled=told, labels=labels)
-            shares.append(module._cautious(changed.question))
-            assert module._cautious(changed.with_(learner=learned).question) == shares[-1]
-            assert module._cautious(changed.with_(unknown_names=1).question) == 1.0
+            shares.append(module._cautious(changed.context))
+            assert module._cautious(changed.with_(learner=learned).context) == shares[-1]
+            assert module._cautious(changed.with_(unknown_names=1).context) == 1.0
         assert shares[0] < 0.5 < shares[1] <= 1
 
     @pytest.mark.parametrize("share", [0.0, 0.1, 1 / 3, 0.5, 0.37, 1.0])
@@ -632,7 +632,7 @@ def test_what_labels_have_in_common_no_longer_makes_images_alike() -> None:
         labelled=torch.arange(10), labels=torch.arange(10) % 3, candidates=torch.arange(10, 30)
     )
     seen = [
-        directions_of(Features(activations[10:]), root_given_labels(each.question, 4096))
+        directions_of(Features(activations[10:]), root_given_labels(each.context, 4096))
         for each in (case, told)
     ]
     before, after = ((part @ part.T).clamp_min(0).square().mean() for part in seen)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alworkbench.acquisition.catalogue import find_strategy, strategies
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.core.errors import MemoryBudgetTooSmall, UnknownStrategy
 from alworkbench.features.store import FeatureTable
@@ -26,19 +26,19 @@ SEEDED = {*DRAWN, "balanced-random", "batchbald", "coverage", "typiclust", "prob
 """Strategies whose batch may depend on the seed."""
 
 
-def question(classes=4, labelled=LABELLED, copies=1, **changes) -> Question:
+def context(classes=4, labelled=LABELLED, copies=1, **changes) -> AcquisitionContext:
     """A pool whose first rows have labels; with `copies`, every image stands there several times."""
-    return replace(_question(classes, labelled, copies), **changes)
+    return replace(_context(classes, labelled, copies), **changes)
 
 
 @cache
-def _question(classes, labelled, copies) -> Question:
+def _context(classes, labelled, copies) -> AcquisitionContext:
     model = small_model(images=POOL, classes=classes, dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     images = model.images[torch.arange(POOL) % (POOL // copies)]
     given = torch.arange(labelled)
     truth = torch.eye(classes, dtype=torch.float64)[given % classes]
-    return Question(
+    return AcquisitionContext(
         table=FeatureTable.from_features([f"{i}" for i in range(POOL)], images),
         candidates=torch.arange(LABELLED, POOL),
         targets=torch.arange(0, POOL, 2),
@@ -76,7 +76,7 @@ class TestEveryStrategy:
         ids=str,
     )
     def test_it_answers_with_distinct_candidates_and_finite_scores(self, name, changes):
-        asked = question(**changes)
+        asked = context(**changes)
         found = find_strategy(name).select(asked)
         wanted = min(asked.batch_size, len(asked.candidates))
         assert len(found.rows) == len(set(found.rows)) == len(found.scores) == wanted
@@ -91,16 +91,16 @@ class TestEveryStrategy:
         torch.manual_seed(1)
         np.random.seed(1)  # noqa: NPY002
         before = random_states()
-        first = find_strategy(name).select(question())
+        first = find_strategy(name).select(context())
         after = random_states()
         assert torch.equal(before[0], after[0])
         assert (before[1] == after[1]).all()
         torch.manual_seed(2)
         np.random.seed(2)  # noqa: NPY002
-        assert find_strategy(name).select(question()) == first
+        assert find_strategy(name).select(context()) == first
 
     def test_a_small_memory_budget_changes_the_blocks_not_the_batch(self, name):
-        strategy, asked = find_strategy(name), question()
+        strategy, asked = find_strategy(name), context()
         whole = strategy.select(asked)
         # a little more than it says that it needs, but for lists of what it may find
         needed = strategy.cost(asked.size).memory
@@ -110,14 +110,14 @@ class TestEveryStrategy:
         assert len(small.rows) == len(whole.rows)
 
     def test_it_refuses_less_than_it_needs_and_says_so(self, name):
-        asked = question()
+        asked = context()
         needed = find_strategy(name).cost(asked.size).memory
         with pytest.raises(MemoryBudgetTooSmall, match=name):
             find_strategy(name).select(replace(asked, memory=needed - 1))
 
     def test_cost_and_description_are_stated(self, name):
         strategy = find_strategy(name)
-        size = question().size
+        size = context().size
         more = replace(size, candidates=10 * size.candidates)
         assert 0 <= strategy.cost(size).operations <= strategy.cost(more).operations
         assert 0 < strategy.cost(size).memory <= strategy.cost(more).memory
@@ -127,15 +127,15 @@ class TestEveryStrategy:
 
 def test_the_seed_moves_what_is_random_and_nothing_else():
     for name in NAMES:
-        one = find_strategy(name).select(question(seed=1))
-        other = find_strategy(name).select(question(seed=2))
+        one = find_strategy(name).select(context(seed=1))
+        other = find_strategy(name).select(context(seed=2))
         assert one == other or name in SEEDED, name
         if name in DRAWN:
             assert one.rows != other.rows, name
 
 
 def test_balanced_random_goes_round_the_predicted_classes():
-    asked = question()
+    asked = context()
     found = find_strategy("balanced-random").select(asked)
     predicted = asked.learner.logits(asked.table.gather(torch.tensor(found.rows))).argmax(-1)
     every = asked.logits().argmax(-1)

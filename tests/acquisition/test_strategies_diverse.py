@@ -20,7 +20,7 @@ from alworkbench.acquisition.targeted import asking, in_turns, wasserstein_point
 from alworkbench.acquisition.typiclust import typicality
 from alworkbench.core.errors import MemoryBudgetTooSmall
 from alworkbench.posterior.predictive import wasserstein_coordinates
-from tests.acquisition.test_strategies import LABELLED, POOL, question
+from tests.acquisition.test_strategies import LABELLED, POOL, context
 from tests.factories import generator, normal, small_model
 
 
@@ -61,7 +61,7 @@ def test_drawn_labellings_find_the_gains_of_all_labellings():
 
 
 def test_badge_distances_are_those_of_the_gradients_themselves():
-    asked = question()
+    asked = context()
     gradients = Gradients.of(asked)
     features = asked.table.gather(asked.candidates)
     p = asked.learner.logits(features).softmax(-1)
@@ -78,13 +78,13 @@ def test_badge_distances_are_those_of_the_gradients_themselves():
 
 
 def test_badge_does_not_ask_a_copy_while_there_is_anything_else():
-    found = find_strategy("badge").select(question(copies=4, batch_size=POOL // 4))
+    found = find_strategy("badge").select(context(copies=4, batch_size=POOL // 4))
     assert len({row % (POOL // 4) for row in found.rows}) == POOL // 4
 
 
 @pytest.mark.parametrize("labelled", [0, LABELLED])
 def test_coreset_takes_the_farthest_each_time_and_covers_twice_as_well_as_anything(labelled):
-    asked = question(labelled=labelled, batch_size=3)
+    asked = context(labelled=labelled, batch_size=3)
     found = find_strategy("coreset").select(asked)
     units = unit_embeddings(asked, torch.arange(POOL))
     distances = torch.cdist(units, units)
@@ -106,7 +106,7 @@ def test_coreset_takes_the_farthest_each_time_and_covers_twice_as_well_as_anythi
 
 
 def test_cosines_are_the_same_held_and_streamed():
-    asked = question()
+    asked = context()
     held = Cosines(asked)
     tight = replace(asked, memory=4 * embedding_row(asked.size))
     streamed = Cosines(tight)
@@ -167,7 +167,7 @@ def test_one_ball_of_each_group_covers_them_all_largest_first():
 
 
 def test_typiclust_asks_the_places_that_have_no_label():
-    asked = question(copies=8, labelled=2, batch_size=3)  # five places, two of them with a label
+    asked = context(copies=8, labelled=2, batch_size=3)  # five places, two of them with a label
     found = find_strategy("typiclust").select(asked)
     assert {row % 5 for row in found.rows} == {2, 3, 4}
 
@@ -181,7 +181,7 @@ def test_targets_get_their_nearest_candidates_in_turns():
 
 
 def test_targeted_finds_exact_wasserstein_neighbours_of_the_most_uncertain_targets():
-    asked = question(batch_size=1)
+    asked = context(batch_size=1)
     found = find_strategy("targeted").select(asked)
     target = asking(asked)
     p = asked.learner.logits(asked.table.gather(asked.targets)).softmax(-1)

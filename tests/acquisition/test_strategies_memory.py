@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 from alworkbench.acquisition import subsampling as considered
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.features.store import FeatureTable
 from tests.factories import small_model
@@ -46,7 +46,7 @@ class Alive(TorchDispatchMode):
 POOL = 1000
 
 
-def question(labelled, own_weights=False):
+def context(labelled, own_weights=False):
     small = small_model(
         images=200,
         classes=10,
@@ -60,7 +60,7 @@ def question(labelled, own_weights=False):
     images = replace(small.images, activations=noise)
     given = torch.arange(labelled)
     truth = torch.eye(10, dtype=torch.float64)[given % 10]
-    return Question(
+    return AcquisitionContext(
         table=FeatureTable.from_features([f"{i}" for i in range(POOL)], images),
         candidates=torch.arange(20, POOL),
         targets=torch.arange(0, POOL, 15),
@@ -104,7 +104,7 @@ def test_what_is_alive_is_counted():
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
-    asked, strategy = question(20), find_strategy(name)
+    asked, strategy = context(20), find_strategy(name)
     needed = strategy.cost(asked.size).memory
     with Alive() as alive:
         strategy.select(replace(asked, memory=needed + needed // 4))
@@ -115,7 +115,7 @@ def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
 def test_a_default_that_looks_at_the_whole_pool_stays_within_its_memory(monkeypatch):
     monkeypatch.setattr(considered, "TARGETS", 300)
     monkeypatch.setattr(considered, "SHORTLIST", 500)
-    asked, strategy = replace(question(20), pool_is_target=True), find_strategy("coverage")
+    asked, strategy = replace(context(20), pool_is_target=True), find_strategy("coverage")
     needed = strategy.cost(asked.size).memory
     with Alive() as alive:
         strategy.select(replace(asked, memory=needed + needed // 4))
@@ -124,7 +124,7 @@ def test_a_default_that_looks_at_the_whole_pool_stays_within_its_memory(monkeypa
 
 @pytest.mark.parametrize("name", ["bald", "epig-draws", "epig-closed"])
 def test_weights_of_the_classes_own_are_counted(name):
-    with_them, without = question(20, own_weights=True), question(20)
+    with_them, without = context(20, own_weights=True), context(20)
     needed = find_strategy(name).cost(with_them.size).memory
     assert needed > find_strategy(name).cost(without.size).memory
     with Alive() as alive:

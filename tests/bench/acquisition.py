@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.methods import find_adaptation
 from alworkbench.core.domain import DEFAULT_ADAPTATION, ProjectSettings
@@ -112,10 +112,10 @@ def taught() -> Learner:
     return way(lesson.start, lesson.images[:LABELS], lesson.targets[:LABELS])
 
 
-def question(table: FeatureTable, images: int, learner: Learner) -> Question:
+def context(table: FeatureTable, images: int, learner: Learner) -> AcquisitionContext:
     """A batch from the first so many images of a pool, of which the very first have labels."""
     labelled = torch.arange(LABELS)
-    return Question(
+    return AcquisitionContext(
         table=table,
         candidates=torch.arange(LABELS, images),
         targets=torch.randperm(images, generator=torch.Generator().manual_seed(0))[:TARGETS],
@@ -132,7 +132,7 @@ def question(table: FeatureTable, images: int, learner: Learner) -> Question:
 
 def ours(folder: Path, name: str) -> Ask:
     table = FeatureStore(folder).open_table()
-    asked = question(table, len(table), taught())
+    asked = context(table, len(table), taught())
     strategy = find_strategy(name)
     return lambda: strategy.select(asked)
 

@@ -48,7 +48,7 @@ from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.predictive import probit_logits, stream_moments
 from alworkbench.project.workbench import Workbench, utc_now
 from store import create_store, open_store
-from tests.bench.acquisition import BATCH, CLASSES, DRAWS, LABELS, TARGETS, make_pool, question
+from tests.bench.acquisition import BATCH, CLASSES, DRAWS, LABELS, TARGETS, context, make_pool
 from tests.bench.adaptation import Campaign, World
 
 IMAGES = 1_000_000
@@ -165,7 +165,7 @@ def choosing(name: str, images: int, of: int) -> Row:
     """A batch of BATCH from the first images of a pool of so many."""
 
     def work(table: FeatureTable, device: torch.device) -> object:
-        return find_strategy(name).select(question(table, images, taught(device)))
+        return find_strategy(name).select(context(table, images, taught(device)))
 
     what = f"a batch of {BATCH} by {name}"
     return Row(what, images, "images", lambda scratch: partial(work, pool(scratch, of)))

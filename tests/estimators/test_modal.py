@@ -18,7 +18,7 @@ from alworkbench.acquisition.catalogue import find_strategy, strategies
 from alworkbench.core.errors import UnknownStrategy
 from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
 from alworkbench.estimators.modal import let_modal_teach, query_strategy
-from tests.acquisition.test_strategies import question
+from tests.acquisition.test_strategies import context
 from tests.estimators.test_laplace_vlm import matrix, of_model
 from tests.factories import small_model
 
@@ -167,7 +167,7 @@ class TestModalsOwn:
         ],
     )
     def test_draws_vote_as_a_committee_of_modal_does(self, name, theirs):
-        asked = question(batch_size=34)
+        asked = context(batch_size=34)
         draws = torch.cat(list(asked.drawn_probabilities()), dim=1).double().numpy()
 
         class Member:
@@ -198,10 +198,10 @@ class TestModalsOwn:
     def test_they_leave_numpys_global_state_alone(self, name):
         np.random.seed(4)  # noqa: NPY002
         before = np.random.get_state()[1].copy()  # noqa: NPY002
-        first = find_strategy(name).select(question())
+        first = find_strategy(name).select(context())
         assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
         np.random.seed(5)  # noqa: NPY002
-        assert find_strategy(name).select(question()) == first
+        assert find_strategy(name).select(context()) == first
 
 
 def test_modal_is_not_loaded_before_it_is_used():

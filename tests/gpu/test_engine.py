@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.catalogue import find_strategy, strategies
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation import learner
 from alworkbench.adaptation import prior_selection as prior
 from alworkbench.adaptation.learner import Learner, zero_shot
@@ -90,10 +90,12 @@ def fits_run_to_the_optimum():
         yield
 
 
-def question(device: torch.device, size: tuple[int, int, int] = SMALL, **changes) -> Question:
+def context(
+    device: torch.device, size: tuple[int, int, int] = SMALL, **changes
+) -> AcquisitionContext:
     images, classes, labels = size
     given = torch.arange(labels)
-    asked = Question(
+    asked = AcquisitionContext(
         table=FeatureTable.from_features([f"{k}" for k in range(images)], model(*size[:2]).images),
         candidates=torch.arange(labels, images),
         targets=torch.arange(0, images, 2),
@@ -125,7 +127,7 @@ class TestEveryStrategy:
     @pytest.mark.parametrize("labels", [0, 6])
     def test_it_chooses_the_batch_that_it_chooses_on_the_cpu(self, name, labels):
         size = (*SMALL[:2], labels)
-        found, wanted = (find_strategy(name).select(question(d, size)) for d in (CUDA, CPU))
+        found, wanted = (find_strategy(name).select(context(d, size)) for d in (CUDA, CPU))
         assert found.rows == wanted.rows
         assert found.scores == pytest.approx(wanted.scores, rel=1e-3, abs=1e-4)
         assert (found.probabilities is None) == (wanted.probabilities is None)
@@ -133,7 +135,7 @@ class TestEveryStrategy:
             assert found.probabilities == pytest.approx(wanted.probabilities, rel=1e-3)
 
     def test_a_small_memory_budget_changes_the_blocks_not_the_batch(self, name):
-        strategy, asked = find_strategy(name), question(CUDA)
+        strategy, asked = find_strategy(name), context(CUDA)
         needed = strategy.cost(asked.size).memory
         small = replace(asked, memory=needed + (needed >> 2) + (1 << 16))
         found = strategy.select(small)
@@ -141,10 +143,10 @@ class TestEveryStrategy:
         if name not in ("epig", "batchbald"):  # which look at the best alone then
             assert set(found.rows) == set(strategy.select(asked).rows)
 
-    def test_the_same_question_has_the_same_answer_to_the_bit(self, name):
+    def test_the_same_context_gives_the_same_batch_to_the_bit(self, name):
         first, second = (
             find_strategy(name).select(
-                question(
+                context(
                     CUDA,
                     LARGE,
                     learner=learned(CUDA, DEFAULT_ADAPTATION, *LARGE, again=k),
@@ -231,7 +233,7 @@ class TestLearning:
 @pytest.mark.parametrize("score", [scores.bald, scores.predictive_entropy, scores.total_variance])
 def test_scores_of_draws_are_those_of_the_cpu(score):
     found, wanted = (
-        torch.cat([score(p) for p in question(device, LARGE).drawn_probabilities()])
+        torch.cat([score(p) for p in context(device, LARGE).drawn_probabilities()])
         for device in (CUDA, CPU)
     )
     alike(found, wanted, 1e-3)
@@ -247,7 +249,7 @@ def test_an_explanation_is_that_of_the_cpu():
     image = Image(1, "0" * 64, Role.POOL, 12, 12, ("a.png",))
     found, wanted = (
         explain(q.learner, q.table, 9, q.candidates, image, names, seed=3)
-        for q in (question(CUDA), question(CPU))
+        for q in (context(CUDA), context(CPU))
     )
     for part in ("total", "aleatoric"):
         one, other = getattr(found.uncertainty, part), getattr(wanted.uncertainty, part)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.core.domain import Image, Role
 from alworkbench.features.store import FeatureTable
@@ -143,9 +143,9 @@ class TestInAPool:
     def test_the_first_is_the_one_that_the_strategy_asks(self, labels):
         table, learner = table_and_learner(labels)
         rows = torch.arange(40)
-        question = Question(table, rows, rows, learner, 1, 0, draw_seed=3)
+        context = AcquisitionContext(table, rows, rows, learner, 1, 0, draw_seed=3)
         for name, field in (("bald", "by_bald"), ("predictive-entropy", "by_entropy")):
-            chosen = find_strategy(name).select(question)
+            chosen = find_strategy(name).select(context)
             found = getattr(explained(learner, table, chosen.rows[0], range(40)), field)
             assert found.rank == 1
             assert found.score == pytest.approx(chosen.scores[0], abs=1e-5)

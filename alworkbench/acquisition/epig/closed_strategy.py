@@ -18,7 +18,7 @@ from alworkbench.acquisition.epig.closed_form import (
 )
 from alworkbench.acquisition.epig.strategies import SOURCE, balanced_weights
 from alworkbench.acquisition.score import Score, joined, top
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 
 
 def _leading(size: Size) -> int:
@@ -69,26 +69,26 @@ def _cost(size: Size) -> Cost:
 
 
 def prepared(
-    question: Question, form: ClosedForm, rows: Int[Tensor, "n"], held: int
+    context: AcquisitionContext, form: ClosedForm, rows: Int[Tensor, "n"], held: int
 ) -> Iterator[Rows]:
     """Images of these rows of the table, block by block, in order."""
-    model = question.learner.model
-    for features in question.blocks(rows, _working_row(question.size), held):
-        yield form.rows(model.images(features), question.learner.logits(features))
+    model = context.learner.model
+    for features in context.blocks(rows, _working_row(context.size), held):
+        yield form.rows(model.images(features), context.learner.logits(features))
 
 
-def _scores(question: Question) -> Float[Tensor, "N"]:
-    size = question.size
-    form = ClosedForm.of(question.learner)
+def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    size = context.size
+    form = ClosedForm.of(context.learner)
     held = _held(size)
-    targets = Rows.concatenate(list(prepared(question, form, question.targets, held)))
+    targets = Rows.concatenate(list(prepared(context, form, context.targets, held)))
     weights = balanced_weights(targets.probabilities)
-    free = (question.memory - held) // 2
+    free = (context.memory - held) // 2
     pairs = max(1, min(256, free // _pair_row(size)))
     return joined(
         [
             closed_form_scores(block, targets, weights, block=pairs)
-            for block in prepared(question, form, question.candidates, held + free)
+            for block in prepared(context, form, context.candidates, held + free)
         ]
     )
 

@@ -32,7 +32,7 @@ from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.strategies import SOURCE
 from alworkbench.acquisition.score import Score, joined, top
-from alworkbench.acquisition.strategy import Question
+from alworkbench.acquisition.strategy import AcquisitionContext
 
 GROUPS = 16
 
@@ -151,15 +151,15 @@ def _cost(size: Size) -> Cost:
     return Cost(operations, max(size.draws_memory, held))
 
 
-def _scores(question: Question) -> Float[Tensor, "N"]:
-    size = question.size
-    step = question.learner.draws(question.draws, question.draw_seed)
-    targets = stacked(question.drawn_probabilities(question.targets, step=step), size, size.targets)
-    half = (question.memory - _held(size)) // 2
+def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
+    size = context.size
+    step = context.learner.draws(context.draws, context.draw_seed)
+    targets = stacked(context.drawn_probabilities(context.targets, step=step), size, size.targets)
+    half = (context.memory - _held(size)) // 2
     block = max(1, half // _pairs(size))
     found = []
     held = _held(size) - size.step_memory + half
-    for drawn in question.drawn_probabilities(step=step, held=held):
+    for drawn in context.drawn_probabilities(step=step, held=held):
         found += [sampled_epig(part, targets) for part in drawn.split(block, dim=1)]
     return joined(found)
 

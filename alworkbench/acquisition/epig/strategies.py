@@ -25,7 +25,7 @@ from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.draw_space import BLOCK, DrawSpace, Wanted, greedy_epig
 from alworkbench.acquisition.score import Score, joined
-from alworkbench.acquisition.strategy import Question, Selection, strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.acquisition.uncertainty import MARGIN
 from alworkbench.posterior.linearisation import Step
 
@@ -84,10 +84,10 @@ class Aim:
     weights: Float[Tensor, "M"]
 
     @classmethod
-    def of(cls, question: Question) -> Aim:
-        """The targets of a question under the posterior draws."""
-        step = question.learner.draws(question.draws, question.draw_seed)
-        targets = _space(question, question.targets, step, question.size.step_memory)
+    def of(cls, context: AcquisitionContext) -> Aim:
+        """The targets of a context under the posterior draws."""
+        step = context.learner.draws(context.draws, context.draw_seed)
+        targets = _space(context, context.targets, step, context.size.step_memory)
         return cls(step, targets, balanced_weights(targets.probabilities))
 
 
@@ -98,43 +98,43 @@ def balanced_weights(probabilities: Float[Tensor, "M C"]) -> Float[Tensor, "M"]:
 
 
 def _spaces(
-    question: Question, rows: Int[Tensor, "n"], step: Step, held: int
+    context: AcquisitionContext, rows: Int[Tensor, "n"], step: Step, held: int
 ) -> Iterator[DrawSpace]:
     """The images of these rows under the draws, block by block, in order."""
-    model = question.learner.model
-    for features in question.blocks(rows, _working_row(question.size), held):
+    model = context.learner.model
+    for features in context.blocks(rows, _working_row(context.size), held):
         change = model.change(model.images(features), step)
-        yield DrawSpace.of(change, question.learner.logits(features))
+        yield DrawSpace.of(change, context.learner.logits(features))
 
 
-def _space(question: Question, rows: Int[Tensor, "n"], step: Step, held: int) -> DrawSpace:
+def _space(context: AcquisitionContext, rows: Int[Tensor, "n"], step: Step, held: int) -> DrawSpace:
     """The images of these rows under the draws, streamed into one block of memory."""
-    size = question.size
-    device = question.learner.class_activations.device
+    size = context.size
+    device = context.learner.class_activations.device
     seen = torch.empty(len(rows), size.classes, size.draws, device=device)
     probabilities = torch.empty(len(rows), size.classes, device=device)
     done = 0
-    for part in _spaces(question, rows, step, held + len(rows) * _row(size)):
+    for part in _spaces(context, rows, step, held + len(rows) * _row(size)):
         seen[done : done + len(part)] = part.seen
         probabilities[done : done + len(part)] = part.probabilities
         done += len(part)
     return DrawSpace(seen, probabilities)
 
 
-def _weighed_at_once(question: Question) -> int:
+def _weighed_at_once(context: AcquisitionContext) -> int:
     """Images whose C x C systems are solved at once: in 64 MiB, and an eighth of the memory."""
-    size = question.size
-    most = min(64 << 20, question.memory // 8)
+    size = context.size
+    most = min(64 << 20, context.memory // 8)
     return max(1, min(BLOCK, most // (16 * size.classes**2 + 4 * _row(size))))
 
 
-def _alone(question: Question, aim: Aim) -> Float[Tensor, "N"]:
+def _alone(context: AcquisitionContext, aim: Aim) -> Float[Tensor, "N"]:
     """EPIG of every candidate by itself, streamed, with the bias of few draws taken off."""
-    size, block = question.size, _weighed_at_once(question)
+    size, block = context.size, _weighed_at_once(context)
     wanted = Wanted.of(aim.targets, aim.weights, block=block)
     parts = [
         wanted.scores(part, corrected=True, block=block)
-        for part in _spaces(question, question.candidates, aim.step, _held(size))
+        for part in _spaces(context, context.candidates, aim.step, _held(size))
     ]
     return joined(parts)
 
@@ -145,21 +145,19 @@ EPIG = Score(
     "0 to log C",
     SOURCE,
     _cost_alone,
-    lambda question: _alone(question, Aim.of(question)),
+    lambda context: _alone(context, Aim.of(context)),
 )
 """Of each image alone; the strategy `epig` chooses each image given those before it."""
 
 
-def _greedy(question: Question, aim: Aim, rows: Int[Tensor, "n"]) -> Selection:
+def _greedy(context: AcquisitionContext, aim: Aim, rows: Int[Tensor, "n"]) -> Batch:
     """The greedy batch among some candidates, whose draws fit the memory."""
-    size = question.size
-    candidates = _space(question, rows, aim.step, _held(size))
+    size = context.size
+    candidates = _space(context, rows, aim.step, _held(size))
     picks = greedy_epig(
-        candidates, aim.targets, aim.weights, question.batch_size, block=_weighed_at_once(question)
+        candidates, aim.targets, aim.weights, context.batch_size, block=_weighed_at_once(context)
     )
-    return Selection(
-        tuple(int(rows[pick.row]) for pick in picks), tuple(pick.score for pick in picks)
-    )
+    return Batch(tuple(int(rows[pick.row]) for pick in picks), tuple(pick.score for pick in picks))
 
 
 @strategy(
@@ -170,20 +168,20 @@ def _greedy(question: Question, aim: Aim, rows: Int[Tensor, "n"]) -> Selection:
     source=SOURCE,
     range="0 to log C",
 )
-def epig(question: Question) -> Selection:
+def epig(context: AcquisitionContext) -> Batch:
     """Greedy EPIG in draw space, targets weighted so that all predicted classes matter alike.
 
     Over the whole pool where its draws fit the memory, else among its best by EPIG alone.
     """
-    size = question.size
-    aim = Aim.of(question)
-    free = question.memory - _held(size) - _working_row(size) - 24 * size.candidates
+    size = context.size
+    aim = Aim.of(context)
+    free = context.memory - _held(size) - _working_row(size) - 24 * size.candidates
     most = max(size.batch, free // _row(size))
     if size.candidates <= most:
-        return _greedy(question, aim, question.candidates)
-    alone = _alone(question, aim)
+        return _greedy(context, aim, context.candidates)
+    alone = _alone(context, aim)
     kept = scores.best(alone, most).sort().values  # in the order of the pool: ties by row
-    return _greedy(question, aim, question.candidates.cpu()[kept])
+    return _greedy(context, aim, context.candidates.cpu()[kept])
 
 
 @strategy(
@@ -194,8 +192,8 @@ def epig(question: Question) -> Selection:
     source=SOURCE,
     range="0 to log C",
 )
-def epig_shortlist(question: Question) -> Selection:
+def epig_shortlist(context: AcquisitionContext) -> Batch:
     """EPIG among the images of smallest margin."""
-    few = min(len(question.candidates), SHORTLIST * question.batch_size)
-    kept = scores.best(MARGIN.of(question), few).sort().values
-    return _greedy(question, Aim.of(question), question.candidates.cpu()[kept])
+    few = min(len(context.candidates), SHORTLIST * context.batch_size)
+    kept = scores.best(MARGIN.of(context), few).sort().values
+    return _greedy(context, Aim.of(context), context.candidates.cpu()[kept])
