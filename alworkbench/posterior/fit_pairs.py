@@ -26,7 +26,8 @@ from alworkbench.core.errors import DataError, NothingToImport
 from alworkbench.core.progress import Progress
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Features, Head
-from alworkbench.inputs.pairs import NEEDED, Pair, PairSource
+from alworkbench.inputs.pairs import Pair, PairSource
+from alworkbench.inputs.pairs.source import NEEDED
 from alworkbench.inputs.picture import Undecodable, read_image
 from alworkbench.posterior.checkpoints import PartialSums, Shard, key_of
 from alworkbench.posterior.curvature import PairFactors, pair_curvature

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from alworkbench.core.errors import NothingToImport, UnreadableSource
-from alworkbench.inputs import pairs as module
-from alworkbench.inputs.pairs import Pair, interleaved, open_pairs, shuffled
+from alworkbench.inputs.pairs import Pair, open_pairs, tar
+from alworkbench.inputs.pairs.shuffle import interleaved, shuffled
 
 COUNT = 60
 CAPTIONS = [f"picture {k}, said 'so'\nof class {k // 20}" for k in range(COUNT)]
@@ -97,7 +97,8 @@ def test_what_is_no_pair_is_counted(tmp_path, form, ignored):
 
 
 def test_odd_members_of_a_tar_are_left_out_and_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MAX_IMAGE_BYTES", 100)
+    for module in (rules, tar):
+        monkeypatch.setattr(module, "MAX_IMAGE_BYTES", 100)
     path = tmp_path / "odd.tar"
     with tarfile.open(path, "w") as opened:
         add(opened, "../../etc/1.jpg", b"fine: nothing is unpacked")
