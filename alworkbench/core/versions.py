@@ -19,7 +19,7 @@ DECIDING = (
     "simulation/oracles.py",
     "simulation/plan.py",
     "simulation/run.py",
-    "core/domain.py",
+    "core/domain",
     "encoders/head.py",
     "evaluation/metrics.py",
     "features/table.py",

@@ -1,6 +1,6 @@
 """What is simulated, as plain values: plans, their runs, and how the one who answers behaves.
 
-What comes of it is a `domain.SimulationPoint` for each learner.
+What comes of it is a `core.domain.SimulationPoint` for each learner.
 """
 
 from __future__ import annotations

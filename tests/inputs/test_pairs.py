@@ -10,6 +10,7 @@ import pytest
 
 from alworkbench.core.errors import NothingToImport, UnreadableSource
 from alworkbench.inputs.pairs import Pair, open_pairs, tar
+from alworkbench.inputs.pairs import source as rules
 from alworkbench.inputs.pairs.shuffle import interleaved, shuffled
 
 COUNT = 60

@@ -1,0 +1,97 @@
+"""The nouns of a labelling effort, as frozen values.
+
+These values cross every border of the program: store, service, screens, command line. They hold no
+tensors and import nothing heavy.
+"""
+
+from alworkbench.core.domain.classes import (
+    CLASS_KEYS,
+    DEFAULT_TEMPLATES,
+    RESERVED_KEYS,
+    ClassList,
+    LabelClass,
+)
+from alworkbench.core.domain.computed import (
+    EncoderRecord,
+    LearnerRecord,
+    MetricRecord,
+    PosteriorRecord,
+)
+from alworkbench.core.domain.images import (
+    NO_CLASS,
+    FoundImage,
+    Image,
+    ImportSummary,
+    QuarantineCode,
+    QuarantinedFile,
+    Role,
+)
+from alworkbench.core.domain.project import (
+    DEFAULT_ADAPTATION,
+    DEFAULT_STRATEGY,
+    Goal,
+    ProjectFolder,
+    ProjectSettings,
+)
+from alworkbench.core.domain.rounds import (
+    AUDIT_STRATEGY,
+    Answer,
+    AnswerKind,
+    Item,
+    Label,
+    Lease,
+    NewItem,
+    NewRound,
+    Round,
+    RoundState,
+    Suggestion,
+    TakeBack,
+)
+from alworkbench.core.domain.simulations import (
+    POINT_COLUMNS,
+    POINT_LISTS,
+    Arm,
+    SimulationPoint,
+    SimulationRecord,
+)
+
+__all__ = [
+    "AUDIT_STRATEGY",
+    "CLASS_KEYS",
+    "DEFAULT_ADAPTATION",
+    "DEFAULT_STRATEGY",
+    "DEFAULT_TEMPLATES",
+    "NO_CLASS",
+    "POINT_COLUMNS",
+    "POINT_LISTS",
+    "RESERVED_KEYS",
+    "Answer",
+    "AnswerKind",
+    "Arm",
+    "ClassList",
+    "EncoderRecord",
+    "FoundImage",
+    "Goal",
+    "Image",
+    "ImportSummary",
+    "Item",
+    "Label",
+    "LabelClass",
+    "LearnerRecord",
+    "Lease",
+    "MetricRecord",
+    "NewItem",
+    "NewRound",
+    "PosteriorRecord",
+    "ProjectFolder",
+    "ProjectSettings",
+    "QuarantineCode",
+    "QuarantinedFile",
+    "Role",
+    "Round",
+    "RoundState",
+    "SimulationPoint",
+    "SimulationRecord",
+    "Suggestion",
+    "TakeBack",
+]

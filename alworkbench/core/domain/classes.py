@@ -1,0 +1,81 @@
+"""The ordered classes of a project, their prompts and their keys."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+
+from alworkbench.core.errors import InvalidClassList
+
+DEFAULT_TEMPLATES = ("a photo of a {}.",)
+
+
+# One key per class in reading order; c and r belong to Streamlit, the rest to the labelling page.
+RESERVED_KEYS = frozenset("crsuz")
+
+
+CLASS_KEYS = "1234567890" + "".join(k for k in string.ascii_lowercase if k not in RESERVED_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelClass:
+    """One class: what people call it and how the model is asked about it."""
+
+    name: str
+    templates: tuple[str, ...] = DEFAULT_TEMPLATES
+    """Prompt templates; `{}` stands for the name."""
+    id: int | None = None
+    """Stable over versions of the class list; given by the store."""
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The templates with the name put in."""
+        return tuple(template.replace("{}", self.name) for template in self.templates)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassList:
+    """The ordered classes of a project. Versioned: adding a class changes every score."""
+
+    classes: tuple[LabelClass, ...]
+    id: int | None = None
+    """The version; given by the store."""
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.classes]
+        if len(names) < 2:
+            raise InvalidClassList(f"A class list needs at least 2 classes, found {len(names)}.")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise InvalidClassList(
+                f"These classes are listed twice: {', '.join(sorted(repeated))}."
+            )
+        for c in self.classes:
+            if not c.name.strip() or len(c.name) > 200 or not c.name.isprintable():
+                raise InvalidClassList(
+                    f"{c.name!r} is no class name: 1 to 200 printable characters are needed."
+                )
+            if not c.templates or any("{}" not in template for template in c.templates):
+                raise InvalidClassList(
+                    f"The class {c.name!r} needs templates with {{}} for the name, such as "
+                    f"{DEFAULT_TEMPLATES[0]!r}; found {list(c.templates)}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names in order."""
+        return tuple(c.name for c in self.classes)
+
+    def key_of(self, position: int) -> str | None:
+        """The key that answers with this class, or None past the last key."""
+        return CLASS_KEYS[position] if position < len(CLASS_KEYS) else None
+
+    def index_of_id(self, class_id: int) -> int | None:
+        """Position of the class with this id; None for an unknown id."""
+        return next((i for i, c in enumerate(self.classes) if c.id == class_id), None)
+
+    def with_name(self, name: str) -> LabelClass | None:
+        """The class with this name; None for an unknown name."""
+        return next((c for c in self.classes if c.name == name), None)

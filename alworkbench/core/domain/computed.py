@@ -1,0 +1,58 @@
+"""Records of what was computed: encoders, posteriors, learners and their measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRecord:
+    """An encoder as the project knows it."""
+
+    id: str
+    """Hash of architecture, weights, preprocessing and dtype."""
+    spec: str
+    """What the user wrote: `bundled`, `ARCH:TAG`, `ARCH:path` or `features:NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorRecord:
+    """A posterior of the project and where it lies."""
+
+    id: int
+    encoder_id: str
+    file: str
+    """Relative to the project folder."""
+    created_at: datetime
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerRecord:
+    """A learner of the project and where it lies."""
+
+    id: int
+    round_id: int
+    """The round whose labels it learned last."""
+    posterior_id: int
+    class_list_id: int
+    file: str
+    labels: int
+    created_at: datetime
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """What the audit set says of a learner; `round_number` 0 is the model as it came."""
+
+    round_number: int
+    learner_id: int | None
+    labels: int
+    """Labels learned from."""
+    audit_images: int
+    values: Mapping[str, Any]
+    measured_at: datetime

@@ -1,0 +1,86 @@
+"""Images of a project, and the files they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an image may be used for. The two sets are disjoint: an image has one role."""
+
+    POOL = "pool"
+    """May be asked, and its label learned from."""
+    AUDIT = "audit"
+    """The honest ruler: labelled, measured on, never learned from."""
+
+
+NO_CLASS = -2
+"""The class index of an image that belongs to none of the classes; -1 stands for an unknown class."""
+
+
+class QuarantineCode(StrEnum):
+    """Why a file could not be used. Only `IO` is worth trying again."""
+
+    UNIDENTIFIED = "unidentified"
+    TRUNCATED = "truncated"
+    BOMB = "bomb"
+    IO = "io"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+    NONFINITE = "nonfinite"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """A readable picture that a reader met, before the store knows it."""
+
+    hash: str
+    """SHA-256 of the file's bytes, 64 hexadecimal digits."""
+    path: str
+    """Relative to the source it was found in, with forward slashes."""
+    bytes: int
+    width: int
+    height: int
+    class_name: str | None = None
+    """The label that came with it (folder name or manifest), if any."""
+    split: str | None = None
+    """The part of its data set that a manifest puts it into, such as `pool` or `test`, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedFile:
+    """A file that could not be read, with the reason."""
+
+    path: str
+    code: QuarantineCode
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture of the pool, known by content. Several files may hold the same picture."""
+
+    id: int
+    hash: str
+    role: Role
+    width: int
+    height: int
+    paths: tuple[str, ...]
+    """Every place it was found, absolute or relative to the project folder; at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What an import did. `files` = new + known + duplicates + quarantined."""
+
+    files: int
+    new: int
+    """Images that the project did not know."""
+    known: int
+    """Files that were imported before, from this very path."""
+    duplicates: int
+    """Files whose content stands elsewhere already: kept as one more path of that image."""
+    quarantined: tuple[QuarantinedFile, ...] = ()
+    labelled: int = 0
+    """Labels that came with the files and were recorded."""

@@ -1,0 +1,166 @@
+"""Rounds, their items, and the labels that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class AnswerKind(StrEnum):
+    """What an answer says: a class, no class (skipped), or that nobody can tell."""
+
+    CLASS = "class"
+    SKIP = "skip"
+    CANNOT_TELL = "cannot_tell"
+
+
+AUDIT_STRATEGY = "audit"
+"""The strategy name of a round that draws the audit set at random."""
+
+
+class RoundState(StrEnum):
+    """Whether a round still takes answers."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What the model would answer, and how sure it is (a probability)."""
+
+    class_id: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An image of a new round."""
+
+    image_id: int
+    score: float | None
+    """What the strategy thought of it when it was picked; its unit is the strategy's."""
+    suggestion: Suggestion | None
+    probability: float | None = None
+    """With which probability it was drawn among what was left at its turn. None: not drawn, chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one annotator to answer an item until a time."""
+
+    annotator: str
+    token: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An image asked in a round."""
+
+    id: int
+    round_id: int
+    image_id: int
+    position: int
+    score: float | None
+    suggestion: Suggestion | None
+    lease: Lease | None = None
+    label: Label | None = None
+    """The answer that counts now, or None while it is open."""
+    probability: float | None = None
+    """With which probability it was drawn among what was left at its turn. None: not drawn, chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One ask-and-tell, recorded so that it can be replayed."""
+
+    id: int
+    number: int
+    """1, 2, 3, ... within the project."""
+    strategy: str
+    seed: int
+    batch_size: int
+    class_list_id: int
+    posterior_id: int | None
+    learner_id: int | None
+    """The learner that ranked; None means the model as it came (zero-shot)."""
+    state: RoundState
+    opened_at: datetime
+    closed_at: datetime | None
+    seconds: float
+    """How long the ranking took."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRound:
+    """A round before it is stored."""
+
+    strategy: str
+    seed: int
+    class_list_id: int
+    posterior_id: int | None
+    learner_id: int | None
+    seconds: float
+    items: Sequence[NewItem]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an annotator said of one image, before it is stored.
+
+    `event_id` is made where the answer is given: sending an answer twice records it once.
+    """
+
+    event_id: str
+    image_id: int
+    kind: AnswerKind
+    annotator: str
+    class_id: int | None = None
+    """Given exactly when `kind` is CLASS."""
+    item_id: int | None = None
+    """The item it answers; None for labels that came from a file."""
+    lease_token: str | None = None
+    duration_ms: int | None = None
+    """From the picture being on screen to the answer."""
+    suggested_class_id: int | None = None
+    source: str = "browser"
+    """browser, csv, manifest or oracle."""
+
+    def __post_init__(self) -> None:
+        if (self.kind is AnswerKind.CLASS) != (self.class_id is not None):
+            raise ValueError("class_id belongs to an answer of kind CLASS, and to no other")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A stored answer. Labels are added, never overwritten: a correction is a newer label."""
+
+    id: int
+    event_id: str
+    image_id: int
+    kind: AnswerKind
+    class_id: int | None
+    annotator: str
+    item_id: int | None
+    recorded_at: datetime
+    duration_ms: int | None
+    suggested_class_id: int | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """The record that a label no longer counts."""
+
+    id: int
+    """In the order in which labels were taken back."""
+    label_id: int
+    event_id: str
+    annotator: str
+    recorded_at: datetime
