@@ -1,16 +1,21 @@
-"""Ways of learning from labels. All answer with a Learner, so that strategies need not know.
+"""A method of learning from labels: a base learner and, for some methods, a predictor beside it.
 
-Logits are the chosen way's; draws are those of the linearised model beneath it, conditioned on the same
-labels (zero-shot apart, which learns nothing at all). With `linearised` and `free-weights` that is the
-model which learned. Everything is deterministic, and no label is looked at
-that was not given: what is tuned is tuned on the given labels alone.
+The base learner is the linearised model fitted to the labels. Draws and variances are always those of
+the base learner, so acquisition does not depend on the method. A method either predicts with the base
+learner's logits or fits a predictor of its own (a linear probe, say) to the same labels. Every method
+is deterministic. Whatever it tunes, it tunes on the given labels alone.
+
+Dimensions used in this file
+    n  labelled images
+    C  classes
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -18,53 +23,43 @@ from alworkbench.adaptation.learner import Learner, Predictor, check_lesson, lea
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features
 
-LINEARISED, FREE_WEIGHTS, ZERO_SHOT = "linearised", "free-weights", "zero-shot"
+FREE_WEIGHTS, LINEARISED, ZERO_SHOT = "free-weights", "linearised", "zero-shot"
+"""Names under which methods are chosen and stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a way of learning is given, besides the model as it came. At least one label. float64."""
+class LabelledSet:
+    """What a predictor is fitted to. At least one image; all tensors are float64."""
 
-    labelled: Features
+    features: Features
     targets: Float[Tensor, "n C"]
     """Distributions over the classes; one-hot as a rule."""
     weights: Float[Tensor, "n"]
+    """How often each label counts."""
+
+
+FitPredictor = Callable[[Learner, LabelledSet, int], Predictor]
+"""A predictor from the base learner, the labelled set and the seed of everything random."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What some ways of learning can be told; the others ignore it."""
-
-    seed: int = 0
-    """Of anything random, such as the folds of a cross-validation."""
-    epochs: int = 200
-    """Of fine-tuning: full-batch steps. Stated beforehand, for nothing may be peeked at."""
-    learning_rate: float = 1e-3
-    """Of fine-tuning, as a share of each projection's root mean square entry."""
-    weight_decay: float = 1e-2
-
-
-Teach = Callable[[Learner, Lesson, Settings], Predictor | None]
-"""From the learner *beneath* after the lesson; None: its own logits are the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adaptation:
-    """A named way to learn from labels."""
+class Method:
+    """One way of learning from labels."""
 
     name: str
     summary: str
     """One line for lists."""
-    teach: Teach
-    own_weights: bool = False
-    """Whether classes have weights of their own in the linearised model beneath."""
+    fit_predictor: FitPredictor | None = None
+    """None: the base learner's own logits are the prediction."""
+    residual_head: bool = False
+    """Whether the base learner has a residual linear head."""
 
     @property
     def is_default(self) -> bool:
-        """Whether a project learns so that was told nothing else."""
+        """Whether a project uses this method if none is named."""
         return self.name == DEFAULT_ADAPTATION
 
-    def beneath(
+    def fit_base(
         self,
         start: Learner,
         labelled: Features,
@@ -72,11 +67,14 @@ class Adaptation:
         weights: Float[Tensor, "n"] | None = None,
         pool: Features | None = None,
     ) -> Learner:
-        """The linearised model after n labels, which draws come from. Raises as `learn` does.
+        """The base learner after n labels. Arguments and errors are those of `learn`."""
+        return learn(start, labelled, targets, weights, own_weights=self.residual_head, pool=pool)
 
-        With a `pool` that the labelled images are from, all classes count alike in its logits.
-        """
-        return learn(start, labelled, targets, weights, own_weights=self.own_weights, pool=pool)
+    def add_predictor(self, base: Learner, labelled_set: LabelledSet, seed: int) -> Learner:
+        """The base learner with this method's predictor, if the method has one."""
+        if self.fit_predictor is None:
+            return base
+        return replace(base, predictor=self.fit_predictor(base, labelled_set, seed))
 
     def __call__(
         self,
@@ -84,66 +82,46 @@ class Adaptation:
         labelled: Features,
         targets: Float[Tensor, "n C"],
         weights: Float[Tensor, "n"] | None = None,
-        settings: Settings | None = None,
+        seed: int = 0,
         pool: Features | None = None,
     ) -> Learner:
-        """The learner after n labels; `start` is the model as it came. Without labels, `start`.
+        """The learner after n labels; `start` is the zero-shot model. Without labels, `start`.
 
-        The `pool` is for the linearised model, see `beneath`; a predictor of its own learns from the
-        labels alone.
-
-        Raises ValueError for targets or weights that are none, ArithmeticError for a fit that does
-        not converge.
+        Only the base learner uses the `pool`, see `learn`. Raises ValueError for targets or weights
+        that are invalid, ArithmeticError for a fit that does not converge.
         """
         check_lesson(targets, weights)
         if len(labelled) == 0 or self.name == ZERO_SHOT:
             return Learner(start.model, start.class_activations, None, None)
-        learned = self.beneath(start, labelled, targets, weights, pool)
+        base = self.fit_base(start, labelled, targets, weights, pool)
         exact = targets.double().to(start.class_activations.device)
         counts = exact.new_ones(len(exact)) if weights is None else weights.to(exact)
-        lesson = Lesson(labelled.to(exact.device, exact.dtype), exact, counts)
-        return replace(learned, predictor=self.teach(learned, lesson, settings or Settings()))
+        features = labelled.to(exact.device, exact.dtype)
+        return self.add_predictor(base, LabelledSet(features, exact, counts), seed)
 
+    def restore(
+        self,
+        start: Learner,
+        base: Learner,
+        labelled: Features,
+        labels: Sequence[int],
+        seed: int,
+        pool: Callable[[], Features | None] = lambda: None,
+    ) -> Learner:
+        """The learner whose base learner is known already; `labels` are n class indices.
 
-_REGISTRY: dict[str, Adaptation] = {}
-
-
-def adaptation(
-    name: str, summary: str, *, own_weights: bool = False
-) -> Callable[[Teach], Adaptation]:
-    """Register a way of learning under a name."""
-
-    def register(teach: Teach) -> Adaptation:
-        if name in _REGISTRY:
-            raise ValueError(f"the adaptation {name!r} is registered twice")
-        _REGISTRY[name] = Adaptation(name, summary, teach, own_weights)
-        return _REGISTRY[name]
-
-    return register
-
-
-def registered() -> dict[str, Adaptation]:
-    """Ways of the modules that were imported so far; `catalogue` imports them all."""
-    return dict(_REGISTRY)
-
-
-@adaptation(
-    FREE_WEIGHTS,
-    "the linearised model with weights of each class's own: unknown names",
-    own_weights=True,
-)
-def free_weights(learner: Learner, lesson: Lesson, settings: Settings) -> None:
-    """See `free_weights.OwnWeights`."""
-    return None
-
-
-@adaptation(LINEARISED, "the linearised model under its posterior: convex, and no weights beside")
-def linearised(learner: Learner, lesson: Lesson, settings: Settings) -> None:
-    """See `linearised.fit`."""
-    return None
-
-
-@adaptation(ZERO_SHOT, "learns nothing: the model as it came, as a control")
-def zero_shot(learner: Learner, lesson: Lesson, settings: Settings) -> None:
-    """Never taught: `Adaptation` answers with the model as it came, draws included."""
-    return None
+        A base learner that lacks the residual head of this method (an older file, or a class was added
+        since) is fitted again, with the images that `pool` then returns.
+        """
+        if self.name == ZERO_SHOT or not labels:
+            return start
+        classes = base.class_activations
+        targets = torch.nn.functional.one_hot(
+            torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
+        ).double()
+        if self.residual_head and (base.step is None or base.step.offset is None):
+            base = self.fit_base(start, labelled, targets, pool=pool())
+        features = labelled.to(classes.device, torch.float64)
+        return self.add_predictor(
+            base, LabelledSet(features, targets, torch.ones_like(targets[:, 0])), seed
+        )

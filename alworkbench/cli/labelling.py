@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: alworkbench strategies --pool 100000 --classes 100 --batch 50")(
         strategies
     )
+    app.command(epilog="Example: alworkbench adaptations")(adaptations)
     app.command(epilog="Example: alworkbench explain photos/0042.png --project birds")(explain)
 
 
@@ -128,7 +129,7 @@ def strategies(
     """
     from alworkbench.acquisition.catalogue import strategies as known
     from alworkbench.acquisition.cost import Size
-    from alworkbench.adaptation.methods import find_adaptation
+    from alworkbench.adaptation.methods import find_method
     from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY
 
     size = None
@@ -145,7 +146,7 @@ def strategies(
             embedding=embedding,
             activation=activation,
             text_activation=embedding,
-            own_weights=labels > 0 and find_adaptation(DEFAULT_ADAPTATION).own_weights,
+            own_weights=labels > 0 and find_method(DEFAULT_ADAPTATION).residual_head,
             pool_is_target=True,
         )
     costs = {s.name: s.cost(size) for s in known()} if size else {}
@@ -184,6 +185,24 @@ def strategies(
         )
     for line in lines:
         table.add_row(*(escape(part) for part in line))
+    console.print(table)
+
+
+def adaptations(as_json: JsonOption = False) -> None:
+    """List the methods of learning from labels, one line each. `*` is the default."""
+    from alworkbench.adaptation.methods import METHODS
+
+    if as_json:
+        print_json(
+            [{"name": m.name, "summary": m.summary, "default": m.is_default} for m in METHODS]
+        )
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("method", header_style="bold", no_wrap=True)
+    table.add_column("how it learns", header_style="bold")
+    for method in METHODS:
+        mark = " *" if method.is_default else ""
+        table.add_row(escape(method.name + mark), escape(method.summary))
     console.print(table)
 
 

@@ -73,7 +73,7 @@ def init(
         str, typer.Option(help="How batches are chosen; see `alworkbench strategies`.")
     ] = USUAL.strategy,
     adaptation: Annotated[
-        str, typer.Option(help="How labels change the model.")
+        str, typer.Option(help="How labels are learned; see `alworkbench adaptations`.")
     ] = USUAL.adaptation,
     goal: Annotated[
         Goal, typer.Option(help="What counts alike: every image, or every class however rare.")
@@ -85,7 +85,7 @@ def init(
     """Make a project: a folder that holds everything of one labelling effort."""
     import store
     from alworkbench.acquisition.catalogue import find_strategy
-    from alworkbench.adaptation.methods import find_adaptation
+    from alworkbench.adaptation.methods import find_method
     from alworkbench.inputs.label_files import read_class_names
     from alworkbench.project.workbench import utc_now
 
@@ -99,7 +99,7 @@ def init(
         batch,
         seed,
         goal,
-        find_adaptation(adaptation).name,
+        find_method(adaptation).name,
     )
     store.create_store(ProjectFolder(folder).database, settings, class_list, utc_now()).close()
     tell(

@@ -349,10 +349,10 @@ class UnknownAdaptation(LoopError):
     """No learning method has this name."""
 
     def __init__(self, found: str, known: Iterable[str]) -> None:
-        known = sorted(known)
+        known = list(known)
         super().__init__(
-            f"There is no way of learning {found[:200]!r}.{did_you_mean(found, known)} "
-            f"Known adaptations: {', '.join(known)}."
+            f"There is no learning method {found[:200]!r}.{did_you_mean(found, known)} "
+            f"The methods are {', '.join(known)}."
         )
 
 

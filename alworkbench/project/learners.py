@@ -9,13 +9,12 @@ from uuid import uuid4
 
 import torch
 
-from alworkbench.adaptation.applying import apply_adaptation
 from alworkbench.adaptation.learner import Learner, restore
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
 from alworkbench.adaptation.logit_adjustment import SEEN
 from alworkbench.adaptation.method import LINEARISED
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     ClassList,
@@ -123,8 +122,7 @@ class Learning(OpenProject):
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
             step = stored.step.map(lambda part: part.to(engine.device))
             way = newest.settings
-            learner = apply_adaptation(
-                str(way.get("adaptation", LINEARISED)),
+            learner = find_method(str(way.get("adaptation", LINEARISED))).restore(
                 learner,
                 restore(learner, step, labelled, prior=stored.prior, log_shares=stored.log_shares),
                 labelled,
@@ -160,9 +158,8 @@ class Learning(OpenProject):
             torch.tensor(list(targets.values()), dtype=torch.long), len(classes)
         )
         labelled = engine.table().gather(rows, engine.device)
-        learner = find_adaptation(settings.adaptation).beneath(
-            start, labelled, onehot.double(), pool=self._surroundings()
-        )
+        method = find_method(settings.adaptation)
+        learner = method.fit_base(start, labelled, onehot.double(), pool=self._surroundings())
         if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
             prior = logs = None
             zero = torch.zeros_like
@@ -171,8 +168,7 @@ class Learning(OpenProject):
             step, taught = learner.step, learner.taught
             prior, logs = (taught.prior, taught.log_shares) if taught else (None, None)
         # As it will be read from its file: opened again, a project goes on with the same bits.
-        learner = apply_adaptation(
-            settings.adaptation,
+        learner = method.restore(
             start,
             restore(start, step, labelled, prior=prior, log_shares=logs),
             labelled,

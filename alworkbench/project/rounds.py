@@ -13,7 +13,7 @@ from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.estimate import Estimate
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     AnswerKind,
     ClassList,
@@ -175,7 +175,7 @@ class Asking(Learning):
             embedding=head.image_projection.shape[0],
             activation=head.image_projection.shape[1],
             text_activation=head.text_projection.shape[1],
-            own_weights=labelled > 0 and find_adaptation(settings.adaptation).own_weights,
+            own_weights=labelled > 0 and find_method(settings.adaptation).residual_head,
             pool_is_target=targets is None and not self._targets,
         )
         return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     SimulationPoint,
 )
@@ -27,7 +27,7 @@ def check(data: SimulationData, plan: Plan) -> None:
     for name in plan.strategies:
         find_strategy(name)
     for name in plan.adaptations:
-        find_adaptation(name)
+        find_method(name)
     pool = max(1, round(plan.pool_fraction * len(data.pool)))
     if plan.labels + plan.audit > pool:
         raise InvalidPlan(

@@ -9,8 +9,7 @@ from alworkbench.adaptation.label_kernel import LabelKernel
 from alworkbench.adaptation.learner import learn, restore, zero_shot
 from alworkbench.adaptation.leave_one_out import held_out_changes, leave_one_out, leaves_out
 from alworkbench.adaptation.map_fit import fit
-from alworkbench.adaptation.methods import find_adaptation
-from alworkbench.adaptation.weighting import balance_to_pool
+from alworkbench.adaptation.methods import find_method
 from alworkbench.posterior.linearisation import Linearisation
 from tests.factories import generator, normal, small_model
 
@@ -91,22 +90,6 @@ def test_a_weighted_learner_comes_back_as_it_was():
     assert torch.allclose(found.draws(8, 7).image, learned.draws(8, 7).image, atol=1e-2)
 
 
-def test_weights_undo_a_choice_of_classes():
-    targets = one_hot(torch.tensor([0] * 8 + [1] * 2), 3).double()
-    shares = torch.tensor([0.4, 0.4, 0.2], dtype=torch.float64)
-    assert torch.equal(balance_to_pool(targets, shares, 0.0), torch.ones(10, dtype=torch.float64))
-    full = balance_to_pool(targets, shares, 1.0)
-    assert full[:8].sum() == pytest.approx(float(full[8:].sum()))
-    half = balance_to_pool(targets, shares)
-    assert float(half.mean()) == pytest.approx(1)
-    assert float(half[9] / half[0]) == pytest.approx(float(full[9] / full[0]) ** 0.5)
-    assert len(balance_to_pool(targets[:0], shares)) == 0
-    with pytest.raises(ValueError, match="temper"):
-        balance_to_pool(targets, shares, 2.0)
-    with pytest.raises(ValueError, match="sum to 1"):
-        balance_to_pool(targets, 2 * shares)
-
-
 @pytest.mark.parametrize("limit", [0, 3000])
 @pytest.mark.parametrize("groups", [6, 3])
 def test_leaving_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
@@ -175,7 +158,7 @@ def test_a_learner_without_labels_has_none_to_leave_out():
 
 def test_leaving_out_covers_own_weights_of_classes():
     model, start, targets = lesson(30, 5, strength=0.3)
-    way = find_adaptation("free-weights")
+    way = find_method("free-weights")
     learned = way(start, model.images, targets)
     assert leaves_out(learned)
     found = leave_one_out(learned, targets)
@@ -198,7 +181,7 @@ def test_leaving_out_covers_own_weights_of_classes():
 
 def test_a_probe_has_no_closed_form_to_leave_labels_out_of():
     model, start, targets = lesson(12)
-    learned = find_adaptation("probe")(start, model.images, targets)
+    learned = find_method("probe")(start, model.images, targets)
     assert not leaves_out(learned)
     assert not leaves_out(start)
     with pytest.raises(ValueError, match="linearised"):

@@ -8,7 +8,7 @@ from alworkbench.adaptation.learner import learn, restore, zero_shot
 from alworkbench.adaptation.leave_one_out import leave_one_out
 from alworkbench.adaptation.logit_adjustment import log_shares
 from alworkbench.adaptation.map_fit import fit
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from tests.factories import generator, normal, small_model
 
 CLASSES = 4
@@ -93,7 +93,7 @@ def test_without_a_pool_nothing_is_beside_the_logits():
 @pytest.mark.parametrize("name", ["linearised", "free-weights"])
 def test_a_learner_with_shares_comes_back_as_it_was(name):
     pool, start, labelled, targets = lesson()
-    learned = find_adaptation(name)(start, labelled, targets, pool=pool)
+    learned = find_method(name)(start, labelled, targets, pool=pool)
     taught = learned.taught
     found = restore(start, learned.step, labelled, None, taught.prior, taught.log_shares)
     assert torch.equal(found.logits(pool), learned.logits(pool))

@@ -35,7 +35,7 @@ from rich.table import Table
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import DEFAULT_ADAPTATION, ProjectSettings
 from alworkbench.encoders.head import Features
 from alworkbench.features.entry import Entry
@@ -108,7 +108,7 @@ def make_pool(folder: Path, images: int) -> None:
 
 def taught() -> Learner:
     lesson = campaign()
-    way = find_adaptation(DEFAULT_ADAPTATION)
+    way = find_method(DEFAULT_ADAPTATION)
     return way(lesson.start, lesson.images[:LABELS], lesson.targets[:LABELS])
 
 

@@ -31,7 +31,7 @@ from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
 from alworkbench.adaptation.leave_one_out import leave_one_out
 from alworkbench.adaptation.logit_adjustment import SEEN
 from alworkbench.adaptation.map_fit import fit
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.curvature import pair_curvature
@@ -161,7 +161,7 @@ def measured(campaign: Campaign) -> list[str]:
     row = [*map(str, targets.shape)]
     for name in ("linearised", DEFAULT_ADAPTATION):
         began, worked = time.perf_counter(), time.process_time()
-        learned = find_adaptation(name)(start, images, targets, pool=campaign.pool)
+        learned = find_method(name)(start, images, targets, pool=campaign.pool)
         seconds, worked = time.perf_counter() - began, time.process_time() - worked
         row += [f"{seconds:.3f}", f"{worked:.3f}"]
     taught = learned.taught
@@ -170,7 +170,7 @@ def measured(campaign: Campaign) -> list[str]:
     met = replace(taught.images, logits=taught.images.logits + taught.log_shares)
     row.append(f"{fit(exact, met, targets, own=taught.own).gradient:.0e}")
     began = time.perf_counter()
-    find_adaptation(DEFAULT_ADAPTATION)(start, images, targets.roll(1, dims=1), pool=campaign.pool)
+    find_method(DEFAULT_ADAPTATION)(start, images, targets.roll(1, dims=1), pool=campaign.pool)
     row.append(f"{time.perf_counter() - began:.3f}")
     if targets.numel() <= OTHERS_UP_TO:
         began = time.perf_counter()

@@ -33,7 +33,7 @@ from torch import Tensor
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.scores import entropy
 from alworkbench.adaptation.learner import Learner, zero_shot
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.devices import describe, resolve_device
 from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY, ProjectFolder
@@ -141,7 +141,7 @@ def start(device: torch.device, labels: int) -> Learner:
 def learn(device: torch.device, labels: int, images: int) -> Learner:
     """From the first `labels` of so many images."""
     made = lesson(images)
-    way = find_adaptation(DEFAULT_ADAPTATION)
+    way = find_method(DEFAULT_ADAPTATION)
     return way(
         start(device, images),
         made.images[:labels].to(device),

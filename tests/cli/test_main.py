@@ -10,6 +10,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from alworkbench.adaptation.methods import METHODS
 from alworkbench.cli.common import open_memory_store
 from alworkbench.cli.main import app, main
 from alworkbench.core import errors
@@ -116,6 +117,15 @@ def test_a_project_learns_and_asks_as_it_is_told_to_and_by_default_as_everywhere
         refused = CliRunner().invoke(app, ["init", str(tmp_path / "no"), *words, *more])
         assert isinstance(refused.exception, kind)
     assert not (tmp_path / "no").exists()
+
+
+def test_the_methods_of_learning_are_listed_in_their_order():
+    shown = CliRunner().invoke(app, ["adaptations"], env={"COLUMNS": "200"}).output
+    names = [line.split()[0] for line in shown.splitlines()[1:]]
+    assert names == [method.name for method in METHODS]
+    as_json = json.loads(CliRunner().invoke(app, ["adaptations", "--json"]).output)
+    assert [each["name"] for each in as_json] == names
+    assert [each["name"] for each in as_json if each["default"]] == [ProjectSettings("").adaptation]
 
 
 def test_a_simulation_on_a_features_file(project):

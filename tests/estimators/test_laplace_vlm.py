@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from alworkbench.adaptation.learner import zero_shot
-from alworkbench.adaptation.methods import find_adaptation
+from alworkbench.adaptation.methods import find_method
 from alworkbench.adaptation.predictive_variance import cross_covariance, logit_variance
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
@@ -79,7 +79,7 @@ class TestAnswers:
         labels = torch.arange(12) % 3
         found = of_model(model, adaptation=adaptation).fit(matrix(model.images), labels.numpy())
         start = zero_shot(model.head, model.posterior.tempered(1e-3, 1e-3), model.classes)
-        way = find_adaptation(adaptation or DEFAULT_ADAPTATION)
+        way = find_method(adaptation or DEFAULT_ADAPTATION)
         taught = way(start, model.images, torch.eye(4, dtype=torch.float64)[labels])
         expected = taught.logits(model.images.to("cpu", torch.float32))
         assert np.allclose(found.decision_function(matrix(model.images)), expected, atol=1e-3)

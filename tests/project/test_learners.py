@@ -13,6 +13,7 @@ from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.domain import Goal
+from alworkbench.core.errors import UnknownAdaptation
 from alworkbench.posterior.linearisation import Step
 from store import open_store
 from tests.making_project import Project
@@ -37,6 +38,24 @@ def test_a_project_goes_on_with_what_it_learned(
     workbench.store.close()
     again = project.open()
     assert torch.equal(again.learner().logits(features), learned)
+    again.store.close()
+
+
+def test_a_project_with_a_removed_method_opens_and_names_the_methods_when_it_learns(
+    project: Project, answers: Callable
+) -> None:
+    workbench = project.open()
+    workbench.propose(strategy="random")
+    answers(workbench, 5)
+    with workbench.store.write() as writer:
+        writer.save_settings(replace(writer.settings(), adaptation="projections"))
+    workbench.store.close()
+    again = project.open()
+    assert again.settings().adaptation == "projections"
+    with pytest.raises(UnknownAdaptation, match="free-weights, linearised, probe"):
+        again.close_round()
+    with again.store.read() as reader:
+        assert len(reader.labels.all()) == 5
     again.store.close()
 
 
