@@ -1,7 +1,6 @@
-"""The table of models in words: `python -m alworkbench.encoders.model_table`, from the repository.
+"""The page of supported models: `python -m alworkbench.encoders.model_table`, from the repository.
 
-Writes docs/models.md, and the summary by family between two markers of README.md. Both are what
-`alworkbench.encoders.supported` finds, never written by hand; a test compares.
+It writes docs/models.md from what `alworkbench.encoders.supported` finds. A test compares the two.
 """
 
 from __future__ import annotations
@@ -13,9 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from alworkbench.encoders.supported import ModelSupport, Side, supported_models
-
-BEGIN = "<!-- models: written by python -m alworkbench.encoders.model_table -->"
-END = "<!-- /models -->"
 
 FAMILIES = (
     ("SigLIP 2", "SigLIP2"),
@@ -33,7 +29,7 @@ FAMILIES = (
     ("CLIP ViT", "^ViT-"),
     ("other", ""),
 )
-"""Names are all that tells families apart; the first that is found in a name is its family."""
+"""Title and pattern of each family. The first pattern that matches a name gives its family."""
 
 
 def family(name: str) -> str:
@@ -54,18 +50,20 @@ def table(models: Sequence[ModelSupport]) -> str:
         "",
         f"Made with {made_with()}: {supported} of {len(models)} architectures are supported.",
         "",
-        "A model is supported where each tower ends with a linear layer: the two projections that the",
-        "posterior is about. P and Q are what goes into them (with the constant 1 of a bias), D is the",
-        "embedding; `+ residual` marks a projection whose output is added to something fixed. A size",
-        "shown as `hub` is known once the text tower's config is fetched from the Hugging Face hub.",
-        "*transformers* means that tokenizer or text tower need `pip install transformers`, which",
-        "is no requirement of this program. Whether weights of an architecture are published is",
-        "another question: `open_clip.list_pretrained()` answers it. When weights are loaded, the",
-        "split is compared with the model's own embeddings before it is used.",
+        "A model is supported if each of its towers ends with a linear layer: the posterior is over",
+        "these two projections. P and Q are the sizes of their inputs (with a constant 1 if the layer",
+        "has a bias), D is the size of the embedding. `+ residual` marks a projection whose output is",
+        "added to a fixed vector. The size `hub` becomes known when the configuration of the text",
+        "tower is fetched from the Hugging Face hub. *transformers* means that the tokenizer or the",
+        "text tower needs `pip install transformers`; alworkbench does not require it. This page does",
+        "not say whether weights are published: see `open_clip.list_pretrained()`. When weights are",
+        "loaded, the split is compared with the model's own embeddings before it is used.",
+        "",
+        summary(models),
         *_about_naflex(models),
         "",
-        "`alworkbench models` prints this table for the installed releases; this file is written by",
-        "`python -m alworkbench.encoders.model_table`.",
+        "`alworkbench models` prints the table below for the installed releases.",
+        "`python -m alworkbench.encoders.model_table` writes this page.",
         "",
         *_rows(
             ("model", "image tower", "P", "text tower", "Q", "D", "loss", "supported"),
@@ -88,7 +86,7 @@ def table(models: Sequence[ModelSupport]) -> str:
 
 
 def summary(models: Sequence[ModelSupport]) -> str:
-    """The table of README.md: families, how many of each are supported, and why not the others."""
+    """The table of families: how many models of each are supported, and why the others are not."""
     rows = []
     for title, _ in FAMILIES:
         members = [model for model in models if family(model.name) == title]
@@ -106,16 +104,7 @@ def summary(models: Sequence[ModelSupport]) -> str:
             )
         )
     head = ("family", "supported", "of these with transformers", "not", "why not")
-    return "\n".join([f"With {made_with()}:", "", *_rows(head, rows)])
-
-
-def with_summary(readme: str, models: Sequence[ModelSupport]) -> str:
-    """README.md with the text between its markers exchanged. Raises ValueError without markers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The readme needs the lines {BEGIN} and {END}, in this order.")
-    return f"{before}{BEGIN}\n\n{summary(models)}\n\n{END}{after}"
+    return "\n".join(_rows(head, rows))
 
 
 def verdict(model: ModelSupport) -> str:
@@ -144,9 +133,9 @@ def _about_naflex(models: Sequence[ModelSupport]) -> list[str]:
         return []
     return [
         "",
-        "The NaFlex variants of SigLIP 2 (pictures of any shape in one batch) are not among them: this",
-        "release of open_clip lists none, and its preprocessing brings every picture to one size. A",
-        "config of your own with a NaFlex trunk of timm, at one size, is split as SigLIP is.",
+        "The NaFlex variants of SigLIP 2 (pictures of any shape in one batch) are not in the table:",
+        "this release of open_clip lists none, and its preprocessing gives every picture one size. A",
+        "configuration of your own with a NaFlex trunk of timm, at one size, is split like SigLIP.",
     ]
 
 
@@ -159,17 +148,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the table of models: `python -m alworkbench.encoders.model_table`."""
     parser = argparse.ArgumentParser(
         prog="python -m alworkbench.encoders.model_table",
-        description="Write the table of open_clip's models, and its summary in the readme.",
+        description="Write the page of open_clip's models that are supported.",
         epilog="example: python -m alworkbench.encoders.model_table --table /tmp/models.md",
     )
     parser.add_argument("--table", type=Path, default=Path("docs/models.md"), help="(%(default)s)")
-    parser.add_argument("--readme", type=Path, default=Path("README.md"), help="(%(default)s)")
     options = parser.parse_args(arguments)
 
     models = supported_models()
     options.table.write_text(table(models), encoding="utf-8")
-    readme = options.readme.read_text(encoding="utf-8")
-    options.readme.write_text(with_summary(readme, models), encoding="utf-8")
 
 
 if __name__ == "__main__":
