@@ -12,7 +12,7 @@ import torch
 from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.prior_selection import Prior
-from alworkbench.core.domain import Goal
+from alworkbench.core.domain import Goal, Role
 from alworkbench.core.errors import UnknownAdaptation
 from alworkbench.posterior.linearisation import Step
 from store import open_store
@@ -55,7 +55,7 @@ def test_a_project_with_a_removed_method_opens_and_names_the_methods_when_it_lea
     with pytest.raises(UnknownAdaptation, match="free-weights, linearised, probe"):
         again.close_round()
     with again.store.read() as reader:
-        assert len(reader.labels.all()) == 5
+        assert len(reader.labels.current(Role.POOL)) == 5
     again.store.close()
 
 
