@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from alworkbench.core.domain import NO_CLASS, ClassList, LabelClass
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.experiment import replay
 from alworkbench.simulation.plan import Plan

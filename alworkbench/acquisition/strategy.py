@@ -18,7 +18,7 @@ from alworkbench.encoders.head import Features
 from alworkbench.posterior.linearisation import Step
 
 if TYPE_CHECKING:
-    from alworkbench.features.store import FeatureTable
+    from alworkbench.features.table import FeatureTable
 
 BLOCK_ROWS = 8192
 """Images that stream through the model at once."""

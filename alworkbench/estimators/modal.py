@@ -95,7 +95,7 @@ def _context(
 ) -> AcquisitionContext:
     """Pool, targets and labelled rows in one table, in this order: rows of the pool keep their number."""
     from alworkbench.encoders.head import Features
-    from alworkbench.features.store import FeatureTable
+    from alworkbench.features.table import FeatureTable
 
     parts = [estimator.features(pool)]
     count = len(parts[0])

@@ -22,7 +22,8 @@ from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Features
 from alworkbench.features.decode import Decoded, Preprocess, Task, decode, decode_here
 from alworkbench.features.decode_workers import decode_apart
-from alworkbench.features.store import FeatureStore, ShardBudget
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.writer import ShardBudget
 
 TIMEOUT = 60.0
 """Seconds for one image; the slowest of Pillow's collection of hostile files takes 0.5."""

@@ -1,10 +1,11 @@
-"""The folder `features/<encoder id>/` of a project. After encoding nothing else of an encoder is
-needed: neither its weights nor the library that runs it.
+"""The folder `features/<encoder id>/` of a project: features of images and prompts.
+
+After encoding, nothing else of the encoder is needed: neither its weights nor the library that runs it.
 
     encoder.json           id, spec, and what it was made with
     head.safetensors       the two projections, logit scale and bias
     prompts.safetensors    text activations by the prompt's text: a cache
-    00000/, 00001/, ...    finished shards (`shards.py`)
+    00000/, 00001/, ...    finished shards (`shard.py`)
     writer.lock            the process that may write
 """
 
@@ -16,7 +17,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,38 +30,17 @@ from torch import Tensor
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import EncoderRecord, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import EncoderMismatch, FeaturesLocked, InvalidFeatureFile
-from alworkbench.encoders.head import Features, Head
-from alworkbench.features.entry import Entry
+from alworkbench.encoders.head import Head
 from alworkbench.features.shard import (
     DONE,
-    MAX_ROWS,
     Shard,
     count_rows,
     finished_shards,
     read_shard,
     remove_unfinished,
-    write_shard,
 )
 from alworkbench.features.table import FeatureTable
-
-__all__ = ["Entry", "FeatureStore", "FeatureTable", "FeatureWriter", "ShardBudget"]
-
-
-@dataclass(frozen=True, slots=True)
-class ShardBudget:
-    """When a shard is full: at the first of these.
-
-    What was not yet in a shard is lost when a run is killed, so shards should be small; every shard
-    costs three files and some milliseconds at each opening, so they should be few. The time budget
-    therefore grows with the run: a kill costs at most 30 s or 1 % of the run, whichever is more.
-    1M images are some 40 shards at 1,000 images/s, and about 500 at 5 images/s (55 hours; a fixed
-    30 s would be 6,700).
-    """
-
-    rows: int = MAX_ROWS
-    bytes: int = 256 << 20
-    seconds: float = 30.0
-    share_of_run: float = 0.01
+from alworkbench.features.writer import FeatureWriter, ShardBudget
 
 
 class FeatureStore:
@@ -231,78 +210,6 @@ class FeatureStore:
                 yield writer
             finally:  # an interrupted run keeps what was added whole
                 writer.flush()
-
-
-class FeatureWriter:
-    """Collects batches and writes a shard whenever the budget is used up, and at the end."""
-
-    def __init__(
-        self, folder: Path, dtype: torch.dtype, budget: ShardBudget, clock: Callable[[], float]
-    ) -> None:
-        if dtype not in (torch.float16, torch.float32):
-            raise ValueError(f"features are kept as fp16 or fp32, not {dtype}")
-        self._folder, self._dtype, self._budget, self._clock = folder, dtype, budget, clock
-        last = finished_shards(folder)
-        self._next = int(last[-1].name) + 1 if last else 0
-        self._started = self._since = clock()
-        self._entries: list[Entry] = []
-        self._features: list[Features] = []
-        self._rows = self._bytes = 0
-
-    def add(self, entries: Sequence[Entry], features: Features | None) -> list[Entry]:
-        """Append a batch: `features` has one row for each entry without a code, in their order.
-
-        A row that is not finite, or is not after the cast, becomes an entry with the code
-        `nonfinite`. Returns the entries as they were recorded.
-        """
-        good = [k for k, entry in enumerate(entries) if entry.code is None]
-        if len(good) != (0 if features is None else len(features)):
-            raise ValueError(f"{len(good)} entries without a code, features for others")
-        recorded = list(entries)
-        if features is not None and good:
-            cast = features.to("cpu", self._dtype)
-            kind = "fp16" if self._dtype == torch.float16 else "fp32"
-            finite = cast.activations.isfinite().all(dim=1)
-            if cast.residuals is not None:
-                finite &= cast.residuals.isfinite().all(dim=1)
-            for k, kept in zip(good, finite.tolist(), strict=True):
-                if not kept:
-                    recorded[k] = replace(
-                        recorded[k],
-                        code=QuarantineCode.NONFINITE,
-                        detail=f"a feature is not finite as {kind}",
-                    )
-            if not bool(finite.all()):
-                cast = cast[finite.nonzero()[:, 0]]
-            if len(cast):
-                self._features.append(cast)
-                self._rows += len(cast)
-                self._bytes += cast.activations.nbytes
-                self._bytes += 0 if cast.residuals is None else cast.residuals.nbytes
-        self._entries.extend(recorded)
-        if self._is_due():
-            self.flush()
-        return recorded
-
-    def _is_due(self) -> bool:
-        now, budget = self._clock(), self._budget
-        patience = max(budget.seconds, budget.share_of_run * (now - self._started))
-        return (
-            self._rows >= budget.rows
-            or len(self._entries) >= 4 * budget.rows
-            or self._bytes >= budget.bytes
-            or now - self._since >= patience
-        )
-
-    def flush(self) -> None:
-        """Write what was collected as one shard; nothing if there is nothing."""
-        if not self._entries:
-            return
-        write_shard(self._folder / f"{self._next:05d}", self._entries, self._features)
-        self._next += 1
-        self._since = self._clock()
-        self._entries, self._features = [], []
-        self._rows = self._bytes = 0
 
 
 def _head_bytes(head: Head) -> bytes:

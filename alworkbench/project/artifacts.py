@@ -19,7 +19,8 @@ from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
 from alworkbench.core.domain import ClassList, EncoderRecord, PosteriorRecord, ProjectFolder
 from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
 from alworkbench.encoders.head import Head, ensemble_prompts
-from alworkbench.features.store import FeatureStore, FeatureTable
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.posterior_file import load_posterior
 

@@ -33,7 +33,7 @@ from alworkbench.posterior.linearisation import Step
 from alworkbench.posterior.predictive import LogitMoments, probit_logits
 
 if TYPE_CHECKING:
-    from alworkbench.features.store import FeatureTable
+    from alworkbench.features.table import FeatureTable
 
 DRAWS = 512
 """Behind the figures of one image."""

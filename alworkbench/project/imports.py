@@ -32,8 +32,9 @@ from alworkbench.core.ports import Reader, Store
 from alworkbench.core.progress import Progress
 from alworkbench.encoders.base import Encoder
 from alworkbench.features.encode import encode_images
+from alworkbench.features.entry import Entry
 from alworkbench.features.feature_file import FeatureFile
-from alworkbench.features.store import Entry, FeatureStore
+from alworkbench.features.store import FeatureStore
 from alworkbench.inputs.label_files import read_labels
 from alworkbench.inputs.sources import read_source
 from alworkbench.project.artifacts import resolve

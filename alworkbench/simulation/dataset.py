@@ -28,7 +28,7 @@ from alworkbench.core.domain import NO_CLASS, ClassList
 from alworkbench.core.errors import NothingToImport, UnknownClass
 from alworkbench.encoders.head import Features, Head
 from alworkbench.evaluation.metrics import Metrics, measure
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.project.artifacts import Engine, FixedEngine
 from alworkbench.simulation.plan import Plan

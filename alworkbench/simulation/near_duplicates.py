@@ -33,7 +33,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 
 STANDS_OUT = 0.5
 """The nearest image of the pool is a copy where it is at most so far as the next, in 1 - cosine."""

@@ -24,7 +24,7 @@ from alworkbench.acquisition.strategy import AcquisitionContext, Batch
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.core.domain import DEFAULT_STRATEGY, Goal
 from alworkbench.encoders.head import Features
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.kronecker import Posterior
 from tests.factories import SmallModel, generator, normal, small_model
 

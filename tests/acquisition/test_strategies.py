@@ -11,7 +11,7 @@ from alworkbench.acquisition.catalogue import find_strategy, strategies
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.core.errors import MemoryBudgetTooSmall, UnknownStrategy
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from tests.factories import small_model
 
 POOL, LABELLED = 40, 6

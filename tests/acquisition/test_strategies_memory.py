@@ -13,7 +13,7 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import learn, zero_shot
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from tests.factories import small_model
 
 

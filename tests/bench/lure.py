@@ -25,7 +25,7 @@ from alworkbench.core.domain import (
     Role,
 )
 from alworkbench.evaluation.lure import estimate, of_round
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.project.artifacts import FixedEngine
 from alworkbench.project.workbench import Workbench, utc_now
 from store import memory_store

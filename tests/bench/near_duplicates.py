@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 from alworkbench.datasets.collections import find_collection
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.head import Features
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.near_duplicates import near_duplicates

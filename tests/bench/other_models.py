@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy, normalize
 from alworkbench.core.domain import ClassList, LabelClass
 from alworkbench.datasets.glyphs import CLASSES, draw_glyph
 from alworkbench.encoders.head import Features, Head
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
 from alworkbench.simulation.dataset import SimulationData
 

@@ -27,7 +27,7 @@ from alworkbench.datasets.collections import find_collection
 from alworkbench.datasets.labelled_images import CollectionImages, LabelledImages
 from alworkbench.encoders import load_encoder
 from alworkbench.evaluation.curves import estimate, runs
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import encode_collection, load_collection
 from alworkbench.simulation.plan import Plan

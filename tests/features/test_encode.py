@@ -20,7 +20,8 @@ from alworkbench.encoders.head import Features, Head
 from alworkbench.encoders.preprocessing import Preprocess
 from alworkbench.features.decode import Task, decode_here
 from alworkbench.features.encode import EncodeSummary, choose_workers, encode_images
-from alworkbench.features.store import FeatureStore, ShardBudget
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.writer import ShardBudget
 
 PREPROCESS = Preprocess((8, 8), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 WEIGHTS = torch.randn(12, 192, generator=torch.Generator().manual_seed(0)) / 14

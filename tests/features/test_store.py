@@ -20,7 +20,10 @@ from alworkbench.core.errors import (
     InvalidFeatureFile,
 )
 from alworkbench.encoders.head import Features, Head
-from alworkbench.features.store import Entry, FeatureStore, FeatureTable, ShardBudget
+from alworkbench.features.entry import Entry
+from alworkbench.features.store import FeatureStore
+from alworkbench.features.table import FeatureTable
+from alworkbench.features.writer import ShardBudget
 
 WIDTH, EMBEDDING = 6, 3
 

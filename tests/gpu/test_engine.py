@@ -27,7 +27,7 @@ from alworkbench.adaptation.temperature import fit_temperature
 from alworkbench.core.domain import DEFAULT_ADAPTATION, Image, Role
 from alworkbench.encoders.head import Loss, ensemble_prompts
 from alworkbench.evaluation.metrics import measure
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.curvature import KroneckerFactors, pair_curvature
 from alworkbench.posterior.fit_pool import pool_factors
 from alworkbench.posterior.kronecker import KroneckerPosterior

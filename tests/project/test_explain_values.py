@@ -11,7 +11,7 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner, learn, zero_shot
 from alworkbench.core.domain import Image, Role
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.project.explain import (
     DRAWS,
     SET_OF_DRAWS,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alworkbench.encoders.head import Features
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.simulation import near_duplicates as module
 from alworkbench.simulation.near_duplicates import near_duplicates
 

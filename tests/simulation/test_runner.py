@@ -16,7 +16,7 @@ import torch
 from alworkbench.core import versions as code
 from alworkbench.core.domain import NO_CLASS, AnswerKind, SimulationPoint
 from alworkbench.core.errors import InvalidPlan, UnknownAdaptation, UnknownStrategy, WorkbenchError
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation import workers
 from alworkbench.simulation.dataset import LabelledPictures, pool_of_seed

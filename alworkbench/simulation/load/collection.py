@@ -25,7 +25,7 @@ from alworkbench.datasets.labelled_images import (
 from alworkbench.encoders import Encoder, load_encoder
 from alworkbench.encoders.head import Features
 from alworkbench.features.feature_file import FeatureFile
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.posterior_file import load_posterior
 from alworkbench.simulation.cache import (
     EncodedCollection,

@@ -38,7 +38,7 @@ from alworkbench.core.errors import (
 from alworkbench.core.ports import Store
 from alworkbench.core.progress import Progress
 from alworkbench.features.feature_file import FeatureFile
-from alworkbench.features.store import FeatureTable
+from alworkbench.features.table import FeatureTable
 from alworkbench.inputs.archives import is_archive
 from alworkbench.inputs.manifests import read_manifest
 from alworkbench.inputs.sources import read_source
