@@ -167,17 +167,17 @@ def _cost(size: Size) -> Cost:
 def batchbald(context: AcquisitionContext) -> Batch:
     """Greedy maximisation of the joint mutual information of the batch's labels and the model."""
     size = context.size
-    step = context.learner.draws(context.draws, context.draw_seed)
+    draws = context.learner.draws(context.draws, context.draw_seed)
     candidates = context.candidates.cpu()
     beside = _held(size) + 24 * size.candidates
     free = context.memory - beside - size.step_memory - size.drawn_row
     most = max(size.batch, free // _row(size) // 2)
     if len(candidates) > most:
-        alone = joined([scores.bald(p) for p in context.drawn_probabilities(step=step)])
+        alone = joined([scores.bald(p) for p in context.drawn_probabilities(draws=draws)])
         candidates = candidates[scores.best(alone, most).sort().values]
     held = beside + len(candidates) * _row(size)
     drawn = stacked(
-        context.drawn_probabilities(candidates, step=step, held=held), size, len(candidates)
+        context.drawn_probabilities(candidates, draws=draws, held=held), size, len(candidates)
     )
     found = batch_bald(drawn, context.batch_size, context.generator())
     rows = candidates[torch.tensor([gain.position for gain in found], dtype=torch.long)]

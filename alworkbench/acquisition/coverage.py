@@ -166,7 +166,7 @@ def _cautious(context: AcquisitionContext) -> float:
         return 1.0
     if not len(context.labelled):
         return _UNTESTED
-    start = replace(context.learner, step=None, taught=None, predictor=None)
+    start = replace(context.learner, update=None, taught=None, predictor=None)
     held = _cost(context.size).memory - _row(context.size)
     blocks = context.blocks(context.labelled, context.size.logits_row, held)
     foretold = torch.cat([start.logits(features).softmax(dim=-1) for features in blocks])

@@ -15,7 +15,7 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Goal
 from alworkbench.core.errors import MemoryBudgetTooSmall
 from alworkbench.encoders.head import Features
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 
 if TYPE_CHECKING:
     from alworkbench.features.table import FeatureTable
@@ -121,19 +121,23 @@ class AcquisitionContext:
             yield self.learner.logits(features)
 
     def drawn_probabilities(
-        self, rows: Int[Tensor, "m"] | None = None, *, step: Step | None = None, held: int = 0
+        self,
+        rows: Int[Tensor, "m"] | None = None,
+        *,
+        draws: WeightUpdate | None = None,
+        held: int = 0,
     ) -> Iterator[Float[Tensor, "K n C"]]:
         """Class probabilities under joint draws, block by block, in order.
 
-        Of these rows of the table; by default of the candidates. `step` are the draws, where they
+        Of these rows of the table; by default of the candidates. `draws`, where they
         were made already; `held` are bytes held beside the blocks and the draws.
         """
         model, size = self.learner.model, self.size
-        if step is None:
-            step = self.learner.draws(self.draws, self.draw_seed)
+        if draws is None:
+            draws = self.learner.draws(self.draws, self.draw_seed)
         wanted = self.candidates if rows is None else rows
         for features in self.blocks(wanted, size.drawn_row, held + size.step_memory):
-            changes = model.change(model.images(features), step)  # K n C
+            changes = model.jvp(model.images(features), draws)  # K n C
             yield (self.learner.logits(features) + changes).softmax(dim=-1)
 
 

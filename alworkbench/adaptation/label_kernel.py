@@ -236,13 +236,13 @@ class LabelGram:
             gram.diagonal().add_(1.0)
             self._factor = torch.linalg.cholesky(gram)
 
-    def push(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+    def apply_root(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         """R v."""
-        return self._double.push(vectors)
+        return self._double.apply_root(vectors)
 
-    def pull(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+    def apply_root_transpose(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         """R^T v."""
-        return self._double.pull(vectors)
+        return self._double.apply_root_transpose(vectors)
 
     def apply(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         """Gram @ v, in the precision of v."""
@@ -250,7 +250,7 @@ class LabelGram:
             kernel, curvature = self._kernels.single, self._single
         else:
             kernel, curvature = self._kernels.exact, self._double
-        return vectors + curvature.pull(kernel.apply(curvature.push(vectors)))
+        return vectors + curvature.apply_root_transpose(kernel.apply(curvature.apply_root(vectors)))
 
     def solve(
         self, right: Float[Tensor, "K n C"], tolerance: float = 1e-12
@@ -325,11 +325,11 @@ class _Curvature:
         root = probabilities.sqrt()
         self._root = root if weights is None else weights.sqrt()[:, None] * root
 
-    def push(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+    def apply_root(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         scaled = self._root * vectors
         return scaled - self._probabilities * scaled.sum(dim=-1, keepdim=True)
 
-    def pull(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+    def apply_root_transpose(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
         mean = (self._probabilities * vectors).sum(dim=-1, keepdim=True)
         return self._root * (vectors - mean)
 

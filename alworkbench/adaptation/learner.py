@@ -23,7 +23,7 @@ from alworkbench.adaptation.prior_selection import Prior, choose_prior
 from alworkbench.adaptation.residual_head import OwnWeights
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.kronecker import Posterior
-from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, Step
+from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 
 _ROUGHLY = 1e-3
 """Gradient at which a first fit says well enough what to expect of the pool."""
@@ -85,13 +85,13 @@ class Learner:
     model: Linearisation
     """float32: pools stream through it."""
     class_activations: Float[Tensor, "C Q"]
-    step: Step | None
+    update: WeightUpdate | None
     """The change of the projections themselves (not whitened): dW and dV. None: no labels yet."""
     taught: Taught | None
     predictor: Predictor | None = None
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
-        """Logits of a block of images: the predictor's, or z_0 plus what the step moves."""
+        """Logits of a block of images: the predictor's, or z_0 plus what the update moves."""
         if self.predictor is not None:
             return self.predictor.logits(features)
         model, classes = self.model, self.model.classes
@@ -100,25 +100,25 @@ class Learner:
         unit = embeddings / norms[:, None]
         cosines = unit @ classes.unit.T
         logits = model.head.logit_scale * cosines + model.head.logit_bias
-        if self.step is None:
+        if self.update is None:
             return logits
-        moved = features.activations @ self.step.image.T  # N D: dW phi
+        moved = features.activations @ self.update.image.T  # N D: dW phi
         back = (moved * unit).sum(dim=-1, keepdim=True)  # N 1
         scale = (model.head.logit_scale / norms)[:, None]
-        named = self.class_activations @ self.step.text.T  # C D: dV psi
+        named = self.class_activations @ self.update.text.T  # C D: dV psi
         inward = (named * classes.unit).sum(dim=-1)  # C
         logits = (
             logits
             + scale * (moved @ classes.unit.T - cosines * back)
             + classes.scale * (unit @ named.T - cosines * inward)
         )
-        if self.step.own is not None:
-            logits = logits + features.activations @ self.step.own.T
-        if self.step.embedded is not None:
-            logits = logits + unit @ self.step.embedded.T
-        return logits if self.step.offset is None else logits + self.step.offset
+        if self.update.residual is not None:
+            logits = logits + features.activations @ self.update.residual.T
+        if self.update.residual_embedded is not None:
+            logits = logits + unit @ self.update.residual_embedded.T
+        return logits if self.update.offset is None else logits + self.update.offset
 
-    def draws(self, count: int, seed: int) -> Step:
+    def draws(self, count: int, seed: int) -> WeightUpdate:
         """K joint draws of the deviation from `logits`, given the labels, in whitened coordinates.
 
         The same seed gives the same underlying draws in every round (common random numbers).
@@ -179,8 +179,8 @@ def learn(
     model = _widened(start.model, prior)
 
     def at(found: Fit) -> Learner:
-        step = exact.unwhiten(found.step).map(Tensor.float)
-        return Learner(model, start.class_activations, step, None)
+        update = exact.unwhiten(found.update).map(Tensor.float)
+        return Learner(model, start.class_activations, update, None)
 
     if pool is not None:
         # A mean over the pool: the optimum to a thousandth will do, and is most of the way to the next.
@@ -197,24 +197,24 @@ def learn(
 
 def restore(
     start: Learner,
-    step: Step,
+    update: WeightUpdate,
     labelled: Features,
     weights: Float[Tensor, "n"] | None = None,
     prior: Prior | None = None,
     log_shares: Float[Tensor, "C"] | None = None,
 ) -> Learner:
-    """A learner from its stored step, the images that it learned from with their weights, the prior
+    """A learner from its stored update, the images that it learned from with their weights, the prior
     that was chosen (None: none was, and classes have no weights of their own), and the classes'
     shares of the pool (None: not looked at).
 
     What was learned for another number of classes is left out: their own weights, their shares.
     """
-    if step.offset is not None and len(step.offset) != len(start.class_activations):
-        step, prior = Step(step.image, step.text), None
+    if update.offset is not None and len(update.offset) != len(start.class_activations):
+        update, prior = WeightUpdate(update.image, update.text), None
     if log_shares is not None and len(log_shares) != len(start.class_activations):
         log_shares = None
     model = _widened(start.model, prior)
-    learner = Learner(model, start.class_activations, step, None)
+    learner = Learner(model, start.class_activations, update, None)
     device = start.class_activations.device
     logits = learner.logits(labelled.to(device, torch.float32)).double()
     if log_shares is not None:
@@ -223,7 +223,7 @@ def restore(
     images, weights = _exactly(model.double(), labelled, weights)
     own = None if prior is None else prior.own_weights(images, weights)
     taught = Taught(images, logits.softmax(dim=-1), weights, own, prior, log_shares)
-    return Learner(model, start.class_activations, step, taught)
+    return Learner(model, start.class_activations, update, taught)
 
 
 def _widened(model: Linearisation, prior: Prior | None) -> Linearisation:

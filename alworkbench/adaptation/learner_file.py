@@ -19,18 +19,23 @@ from torch import Tensor
 
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.errors import InvalidPosteriorFile
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 
 FORMAT = "alworkbench-learner-4"
 OLDER = ("alworkbench-learner-1", "alworkbench-learner-2", "alworkbench-learner-3")
 """Without weights of the classes' own, the classes' shares of the pool, weights of embeddings."""
 
 
+_NAMES = ("image", "text", "own", "embedded", "offset")
+"""Names in the file of the fields of a `WeightUpdate`, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredLearner:
     """What a learner file holds."""
 
-    step: Step
+    update: WeightUpdate
+    """dW and dV of the projections (not whitened), with the residual head's weights."""
     hashes: tuple[str, ...]
     """Content hashes of the labelled images."""
     prior: Prior | None = None
@@ -41,7 +46,7 @@ class StoredLearner:
 
 def save_learner(
     path: Path,
-    step: Step,
+    update: WeightUpdate,
     hashes: Sequence[str],
     encoder_id: str,
     prior: Prior | None = None,
@@ -49,7 +54,10 @@ def save_learner(
 ) -> None:
     """Write a learner file, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {field.name: getattr(step, field.name) for field in fields(Step)}
+    parts = {
+        name: getattr(update, field.name)
+        for name, field in zip(_NAMES, fields(update), strict=True)
+    }
     tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
     if log_shares is not None:
         tensors["log_shares"] = log_shares.cpu().contiguous()
@@ -80,9 +88,9 @@ def load_learner(path: Path) -> StoredLearner:
                 raise ValueError("weights of the classes' own and their prior belong together")
             prior = None if known is None else Prior(**json.loads(known))
             parts = file.get_tensor("image"), file.get_tensor("text")
-            step = Step(*parts, own, embedded, offset)
+            update = WeightUpdate(*parts, own, embedded, offset)
             shares = file.get_tensor("log_shares") if "log_shares" in held else None
-            return StoredLearner(step, tuple(json.loads(metadata["hashes"])), prior, shares)
+            return StoredLearner(update, tuple(json.loads(metadata["hashes"])), prior, shares)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InvalidPosteriorFile(
             f"{path} cannot be read as a learner ({error}). Learn again from the stored labels with "

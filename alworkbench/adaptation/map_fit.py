@@ -1,11 +1,11 @@
 """Learning from labels in the linearised model: convex, with the posterior as the regulariser.
 
     minimise over (M, M')   sum_i weight_i CE(y_i, softmax(z_i)) + |M|^2 / 2 + |M'|^2 / 2
-    z = z_0 + change(M, M')
+    z = z_0 + jvp(M, M')
 
 where M and M' are whitened, so the penalty is the posterior's (its strength is the tempering of the
 posterior that the linearisation was built with). The optimum is unique and lies in the span of the
-labelled images: M, M' = pull(a) with a = weight (y - p). It is found by Newton's method on those dual
+labelled images: M, M' = vjp(a) with a = weight (y - p). It is found by Newton's method on those dual
 weights, which needs kernel products only (Rasmussen & Williams 2006, algorithms 3.3 and 3.5; `newton`).
 
 Dimensions used in this file
@@ -26,7 +26,7 @@ from torch.nn.functional import log_softmax
 from alworkbench.adaptation.label_kernel import LabelGram, LabelKernel, LabelKernels
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.adaptation.residual_head import OwnWeights
-from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, Step
+from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 
 TOLERANCE = 1e-10
 _MAX_NEWTON = 200
@@ -51,7 +51,7 @@ class Optimum:
     """In logits, which is all that the labels' covariance can tell."""
 
     dual: Float[Tensor, "n C"]
-    """a = weight (y - p): the step is `pull` of it."""
+    """a = weight (y - p): `Linearisation.vjp` of it is the update."""
     logits: Float[Tensor, "n C"]
     """Of the labelled images, at the optimum."""
     probabilities: Float[Tensor, "n C"]
@@ -65,7 +65,7 @@ class Optimum:
 class Fit(Optimum):
     """The optimum, and what is needed to condition draws on the same labels."""
 
-    step: Step
+    update: WeightUpdate
     """What the labels moved, in whitened coordinates."""
 
 
@@ -80,7 +80,7 @@ def fit(
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    With `own`, classes have weights of their own, and the step too. Otherwise see `optimum`.
+    With `own`, classes have weights of their own, and the update too. Otherwise see `optimum`.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
@@ -88,7 +88,7 @@ def fit(
     kernels = LabelKernels(LabelKernel.of(model, images, class_free))
     found = optimum(kernels, images.logits, targets, weights, guess, tolerance)
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
-    return Fit(**parts, step=_step_of(model, images, found.dual, own))
+    return Fit(**parts, update=_update_of(model, images, found.dual, own))
 
 
 def optimum(
@@ -191,11 +191,11 @@ def condition(
     model: Linearisation,
     images: ImageCoordinates,
     probabilities: Float[Tensor, "n C"],
-    draws: Step,
+    draws: WeightUpdate,
     generator: torch.Generator,
     weights: Float[Tensor, "n"] | None = None,
     own: OwnWeights | None = None,
-) -> Step:
+) -> WeightUpdate:
     """Draws of the posterior given the labels, from draws of the posterior without them.
 
     Exact for the Gaussian posterior of the linearised model (the Laplace approximation at the fit),
@@ -218,25 +218,25 @@ def condition(
     kept = draws.map(torch.clone)
     for group in torch.arange(count).split(solved_at_once(probabilities.numel())):
         parts = [slice(int(few[0]), int(few[-1]) + 1) for few in group.split(DRAWS_AT_ONCE)]
-        changes = torch.cat([model.change(seen, draws[part]) for part in parts])
-        right = gram.pull(changes.to(probabilities)).add_(
+        changes = torch.cat([model.jvp(seen, draws[part]) for part in parts])
+        right = gram.apply_root_transpose(changes.to(probabilities)).add_(
             noise[parts[0].start : parts[-1].stop].to(probabilities)
         )
-        dual = gram.push(gram.solve(right, CONDITIONED)).to(seen.logits)  # k n C
+        dual = gram.apply_root(gram.solve(right, CONDITIONED)).to(seen.logits)  # k n C
         for part, weighed in zip(parts, dual.split(DRAWS_AT_ONCE), strict=True):
-            kept[part].subtract_(_step_of(model, seen, weighed, own))
+            kept[part].subtract_(_update_of(model, seen, weighed, own))
     return kept
 
 
-def _step_of(
+def _update_of(
     model: Linearisation,
     images: ImageCoordinates,
     dual: Float[Tensor, "*K n C"],
     own: OwnWeights | None,
-) -> Step:
+) -> WeightUpdate:
     """What dual weights stand for, with weights of the classes' own where there are any."""
-    step = model.pull(images, dual)
-    return step if own is None else own.beside(step, own.pull(images, dual))
+    update = model.vjp(images, dual)
+    return update if own is None else own.beside(update, own.vjp(images, dual))
 
 
 def solved_at_once(pairs: int) -> int:

@@ -55,7 +55,7 @@ def logit_variance(
                 shared = taught.own.covariance(part, taught.images)  # N n
                 cross.diagonal(dim1=1, dim2=3).add_(shared[:, :, None])
             cross = cross.flatten(0, 1)  # NC n C
-            pulled = gram.pull(cross)
+            pulled = gram.apply_root_transpose(cross)
             known = (pulled * gram.solve(pulled)).sum(dim=(-2, -1))  # NC
             # not negative but for rounding
             variance = (variance - known.reshape(variance.shape)).clamp_min(0)

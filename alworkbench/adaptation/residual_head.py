@@ -1,6 +1,6 @@
 """Weights of the classes' own: the linearised model and a probe in one.
 
-    z_ic = z_0 + change(M, M')_ic + b_c . x_i       x_i = (phi~_i - mean) / r,  b_c ~ Normal(0, own I)
+    z_ic = z_0 + jvp(M, M')_ic + b_c . x_i       x_i = (phi~_i - mean) / r,  b_c ~ Normal(0, own I)
 
 with r the root mean square length of the labelled images' centred whitened activations phi~ (means
 weighted as the labels are). The projections see classes through their names' embeddings; where a model
@@ -29,7 +29,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.posterior.linearisation import ImageCoordinates, Step
+from alworkbench.posterior.linearisation import ImageCoordinates, WeightUpdate
 
 _COPIES = 1e-20
 """Images that differ by less, relative and squared, are one: float32 tells apart what differs by 1e-14."""
@@ -83,21 +83,21 @@ class OwnWeights:
         seen = images.by_text if self.embedded else images.whitened
         return seen - self.mean.to(seen)
 
-    def sample(self, draws: Step, classes: int, generator: torch.Generator) -> Step:
+    def sample(self, draws: WeightUpdate, classes: int, generator: torch.Generator) -> WeightUpdate:
         """Stacked draws of the change, with draws of the weights under their prior beside them."""
         count, size = len(draws.image), len(self.mean)
         normal = torch.randn(count, classes, size, generator=generator, device=generator.device)
         return self.beside(draws, normal.to(draws.image).mul_(self.share**0.5))
 
-    def pull(
+    def vjp(
         self, images: ImageCoordinates, weights: Float[Tensor, "*K n C"]
     ) -> Float[Tensor, "*K C X"]:
         """The weights that dual weights of n labels stand for."""
         return self.share * (weights.mT @ self.centred(images))
 
-    def beside(self, step: Step, own: Float[Tensor, "*K C X"]) -> Step:
-        """The step with these weights of what is seen less its mean."""
+    def beside(self, update: WeightUpdate, own: Float[Tensor, "*K C X"]) -> WeightUpdate:
+        """The update with these weights of what is seen less its mean."""
         offset = -(own @ self.mean.to(own))
         if self.embedded:
-            return replace(step, embedded=own, offset=offset)
-        return replace(step, own=own, offset=offset)
+            return replace(update, residual_embedded=own, offset=offset)
+        return replace(update, residual=own, offset=offset)

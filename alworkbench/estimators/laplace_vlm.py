@@ -187,7 +187,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         self._learner = dataclasses.replace(
             start,
             model=model,
-            step=model.unwhiten(lesson.step),
+            update=model.unwhiten(lesson.update),
             taught=Taught(images, lesson.probabilities, weights, own, prior),
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
@@ -335,10 +335,10 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         The same random_state (an integer) gives the same draws, row by row whatever the other rows
         are.
         """
-        step = self._model()[0].draws(n, self._seed())
+        update = self._model()[0].draws(n, self._seed())
 
         def drawn(learner: Learner, features: Features) -> Tensor:
-            changes = learner.model.change(learner.model.images(features), step)  # K N C
+            changes = learner.model.jvp(learner.model.images(features), update)  # K N C
             return (learner.logits(features) + changes).movedim(0, 1)
 
         return np.moveaxis(self._gathered(X, drawn), 0, 1)
@@ -362,11 +362,11 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
                 },
             ),
         )
-        step = learner.step
+        update = learner.update
         return Learner(
             single,
             learner.class_activations.float(),
-            None if step is None else step.map(Tensor.float),
+            None if update is None else update.map(Tensor.float),
             learner.taught,
         )
 

@@ -87,38 +87,38 @@ class ImageCoordinates:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A change of both projections, in whitened coordinates; or K of them, stacked.
+class WeightUpdate:
+    """A change of both projections, in whitened coordinates; or K such changes, stacked.
 
-    Classes may have weights of their own beside it: see `adaptation.free_weights`.
+    With a residual linear head (`adaptation.residual_head`), its weights belong to the change.
     """
 
     image: Float[Tensor, "*K D P"]
     text: Float[Tensor, "*K D Q"]
-    own: Float[Tensor, "*K C P"] | None = None
-    """What each class adds to its logit, of whitened activations. None: nothing."""
-    embedded: Float[Tensor, "*K C D"] | None = None
-    """The same of an image's unit embedding, whitened as text's are: u L_B'. One of the two, or none."""
+    residual: Float[Tensor, "*K C P"] | None = None
+    """Weights of the residual head over whitened activations. None: there are none."""
+    residual_embedded: Float[Tensor, "*K C D"] | None = None
+    """The same over whitened unit embeddings u L_B'. At most one of the two is set."""
     offset: Float[Tensor, "*K C"] | None = None
-    """What it adds besides, whatever the image."""
+    """Constant that the residual head adds to the logit of each class."""
 
     def __len__(self) -> int:
-        """K, of stacked ones."""
+        """K, the number of stacked updates."""
         return len(self.image)
 
-    def __getitem__(self, draws: slice) -> Step:
-        """Some of K stacked ones, as views."""
+    def __getitem__(self, draws: slice) -> WeightUpdate:
+        """Some of K stacked updates, as views."""
         return self.map(lambda part: part[draws])
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Step:
-        """The same change of every part that is there."""
+    def map(self, function: Callable[[Tensor], Tensor]) -> WeightUpdate:
+        """Apply a function to every tensor of the update."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(
-            self, **{name: change(part) for name, part in parts.items() if part is not None}
+            self, **{name: function(part) for name, part in parts.items() if part is not None}
         )
 
-    def subtract_(self, other: Step) -> None:
-        """Take another step off, in place; it has the same parts."""
+    def subtract_(self, other: WeightUpdate) -> None:
+        """Subtract another update with the same tensors, in place."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if mine is not None:
@@ -203,25 +203,25 @@ class Linearisation:
             unit @ self.text_embedding_root,
         )
 
-    def change(self, images: ImageCoordinates, step: Step) -> Float[Tensor, "*K N C"]:
-        """How a whitened step moves the logits of these images; for K stacked steps, each of them."""
+    def jvp(self, images: ImageCoordinates, update: WeightUpdate) -> Float[Tensor, "*K N C"]:
+        """Jacobian-vector product: the change of the logits for a whitened update, or for each of K."""
         classes = self.classes
-        moved = images.whitened @ step.image.mT  # K N D: M phi~
+        moved = images.whitened @ update.image.mT  # K N D: M phi~
         along = moved @ classes.by_image.T  # K N C
         back = (moved * images.by_image).sum(dim=-1)  # K N
         change = images.scale[:, None] * (along - images.cosines * back[..., None])  # K N C
-        named = classes.whitened @ step.text.mT  # K C D: M' psi~
+        named = classes.whitened @ update.text.mT  # K C D: M' psi~
         along = images.by_text @ named.mT  # K N C
         back = (named * classes.by_text).sum(dim=-1)  # K C
         change = change + classes.scale * (along - images.cosines * back[..., None, :])
-        if step.own is not None:
-            change = change + images.whitened @ step.own.mT
-        if step.embedded is not None:
-            change = change + images.by_text @ step.embedded.mT
-        return change if step.offset is None else change + step.offset[..., None, :]
+        if update.residual is not None:
+            change = change + images.whitened @ update.residual.mT
+        if update.residual_embedded is not None:
+            change = change + images.by_text @ update.residual_embedded.mT
+        return change if update.offset is None else change + update.offset[..., None, :]
 
-    def pull(self, images: ImageCoordinates, weights: Float[Tensor, "*K N C"]) -> Step:
-        """The transpose of `change`: sum_ic weights_ic dz_ic / d(M, M'); no classes' own weights."""
+    def vjp(self, images: ImageCoordinates, weights: Float[Tensor, "*K N C"]) -> WeightUpdate:
+        """Vector-Jacobian product: sum_ic weights_ic dz_ic / d(M, M'), without a residual head."""
         classes = self.classes
         scaled = weights * images.scale[:, None]  # K N C
         sideways = scaled @ classes.by_image  # K N D
@@ -231,19 +231,21 @@ class Linearisation:
         named = scaled.mT @ images.by_text  # K C D
         named = named - (scaled * images.cosines).sum(dim=-2)[..., None] * classes.by_text
         text = named.mT @ classes.whitened  # K D Q
-        return Step(image, text)
+        return WeightUpdate(image, text)
 
-    def unwhiten(self, step: Step) -> Step:
-        """The step in the coordinates of the projections: dW = L_B M L_A^T, dV likewise.
+    def unwhiten(self, update: WeightUpdate) -> WeightUpdate:
+        """The update in the coordinates of the projections: dW = L_B M L_A^T, dV likewise.
 
-        Weights of the classes' own become those of activations and unit embeddings as they are.
+        Weights of a residual head become weights over activations or unit embeddings.
         """
-        return Step(
-            self.image_embedding_root @ step.image @ self.image_activation_root.T,
-            self.text_embedding_root @ step.text @ self.text_activation_root.T,
-            None if step.own is None else step.own @ self.image_activation_root.T,
-            None if step.embedded is None else step.embedded @ self.text_embedding_root.T,
-            step.offset,
+        return WeightUpdate(
+            self.image_embedding_root @ update.image @ self.image_activation_root.T,
+            self.text_embedding_root @ update.text @ self.text_activation_root.T,
+            None if update.residual is None else update.residual @ self.image_activation_root.T,
+            None
+            if update.residual_embedded is None
+            else update.residual_embedded @ self.text_embedding_root.T,
+            update.offset,
         )
 
     def class_covariance(self, images: ImageCoordinates) -> Float[Tensor, "N C C"]:
@@ -269,7 +271,7 @@ class Linearisation:
         kinship = classes.whitened @ classes.whitened.T  # C C
         return image + torch.outer(classes.scale, classes.scale) * kinship * text
 
-    def sample(self, draws: int, generator: torch.Generator) -> Step:
+    def sample(self, draws: int, generator: torch.Generator) -> WeightUpdate:
         """K joint draws of the change, from the posterior: standard normals in these coordinates."""
         classes = self.classes
 
@@ -278,7 +280,7 @@ class Linearisation:
             return normal.to(classes.unit)
 
         size = classes.unit.shape[1]
-        return Step(
+        return WeightUpdate(
             noise(size, self.image_activation_root.shape[0]),
             noise(size, self.text_activation_root.shape[0]),
         )

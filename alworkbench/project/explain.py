@@ -29,7 +29,7 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Image
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.posterior.predictive import LogitMoments, probit_logits
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def pool_scores(
     learner: Learner,
     table: FeatureTable,
     rows: Int[Tensor, "N"],
-    step: Step,
+    draws: WeightUpdate,
     *,
     memory: int = 1 << 30,
     progress: Progress = silent,
@@ -175,13 +175,12 @@ def pool_scores(
     K P D products an image: about 200 images/s at the sizes of a ViT-B/32 on two cores.
     """
     classes = learner.model.classes.unit
-    draws = step.image.shape[0]
     wide = classes.shape[1] + 3 * len(classes)
-    block = max(1, min(BLOCK_ROWS, memory // (8 * draws * wide)))
+    block = max(1, min(BLOCK_ROWS, memory // (8 * len(draws) * wide)))
     found_entropy, found_bald = [torch.zeros(0)], [torch.zeros(0)]
     done = 0
     for _, features in table.blocks(rows, block, classes.device):
-        probabilities = drawn_logits(learner, features, step).softmax(dim=-1)
+        probabilities = drawn_logits(learner, features, draws).softmax(dim=-1)
         found_entropy.append(scores.predictive_entropy(probabilities).cpu())
         found_bald.append(scores.bald(probabilities).cpu())
         done += len(features)
@@ -189,10 +188,10 @@ def pool_scores(
     return PoolScores(torch.cat(found_entropy), torch.cat(found_bald))
 
 
-def drawn_logits(learner: Learner, images: Features, step: Step) -> Float[Tensor, "K N C"]:
+def drawn_logits(learner: Learner, images: Features, draws: WeightUpdate) -> Float[Tensor, "K N C"]:
     """The logits of some images under each draw."""
     model = learner.model
-    return learner.logits(images) + model.change(model.images(images), step)
+    return learner.logits(images) + model.jvp(model.images(images), draws)
 
 
 def explain(
@@ -219,8 +218,8 @@ def explain(
     own = pool_scores(learner, table, torch.tensor([row]), first)
     del first
     for k in range(1, DRAWS // SET_OF_DRAWS):
-        step = learner.draws(SET_OF_DRAWS, seed + k * _SEEDS_APART)
-        drawn.append(drawn_logits(learner, features, step)[:, 0])
+        more = learner.draws(SET_OF_DRAWS, seed + k * _SEEDS_APART)
+        drawn.append(drawn_logits(learner, features, more)[:, 0])
     # On the CPU, since not every accelerator has double precision.
     draws = torch.cat(drawn).cpu()  # K C
     beliefs = class_beliefs(names, learner.logits(features)[0].cpu(), draws)

@@ -34,7 +34,7 @@ from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Features
 from alworkbench.evaluation.metrics import measure
 from alworkbench.features.store import FeatureStore
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.project import audit_set, stability
 from alworkbench.project import imports as intake
 from alworkbench.project.artifacts import starting_learner
@@ -120,11 +120,13 @@ class Learning(OpenProject):
             stored = load_learner(self.folder.path / newest.file)
             engine = self.engine()
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
-            step = stored.step.map(lambda part: part.to(engine.device))
+            update = stored.update.map(lambda part: part.to(engine.device))
             way = newest.settings
             learner = find_method(str(way.get("adaptation", LINEARISED))).restore(
                 learner,
-                restore(learner, step, labelled, prior=stored.prior, log_shares=stored.log_shares),
+                restore(
+                    learner, update, labelled, prior=stored.prior, log_shares=stored.log_shares
+                ),
                 labelled,
                 way.get("classes", ()),
                 int(way.get("seed", 0)),
@@ -160,24 +162,26 @@ class Learning(OpenProject):
         labelled = engine.table().gather(rows, engine.device)
         method = find_method(settings.adaptation)
         learner = method.fit_base(start, labelled, onehot.double(), pool=self._surroundings())
-        if learner.step is None:  # nothing but skips so far: the model as it came, as a learner
+        if learner.update is None:  # nothing but skips so far: the model as it came, as a learner
             prior = logs = None
             zero = torch.zeros_like
-            step = Step(zero(engine.head.image_projection), zero(engine.head.text_projection))
+            update = WeightUpdate(
+                zero(engine.head.image_projection), zero(engine.head.text_projection)
+            )
         else:
-            step, taught = learner.step, learner.taught
+            update, taught = learner.update, learner.taught
             prior, logs = (taught.prior, taught.log_shares) if taught else (None, None)
         # As it will be read from its file: opened again, a project goes on with the same bits.
         learner = method.restore(
             start,
-            restore(start, step, labelled, prior=prior, log_shares=logs),
+            restore(start, update, labelled, prior=prior, log_shares=logs),
             labelled,
             list(targets.values()),
             settings.seed,
         )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
-        save_learner(self.folder.path / file, step, list(targets), engine.encoder_id, prior, logs)
+        save_learner(self.folder.path / file, update, list(targets), engine.encoder_id, prior, logs)
         with self.store.write() as writer:
             stored = writer.computed.add_learner(
                 round_id=current.id,

@@ -132,7 +132,7 @@ def test_draw_space_ranks_as_sampled_epig_does():
     target = linear.images(small_model(seed=70, images=20).images)
     tight = linear.sample(2000, generator(1))
     shrink = 0.3
-    changes = shrink * linear.change(pool, tight), shrink * linear.change(target, tight)
+    changes = shrink * linear.jvp(pool, tight), shrink * linear.jvp(target, tight)
     truth = epig((pool.logits + changes[0]).softmax(-1), (target.logits + changes[1]).softmax(-1))
     spaces = [
         DrawSpace.of(change, images.logits)
@@ -172,7 +172,7 @@ def linear_case():
     pool, targets = every[:50], every[50:]
 
     def drawn(count, seed):
-        change = 0.4 * linear.change(images, linear.sample(count, generator(seed)))
+        change = 0.4 * linear.jvp(images, linear.sample(count, generator(seed)))
         return change, (images.logits + change).softmax(-1)
 
     joint, own = 0.0, 0.0

@@ -19,7 +19,7 @@ from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.adaptation.map_fit import condition, fit
 from alworkbench.adaptation.newton import Slope, newton_direction
 from alworkbench.adaptation.residual_head import OwnWeights
-from alworkbench.posterior.linearisation import Linearisation, Step
+from alworkbench.posterior.linearisation import Linearisation, WeightUpdate
 from tests.factories import generator, normal, small_model
 
 
@@ -79,8 +79,10 @@ def test_products_with_the_roots_are_those_of_the_matrices():
     gram = LabelGram(LabelKernels(LabelKernel.of(m, images)), p, weights)
     roots = weights.sqrt()[:, None, None] * softmax_curvature_roots(p)
     vectors = normal(3, 2, 60, 15)
-    assert torch.allclose(gram.push(vectors), torch.einsum("ica,kia->kic", roots, vectors))
-    assert torch.allclose(gram.pull(vectors), torch.einsum("ica,kic->kia", roots, vectors))
+    assert torch.allclose(gram.apply_root(vectors), torch.einsum("ica,kia->kic", roots, vectors))
+    assert torch.allclose(
+        gram.apply_root_transpose(vectors), torch.einsum("ica,kic->kia", roots, vectors)
+    )
 
 
 @pytest.mark.parametrize("strength", [1e-4, 1e-2, 1.0])
@@ -88,16 +90,18 @@ def test_learning_ends_at_the_optimum_however_weak_the_posterior(strength):
     m, images, targets = many_classes(strength)
     found = fit(m, images, targets)
     assert found.gradient <= 1e-10
-    step = Step(found.step.image.clone().requires_grad_(), found.step.text.clone().requires_grad_())
-    logits = images.logits + m.change(images, step)
+    update = WeightUpdate(
+        found.update.image.clone().requires_grad_(), found.update.text.clone().requires_grad_()
+    )
+    logits = images.logits + m.jvp(images, update)
     loss = -(targets * log_softmax(logits, -1)).sum() + 0.5 * (
-        step.image.square().sum() + step.text.square().sum()
+        update.image.square().sum() + update.text.square().sum()
     )
     loss.backward()
     # in whitened coordinates a unit of a dual weight moves this much:
     steepness = float(m.class_covariance(images).diagonal(dim1=1, dim2=2).max()) ** 0.5
-    assert step.image.grad.abs().max() < 1e-7 * 60 * steepness
-    assert step.text.grad.abs().max() < 1e-7 * 60 * steepness
+    assert update.image.grad.abs().max() < 1e-7 * 60 * steepness
+    assert update.text.grad.abs().max() < 1e-7 * 60 * steepness
 
 
 def test_what_is_learned_explains_the_labels_no_worse_than_the_model_as_it_came():
@@ -114,9 +118,9 @@ def test_draws_do_not_depend_on_how_they_were_solved_for(monkeypatch):
     iterated = condition(m, images, found.probabilities, draws, generator(2))
     monkeypatch.setattr(kernels, "DENSE_LIMIT", 10_000)
     factorised = condition(m, images, found.probabilities, draws, generator(2))
-    own = m.change(images, draws).flatten(1).norm(dim=1)
+    own = m.jvp(images, draws).flatten(1).norm(dim=1)
     for one, other in ((iterated, factorised),):
-        apart = m.change(images, one) - m.change(images, other)
+        apart = m.jvp(images, one) - m.jvp(images, other)
         assert (apart.flatten(1).norm(dim=1) <= 1e-2 * own).all()
         assert (one.image - other.image).abs().max() <= 1e-2
     again = condition(m, images, found.probabilities, draws, generator(2))
@@ -132,7 +136,7 @@ def test_draws_of_a_weighted_learner_know_its_weights():
     m = start.model
     spreads = [
         float(
-            m.change(m.images(model.images), learn(start, model.images, targets, w).draws(400, 1))
+            m.jvp(m.images(model.images), learn(start, model.images, targets, w).draws(400, 1))
             .var(dim=0)
             .sum()
         )
@@ -156,10 +160,10 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
     dense = kernel.dense().reshape(900, 900)
     assert torch.allclose(kernel.apply(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
     found = fit(m, images, targets, weights, term)
-    learned = found.step.embedded if embedded else found.step.own  # C X
+    learned = found.update.residual_embedded if embedded else found.update.residual  # C X
     own = (learned / term.share**0.5).requires_grad_()  # standard normal
-    step = term.beside(found.step, term.share**0.5 * own)
-    logits = images.logits + m.change(images, step)
+    update = term.beside(found.update, term.share**0.5 * own)
+    logits = images.logits + m.jvp(images, update)
     loss = -(weights[:, None] * log_softmax(logits, -1) * targets).sum()
     (loss + 0.5 * own.square().sum()).backward()
     assert torch.allclose(logits, found.logits, atol=1e-6)
@@ -182,14 +186,14 @@ def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solve
     residual = weights[:, None] * (targets - p)
     slope = Slope.of(kernel, residual)
     gram = LabelGram(LabelKernels(kernel), p, weights)
-    wanted = residual - gram.push(
-        gram.solve(gram.pull(kernel.apply(residual))[None])[0]
+    wanted = residual - gram.apply_root(
+        gram.solve(gram.apply_root_transpose(kernel.apply(residual))[None])[0]
     )  # Woodbury's identity
     values = []
     for share in (0.9, 0.5, 0.1, 1e-8):
         step = newton_direction(kernel, p, weights, residual, slope, share)
         moved = kernel.apply(step)
-        bent = gram.pull(moved).square().sum() + (step * moved).sum()
+        bent = gram.apply_root_transpose(moved).square().sum() + (step * moved).sum()
         values.append(float(bent / 2 - (residual * moved).sum()))
     assert values == sorted(values, reverse=True)
     assert values[0] < 0

@@ -85,7 +85,7 @@ def test_a_weighted_learner_comes_back_as_it_was():
     model, start, targets = lesson()
     weights = torch.linspace(0.5, 2, 24, dtype=torch.float64)
     learned = learn(start, model.images, targets, weights)
-    found = restore(start, learned.step, model.images, weights)
+    found = restore(start, learned.update, model.images, weights)
     assert torch.equal(found.logits(model.images), learned.logits(model.images))
     assert torch.allclose(found.draws(8, 7).image, learned.draws(8, 7).image, atol=1e-2)
 

@@ -95,7 +95,7 @@ def test_a_learner_with_shares_comes_back_as_it_was(name):
     pool, start, labelled, targets = lesson()
     learned = find_method(name)(start, labelled, targets, pool=pool)
     taught = learned.taught
-    found = restore(start, learned.step, labelled, None, taught.prior, taught.log_shares)
+    found = restore(start, learned.update, labelled, None, taught.prior, taught.log_shares)
     assert torch.equal(found.logits(pool), learned.logits(pool))
     assert torch.allclose(found.taught.probabilities, taught.probabilities, atol=1e-4)
     assert torch.equal(found.taught.log_shares, taught.log_shares)
@@ -104,7 +104,7 @@ def test_a_learner_with_shares_comes_back_as_it_was(name):
 def test_shares_of_other_classes_are_left_out():
     pool, start, labelled, targets = lesson()
     learned = learn(start, labelled, targets, pool=pool)
-    found = restore(start, learned.step, labelled, None, None, learned.taught.log_shares[1:])
+    found = restore(start, learned.update, labelled, None, None, learned.taught.log_shares[1:])
     assert found.taught.log_shares is None
 
 

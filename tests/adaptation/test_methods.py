@@ -78,7 +78,7 @@ def test_draws_are_those_of_the_base_learner(name):
     own = name == "free-weights"
     plain = learn(start, model.images, targets, own_weights=own)
     assert torch.equal(learned.draws(4, 1).image, plain.draws(4, 1).image)
-    assert (learned.draws(4, 1).own is not None) == own
+    assert (learned.draws(4, 1).residual is not None) == own
     if name not in (LINEARISED, "free-weights"):
         assert isinstance(learned.predictor, Predictor)
 

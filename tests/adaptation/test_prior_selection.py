@@ -144,7 +144,7 @@ def test_a_fold_left_out_is_what_the_other_labels_alone_teach_of_it(embedded, co
         out = torch.arange(count) % FOLDS == k
         fold, rest = out.nonzero()[:, 0], (~out).nonzero()[:, 0]
         found = fit(wide, seen[rest], targets[rest], weights[rest], own)
-        logits = images.logits[fold] + wide.change(seen[fold], found.step)
+        logits = images.logits[fold] + wide.jvp(seen[fold], found.update)
         assert torch.allclose(left[fold], logits.log_softmax(dim=-1), atol=1e-6)
 
 

@@ -219,7 +219,7 @@ def predictions(start: int, images: int) -> np.ndarray:
     """N x C x K, of our learner: what baal's heuristics are given."""
     learner = taught()
     features = pool_images(start, start + images)
-    changes = learner.model.change(learner.model.images(features), learner.draws(DRAWS, 0))
+    changes = learner.model.jvp(learner.model.images(features), learner.draws(DRAWS, 0))
     drawn = (learner.logits(features) + changes).softmax(dim=-1)  # K N C
     return drawn.permute(1, 2, 0).contiguous().numpy()
 

@@ -189,9 +189,9 @@ def entropies(images: int) -> Row:
 
 def learning(labels: int) -> Row:
     def work(device: torch.device) -> object:
-        step = learn(device, labels, labels).step
-        assert step is not None
-        return step.map(Tensor.cpu)
+        update = learn(device, labels, labels).update
+        assert update is not None
+        return update.map(Tensor.cpu)
 
     return Row(f"learn (the default), {CLASSES} classes", labels, "labels", lambda scratch: work)
 

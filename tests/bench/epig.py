@@ -49,10 +49,10 @@ class Case:
     def drawn(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
         """Class probabilities of candidates and targets under the same draws (K N C, K M C)."""
         learner = self.learner
-        step = learner.draws(count, seed)
+        draws = learner.draws(count, seed)
         found = []
         for features in (self.candidates, self.targets):
-            change = learner.model.change(learner.model.images(features), step)
+            change = learner.model.jvp(learner.model.images(features), draws)
             found.append((learner.logits(features) + change).softmax(dim=-1))
         return found[0], found[1]
 
@@ -101,10 +101,10 @@ def truth_of(case: Case, draws: int = TRUTH_DRAWS) -> Tensor:
 
 def in_draw_space(case: Case, draws: int, seed: int, *, corrected: bool = True) -> Tensor:
     learner = case.learner
-    step = learner.draws(draws, seed)
+    update = learner.draws(draws, seed)
     spaces = []
     for features in (case.candidates, case.targets):
-        change = learner.model.change(learner.model.images(features), step)
+        change = learner.model.jvp(learner.model.images(features), update)
         spaces.append(DrawSpace.of(change, learner.logits(features)))
     wanted = Wanted.of(spaces[1], torch.ones(len(spaces[1])))
     return wanted.scores(spaces[0], corrected=corrected)

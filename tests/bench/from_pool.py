@@ -78,11 +78,11 @@ class Sample:
         for use, strengths in USES.items():
             belief = posterior.tempered(strengths.image, strengths.text)
             learner = zero_shot(self.head, belief, self.classes)
-            step = learner.draws(draws, seed)
+            update = learner.draws(draws, seed)
             entropies, gains = [], []
             for rows in torch.arange(len(self.rows)).split(BLOCK_ROWS):
                 block = self.images[rows]
-                change = learner.model.change(learner.model.images(block), step)  # K n C
+                change = learner.model.jvp(learner.model.images(block), update)  # K n C
                 drawn = (learner.logits(block) + change).softmax(dim=-1)
                 entropies.append(scores.predictive_entropy(drawn))
                 gains.append(scores.bald(drawn))

@@ -176,8 +176,8 @@ class TestLearning:
         assert found.taught.own is None or found.taught.prior.own == pytest.approx(
             wanted.taught.prior.own, rel=1e-6
         )
-        for part in fields(found.step):
-            one, other = getattr(found.step, part.name), getattr(wanted.step, part.name)
+        for part in fields(found.update):
+            one, other = getattr(found.update, part.name), getattr(wanted.update, part.name)
             assert (one is None) == (other is None)
             if one is not None:
                 alike(one, other)
@@ -185,8 +185,8 @@ class TestLearning:
     def test_draws_given_the_labels_are_those_of_the_cpu(self, name, size):
         images = model(*size[:2]).images
         found, wanted = (learned(device, name, *size) for device in (CUDA, CPU))
-        one = found.model.change(found.model.images(images.to(CUDA)), found.draws(16, 3))
-        other = wanted.model.change(wanted.model.images(images), wanted.draws(16, 3))
+        one = found.model.jvp(found.model.images(images.to(CUDA)), found.draws(16, 3))
+        other = wanted.model.jvp(wanted.model.images(images), wanted.draws(16, 3))
         alike(one, other, 1e-3)  # to which their systems are solved
 
     def test_leaving_labels_out_is_what_it_is_on_the_cpu(self, name, size):
@@ -199,7 +199,7 @@ class TestLearning:
 
     def test_learning_again_and_drawing_again_give_the_same_bits(self, name, size):
         one, other = (learned(CUDA, name, *size, again=k) for k in range(2))
-        for first, second in ((one.step, other.step), (one.draws(16, 3), other.draws(16, 3))):
+        for first, second in ((one.update, other.update), (one.draws(16, 3), other.draws(16, 3))):
             for part in fields(first):
                 left, right = getattr(first, part.name), getattr(second, part.name)
                 assert left is right is None or torch.equal(left, right), part.name

@@ -14,7 +14,7 @@ from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.adaptation.residual_head import OwnWeights
 from alworkbench.encoders.head import Head
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 from tests.factories import generator, normal, small_model
 
 
@@ -27,7 +27,7 @@ def model(request):
 
 
 def dense_jacobian(m, images):
-    """(n C) x (D P + D Q) from the whitened steps of a basis."""
+    """(n C) x (D P + D Q) from the whitened updates of a basis."""
     zero = m.sample(1, generator(0))
     shapes = zero.image.shape[1:], zero.text.shape[1:]
     columns = []
@@ -35,7 +35,7 @@ def dense_jacobian(m, images):
         for k in range(shape.numel()):
             parts = [torch.zeros(1, *s, dtype=torch.float64) for s in shapes]
             parts[side].view(-1)[k] = 1
-            columns.append(m.change(images, Step(*parts))[0].reshape(-1))
+            columns.append(m.jvp(images, WeightUpdate(*parts))[0].reshape(-1))
     return torch.stack(columns, dim=1)
 
 
@@ -47,11 +47,11 @@ def labels_for(model, count, seed=3):
 def test_the_change_is_the_derivative_of_the_model(model):
     m = model.linearisation()
     images = m.images(model.images)
-    step = Step(
+    update = WeightUpdate(
         normal(20, *model.head.image_projection.shape),
         normal(21, *model.head.text_projection.shape),
     )
-    moved = m.unwhiten(step)
+    moved = m.unwhiten(update)
 
     def logits(w, v):
         head = Head(w, v, model.head.logit_scale, model.head.logit_bias, model.head.loss)
@@ -60,17 +60,17 @@ def test_the_change_is_the_derivative_of_the_model(model):
     _, wanted = jvp(
         logits, (model.head.image_projection, model.head.text_projection), (moved.image, moved.text)
     )
-    assert torch.allclose(m.change(images, step), wanted, rtol=1e-9, atol=1e-9)
+    assert torch.allclose(m.jvp(images, update), wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_pull_is_the_transpose_of_change(model):
     m = model.linearisation()
     images = m.images(model.images)
-    step, weights = m.sample(2, generator(1)), normal(4, 2, len(images), 4)
-    step = Step(step.image.double(), step.text.double())
-    pulled = m.pull(images, weights)
-    left = (m.change(images, step) * weights).sum(dim=(-2, -1))
-    right = (pulled.image * step.image).sum(dim=(-2, -1)) + (pulled.text * step.text).sum(
+    update, weights = m.sample(2, generator(1)), normal(4, 2, len(images), 4)
+    update = WeightUpdate(update.image.double(), update.text.double())
+    pulled = m.vjp(images, weights)
+    left = (m.jvp(images, update) * weights).sum(dim=(-2, -1))
+    right = (pulled.image * update.image).sum(dim=(-2, -1)) + (pulled.text * update.text).sum(
         dim=(-2, -1)
     )
     assert torch.allclose(left, right, rtol=1e-10)
@@ -95,15 +95,17 @@ def test_learning_ends_at_the_optimum_by_the_gradient(model):
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, len(model.images))
     found = fit(m, images, targets)
-    step = Step(found.step.image.clone().requires_grad_(), found.step.text.clone().requires_grad_())
-    logits = images.logits + m.change(images, step)
+    update = WeightUpdate(
+        found.update.image.clone().requires_grad_(), found.update.text.clone().requires_grad_()
+    )
+    logits = images.logits + m.jvp(images, update)
     loss = -(targets * log_softmax(logits, -1)).sum() + 0.5 * (
-        step.image.square().sum() + step.text.square().sum()
+        update.image.square().sum() + update.text.square().sum()
     )
     loss.backward()
     assert loss.item() == pytest.approx(found.objective, rel=1e-9)
-    assert step.image.grad.abs().max() < 1e-6
-    assert step.text.grad.abs().max() < 1e-6
+    assert update.image.grad.abs().max() < 1e-6
+    assert update.text.grad.abs().max() < 1e-6
 
 
 def test_rounded_products_find_what_exact_ones_find(model, monkeypatch):
@@ -112,8 +114,8 @@ def test_rounded_products_find_what_exact_ones_find(model, monkeypatch):
     rounded = fit(m, images, targets)
     monkeypatch.setattr(linearised, "_EARLY", 0)
     exact = fit(m, images, targets)
-    assert torch.allclose(rounded.step.image, exact.step.image, atol=1e-6)
-    assert torch.allclose(rounded.step.text, exact.step.text, atol=1e-6)
+    assert torch.allclose(rounded.update.image, exact.update.image, atol=1e-6)
+    assert torch.allclose(rounded.update.text, exact.update.text, atol=1e-6)
 
 
 def test_an_image_weighs_as_often_as_it_is_labelled(model):
@@ -123,7 +125,7 @@ def test_an_image_weighs_as_often_as_it_is_labelled(model):
     repeated = fit(m, m.images(model.images[twice]), targets[twice])
     weights = torch.tensor([2.0, 2, 1, 1, 1, 1], dtype=torch.float64)
     weighted = fit(m, m.images(model.images[:6]), targets, weights)
-    assert torch.allclose(repeated.step.image, weighted.step.image, atol=1e-7)
+    assert torch.allclose(repeated.update.image, weighted.update.image, atol=1e-7)
 
 
 def test_learning_on_what_is_known_changes_little_and_strength_holds_it_back(model):
@@ -170,7 +172,7 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
         both = torch.cat([both, own_jacobian(term, test, 3)], dim=1)
         taught = torch.cat([taught, own_jacobian(term, images, 3)], dim=1)
         start = term.sample(start, 3, generator(3))
-        flat, wanted = m.change(test, start).reshape(count, -1), both @ both.T
+        flat, wanted = m.jvp(test, start).reshape(count, -1), both @ both.T
         spread = wanted.diagonal()
         allowed = 5 * ((torch.outer(spread, spread) + wanted**2) / count).sqrt()
         assert ((flat.T @ flat / count - wanted).abs() <= allowed).all()
@@ -179,7 +181,7 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
     curvature = torch.block_diag(*[torch.diag(row) - torch.outer(row, row) for row in p])
     precision = torch.eye(taught.shape[1], dtype=torch.float64) + taught.T @ curvature @ taught
     wanted = both @ torch.linalg.solve(precision, both.T)
-    flat = m.change(test, draws).reshape(count, -1)
+    flat = m.jvp(test, draws).reshape(count, -1)
     spread = wanted.diagonal()
     assert (flat.mean(dim=0).abs() <= 5 * (spread / count).sqrt()).all()
     allowed = 5 * ((torch.outer(spread, spread) + wanted**2) / count).sqrt()
@@ -192,7 +194,7 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
 
 @pytest.mark.parametrize("embedded", [False, True])
 def test_with_weights_of_the_classes_own_the_learner_is_one_model(embedded, monkeypatch):
-    """Its logits are those of its step, and it comes back from its step as it was."""
+    """Its logits are those of its update, and it comes back from its update as it was."""
     monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(2.0, 90.0, embedded))
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
@@ -203,12 +205,12 @@ def test_with_weights_of_the_classes_own_the_learner_is_one_model(embedded, monk
     labelled = images[torch.arange(6)]
     found = fit(m, labelled, labels_for(model, 6), None, prior.own_weights(labelled, None))
     logits = learned.logits(model.images).double()
-    assert torch.allclose(logits, images.logits + m.change(images, found.step), atol=1e-3)
-    back = restore(start, learned.step, model.images[:6], prior=prior)
+    assert torch.allclose(logits, images.logits + m.jvp(images, found.update), atol=1e-3)
+    back = restore(start, learned.update, model.images[:6], prior=prior)
     assert torch.equal(back.logits(model.images), learned.logits(model.images))
     one, other = back.draws(16, 7), learned.draws(16, 7)
     assert torch.allclose(one.image, other.image, atol=1e-3)
-    own, others = (one.embedded, other.embedded) if embedded else (one.own, other.own)
+    own, others = [d.residual_embedded if embedded else d.residual for d in (one, other)]
     assert torch.allclose(own, others, atol=1e-3)
     plain = learn(start, model.images[:6], labels_for(model, 6))
     assert plain.draws(4, 1).offset is None
@@ -233,7 +235,7 @@ def test_a_stored_learner_comes_back_as_it_was():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     learned = learn(start, model.images[:6], labels_for(model, 6))
-    found = restore(start, learned.step, model.images[:6])
+    found = restore(start, learned.update, model.images[:6])
     assert torch.equal(found.logits(model.images), learned.logits(model.images))
     one, other = found.draws(16, 7), learned.draws(16, 7)
     assert torch.allclose(one.image, other.image, atol=1e-3)

@@ -134,9 +134,9 @@ class TestInAPool:
 
     def test_blocks_of_any_size_give_the_same_scores(self, labels):
         table, learner = table_and_learner(labels)
-        step = learner.draws(SET_OF_DRAWS, 3)
-        whole = pool_scores(learner, table, torch.arange(40), step)
-        pieces = pool_scores(learner, table, torch.arange(40), step, memory=1)
+        draws = learner.draws(SET_OF_DRAWS, 3)
+        whole = pool_scores(learner, table, torch.arange(40), draws)
+        pieces = pool_scores(learner, table, torch.arange(40), draws, memory=1)
         assert torch.allclose(whole.entropy, pieces.entropy, atol=1e-5)
         assert torch.allclose(whole.bald, pieces.bald, atol=1e-5)
 

@@ -14,7 +14,7 @@ from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.domain import Goal, Role
 from alworkbench.core.errors import UnknownAdaptation
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 from store import open_store
 from tests.making_project import Project
 
@@ -74,11 +74,11 @@ def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_its_own_weights_
     again = project.open()
     assert torch.equal(again.learner().logits(features), learned)
     found = again.learner().draws(2, 0)
-    for field in fields(Step):
+    for field in fields(WeightUpdate):
         one, other = getattr(found, field.name), getattr(draws, field.name)
         assert (one is None) == (other is None)
         assert one is None or torch.equal(one, other)
-    assert (found.embedded is not None) == embedded
+    assert (found.residual_embedded is not None) == embedded
     again.store.close()
 
 
@@ -97,14 +97,16 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
     assert record is not None
     path = workbench.folder.path / record.file
     stored = load_learner(path)
-    assert stored.step.own is not None
-    assert stored.step.offset is not None
-    step = Step(stored.step.image, stored.step.text)
+    assert stored.update.residual is not None
+    assert stored.update.offset is not None
+    update = WeightUpdate(stored.update.image, stored.update.text)
     prior = None
     if change != "an older file":
-        step = replace(step, own=stored.step.own[1:], offset=stored.step.offset[1:])
+        update = replace(
+            update, residual=stored.update.residual[1:], offset=stored.update.offset[1:]
+        )
         prior = stored.prior
-    save_learner(path, step, stored.hashes, workbench.engine().encoder_id, prior)
+    save_learner(path, update, stored.hashes, workbench.engine().encoder_id, prior)
     workbench.store.close()
     again = project.open()
     assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)

@@ -153,13 +153,13 @@ def _cost(size: Size) -> Cost:
 
 def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
     size = context.size
-    step = context.learner.draws(context.draws, context.draw_seed)
-    targets = stacked(context.drawn_probabilities(context.targets, step=step), size, size.targets)
+    draws = context.learner.draws(context.draws, context.draw_seed)
+    targets = stacked(context.drawn_probabilities(context.targets, draws=draws), size, size.targets)
     half = (context.memory - _held(size)) // 2
     block = max(1, half // _pairs(size))
     found = []
     held = _held(size) - size.step_memory + half
-    for drawn in context.drawn_probabilities(step=step, held=held):
+    for drawn in context.drawn_probabilities(draws=draws, held=held):
         found += [sampled_epig(part, targets) for part in drawn.split(block, dim=1)]
     return joined(found)
 

@@ -27,7 +27,7 @@ from alworkbench.acquisition.epig.draw_space import BLOCK, DrawSpace, Wanted, gr
 from alworkbench.acquisition.score import Score, joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.acquisition.uncertainty import MARGIN
-from alworkbench.posterior.linearisation import Step
+from alworkbench.posterior.linearisation import WeightUpdate
 
 SOURCE = "Bickford Smith et al. 2023, arXiv:2304.08151"
 SHORTLIST = 5
@@ -79,16 +79,16 @@ def _cost_shortlist(size: Size) -> Cost:
 class Aim:
     """The draws, and the targets as seen through them."""
 
-    step: Step
+    draws: WeightUpdate
     targets: DrawSpace
     weights: Float[Tensor, "M"]
 
     @classmethod
     def of(cls, context: AcquisitionContext) -> Aim:
         """The targets of a context under the posterior draws."""
-        step = context.learner.draws(context.draws, context.draw_seed)
-        targets = _space(context, context.targets, step, context.size.step_memory)
-        return cls(step, targets, balanced_weights(targets.probabilities))
+        draws = context.learner.draws(context.draws, context.draw_seed)
+        targets = _space(context, context.targets, draws, context.size.step_memory)
+        return cls(draws, targets, balanced_weights(targets.probabilities))
 
 
 def balanced_weights(probabilities: Float[Tensor, "M C"]) -> Float[Tensor, "M"]:
@@ -98,23 +98,23 @@ def balanced_weights(probabilities: Float[Tensor, "M C"]) -> Float[Tensor, "M"]:
 
 
 def _spaces(
-    context: AcquisitionContext, rows: Int[Tensor, "n"], step: Step, held: int
+    context: AcquisitionContext, rows: Int[Tensor, "n"], draws: WeightUpdate, held: int
 ) -> Iterator[DrawSpace]:
     """The images of these rows under the draws, block by block, in order."""
     model = context.learner.model
     for features in context.blocks(rows, _working_row(context.size), held):
-        change = model.change(model.images(features), step)
+        change = model.jvp(model.images(features), draws)
         yield DrawSpace.of(change, context.learner.logits(features))
 
 
-def _space(context: AcquisitionContext, rows: Int[Tensor, "n"], step: Step, held: int) -> DrawSpace:
+def _space(context: AcquisitionContext, rows: Int[Tensor, "n"], draws: WeightUpdate, held: int) -> DrawSpace:
     """The images of these rows under the draws, streamed into one block of memory."""
     size = context.size
     device = context.learner.class_activations.device
     seen = torch.empty(len(rows), size.classes, size.draws, device=device)
     probabilities = torch.empty(len(rows), size.classes, device=device)
     done = 0
-    for part in _spaces(context, rows, step, held + len(rows) * _row(size)):
+    for part in _spaces(context, rows, draws, held + len(rows) * _row(size)):
         seen[done : done + len(part)] = part.seen
         probabilities[done : done + len(part)] = part.probabilities
         done += len(part)
@@ -134,7 +134,7 @@ def _alone(context: AcquisitionContext, aim: Aim) -> Float[Tensor, "N"]:
     wanted = Wanted.of(aim.targets, aim.weights, block=block)
     parts = [
         wanted.scores(part, corrected=True, block=block)
-        for part in _spaces(context, context.candidates, aim.step, _held(size))
+        for part in _spaces(context, context.candidates, aim.draws, _held(size))
     ]
     return joined(parts)
 
@@ -153,7 +153,7 @@ EPIG = Score(
 def _greedy(context: AcquisitionContext, aim: Aim, rows: Int[Tensor, "n"]) -> Batch:
     """The greedy batch among some candidates, whose draws fit the memory."""
     size = context.size
-    candidates = _space(context, rows, aim.step, _held(size))
+    candidates = _space(context, rows, aim.draws, _held(size))
     picks = greedy_epig(
         candidates, aim.targets, aim.weights, context.batch_size, block=_weighed_at_once(context)
     )
