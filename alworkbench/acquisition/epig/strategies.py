@@ -107,7 +107,9 @@ def _spaces(
         yield DrawSpace.of(change, context.learner.logits(features))
 
 
-def _space(context: AcquisitionContext, rows: Int[Tensor, "n"], draws: WeightUpdate, held: int) -> DrawSpace:
+def _space(
+    context: AcquisitionContext, rows: Int[Tensor, "n"], draws: WeightUpdate, held: int
+) -> DrawSpace:
     """The images of these rows under the draws, streamed into one block of memory."""
     size = context.size
     device = context.learner.class_activations.device
