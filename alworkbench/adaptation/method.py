@@ -119,7 +119,7 @@ class Method:
         targets = torch.nn.functional.one_hot(
             torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
         ).double()
-        if self.residual_head and (base.step is None or base.step.offset is None):
+        if self.residual_head and (base.update is None or base.update.offset is None):
             base = self.fit_base(start, labelled, targets, pool=pool())
         features = labelled.to(classes.device, torch.float64)
         return self.add_predictor(
