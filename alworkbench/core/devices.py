@@ -1,4 +1,4 @@
-"""Which device computes, from what a user wrote."""
+"""The device that computes, from the name that a user gave."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def available_devices() -> list[str]:
 
 
 def describe(device: torch.device) -> str:
-    """One line for people: what computes, and on how much memory or how many threads."""
+    """The device in one line for people, with its memory or its number of threads."""
     import torch
 
     if device.type == "cuda":

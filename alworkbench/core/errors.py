@@ -1,4 +1,4 @@
-"""Every error that a user can meet. Each says what was found, what was needed and what mends it.
+"""Every error that a user can meet. Each says what was found, what is needed and how to mend it.
 
 WorkbenchError                 exit code 1
   ProjectError                 3
@@ -26,13 +26,13 @@ from collections.abc import Iterable
 
 
 class WorkbenchError(Exception):
-    """The root: anything a user can mend. `exit_code` is what a command ends with."""
+    """The root of all errors that a user can mend. `exit_code` is the exit status of a command."""
 
     exit_code = 1
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """' Did you mean X?' for the nearest known name, or nothing."""
+    """' Did you mean X?' with the nearest known name, or an empty text."""
     near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""
 
@@ -423,7 +423,7 @@ class ImageInUse(LoopError):
 
 
 class TooFewLabels(LoopError):
-    """A figure was wanted that the labels so far cannot give."""
+    """There are too few labels for this figure."""
 
     def __init__(self, what: str, found: int, needed: int, of: str, mend: str) -> None:
         super().__init__(
@@ -432,7 +432,7 @@ class TooFewLabels(LoopError):
 
 
 class NotReplayable(LoopError):
-    """The record of a campaign does not hold what replaying it takes."""
+    """The record does not hold enough to replay it."""
 
 
 class NothingToUndo(LoopError):

@@ -1,4 +1,4 @@
-"""What the service asks of a store. `store/` implements it; the engine never imports `store`.
+"""What the project asks of a store. `store/` implements these protocols; the engine never imports `store`.
 
 A caller may rely on this:
 
@@ -10,7 +10,7 @@ A caller may rely on this:
   nothing is computed inside them.
 - Labels are only ever added. `add` with an event id that is known returns the stored label and adds
   nothing, whatever else the answer says.
-- Rows never leave the store: every method takes and returns values of `core.domain`.
+- Database rows never leave the store: every method takes and returns values of `core.domain`.
 - Clocks: the store never asks for the time. Callers pass it in, always aware and in UTC.
 
 The protocols are `runtime_checkable` because the test run checks annotations, these included.

@@ -1,4 +1,4 @@
-"""How long work says how far it is: a call with what is being done, how much is done, of how much."""
+"""Progress of long work: a function that is called with a description, the amount done and the total."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ Progress = Callable[[str, int, int], None]
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Progress that is shown to nobody."""

@@ -1,7 +1,7 @@
-"""Where a project stood when something was computed: what an exact replay starts from.
+"""The state of a project at the time of a computation, so that it can be replayed exactly.
 
-Labels, take-backs and images are only ever added, each in the order of its id, so that three counts say
-which of them were there.
+Labels, take-backs and images are only added, in the order of their ids. Three counts therefore say which
+of them existed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from alworkbench.core.domain import Role
 from alworkbench.core.ports import Reader
 
 MARK = 4
-"""Hexadecimal digits kept of each label's digest: enough to name the one that changed."""
+"""Hexadecimal digits kept of each label's digest: enough to find the label that changed."""
 
 
 def circumstances(reader: Reader, seed: int | None = None) -> dict[str, Any]:
-    """What is recorded with a round or a learner under `record`; plain JSON values.
+    """The value recorded with a round or a learner under `record`; plain JSON values.
 
-    `seed` is the round's, kept a second time beside the settings that the project had.
+    `seed` is the seed of the round; it stands here beside the settings that the project had.
     """
     settings = reader.settings()
     found: dict[str, Any] = {
@@ -37,7 +37,7 @@ def circumstances(reader: Reader, seed: int | None = None) -> dict[str, Any]:
 
 
 def versions(device: object) -> dict[str, Any]:
-    """Everything beside the data that a ranking depends on: program, libraries, threads, device."""
+    """What a ranking depends on besides the data: program, libraries, threads and device."""
     import numpy
     import torch
 
@@ -56,7 +56,7 @@ def versions(device: object) -> dict[str, Any]:
 
 
 def taught_marks(taught: Iterable[tuple[str, int]]) -> str:
-    """A few digits for each (content hash, class id), in the order in which they were taught."""
+    """A short digest for each (content hash, class id), in the order in which they were learned from."""
     return "".join(
         hashlib.sha256(f"{content} {class_id}".encode()).hexdigest()[:MARK]
         for content, class_id in taught
@@ -64,7 +64,7 @@ def taught_marks(taught: Iterable[tuple[str, int]]) -> str:
 
 
 def changed_versions(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """'torch 2.6.0 then, 2.14.0 now', for every version that differs."""
+    """Every version that differs, as 'torch 2.6.0 then, 2.14.0 now'."""
     return tuple(
         f"{name} {then[name]} then, {now[name]} now"
         for name in then

@@ -1,4 +1,4 @@
-"""Which code made a result: another code, another result, whatever its version number says."""
+"""A version of the code that produced a result, computed from the code itself."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ DECIDING = (
     "evaluation/metrics.py",
     "features/table.py",
 )
-"""What turns features and a plan into points. The data's own hash covers all that comes before."""
+"""The code that turns features and a plan into points. A hash of the data covers the steps before."""
 
 
 @cache
 def code_version() -> str:
-    """Hash of the deciding source files, and of the libraries that they compute with.
+    """Hash of the deciding source files and of the versions of the libraries that they use.
 
-    An edited comment makes another code, too: to run again costs time, a stale figure costs trust.
+    A changed comment changes the hash too: running again costs time, a wrong old figure costs trust.
     """
     digest = hashlib.sha256(f"{__version__} {sorted(versions().items())}".encode())
     root = Path(__file__).parent.parent
@@ -42,7 +42,7 @@ def code_version() -> str:
 
 
 def source_files() -> list[Path]:
-    """The deciding files, in an order that every machine has."""
+    """The deciding files, in the same order on every machine."""
     root = Path(__file__).parent.parent
     found: list[Path] = []
     for name in DECIDING:
@@ -53,7 +53,7 @@ def source_files() -> list[Path]:
 
 @cache
 def versions() -> dict[str, str]:
-    """Of this program and of what it computes with, for reports."""
+    """Versions of this program and of the libraries that it computes with."""
     return {
         "alworkbench": __version__,
         "python": python_version(),

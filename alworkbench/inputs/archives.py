@@ -1,8 +1,8 @@
-"""Unpacking an archive that anybody may have made: all of it below one folder, or nothing.
+"""Unpacking an untrusted archive: all of it into one folder, or nothing.
 
-An entry that is a link or a device, or whose name is absolute or climbs with `..`, refuses the
-whole archive, and so does one that unpacks to far more than it is. Work goes on in a hidden folder
-that gets its name when all is there, so an interrupted unpacking leaves nothing that is read.
+The whole archive is refused if an entry is a link or a device, has an absolute name or one with `..`,
+or unpacks to far more bytes than it takes in the archive. The entries are written to a hidden folder,
+which is renamed when it is complete: an interrupted unpacking leaves nothing that a reader sees.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What an archive may unpack to. Pictures are compressed already: even bitmaps of one colour
-    rarely pass a ratio of 100, which bombs exceed by far."""
+    """How much an archive may unpack to. Pictures are compressed already: even a bitmap of one colour
+    rarely has a ratio above 100, and archive bombs have far more."""
 
     entries: int = 2_000_000
     bytes: int = 1 << 40
     ratio: float = 100.0
     bytes_always: int = 100 << 20
-    """Up to here the ratio does not matter: it does no harm."""
+    """The ratio is not checked below this size, which can do no harm."""
 
     def allowed(self, archive_bytes: int, free_bytes: int) -> int:
         """How many bytes may be written."""
@@ -54,7 +54,7 @@ def is_archive(path: Path) -> bool:
         return True
     name = path.name.lower()
     if name.endswith(ARCHIVE_SUFFIXES):
-        return True  # by its name: what is wrong with it is found, and said, when it is unpacked
+        return True  # the name decides: unpacking finds and reports what is wrong with the content
     try:
         with path.open("rb") as raw, decompressed(raw) as stream:
             head = stream.read(512)
@@ -70,10 +70,10 @@ def unpack(
     limits: ArchiveLimits | None = None,
     progress: Progress = silent,
 ) -> Path:
-    """The folder below `into` with the content of the archive; made now, or found there.
+    """Unpack the archive into a folder below `into`; return that folder.
 
-    Its name is that of the archive with the beginning of its hash: the same archive is unpacked
-    once. Raises UnreadableSource for a damaged or hostile archive, and leaves nothing then.
+    The folder's name is the archive's name and the start of its hash, so the same archive is unpacked
+    only once. Raises UnreadableSource for a damaged or hostile archive, and then leaves nothing.
     """
     limits = limits or ArchiveLimits()
     try:
@@ -112,12 +112,12 @@ Entry = tuple[PurePosixPath, BufferedIOBase]
 
 
 def _write(archive: Path, entries: Iterator[Entry], folder: Path, allowed: int) -> None:
-    """Write the entries below the folder, counting what really comes out."""
+    """Write the entries into the folder and count the bytes that are really written."""
     written = 0
     for name, stream in entries:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as target:  # a name that comes twice is refused
+        with path.open("xb") as target:  # a repeated name is refused
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
                 if written > allowed:
@@ -169,13 +169,13 @@ def _tar_entries(
                         yield name, cast(BufferedIOBase, stream)
                 elif not member.isdir():
                     raise _refused(archive, f"the entry {member.name!r} is no plain file")
-                # Else every header that was read stays in memory; the list has no public name.
+                # Otherwise every header stays in memory; this list has no public name.
                 opened.members.clear()  # type: ignore[attr-defined]
                 progress("unpacking (bytes)", min(raw.tell(), size), size)
 
 
 def decompressed(raw: BufferedIOBase) -> BufferedIOBase:
-    """The stream without its compression, which is told by its first bytes."""
+    """The stream without its compression; its first bytes say which compression that is."""
     head = raw.read(6)
     raw.seek(0)
     if head.startswith(b"\x1f\x8b"):
@@ -188,9 +188,9 @@ def decompressed(raw: BufferedIOBase) -> BufferedIOBase:
 
 
 class _Metered:
-    """A stream that refuses to give more than was allowed, in all or at once.
+    """A stream with a limit on the bytes of one read and on the bytes of all reads.
 
-    tarfile reads extended headers whole into memory, whatever size they claim.
+    tarfile reads an extended header whole into memory, whatever size the header claims.
     """
 
     AT_ONCE = 16 << 20
@@ -218,7 +218,7 @@ class _Metered:
 
 
 def _checked(archive: Path, name: str) -> PurePosixPath:
-    """The entry's path, if it stays below the folder on every system."""
+    """The path of the entry; it stays inside the folder on every operating system."""
     path = PurePosixPath(name)
     reason = None
     if path.is_absolute() or re.match(r"[A-Za-z]:", name):

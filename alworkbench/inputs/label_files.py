@@ -1,4 +1,4 @@
-"""Labels and class names from and to text files. Everything read is hostile until parsed."""
+"""Labels and class names in text files: read and written. Nothing that is read is trusted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = (
     "duration_ms",
     "counts",
 )
-"""Of exported labels."""
+"""Columns of an export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class LabelRow:
 
 
 def read_labels(path: Path) -> Iterator[LabelRow]:
-    """Rows of a CSV with the columns `image` and `label` (others are ignored).
+    """Rows of a CSV with the columns `image` and `label`; other columns are ignored.
 
-    Raises InvalidLabelFile: unreadable, not UTF-8, too large, or without these columns.
+    Raises InvalidLabelFile if the file is unreadable, not UTF-8, too large, or lacks a column.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -75,7 +75,7 @@ def read_labels(path: Path) -> Iterator[LabelRow]:
 
 
 def read_class_names(path: Path) -> list[str]:
-    """One class name a line; empty lines and lines that begin with # are passed over."""
+    """Class names, one on each line; empty lines and lines that begin with # are skipped."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -87,7 +87,7 @@ def read_class_names(path: Path) -> list[str]:
 
 
 def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
-    """The labels of a project as rows of an export: those that count, or every one ever given."""
+    """The labels of a project as rows of an export: those that count now, or with `history` all of them."""
     class_of = {c.id: c.name for c in reader.classes.current().classes}
     round_of: dict[int, int] = {}
     for round_ in reader.rounds.all():
@@ -143,7 +143,7 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def harmless(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula (OWASP ASVS 1.2.10)."""
+    """The value, changed so that no spreadsheet runs it as a formula (OWASP ASVS 1.2.10)."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value

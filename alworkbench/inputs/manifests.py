@@ -1,10 +1,10 @@
-"""CSV manifests: which files a data set has, and what is known of each.
+"""CSV manifests: the files of a data set, with the class, split and hash of each.
 
     path,label,split,sha256
     images/0001.jpg,heron,pool,
 
-`path` is needed and stands relative to the manifest's folder; the others are optional, and so is
-their content. Further columns are not looked at.
+`path` is required and relative to the manifest's folder. The other columns are optional, and their
+cells may be empty. Further columns are ignored.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class ManifestRow:
     label: str | None
     split: str | None
     hash: str | None
-    """SHA-256 that the file must have."""
+    """The SHA-256 that the file must have."""
 
 
 def count_rows(manifest: Path) -> int:
-    """Read the whole manifest, and say how many files it lists. Raises UnreadableSource."""
+    """Number of files that the manifest lists. Reads all of it. Raises UnreadableSource."""
     seen: set[str] = set()
     for row in read_manifest(manifest):
         if row.path in seen:
@@ -46,7 +46,7 @@ def count_rows(manifest: Path) -> int:
 
 
 def read_manifest(manifest: Path) -> Iterator[ManifestRow]:
-    """Its rows in order. Raises UnreadableSource, with the line, for anything that is not allowed."""
+    """The rows in order. Raises UnreadableSource, with the line number, for a row that is not allowed."""
     try:
         if (size := manifest.stat().st_size) > MAX_BYTES:
             raise _refused(manifest, f"it has {size:,} bytes, over {MAX_BYTES:,}", "Split it.")

@@ -1,11 +1,11 @@
-"""From the bytes of a file to one picture: what the model sees, and exactly that on the screen.
+"""From the bytes of a file to one picture. The model and the screen get exactly the same pixels.
 
-Every file is hostile until it was decoded. Six formats are read, the size is checked before a pixel
-is, a file that ends early is refused, and whatever a decoder raises becomes a quarantine code.
+No file is trusted. Six formats are read. The size is checked before any pixel is decoded, a file that
+ends early is refused, and every error of a decoder becomes a quarantine code.
 
-What "one picture" is: the first frame, turned upright by its EXIF orientation once, transparency on
-white, 8-bit RGB. CMYK and Lab become RGB by Pillow's formulas; embedded colour profiles are ignored,
-as vision models ignore them.
+The picture is the first frame, turned upright once by its EXIF orientation, with transparency on white,
+as 8-bit RGB. Pillow's formulas convert CMYK and Lab. Embedded colour profiles are ignored, as vision
+models ignore them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 )
 MAX_PIXELS = 64_000_000
-"""Of one picture: 192 MB as RGB. A camera's 61 MP pass."""
+"""Largest picture, in pixels: 192 MB as RGB. Pictures of a 61 MP camera are below it."""
 MAX_BYTES = 512 << 20
-"""Of one file: 64 MP with four channels of 16 bits, uncompressed."""
+"""Largest file, in bytes: 64 MP with four channels of 16 bits, uncompressed."""
 HASH_CHUNK = 1 << 20
 
 # Pillow says of a bomb between one and two times its own limit no more than a warning, and warns of
@@ -50,7 +50,7 @@ UPRIGHT = {
 
 
 class Undecodable(Exception):
-    """A file is no picture that can be used. For callers that quarantine; no user meets it."""
+    """The file is not a usable picture. Callers put it into quarantine; a user never sees this error."""
 
     def __init__(self, code: QuarantineCode, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -58,23 +58,23 @@ class Undecodable(Exception):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type[Undecodable], tuple[QuarantineCode, str]]:
-        return Undecodable, (self.code, self.detail)  # it crosses process borders
+        return Undecodable, (self.code, self.detail)  # so that it can be sent between processes
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a reader needs to know of a file."""
+    """What is known about a readable file."""
 
     hash: str
     bytes: int
     width: int
     height: int
-    """Of the picture as it is shown, that is upright."""
+    """Size of the upright picture, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayImage:
-    """Bytes that a browser shows."""
+    """An image file for a browser."""
 
     media_type: str
     data: bytes
@@ -86,7 +86,7 @@ def content_hash(data: bytes) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file of any size, 1 MiB of it in memory. Raises OSError."""
+    """SHA-256 of a file of any size; holds 1 MiB of it in memory. Raises OSError."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(HASH_CHUNK):
@@ -95,7 +95,7 @@ def hash_file(path: Path) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file, read once, so that hash and pixels are of the same bytes. Raises Undecodable."""
+    """The bytes of the file. It is read once, so hash and pixels belong together. Raises Undecodable."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -118,7 +118,7 @@ def read_image(source: bytes | Path) -> PIL.Image.Image:
 
 
 def inspect_file(path: Path) -> Inspection:
-    """Decode a file once and say what it is. Raises Undecodable."""
+    """Decode the file once; return its hash and size. Raises Undecodable."""
     data = read_bytes(path)
     picture = read_image(data)
     return Inspection(content_hash(data), len(data), picture.width, picture.height)
@@ -127,7 +127,7 @@ def inspect_file(path: Path) -> Inspection:
 def display(source: bytes | Path) -> DisplayImage:
     """The pixels of `read_image` for a browser. Raises Undecodable.
 
-    The file itself where a browser makes the same pixels of it, else a PNG: no loss in either case.
+    This is the file itself if a browser shows the same pixels, otherwise a lossless PNG.
     """
     data = source if isinstance(source, bytes) else read_bytes(source)
     picture = _decode(data)
@@ -142,7 +142,7 @@ def thumbnail(path: Path, side: int) -> DisplayImage:
     JPEG with a quality of 90; a picture that is small enough already comes from `display`.
     """
     data = read_bytes(path)
-    # A JPEG decodes at a half, a quarter or an eighth for less; twice the size leaves room to scale.
+    # A JPEG decodes faster at 1/2, 1/4 or 1/8 of its size; twice the wanted size is enough for scaling.
     picture = _to_rgb(_upright(_decode(data, at_least=2 * side)))
     if max(picture.size) <= side:
         return display(path)
@@ -156,8 +156,8 @@ def thumbnail(path: Path, side: int) -> DisplayImage:
 
 
 def _decode(data: bytes, at_least: int | None = None) -> PIL.Image.Image:
-    """The first frame, decoded to its end. Decoders written over decades raise many things: each
-    kind seen on Pillow's own collection of damaged files is caught, and any other kind too."""
+    """The first frame, decoded completely. Decoders raise many kinds of errors; all are caught: those
+    seen on Pillow's collection of damaged files by name, and any other kind too."""
     try:
         picture = PIL.Image.open(io.BytesIO(data), formats=FORMATS)
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
@@ -189,10 +189,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _orientation(picture: PIL.Image.Image) -> int:
-    """1 to 8. To be asked after decoding: Pillow turns a TIFF itself then, and drops the tag."""
+    """1 to 8. Call it after decoding: Pillow then has turned a TIFF itself and dropped the tag."""
     try:
         found = picture.getexif().get(ORIENTATION)
-    except Exception:  # EXIF that nobody can read orients nothing
+    except Exception:  # unreadable EXIF gives no orientation
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
@@ -224,9 +224,9 @@ def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
 def _from_wide(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Grey of more than 8 bits.
 
-    16 bits: 65,535 is white. 32 bits and floating point have no white of their own, so the range
-    that the values keep to decides: 0 to 1, 0 to 255, 0 to 65,535 (integers only), else from the
-    darkest value of the picture to its brightest.
+    With 16 bits, 65,535 is white. With 32 bits or floating point there is no fixed white. The smallest
+    range that holds all values is used: 0 to 1, 0 to 255, 0 to 65,535 (integers only), otherwise the
+    darkest to the brightest value of the picture.
     """
     values = np.asarray(picture).astype(np.float32)
     if not np.isfinite(values).all():
@@ -249,7 +249,7 @@ def _from_wide(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _is_shown_as_it_is(picture: PIL.Image.Image, data: bytes) -> bool:
-    """Whether a browser makes of these bytes the very pixels that `read_image` makes."""
+    """Whether a browser decodes these bytes to exactly the pixels of `read_image`."""
     plain = (
         picture.format in ("JPEG", "PNG", "WEBP")
         and picture.mode in ("RGB", "L")
@@ -258,12 +258,12 @@ def _is_shown_as_it_is(picture: PIL.Image.Image, data: bytes) -> bool:
         and _orientation(picture) == 1
         and _is_srgb(picture)
     )
-    # The 25th byte of a PNG is its bit depth: of more than 8, browser and Pillow round differently.
+    # The 25th byte of a PNG is its bit depth. Above 8 bits, browsers and Pillow round differently.
     return plain and not (picture.format == "PNG" and data[24] != 8)
 
 
 def _is_srgb(picture: PIL.Image.Image) -> bool:
-    """Whether a browser leaves the colours alone: no profile, or the one that changes nothing."""
+    """Whether a browser keeps the colours: there is no profile, or one that changes nothing."""
     profile = picture.info.get("icc_profile")
     if profile:
         return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
@@ -272,6 +272,6 @@ def _is_srgb(picture: PIL.Image.Image) -> bool:
 
 def _png(picture: PIL.Image.Image) -> DisplayImage:
     buffer = io.BytesIO()
-    picture.info = {}  # neither a colour profile nor an orientation may come along
+    picture.info = {}  # the PNG must not carry a colour profile or an orientation
     picture.save(buffer, "PNG", compress_level=3)
     return DisplayImage("image/png", buffer.getvalue())

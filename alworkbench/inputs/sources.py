@@ -1,8 +1,8 @@
-"""Images from where people keep them: a folder tree, a CSV manifest, or an archive of either.
+"""Sources of images: a folder tree, a CSV manifest, or an archive of either.
 
-A source is opened (counted, and refused where nothing can be read) and then read as a stream, in an
-order that depends on names alone. A file that is no usable picture becomes a `QuarantinedFile`, and
-the rest goes on. An archive is unpacked first and then read like any other folder.
+Opening a source counts its files and refuses a source without any. Reading gives the files as a stream,
+in an order that depends only on their names. A file that is not a usable picture becomes a
+`QuarantinedFile`, and reading continues. An archive is unpacked first and then read as a folder.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from alworkbench.inputs.manifests import count_rows, read_manifest
 from alworkbench.inputs.picture import SUFFIXES, Undecodable, inspect_file
 
 MANIFEST = "manifest.csv"
-"""A folder with such a file at its top is read as the manifest says."""
+"""If a folder has this file at its top, the manifest decides what is read."""
 THREADS = 4
-"""Decoders release the interpreter; each may hold one picture of 64 MP."""
+"""Threads that decode. Decoders release the interpreter lock; each thread holds one picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file to look into, or one that is refused before (`refusal` says why)."""
+    """A file to inspect, or one that is refused without opening it (`refusal` says why)."""
 
     path: str
     """Relative to the root, forward slashes."""
     class_name: str | None = None
     split: str | None = None
     hash: str | None = None
-    """What the manifest says its SHA-256 is."""
+    """The SHA-256 that the manifest gives."""
     refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where images lie. `files` of them are read; `ignored` ones are hidden, or no images by name."""
+    """An opened source. `files` files will be read; `ignored` files are hidden or have another suffix."""
 
     root: Path
     """The folder that every path is relative to."""
@@ -55,7 +55,7 @@ class Source:
     def read(
         self, *, threads: int = THREADS, progress: Progress = silent
     ) -> Iterator[FoundImage | QuarantinedFile]:
-        """Every file once: folders by name, manifests line by line. Holds a few pictures at a time."""
+        """Every file once: a folder by names, a manifest by lines. Holds a few pictures at a time."""
         look: Callable[[Candidate], FoundImage | QuarantinedFile] = _Inspector(self.root)
         waiting: deque[Future[FoundImage | QuarantinedFile]] = deque()
         done = 0
@@ -96,9 +96,9 @@ def read_source(
 ) -> Source:
     """Open a folder, a manifest (.csv), or a zip or tar archive, which is unpacked below `into`.
 
-    `labelled` takes the name of the folder that a picture lies in as its class (not the top folder);
-    a manifest brings its labels itself. Raises UnreadableSource for a location that is not there or
-    is none of these, NothingToImport where it holds no image.
+    With `labelled`, the name of the folder that holds a picture is its class (except for the top
+    folder); a manifest has its own labels. Raises UnreadableSource if the location does not exist or is
+    something else, NothingToImport if it holds no image.
     """
     location = Path(location)
     try:
@@ -153,7 +153,7 @@ def _open_manifest(manifest: Path) -> Source:
 
 
 def _inner(folder: Path) -> Path:
-    """The folder that an archive was made of: archivers put one folder around everything."""
+    """The folder that was archived: many archives hold one folder around everything."""
     while True:
         inside = [e for e in folder.iterdir() if e.name != "__MACOSX" and e.name[0] != "."]
         if len(inside) != 1 or not inside[0].is_dir():
@@ -204,11 +204,11 @@ def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
 def _linked(
     root: Path, entry: os.DirEntry[str], path: str, class_name: str | None
 ) -> Candidate | None:
-    """What to do with a link: a picture inside the tree may be read, nothing outside it is."""
+    """A link to a picture inside the tree is read; a link out of the tree is refused."""
     target = Path(entry.path).resolve()
     inside = target.is_relative_to(root)
     if inside and target.is_dir():
-        return None  # its files are read where they are
+        return None  # its files are read at their own place
     image = Path(entry.name).suffix.lower() in SUFFIXES
     if not image and not target.is_dir():
         return None
@@ -219,7 +219,7 @@ def _linked(
 
 
 def _printable(path: str) -> str:
-    """A name that can be stored and shown."""
+    """The name with unprintable characters escaped."""
     if path.isprintable():
         return path
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
@@ -257,7 +257,7 @@ class _Inspector:
         )
 
     def _unfit(self, path: Path) -> str | None:
-        """Why the file is not even opened. A pipe, say, would make its reader wait for ever."""
+        """Why the file must not be opened, or None. Reading a pipe, for example, would never end."""
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 return "it is no plain file"

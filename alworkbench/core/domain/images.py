@@ -12,7 +12,7 @@ class Role(StrEnum):
     POOL = "pool"
     """May be asked, and its label learned from."""
     AUDIT = "audit"
-    """The honest ruler: labelled, measured on, never learned from."""
+    """Labelled and measured on, but never learned from."""
 
 
 NO_CLASS = -2
@@ -33,7 +33,7 @@ class QuarantineCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """A readable picture that a reader met, before the store knows it."""
+    """A readable picture that a source holds, before the store knows it."""
 
     hash: str
     """SHA-256 of the file's bytes, 64 hexadecimal digits."""
@@ -45,7 +45,7 @@ class FoundImage:
     class_name: str | None = None
     """The label that came with it (folder name or manifest), if any."""
     split: str | None = None
-    """The part of its data set that a manifest puts it into, such as `pool` or `test`, if any."""
+    """The part of the data set that the manifest names, such as `pool` or `test`, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class ImportSummary:
     known: int
     """Files that were imported before, from this very path."""
     duplicates: int
-    """Files whose content stands elsewhere already: kept as one more path of that image."""
+    """Files with the content of another file: kept as one more path of that image."""
     quarantined: tuple[QuarantinedFile, ...] = ()
     labelled: int = 0
     """Labels that came with the files and were recorded."""

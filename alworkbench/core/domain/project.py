@@ -8,20 +8,20 @@ from pathlib import Path
 
 
 class Goal(StrEnum):
-    """What strategies work for."""
+    """What strategies and learners optimise."""
 
     ACCURACY = "accuracy"
-    """Every image counts alike."""
+    """All images have the same weight."""
     BALANCED = "balanced"
-    """Every class counts alike, however rare it is in the pool."""
+    """All classes have the same weight, also those that are rare in the pool."""
 
 
 DEFAULT_STRATEGY = "coverage"
-"""What a user gets without choosing; chosen on the data sets marked dev, see acquisition/README.md."""
+"""The strategy if none is named. It was chosen on the dev data sets, see docs/experiments/acquisition.md."""
 
 
 DEFAULT_ADAPTATION = "free-weights"
-"""How labels change the model without anyone choosing; chosen on the data sets marked dev."""
+"""The learning method if none is named, chosen on the dev data sets (docs/experiments/adaptation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ProjectSettings:
     seed: int = 0
     goal: Goal = Goal.BALANCED
     adaptation: str = DEFAULT_ADAPTATION
-    """How labels change the model; see `adaptation.registry`."""
+    """Name of the learning method; see `adaptation.methods`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,10 @@ class NewItem:
 
     image_id: int
     score: float | None
-    """What the strategy thought of it when it was picked; its unit is the strategy's."""
+    """The strategy's score when the image was picked, in the unit of the strategy."""
     suggestion: Suggestion | None
     probability: float | None = None
-    """With which probability it was drawn among what was left at its turn. None: not drawn, chosen."""
+    """Probability of this draw among the images left at that time. None: chosen, not drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class Item:
     label: Label | None = None
     """The answer that counts now, or None while it is open."""
     probability: float | None = None
-    """With which probability it was drawn among what was left at its turn. None: not drawn, chosen."""
+    """Probability of this draw among the images left at that time. None: chosen, not drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One ask-and-tell, recorded so that it can be replayed."""
+    """One batch: asked, answered and learned from. Its record can be replayed."""
 
     id: int
     number: int
@@ -112,9 +112,9 @@ class NewRound:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an annotator said of one image, before it is stored.
+    """What an annotator said about one image, before it is stored.
 
-    `event_id` is made where the answer is given: sending an answer twice records it once.
+    The browser or script makes `event_id`: an answer that is sent twice is recorded once.
     """
 
     event_id: str
@@ -127,7 +127,7 @@ class Answer:
     """The item it answers; None for labels that came from a file."""
     lease_token: str | None = None
     duration_ms: int | None = None
-    """From the picture being on screen to the answer."""
+    """Milliseconds from the picture on the screen to the answer."""
     suggested_class_id: int | None = None
     source: str = "browser"
     """browser, csv, manifest or oracle."""
