@@ -55,6 +55,12 @@ def test_a_stated_value_is_that_of_the_code(stated: str, name: str) -> None:
     assert value_of(name) == literal_eval(stated)
 
 
+def test_every_experiment_that_the_page_cites_is_in_a_log() -> None:
+    logs = [log.read_text(encoding="utf-8") for log in (ROOT / "docs" / "experiments").glob("*.md")]
+    known = {found for log in logs for found in re.findall(r"^### ([A-Z]\d+) ", log, re.MULTILINE)}
+    assert set(re.findall(r"\b[ALPS]\d+\b", PAGE)) <= known
+
+
 @pytest.mark.parametrize("name", ["alworkbench.domain.NoSuchName", "alworkbench.no_such_module"])
 def test_a_name_that_does_not_exist_is_noticed(name: str) -> None:
     with pytest.raises((ImportError, AttributeError)):
