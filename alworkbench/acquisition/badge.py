@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.sampling import pick, turn
+from alworkbench.acquisition.sampling import pick_probabilities, sample_one
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 SAME = 1e-6
@@ -109,8 +109,8 @@ def badge(context: AcquisitionContext) -> Batch:
     values: list[float] = []
     probabilities: list[float] = []
     for _ in range(min(context.batch_size, count)):
-        chances = turn(nearest.double().cpu(), left, 0.0)
-        position = pick(chances, generator)
+        chances = pick_probabilities(nearest.double().cpu(), left, 0.0)
+        position = sample_one(chances, generator)
         positions.append(position)
         values.append(float(nearest[position]))
         probabilities.append(float(chances[position]))

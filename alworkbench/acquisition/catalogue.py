@@ -1,11 +1,9 @@
-"""All strategies by name."""
+"""All strategies, in the order in which they are listed."""
 
 from __future__ import annotations
 
-# Strategies register when their modules are imported; the order is the one that people see.
-from alworkbench.acquisition import (  # noqa: F401
+from alworkbench.acquisition import (
     badge,
-    balanced,
     baselines,
     batchbald,
     coreset,
@@ -17,27 +15,79 @@ from alworkbench.acquisition import (  # noqa: F401
     typiclust,
     uncertainty,
 )
-from alworkbench.acquisition.epig import closed_strategy, sampled  # noqa: F401
-from alworkbench.acquisition.epig import strategies as epig_strategies  # noqa: F401
-from alworkbench.acquisition.strategy import Strategy, registered
+from alworkbench.acquisition.epig import sampled
+from alworkbench.acquisition.epig import strategies as epig
+from alworkbench.acquisition.strategy import Strategy
 from alworkbench.core.domain import DEFAULT_STRATEGY
-from alworkbench.core.errors import UnknownStrategy
+from alworkbench.core.errors import RetiredStrategy, UnknownStrategy
 
+STRATEGIES: tuple[Strategy, ...] = (
+    coverage.coverage,
+    baselines.random,
+    baselines.balanced_random,
+    uncertainty.margin,
+    uncertainty.entropy,
+    uncertainty.least_confidence,
+    uncertainty.predictive_entropy,
+    uncertainty.bald,
+    batchbald.batchbald,
+    epig.epig,
+    sampled.epig_draws,
+    sampling.power_margin,
+    sampling.power_bald,
+    badge.badge,
+    coreset.coreset,
+    typiclust.typiclust,
+    probcover.probcover,
+    targeted.targeted,
+    modal_strategies.ranked_batch,
+    modal_strategies.vote_entropy,
+    modal_strategies.consensus_entropy,
+    modal_strategies.max_disagreement,
+)
+"""The default, baselines, uncertainty, information, sampling, diversity, targets, modAL's."""
 
-def strategies() -> list[Strategy]:
-    """All strategies, in the order in which they are listed to people."""
-    return list(registered().values())
+RETIRED: dict[str, str] = {
+    "balanced-margin": "margin",
+    "balanced-entropy": "entropy",
+    "balanced-bald": "bald",
+    "balanced-epig": "epig",
+    "epig-closed": "epig",
+    "epig-shortlist": "epig",
+    "modal-uncertainty": "least-confidence",
+    "modal-margin": "margin",
+    "modal-entropy": "entropy",
+    "power-least-confidence": "power-margin",
+    "power-entropy": "power-margin",
+    "power-epig": "power-bald",
+    "softmax-entropy": "power-margin",
+    "softmax-bald": "power-bald",
+    "softmax-epig": "power-bald",
+    "softrank-epig": "power-bald",
+    "total-variance": "bald",
+}
+"""Strategies of earlier versions, and the nearest one of today. Stored rounds keep the old names."""
 
 
 def find_strategy(name: str) -> Strategy:
-    """The strategy of this name, or UnknownStrategy with the nearest one."""
-    known = registered()
+    """The strategy with this name; `default` is accepted too.
+
+    Raises UnknownStrategy with the nearest name, and RetiredStrategy with what to use instead.
+    """
     name = resolve(name)
+    if name in RETIRED:
+        raise RetiredStrategy(name, RETIRED[name])
+    known = {strategy.name: strategy for strategy in STRATEGIES}
     if name not in known:
         raise UnknownStrategy(name, known)
     return known[name]
 
 
 def resolve(name: str) -> str:
-    """The name that records keep: `default` is the one that a user gets without choosing."""
+    """The name that records keep: `default` becomes the name of the default strategy."""
     return DEFAULT_STRATEGY if name == "default" else name
+
+
+def score_unit(name: str) -> str:
+    """Unit of the scores in a stored round; empty if its strategy is not in the catalogue."""
+    return next((strategy.unit for strategy in STRATEGIES if strategy.name == name), "")

@@ -135,51 +135,6 @@ _SOURCE = "modAL, Danka & Horvath 2018, arXiv:1805.00979"
 
 
 @strategy(
-    "modal-uncertainty",
-    "modAL's uncertainty sampling: smallest probability of the likeliest class",
-    unit="probability",
-    cost=of_logits,
-    source=_SOURCE,
-    range="0 to 1 - 1/C",
-)
-def uncertainty(context: AcquisitionContext) -> Batch:
-    """modAL's least confidence."""
-    from modAL.uncertainty import classifier_uncertainty
-
-    return _by_measure(context, classifier_uncertainty, [_classifier(context)])
-
-
-@strategy(
-    "modal-margin",
-    "modAL's margin sampling: smallest gap between the two likeliest classes",
-    unit="probability",
-    cost=of_logits,
-    source=_SOURCE,
-    range="0 to 1, small is chosen",
-)
-def margin(context: AcquisitionContext) -> Batch:
-    """modAL's margin."""
-    from modAL.uncertainty import classifier_margin
-
-    return _by_measure(context, classifier_margin, [_classifier(context)], smallest=True)
-
-
-@strategy(
-    "modal-entropy",
-    "modAL's entropy sampling: highest entropy of the prediction",
-    unit="nats",
-    cost=of_logits,
-    source=_SOURCE,
-    range="0 to log C",
-)
-def entropy(context: AcquisitionContext) -> Batch:
-    """modAL's entropy."""
-    from modAL.uncertainty import classifier_entropy
-
-    return _by_measure(context, classifier_entropy, [_classifier(context)])
-
-
-@strategy(
     "modal-ranked-batch",
     "modAL's ranked batch: uncertain, and far from what was labelled or picked",
     unit="probability",

@@ -1,15 +1,15 @@
-"""Batches drawn at random in proportion to a score, one image after another without replacement.
+"""Sampling a batch without replacement, with probabilities proportional to a score.
 
-The best by a score are near-copies of each other; drawing in proportion to it spreads a batch for
-nothing, and the chance of each pick is known, so that estimates from the labels can be corrected for it
-(Farquhar et al. 2021, arXiv:2101.11665). Of the n candidates left, image i with score s_i is drawn with
+The images with the highest scores are often near-copies of each other. Sampling spreads the batch, and the
+probability of every pick is known, so that an estimate from the labels can be corrected for the selection
+(LURE: Farquhar et al. 2021, arXiv:2101.11665). At each turn, image i of the n candidates that are left is
+picked with probability
 
-    (1 - eps) f_i / sum_j f_j + eps / n          f = s^beta (power), exp(beta s / std s) (softmax) or
-                                                     rank^-beta (softrank)
+    (1 - eps) s_i / sum_j s_j + eps / n          s_i >= 0: the score of image i
 
-Kirsch et al. 2021, arXiv:2106.12059, to which are added: the uniform share eps, without which an image
-of score 0 would never be drawn and an estimate could not be corrected; and the standard deviation in
-the softmax, since scores in nats differ in size by orders of magnitude. O(N B), 24 N bytes.
+Kirsch et al. 2021, arXiv:2106.12059 ("power" acquisition with exponent 1; PowerBALD if s is BALD). The
+uniform share eps is added here: without it an image with score 0 would never be picked, and LURE could not
+correct the estimate. O(N B) operations, 24 N bytes.
 
 Dimensions used in this file
     N  candidates
@@ -19,142 +19,110 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.epig.strategies import EPIG
 from alworkbench.acquisition.score import Score
-from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy, strategy
-from alworkbench.acquisition.uncertainty import BALD, ENTROPY, LEAST_CONFIDENCE, MARGIN
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy
+from alworkbench.acquisition.uncertainty import BALD, MARGIN
 
-Kind = Literal["power", "softmax", "softrank"]
-
-COLDNESS = 1.0
-"""beta of Kirsch et al."""
 UNIFORM_SHARE = 0.1
-"""eps: a weight 1 / (n q) then is 1 / eps = 10 at most."""
+"""eps. An image has at least probability eps / n, so a LURE weight 1 / (n q) is at most 1 / eps = 10."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """An image that was drawn."""
+class Sampled:
+    """One pick."""
 
     position: int
-    """Among the candidates."""
+    """Position among the candidates."""
     probability: float
-    """With which it was drawn at its turn, given the picks before it."""
+    """Probability of this pick at its turn, given the picks before it."""
 
 
-def masses(
-    values: Float[Tensor, "N"], kind: Kind, coldness: float = COLDNESS
-) -> Float[Tensor, "N"]:
-    """f: what images are drawn in proportion to, not normalised, float64. All alike: all ones."""
-    exact = values.double().cpu()
-    if kind == "power":
-        powers = exact.clamp_min(0.0) ** coldness
-        return powers if float(powers.sum()) > 0 else torch.ones_like(powers)
-    if kind == "softmax":
-        spread = float(exact.std(correction=0))
-        return torch.exp(coldness * (exact - exact.max()) / (spread if spread > 0 else 1.0))
-    order = exact.argsort(descending=True, stable=True)
-    ranks = torch.empty_like(exact)
-    ranks[order] = torch.arange(1, len(exact) + 1, dtype=exact.dtype)
-    return ranks**-coldness
-
-
-def draw(
+def sample(
     weights: Float[Tensor, "N"], count: int, uniform_share: float, generator: torch.Generator
-) -> list[Drawn]:
-    """Up to `count` positions without replacement, each with its conditional probability."""
+) -> list[Sampled]:
+    """Sample up to `count` positions without replacement, in the order in which they were picked."""
     left = torch.ones(len(weights), dtype=torch.float64)
-    drawn: list[Drawn] = []
+    picks: list[Sampled] = []
     for _ in range(min(count, len(weights))):
-        chances = turn(weights, left, uniform_share)
-        position = pick(chances, generator)
-        drawn.append(Drawn(position, float(chances[position])))
+        probabilities = pick_probabilities(weights, left, uniform_share)
+        position = sample_one(probabilities, generator)
+        picks.append(Sampled(position, float(probabilities[position])))
         left[position] = 0.0
-    return drawn
+    return picks
 
 
-def turn(
+def pick_probabilities(
     weights: Float[Tensor, "N"], left: Float[Tensor, "N"], uniform_share: float
 ) -> Float[Tensor, "N"]:
-    """Probability of each candidate at one turn: zero for those not left, and one in all."""
+    """Probability of each candidate at one turn. It sums to 1 and is 0 where `left` is 0.
+
+    `left` is 1 for candidates that were not picked and 0 for the others. If no candidate that is left has
+    a positive weight, all of them get the same probability.
+    """
     uniform = left / left.sum()
     own = weights * left
     total = own.sum()
-    # the images of any score are all drawn: what is left is alike
-    return uniform_share * uniform + (1 - uniform_share) * (own / total if total > 0 else uniform)
+    proportional = own / total if total > 0 else uniform
+    return uniform_share * uniform + (1 - uniform_share) * proportional
 
 
-def pick(chances: Float[Tensor, "N"], generator: torch.Generator) -> int:
-    """One position by its probability: the inverse of the distribution function."""
-    cumulative = chances.cumsum(dim=0)
+def sample_one(probabilities: Float[Tensor, "N"], generator: torch.Generator) -> int:
+    """Sample one position by inverting the cumulative distribution function."""
+    cumulative = probabilities.cumsum(dim=0)
     point = torch.rand(1, generator=generator, dtype=torch.float64) * cumulative[-1]
     position = int(torch.searchsorted(cumulative, point, right=True))
-    if position >= len(chances) or float(chances[position]) == 0:  # the rounding of the last sum
-        position = int(chances.nonzero()[-1])
+    if position >= len(probabilities) or float(probabilities[position]) == 0:
+        position = int(probabilities.nonzero()[-1])  # the last sum was rounded
     return position
 
 
-def sampled(
-    score: Score,
-    kind: Kind,
-    *,
-    coldness: float = COLDNESS,
-    uniform_share: float = UNIFORM_SHARE,
+def sampler(
+    score: Score, *, uniform_share: float = UNIFORM_SHARE
 ) -> Callable[[AcquisitionContext], Batch]:
-    """A choice that draws in proportion to any score."""
+    """A choosing function that samples in proportion to a score. Negative scores count as 0.
+
+    Raises ValueError if `uniform_share` is not between 0 and 1.
+    """
     if not 0 <= uniform_share <= 1:
-        raise ValueError(f"the uniform share is between 0 and 1, found {uniform_share}")
+        raise ValueError(f"the uniform share must be between 0 and 1, found {uniform_share}")
 
     def choose(context: AcquisitionContext) -> Batch:
         values = score.of(context).cpu()
-        weights = masses(values, kind, coldness)
-        drawn = draw(weights, context.batch_size, uniform_share, context.generator())
-        positions = torch.tensor([one.position for one in drawn], dtype=torch.long)
+        weights = values.double().clamp_min(0.0)
+        picks = sample(weights, context.batch_size, uniform_share, context.generator())
+        positions = torch.tensor([pick.position for pick in picks], dtype=torch.long)
         return Batch(
             tuple(context.candidates.cpu()[positions].tolist()),
             tuple(values[positions].tolist()),
-            tuple(one.probability for one in drawn),
+            tuple(pick.probability for pick in picks),
         )
 
     return choose
 
 
-def register_sampled(score: Score, kind: Kind, called: str | None = None) -> Strategy:
-    """Register KIND-SCORE, with the usual coldness and uniform share; `called` names the score."""
+def power_strategy(score: Score, shown_as: str) -> Strategy:
+    """The strategy `power-SCORE`. `shown_as` names the score in the summary."""
 
     def cost(size: Size) -> Cost:
-        base = score.cost(size)
-        return Cost(base.operations + 4 * size.candidates * size.batch, base.memory)
+        scoring = score.cost(size)
+        return Cost(scoring.operations + 4 * size.candidates * size.batch, scoring.memory)
 
-    proportion = {
-        "power": f"in proportion to {called or score.name}",
-        "softmax": f"by a softmax of {called or score.name}",
-        "softrank": f"by the rank of {called or score.name}",
-    }
-    register = strategy(
-        f"{kind}-{score.name}",
-        f"drawn at random {proportion[kind]}; one in {1 / UNIFORM_SHARE:.0f} evenly",
+    return Strategy(
+        name=f"power-{score.name}",
+        summary=f"sampled in proportion to {shown_as}; one in {1 / UNIFORM_SHARE:.0f} uniformly",
         unit=score.unit,
         cost=cost,
+        choose=sampler(score),
         source="Kirsch et al. 2021, arXiv:2106.12059",
         range=score.range,
     )
-    return register(sampled(score, kind))
 
 
-power_margin = register_sampled(MARGIN, "power", "1 - margin")
-power_least_confidence = register_sampled(LEAST_CONFIDENCE, "power", "1 - confidence")
-power_entropy = register_sampled(ENTROPY, "power")
-power_bald = register_sampled(BALD, "power")
-power_epig = register_sampled(EPIG, "power")
-softmax_entropy = register_sampled(ENTROPY, "softmax")
-softmax_bald = register_sampled(BALD, "softmax")
-softmax_epig = register_sampled(EPIG, "softmax")
-softrank_epig = register_sampled(EPIG, "softrank")
+power_margin = power_strategy(MARGIN, "1 - margin")
+power_bald = power_strategy(BALD, "BALD")

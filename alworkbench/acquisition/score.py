@@ -22,7 +22,6 @@ from alworkbench.acquisition.strategy import (
     Batch,
     Strategy,
     batch_in_order,
-    strategy,
 )
 
 
@@ -47,15 +46,7 @@ def top(score: Score, summary: str) -> Strategy:
         values = score.of(context)
         return batch_in_order(context, scores.best(values, context.batch_size), values)
 
-    register = strategy(
-        score.name,
-        summary,
-        unit=score.unit,
-        cost=score.cost,
-        source=score.source,
-        range=score.range,
-    )
-    return register(choose)
+    return Strategy(score.name, summary, score.unit, score.cost, choose, score.source, score.range)
 
 
 def predicted_classes(context: AcquisitionContext) -> Int[Tensor, "N"]:

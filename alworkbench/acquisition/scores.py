@@ -29,14 +29,6 @@ def least_confidence(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
     return 1 - probabilities.amax(dim=-1)
 
 
-def total_variance(draws: Float[Tensor, "K N C"]) -> Float[Tensor, "N"]:
-    """sum_c Var_k p_kc, of the drawn probabilities, between 0 and 1 - 1/C. Not nats.
-
-    The upper end: sum_c E p_c^2 <= 1, and sum_c (E p_c)^2 >= 1/C.
-    """
-    return draws.var(dim=0, correction=0).sum(dim=-1)
-
-
 def predictive_entropy(draws: Float[Tensor, "K N C"]) -> Float[Tensor, "N"]:
     """H[mean_k p_k]: of the prediction that averages over the posterior, between 0 and log C."""
     return entropy(draws.mean(dim=0))

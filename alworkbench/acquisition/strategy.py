@@ -177,9 +177,6 @@ class Strategy:
         return self.choose(context)
 
 
-_REGISTRY: dict[str, Strategy] = {}
-
-
 def strategy(
     name: str,
     summary: str,
@@ -189,20 +186,15 @@ def strategy(
     source: str = "",
     range: str = "",
 ) -> Callable[[Callable[[AcquisitionContext], Batch]], Strategy]:
-    """Register a selecting function under a name."""
+    """Decorator that turns a choosing function into a `Strategy` with these fields.
 
-    def register(choose: Callable[[AcquisitionContext], Batch]) -> Strategy:
-        if name in _REGISTRY:
-            raise ValueError(f"the strategy {name!r} is registered twice")
-        _REGISTRY[name] = Strategy(name, summary, unit, cost, choose, source, range)
-        return _REGISTRY[name]
+    The strategy is listed once it stands in `catalogue.STRATEGIES`.
+    """
 
-    return register
+    def described(choose: Callable[[AcquisitionContext], Batch]) -> Strategy:
+        return Strategy(name, summary, unit, cost, choose, source, range)
 
-
-def registered() -> dict[str, Strategy]:
-    """Strategies of the modules that were imported so far; `catalogue` imports them all."""
-    return dict(_REGISTRY)
+    return described
 
 
 def batch_in_order(context: AcquisitionContext, order: Tensor, scores: Tensor) -> Batch:

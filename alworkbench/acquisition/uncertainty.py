@@ -31,10 +31,6 @@ def _bald(context: AcquisitionContext) -> Float[Tensor, "N"]:
     return joined([scores.bald(p) for p in context.drawn_probabilities()])
 
 
-def _total_variance(context: AcquisitionContext) -> Float[Tensor, "N"]:
-    return joined([scores.total_variance(p) for p in context.drawn_probabilities()])
-
-
 ENTROPY = Score(
     "entropy",
     "nats",
@@ -76,15 +72,6 @@ BALD = Score(
     of_draws,
     _bald,
 )
-TOTAL_VARIANCE = Score(
-    "total-variance",
-    "none",
-    "0 to 1 - 1/C",
-    "Kendall and Gal 2017, arXiv:1703.04977",
-    of_draws,
-    _total_variance,
-)
-
 entropy = top(ENTROPY, "highest entropy of the model's prediction (no posterior)")
 
 
@@ -107,6 +94,3 @@ predictive_entropy = top(
     PREDICTIVE_ENTROPY, "highest entropy of the prediction averaged over the posterior"
 )
 bald = top(BALD, "most information of the label about the model, by joint draws")
-total_variance = top(
-    TOTAL_VARIANCE, "largest summed variance of the class probabilities over joint draws"
-)

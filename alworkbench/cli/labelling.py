@@ -127,7 +127,7 @@ def strategies(
 
     Time is an estimate for one processor core; memory is what is needed at least beside the features.
     """
-    from alworkbench.acquisition.catalogue import strategies as known
+    from alworkbench.acquisition.catalogue import STRATEGIES
     from alworkbench.acquisition.cost import Size
     from alworkbench.adaptation.methods import find_method
     from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY
@@ -149,10 +149,10 @@ def strategies(
             own_weights=labels > 0 and find_method(DEFAULT_ADAPTATION).residual_head,
             pool_is_target=True,
         )
-    costs = {s.name: s.cost(size) for s in known()} if size else {}
+    costs = {s.name: s.cost(size) for s in STRATEGIES} if size else {}
     if as_json:
         fields = ("name", "summary", "unit", "range", "source")
-        rows: list[dict[str, Any]] = [{f: getattr(s, f) for f in fields} for s in known()]
+        rows: list[dict[str, Any]] = [{f: getattr(s, f) for f in fields} for s in STRATEGIES]
         for row in rows:
             row["default"] = row["name"] == DEFAULT_STRATEGY
             if cost := costs.get(row["name"]):
@@ -168,7 +168,7 @@ def strategies(
     if size:
         headings[2:] = ["seconds", "MiB"]
     lines = []
-    for s in known():
+    for s in STRATEGIES:
         shown = [s.unit, s.source.split(", ")[-1]]
         if size:
             cost = costs[s.name]
@@ -223,7 +223,7 @@ def explain(
 
 def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 10) -> None:
     """The images of a round as it was ranked, the first of them in words."""
-    from alworkbench.acquisition.catalogue import find_strategy
+    from alworkbench.acquisition.catalogue import score_unit
 
     round_ = next(r for r in workbench.rounds() if r.id == round_id)
     items = workbench.items(round_id)
@@ -231,10 +231,11 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 
     if as_json:
         print_json({"round": round_, "items": items})
         return
-    unit = find_strategy(round_.strategy).unit
+    unit = score_unit(round_.strategy)
+    score = f"score ({unit})" if unit else "score"
     title = f"Round {round_.number}: {len(items)} images by {round_.strategy}"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in ("", "image", f"score ({unit})", "the model says", "sure"):
+    for heading in ("", "image", score, "the model says", "sure"):
         right = heading in ("", "sure") or heading.startswith("score")
         table.add_column(heading, header_style="bold", justify="right" if right else "left")
     for item in items[:most]:

@@ -345,6 +345,15 @@ class UnknownStrategy(LoopError):
         )
 
 
+class RetiredStrategy(LoopError):
+    """A strategy of an earlier version was asked for a batch."""
+
+    def __init__(self, found: str, instead: str) -> None:
+        super().__init__(
+            f"The strategy {found!r} was removed from alworkbench. Use {instead!r} instead."
+        )
+
+
 class UnknownAdaptation(LoopError):
     """No learning method has this name."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alworkbench.acquisition.catalogue import strategies
+from alworkbench.acquisition.catalogue import STRATEGIES
 from alworkbench.acquisition.strategy import Strategy
 from alworkbench.core.domain import AnswerKind, Image, Item, MetricRecord, Role, Round, RoundState
 from alworkbench.core.errors import UnknownImage, UnreadableSource
@@ -88,7 +88,7 @@ class Reading(OpenProject):
 
     def strategies(self) -> list[Strategy]:
         """All strategies, in the order in which they are listed."""
-        return strategies()
+        return list(STRATEGIES)
 
     def display(self, content_hash: str) -> DisplayImage:
         """The picture as a browser can show it: exactly the pixels that the model saw.

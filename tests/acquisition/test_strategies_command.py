@@ -4,7 +4,7 @@ import json
 
 from typer.testing import CliRunner
 
-from alworkbench.acquisition.catalogue import strategies
+from alworkbench.acquisition.catalogue import STRATEGIES
 from alworkbench.cli.main import app
 from alworkbench.core.domain import DEFAULT_STRATEGY
 
@@ -17,7 +17,7 @@ def run(*arguments):
 
 def test_every_strategy_is_one_line():
     lines = run().splitlines()
-    assert [line.split()[0] for line in lines[1:]] == [s.name for s in strategies()]
+    assert [line.split()[0] for line in lines[1:]] == [s.name for s in STRATEGIES]
 
 
 def test_the_default_is_marked():
@@ -31,7 +31,7 @@ def test_costs_are_figures_of_the_sizes_given():
     small = {row["name"]: row for row in json.loads(run(*sizes))}
     sizes[1] = "100000"
     large = {row["name"]: row for row in json.loads(run(*sizes))}
-    assert list(small) == [s.name for s in strategies()]
+    assert list(small) == [s.name for s in STRATEGIES]
     for name, row in small.items():
         assert {"summary", "unit", "range", "source", "cost"} <= set(row)
         assert 0 < row["cost"]["memory_bytes"] <= large[name]["cost"]["memory_bytes"]
@@ -39,4 +39,4 @@ def test_costs_are_figures_of_the_sizes_given():
     assert "cost" not in json.loads(run("--json"))[0]
     shown = run("--pool", "1000").splitlines()
     assert shown[0].split()[-2:] == ["seconds", "MiB"]
-    assert len(shown) == 1 + len(strategies())
+    assert len(shown) == 1 + len(STRATEGIES)

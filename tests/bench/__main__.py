@@ -16,7 +16,7 @@ BENCHES = {
     "evidence": "the prior precision of most evidence at the sizes of a ViT-B/32: seconds",
     "from_pool": "a posterior fitted without captions, against the one of captions",
     "posterior": "curvature and moments against their plain forms: ratios of seconds",
-    "epig": "EPIG in draw space and in closed form against 20,000 joint draws: ranks and seconds",
+    "epig": "EPIG in draw space and by sampling against 20,000 joint draws: ranks and seconds",
     "adaptation": "learning from 200 and 2,000 labels: seconds",
     "prior": "what the prior that is chosen from labels is worth, on five models and data sets",
     "shifted": "the default where the model sees less, and with two classes: accuracy by labels",

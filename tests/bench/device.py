@@ -238,7 +238,6 @@ def rows(smaller: int) -> list[Row]:
         choosing(DEFAULT_STRATEGY, some, every),
         choosing(DEFAULT_STRATEGY, every, every),
         choosing("bald", some, every),
-        choosing("epig-closed", few, every),
         choosing("epig", few, every),
     ]
 

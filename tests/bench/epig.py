@@ -22,7 +22,6 @@ from rich.table import Table
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from alworkbench.acquisition.epig.closed_form import ClosedForm, closed_form_scores
 from alworkbench.acquisition.epig.draw_space import DrawSpace, Wanted
 from alworkbench.acquisition.epig.sampled import epig_sums, sampled_epig, sampled_interval
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
@@ -110,21 +109,11 @@ def in_draw_space(case: Case, draws: int, seed: int, *, corrected: bool = True) 
     return wanted.scores(spaces[0], corrected=corrected)
 
 
-def in_closed_form(case: Case) -> Tensor:
-    form, learner = ClosedForm.of(case.learner), case.learner
-    rows = [
-        form.rows(learner.model.images(features), learner.logits(features))
-        for features in (case.candidates, case.targets)
-    ]
-    return closed_form_scores(rows[0], rows[1], torch.ones(len(rows[1])))
-
-
 def by_sampling(case: Case, draws: int, seed: int) -> Tensor:
     return sampled_epig(*case.drawn(draws, seed))
 
 
 WAYS: dict[str, Callable[[Case, int], Tensor]] = {
-    "closed form": lambda case, seed: in_closed_form(case),
     "draw space, K = 128": lambda case, seed: in_draw_space(case, 128, seed),
     "draw space, K = 128, bias left in": lambda case, seed: in_draw_space(
         case, 128, seed, corrected=False

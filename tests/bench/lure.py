@@ -176,7 +176,7 @@ def main() -> None:
         for repeats in (REPEATS, MANY)
         for power, uniform in ((0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 0.3))
     ]
-    lines += [project(s) for s in ("random", "power-margin", "softmax-entropy", "power-entropy")]
+    lines += [project(s) for s in ("random", "power-margin", "power-bald")]
     print("bias of the mean over repeats, in its standard errors (SE); service: 200 repeats")
     print(f"{'':48s} truth    LURE  bias/SE   naive  bias/SE  95 % interval holds")
     for each in lines:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from alworkbench.acquisition import scores
-from alworkbench.acquisition.catalogue import find_strategy, strategies
+from alworkbench.acquisition.catalogue import STRATEGIES, find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation import learner
 from alworkbench.adaptation import prior_selection as prior
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.gpu
 
 CUDA = torch.device("cuda")
 CPU = torch.device("cpu")
-NAMES = [s.name for s in strategies()]
+NAMES = [s.name for s in STRATEGIES]
 SMALL = (40, 4, 6)
 LARGE = (600, 30, 120)
 """Images, classes and labels. Of the first the labels' systems are factorised, of the second iterated."""

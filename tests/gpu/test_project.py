@@ -19,7 +19,7 @@ from tests.making_project import Clock, Project
 
 pytestmark = pytest.mark.gpu
 
-STRATEGIES = ("coverage", "epig", "bald", "epig-closed", "badge", "typiclust")
+STRATEGIES = ("coverage", "epig", "bald", "badge", "typiclust")
 
 
 def labelled(workbench: Workbench, truth: dict[str, str]) -> None:

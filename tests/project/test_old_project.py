@@ -1,12 +1,17 @@
 """A project that an earlier version wrote is opened, read, replayed, continued and exported."""
 
+import contextlib
 import csv
+import json
+import sqlite3
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from alworkbench.cli.labelling import print_round
 from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
+from alworkbench.core.errors import RetiredStrategy
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
 from alworkbench.simulation.rerun import plan_of
@@ -93,6 +98,31 @@ def test_the_open_round_is_answered_closed_and_exported(old, tmp_path):
         }
     assert old.export(tmp_path / "all.csv", history=True) == 55 + 1 + 36 + 1
     assert old.propose().strategy == "coverage"
+
+
+def test_rounds_of_a_strategy_that_was_removed_are_shown(tmp_path, capsys):
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(tmp_path)
+    folder = ProjectFolder(tmp_path)
+    with contextlib.closing(sqlite3.connect(folder.database)) as database:
+        database.execute("UPDATE round SET strategy = 'epig-closed' WHERE number IN (2, 4)")
+        ((stored,),) = database.execute("SELECT settings FROM project")
+        settings = json.dumps({**json.loads(stored), "strategy": "softmax-bald"})
+        database.execute("UPDATE project SET settings = ?", (settings,))
+        database.commit()
+    with closing(Workbench(folder, open_store(tmp_path))) as old:
+        names = [r.strategy for r in old.rounds()]
+        assert names == ["random", "epig-closed", "audit", "epig-closed"]
+        assert old.status().open_answered == 6
+        assert [each.strategy for each in old.honest_curve().drawn] == ["random"]
+        print_round(old, old.open_round().id, as_json=False)
+        assert "by epig-closed" in capsys.readouterr().out
+        finish(old)
+        with pytest.raises(RetiredStrategy, match=r"'softmax-bald' was removed.* 'power-bald'"):
+            old.propose()
+        with pytest.raises(RetiredStrategy, match="Use 'epig'"):
+            replay(old, memory_store)
+        assert old.propose("power-bald").strategy == "power-bald"
 
 
 def finish(old):

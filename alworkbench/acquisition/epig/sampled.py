@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from scipy.stats import t as student
 from torch import Tensor
 
 from alworkbench.acquisition import scores
@@ -82,6 +81,8 @@ def sampled_interval(
     default the n given) lies outside is `error` (Bonferroni). Holds 4 n M C^2 numbers. Raises
     ValueError for fewer than two draws a group.
     """
+    from scipy.stats import t as student  # loaded when it is needed: it takes long
+
     count = len(draws)
     if groups < 2 or count < 2 * groups:
         raise ValueError(f"{groups} groups need {2 * groups} draws at least, found {count}")

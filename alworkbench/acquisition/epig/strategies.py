@@ -24,14 +24,11 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.draw_space import BLOCK, DrawSpace, Wanted, greedy_epig
-from alworkbench.acquisition.score import Score, joined
+from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
-from alworkbench.acquisition.uncertainty import MARGIN
 from alworkbench.posterior.linearisation import WeightUpdate
 
 SOURCE = "Bickford Smith et al. 2023, arXiv:2304.08151"
-SHORTLIST = 5
-"""Images of the shortlist for each of the batch."""
 
 
 def _row(size: Size) -> int:
@@ -63,16 +60,6 @@ def _cost_greedy(size: Size) -> Cost:
         (size.candidates + size.targets) * size.draws * size.classes * (size.draws + size.classes)
     )
     return Cost(alone.operations + size.batch * pick, alone.memory + size.batch * _row(size))
-
-
-def _cost_shortlist(size: Size) -> Cost:
-    """Logits of every candidate; draws of the shortlist and the targets alone."""
-    few = min(size.candidates, SHORTLIST * size.batch)
-    images = few + size.targets
-    pick = images * size.draws * size.classes * (size.draws + size.classes)
-    held = _held(size) + few * _row(size) + _working_row(size) + 24 * size.candidates
-    operations = size.logits + size.drawn(images) + size.batch * pick
-    return Cost(operations, max(size.draws_memory, held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +128,6 @@ def _alone(context: AcquisitionContext, aim: Aim) -> Float[Tensor, "N"]:
     return joined(parts)
 
 
-EPIG = Score(
-    "epig",
-    "nats",
-    "0 to log C",
-    SOURCE,
-    _cost_alone,
-    lambda context: _alone(context, Aim.of(context)),
-)
-"""Of each image alone; the strategy `epig` chooses each image given those before it."""
-
-
 def _greedy(context: AcquisitionContext, aim: Aim, rows: Int[Tensor, "n"]) -> Batch:
     """The greedy batch among some candidates, whose draws fit the memory."""
     size = context.size
@@ -184,18 +160,3 @@ def epig(context: AcquisitionContext) -> Batch:
     alone = _alone(context, aim)
     kept = scores.best(alone, most).sort().values  # in the order of the pool: ties by row
     return _greedy(context, aim, context.candidates.cpu()[kept])
-
-
-@strategy(
-    "epig-shortlist",
-    "greedy EPIG among the images of smallest margin, five for each of the batch",
-    unit="nats",
-    cost=_cost_shortlist,
-    source=SOURCE,
-    range="0 to log C",
-)
-def epig_shortlist(context: AcquisitionContext) -> Batch:
-    """EPIG among the images of smallest margin."""
-    few = min(len(context.candidates), SHORTLIST * context.batch_size)
-    kept = scores.best(MARGIN.of(context), few).sort().values
-    return _greedy(context, Aim.of(context), context.candidates.cpu()[kept])
