@@ -1,9 +1,4 @@
-"""What many runs say together: means over seeds with their intervals, per arm.
-
-Every interval is a t-interval over seeds (mean ± t * standard error, n - 1 degrees of freedom): with
-10 seeds it covers 95 % where a percentile bootstrap covers about 90 %, since a resample's spread is
-too small by n - 1 over n and its ends are those of a normal. `python -m tests.bench.statistics` shows
-the coverage.
+"""Learning curves over seeds: a metric by number of labels paid for, per arm, with 95 % t-intervals.
 
 Dimensions used in this file
     n  seeds
@@ -17,11 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alworkbench.core.domain import Arm, SimulationPoint
-
-Floats = NDArray[np.float64]
+from alworkbench.evaluation.intervals import Estimate, Floats, estimate, estimates
 
 BUDGETS = (10, 20, 50, 100)
 """Label counts that tables show, as far as the runs go."""
@@ -30,30 +23,6 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nlpd", "brier", "ece", 
 LOWER_IS_BETTER = ("nlpd", "brier", "ece")
 NO_SHARES = ("nlpd", "brier")
 """Measures that do not lie between 0 and 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over seeds. One seed has neither standard error nor interval (nan)."""
-
-    mean: float
-    standard_error: float
-    seeds: int
-    low: float
-    """95 % t-interval."""
-    high: float
-
-    def __str__(self) -> str:
-        if self.seeds < 2:
-            return f"{self.mean:.3f}"
-        return f"{self.mean:.3f} ± {self.standard_error:.3f}"
-
-    @property
-    def with_interval(self) -> str:
-        """Mean with its interval, three decimals; the mean alone for a single seed."""
-        if self.seeds < 2:
-            return f"{self.mean:.3f}"
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,31 +89,6 @@ class TableRow:
     at: dict[int, Estimate]
     """Accuracy at a number of labels paid for."""
     area: Estimate
-
-
-def t_interval(mean: Floats, error: Floats, seeds: int) -> tuple[Floats, Floats]:
-    """Ends of the 95 % t-intervals of means with these standard errors (nan for one seed)."""
-    from scipy.special import stdtrit  # scipy.stats takes seconds to import
-
-    if seeds < 2:
-        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    half = stdtrit(seeds - 1, 0.975) * error
-    return np.asarray(mean - half), np.asarray(mean + half)
-
-
-def estimates(values: Floats) -> tuple[Estimate, ...]:
-    """R estimates from n x R values."""
-    count = len(values)
-    mean = values.mean(axis=0)
-    error = values.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full_like(mean, np.nan)
-    low, high = t_interval(mean, error, count)
-    together = zip(mean.tolist(), error.tolist(), low.tolist(), high.tolist(), strict=True)
-    return tuple(Estimate(m, e, count, lo, hi) for m, e, lo, hi in together)
-
-
-def estimate(values: Sequence[float] | Floats) -> Estimate:
-    """Mean over seeds with its t-interval."""
-    return estimates(np.asarray(values, dtype=np.float64)[:, None])[0]
 
 
 def runs(points: Iterable[SimulationPoint], metric: str = "accuracy") -> list[Runs]:

@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from alworkbench.core.domain import Arm
-from alworkbench.evaluation.curves import LOWER_IS_BETTER, Floats, Runs, t_interval
+from alworkbench.evaluation.curves import LOWER_IS_BETTER, Runs
+from alworkbench.evaluation.intervals import Floats, t_interval
 
 FEWEST_LABELS = 1.0
 """A target that is reached without a label counts as one: factors need a logarithm."""

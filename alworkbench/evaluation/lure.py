@@ -27,8 +27,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alworkbench.core.domain import AUDIT_STRATEGY, AnswerKind, Item, Round, RoundState
-
-_Z95 = 1.959963984540054
+from alworkbench.evaluation.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +137,7 @@ def _interval(
     if left <= 0:
         return share, share
     size = max(1.0, size / left)
-    scale = 1 + _Z95**2 / size
-    centre = (share + _Z95**2 / (2 * size)) / scale
-    half = _Z95 * math.sqrt(share * (1 - share) / size + _Z95**2 / (4 * size**2)) / scale
+    centre, half = wilson(share, size)
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 

@@ -9,7 +9,6 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,13 +16,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.evaluation.intervals import wilson_interval
+
 ECE_BINS = 15
 """Equal-width bins (lo, hi] of the top probability."""
 FLOOR_DRAWS = 200
 """Draws behind the floor of the calibration error: its own error is then under 2 % of it."""
 
 _SMALLEST_PROBABILITY = 1e-12
-_Z95 = 1.959963984540054
 _NUMBERS_AT_ONCE = 2**22
 _FLOOR_SEED = 20_240_229
 """Fixed: the same predictions have the same floor wherever they are measured."""
@@ -90,16 +90,6 @@ def measure(probabilities: Float[Tensor, "N C"], labels: Int[Tensor, "N"]) -> Me
         ece_floor=calibration_floor(confidence),
         recall=recall,
     )
-
-
-def wilson_interval(right: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927); honest near 0 and 1, and for small counts."""
-    share = right / count
-    scale = 1 + _Z95**2 / count
-    centre = (share + _Z95**2 / (2 * count)) / scale
-    spread = share * (1 - share) / count + _Z95**2 / (4 * count**2)
-    half = _Z95 * math.sqrt(spread) / scale
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def macro_f1(answers: Int[Tensor, "N"], labels: Int[Tensor, "N"], classes: int) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alworkbench.evaluation.curves import Floats
+from alworkbench.evaluation.intervals import Floats
 
 EXACT_SEEDS = 12
 """Up to so many seeds all 2**n flips are looked at."""

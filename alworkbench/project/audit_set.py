@@ -29,13 +29,13 @@ from alworkbench.core.domain import AUDIT_STRATEGY, NewItem, NewRound, Role, Rou
 from alworkbench.core.errors import PoolExhausted, PosteriorMissing, RoundStillOpen
 from alworkbench.core.ports import Reader, Store
 from alworkbench.core.provenance import circumstances, versions
+from alworkbench.evaluation.intervals import Z95, wilson
 from alworkbench.evaluation.metrics import calibration_interval
 
 UNKNOWN_ACCURACY = 0.5
 """Expected where nothing is known: no accuracy needs more images for the same width."""
 RESAMPLES = 1000
 
-_Z95 = 1.959963984540054
 _SMALLEST_PROBABILITY = 1e-12
 _NUMBERS_AT_ONCE = 2**22
 
@@ -44,8 +44,7 @@ def half_width(images: int, expected_accuracy: float = UNKNOWN_ACCURACY) -> floa
     """Half of the 95 % Wilson interval of an accuracy measured on so many images; 0.07 is 7 points."""
     if images < 1:
         raise ValueError(f"an interval needs at least one image, found {images}")
-    share = expected_accuracy * (1 - expected_accuracy) / images + _Z95**2 / (4 * images**2)
-    return _Z95 * math.sqrt(share) / (1 + _Z95**2 / images)
+    return wilson(expected_accuracy, images)[1]
 
 
 def suggest_audit_size(
@@ -58,7 +57,7 @@ def suggest_audit_size(
     """
     if not 0 < wanted_half_width < 0.5:
         raise ValueError(f"half a width lies between 0 and 0.5, found {wanted_half_width}")
-    h, p, z = wanted_half_width, expected_accuracy, _Z95
+    h, p, z = wanted_half_width, expected_accuracy, Z95
     a = z**4 * (0.25 - h * h)
     b = z * z * (p * (1 - p) - 2 * h * h)
     inverse = (-b + math.sqrt(b * b + 4 * a * h * h)) / (2 * a)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alworkbench.core.domain import Arm
-from alworkbench.evaluation.curves import Floats, names
+from alworkbench.evaluation.curves import names
+from alworkbench.evaluation.intervals import Floats
 from alworkbench.report.pictures import INK, WIDTH, Picture, mark, new_figure
 
 if TYPE_CHECKING:

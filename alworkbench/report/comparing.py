@@ -10,7 +10,8 @@ from typing import Any
 
 from alworkbench.core.domain import Arm, SimulationPoint
 from alworkbench.core.errors import NotPaired, SameResult
-from alworkbench.evaluation.curves import BUDGETS, Curve, Runs, budgets_of, estimates, runs
+from alworkbench.evaluation.curves import BUDGETS, Curve, Runs, budgets_of, runs
+from alworkbench.evaluation.intervals import estimates
 from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
 from alworkbench.report.findings import CHIEF_SHARE, Test, outcome_of, seeds_needed, tests_of
 from alworkbench.report.wording import (

@@ -13,15 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from alworkbench.core.domain import Arm, SimulationPoint
-from alworkbench.evaluation.curves import (
-    BUDGETS,
-    LOWER_IS_BETTER,
-    Estimate,
-    budgets_of,
-    estimate,
-    names,
-    runs,
-)
+from alworkbench.evaluation.curves import BUDGETS, LOWER_IS_BETTER, budgets_of, names, runs
+from alworkbench.evaluation.intervals import Estimate, estimate
 from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
 from alworkbench.evaluation.paired_tests import LEVEL, holm, sign_flip_p, smallest_p
 from alworkbench.report.wording import (

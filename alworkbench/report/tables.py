@@ -6,7 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from alworkbench.core.domain import Arm
-from alworkbench.evaluation.curves import METRICS, budgets_of, estimates, runs
+from alworkbench.evaluation.curves import METRICS, budgets_of, runs
+from alworkbench.evaluation.intervals import estimates
 from alworkbench.report.findings import Findings
 from alworkbench.report.html import Cell, Html, figure, labels_cell, small_below, table, tag
 from alworkbench.report.pictures import Drawing, inks, variable_of

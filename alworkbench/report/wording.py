@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from alworkbench.evaluation.curves import NO_SHARES, Estimate
+from alworkbench.evaluation.curves import NO_SHARES
+from alworkbench.evaluation.intervals import Estimate
 from alworkbench.evaluation.label_savings import Reach, Saving, Target
 
 METRIC_WORDS = {

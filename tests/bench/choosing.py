@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from alworkbench.core.domain import DEFAULT_STRATEGY
-from alworkbench.evaluation.curves import Runs, area_under_curve, estimate, runs
+from alworkbench.evaluation.curves import Runs, area_under_curve, runs
+from alworkbench.evaluation.intervals import estimate
 from alworkbench.evaluation.label_savings import Reach, reach, target_of
 from alworkbench.evaluation.paired_tests import sign_flip_p
 from alworkbench.simulation.results import SimulationResult, load_results

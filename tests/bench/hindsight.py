@@ -27,7 +27,7 @@ from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
 from alworkbench.adaptation.logit_adjustment import SEEN
-from alworkbench.evaluation.curves import estimate
+from alworkbench.evaluation.intervals import estimate
 from alworkbench.simulation.dataset import SimulationData, pool_of_seed
 from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.plan import Plan

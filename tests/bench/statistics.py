@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alworkbench.evaluation.curves import Floats, estimates
+from alworkbench.evaluation.intervals import Floats, estimates
 from alworkbench.evaluation.label_savings import factor_interval, labels_to_reach, typical
 from alworkbench.evaluation.paired_tests import LEVEL, holm, sign_flip_p
 

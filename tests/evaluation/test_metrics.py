@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.evaluation.metrics import (
     calibration_error,
     calibration_floor,
     calibration_interval,
     macro_f1,
     measure,
-    wilson_interval,
 )
 from tests.factories import generator, normal
 

@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alworkbench.core.domain import Arm
-from alworkbench.evaluation.curves import (
-    Runs,
-    area_under_curve,
-    curves,
-    estimate,
-    estimates,
-    runs,
-    table,
-)
+from alworkbench.evaluation.curves import Runs, area_under_curve, curves, runs, table
+from alworkbench.evaluation.intervals import estimate, estimates
 from alworkbench.evaluation.label_savings import (
     Target,
     labels_to_reach,

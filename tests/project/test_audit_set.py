@@ -7,7 +7,7 @@ import torch
 
 from alworkbench.core.domain import AUDIT_STRATEGY, Role, RoundState
 from alworkbench.core.errors import PoolExhausted, RoundStillOpen
-from alworkbench.evaluation.metrics import wilson_interval
+from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.audit_set import (
     half_width,
     intervals,

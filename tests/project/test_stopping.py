@@ -7,7 +7,7 @@ import pytest
 
 from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.forecast import fit, forecast, labels_to
-from alworkbench.evaluation.metrics import wilson_interval
+from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.accuracy_report import history as history_read
 from alworkbench.project.stability import Watch, sample
 from alworkbench.project.stopping import History, Verdict, advise, forecast_of, kappa, rules
