@@ -1,4 +1,4 @@
-"""What the bundled model can and cannot do, measured through the ordinary API, and its card."""
+"""Measurements of the bundled model through the ordinary API, and its model card."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ PROBE_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All on the 10,000 pictures of Fashion-MNIST's test files; confidence is the largest softmax
-    probability over the ten names."""
+    """Figures on the 10,000 pictures of Fashion-MNIST's test files. Confidence is the largest softmax
+    probability over the ten class names."""
 
     encoder_id: str
     logit_scale: float
@@ -42,11 +42,11 @@ class Measured:
     class_accuracy: tuple[float, ...]
     class_confidence: tuple[float, ...]
     called: tuple[str, ...]
-    """What each class is called most often."""
+    """The most frequent prediction for each class."""
     accuracy: float
     confidence: float
     probe_accuracy: float
-    """Of a logistic regression on activations, from PROBE_LABELS random labels of all classes."""
+    """Accuracy of a logistic regression on activations, from PROBE_LABELS random labels."""
 
     @property
     def seen_accuracy(self) -> float:
@@ -56,7 +56,7 @@ class Measured:
 
 
 def measure(folder: Path, data: FashionMnist) -> Measured:
-    """Load the model as any model is loaded, and measure it."""
+    """Load the model from its files, as any other model, and measure it."""
     spec = f"{folder / BUNDLED_NAME}.json:{folder / BUNDLED_NAME}.safetensors"
     encoder = load_encoder(spec, torch.device("cpu"))
     labels = torch.from_numpy(data.test_labels.astype(np.int64))
@@ -101,7 +101,7 @@ def _probe(
     test: Float[Tensor, "M P"],
     labels: Int64[np.ndarray, "M"] | UInt8[np.ndarray, "M"],
 ) -> float:
-    """Its strength is chosen by cross-validation on the labels it has, not on the test pictures."""
+    """Test accuracy of a logistic regression; cross-validation on its labels chooses its strength."""
     generator = np.random.default_rng(PROBE_SEED)
     rows = generator.choice(PROBE_POOL, size=PROBE_LABELS, replace=False)
     probe = GridSearchCV(

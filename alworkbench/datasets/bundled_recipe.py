@@ -30,13 +30,13 @@ class Recipe:
     batch: int = 256
     learning_rate: float = 2e-3
     warm_up: int = 50
-    """Steps until the learning rate is reached; it falls to zero along a cosine after them."""
+    """Steps of linear warm-up; a cosine decay to zero follows."""
     weight_decay: float = 0.1
-    """On matrices and kernels, not on embeddings, norms and biases."""
+    """Applied to matrices and kernels, not to embeddings, norms and biases."""
     shift: int = 4
-    """Pictures are mirrored at random and moved by up to this many of their 64 pixels."""
+    """Pictures are mirrored at random and shifted by up to this many of their 64 pixels."""
     start_scale: float = 10.0
-    """The logit scale in the beginning; it is learned, and capped at 100 as CLIP's is."""
+    """The logit scale at the start; it is learned, with a maximum of 100 as in CLIP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ class TrainingData:
     labels: Int64[np.ndarray, "N"]
     facts: Facts
     repeated: int
-    """Pictures left out because the sample's sources hold the same pixels."""
+    """Pictures left out because the same pixels occur in the sources of the sample."""
 
 
 class TrainingPairs(NamedTuple):
-    """Pictures and a true caption of each: what a posterior is fitted from."""
+    """Pictures, each with a true caption: a posterior is fitted from them."""
 
     images: UInt8[np.ndarray, "N 28 28"]
     captions: list[str]
 
 
 def training_data(data: FashionMnist) -> TrainingData:
-    """The last 30,000 rows, of the classes that the model may know."""
+    """The last 30,000 rows, without the four classes that the model must not know."""
     images, labels = data.train_images[FIRST_ROW:], data.train_labels[FIRST_ROW:].astype(np.int64)
     known = [i for i, name in enumerate(CLASS_NAMES) if name not in UNKNOWN_TO_BUNDLED_MODEL]
     images, labels = images[np.isin(labels, known)], labels[np.isin(labels, known)]

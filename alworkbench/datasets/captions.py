@@ -1,9 +1,9 @@
-"""Captions that are true of a picture of clothing, and which caption is true of which picture.
+"""Captions of clothing pictures, and the test which caption is true of which picture.
 
-A caption names the class and, sometimes, up to three facts that are measured on the pixels: how
-bright the object is, how busy its surface, how tall it stands. So captions of one class differ, and
-the image tower has to learn more than class names. A caption that mentions no fact is true of every
-picture of its class, which is why a batch holds many true pairs and not one per row.
+A caption names the class and up to three facts that are measured on the pixels: the brightness of the
+object, the busyness of its surface, its height. Captions of one class therefore differ, and the image
+tower must learn more than class names. A caption without a fact is true of every picture of its class,
+so a batch has many true pairs and not only one in each row.
 
 Dimensions used in this file
     N  pictures (and captions: one each)
@@ -32,15 +32,15 @@ ADJECTIVES = (
     ("plain", "mottled", "patterned"),
     ("low", "normal", "tall"),
 )
-"""By kind of fact (brightness, busyness, height), for the lower, middle and upper third."""
+"""Words for each kind of fact (brightness, busyness, height): lower, middle and upper third."""
 MENTION = 0.4
-"""How often a caption mentions a fact. The middle third is never mentioned: it is hard to see."""
+"""Probability that a caption mentions a fact. It never mentions the middle third: that is hard to see."""
 UNMENTIONED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Which third of the training pictures each picture belongs to, by kind of fact."""
+    """The third of the training pictures that each picture belongs to, for each kind of fact."""
 
     thirds: Int8[np.ndarray, "N F"]
 
@@ -58,7 +58,7 @@ class Captions:
     templates: Int64[np.ndarray, "N"]
 
     def texts(self, names: Sequence[str]) -> list[str]:
-        """In words; `names` by class number."""
+        """The captions in words; `names` holds the class names by number."""
         return [
             TEMPLATES[template].format(
                 " ".join(
@@ -75,7 +75,7 @@ class Captions:
 
 
 def measure(images: UInt8[np.ndarray, "N 28 28"]) -> Float[np.ndarray, "N F"]:
-    """Brightness of the object (0 to 1), mean step between neighbours on it, rows it spans."""
+    """Brightness of each object (0 to 1), mean step between its neighbouring pixels, height in rows."""
     values = images.astype(np.float32) / 255
     inside = images > 0  # N 28 28
     area = np.maximum(inside.sum(axis=(1, 2)), 1)
@@ -87,7 +87,7 @@ def measure(images: UInt8[np.ndarray, "N 28 28"]) -> Float[np.ndarray, "N F"]:
 
 
 def facts_of(images: UInt8[np.ndarray, "N 28 28"]) -> Facts:
-    """In which third of the collection each image lies, for each measured fact."""
+    """The third of the collection that each image belongs to, for each measured fact."""
     measures = measure(images)
     bounds = np.quantile(measures, [1 / 3, 2 / 3], axis=0)  # 2 F
     return Facts((measures > bounds[0]).astype(np.int8) + (measures > bounds[1]).astype(np.int8))
@@ -96,7 +96,7 @@ def facts_of(images: UInt8[np.ndarray, "N 28 28"]) -> Facts:
 def write_captions(
     classes: Int64[np.ndarray, "N"], facts: Facts, generator: np.random.Generator
 ) -> Captions:
-    """One caption a picture: a random template, and facts of its own at random."""
+    """One caption for each picture: a random template, and a random choice of its facts."""
     mention = generator.random(facts.thirds.shape) < MENTION
     claims = np.where(mention & (facts.thirds != 1), facts.thirds, UNMENTIONED).astype(np.int8)
     return Captions(classes, claims, generator.integers(len(TEMPLATES), size=len(classes)))
@@ -105,7 +105,7 @@ def write_captions(
 def truth(
     classes: Int64[np.ndarray, "N"], facts: Facts, captions: Captions
 ) -> Bool[np.ndarray, "N M"]:
-    """[i, j]: is caption j true of picture i? The class agrees and so does every fact it claims."""
+    """[i, j]: whether caption j is true of picture i: the class and all its facts agree."""
     claims = captions.mentioned[None]  # 1 M F
     agree = (claims == UNMENTIONED) | (claims == facts.thirds[:, None])  # N M F
     return agree.all(axis=2) & (classes[:, None] == captions.classes[None])

@@ -1,4 +1,4 @@
-"""What a labelled collection says of itself: no figure is read without its conditions."""
+"""The card of a labelled collection: source, licence, sizes and role."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from alworkbench.core.domain import LabelClass
 
 DatasetRole = Literal["dev", "report"]
-"""dev: recipes are chosen on it. report: looked at for final tables only."""
+"""dev: methods are chosen on it. report: used only for final tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +23,33 @@ class DatasetCard:
     sizes: Mapping[str, Mapping[str, int]]
     """Images by part (pool, test) and class name."""
     imbalance: float
-    """Images of the largest class of the pool for each one of the smallest."""
+    """Size of the largest class of the pool over that of the smallest."""
     purpose: str
     role: DatasetRole
     near_duplicates: int = 0
-    """Images of the pool that are copies of others in it, a little shifted and noisy."""
+    """Images of the pool that are shifted, noisy copies of other images in it."""
     outside: int = 0
-    """Images of the pool that no class fits, over and above `sizes`."""
+    """Images of the pool that belong to no class; `sizes` does not count them."""
     zero_shot_accuracy: float | None = None
-    """Of the model without any label, on the test part; None where that was not measured."""
+    """Zero-shot accuracy on the test part; None if it was not measured."""
     zero_shot_balanced: float | None = None
-    """The same, as the mean over the classes."""
+    """Zero-shot accuracy as the mean over classes."""
 
     def images(self, part: str) -> int:
-        """How many images a part holds that have a class."""
+        """Number of images of a part that have a class."""
         return sum(self.sizes[part].values())
 
 
 def imbalance_of(sizes: Mapping[str, int]) -> float:
-    """Images of the largest class for each one of the smallest."""
+    """Size of the largest class over that of the smallest."""
     return max(sizes.values()) / min(sizes.values())
 
 
 def long_tail(total: int, classes: int, imbalance: float) -> tuple[int, ...]:
     """Class sizes in geometric progression, largest first, that add up to `total`.
 
-    size k is proportional to imbalance ** (-k / (classes - 1)). Each is rounded down, and what is
-    left goes one by one to the classes that lost most.
+    Size k is proportional to imbalance ** (-k / (classes - 1)). Sizes are rounded down; the images that
+    are left go, one each, to the classes that lost most by rounding.
     """
     shares = [imbalance ** (-k / (classes - 1)) for k in range(classes)]
     exact = [total * share / sum(shares) for share in shares]

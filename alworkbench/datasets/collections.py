@@ -1,6 +1,6 @@
 """The labelled collections that simulations can be run on, and their roles.
 
-dev: recipes are chosen on it. report: looked at for final tables only.
+dev: methods are chosen on it. report: used only for final tables.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COLLECTIONS = (
 
 
 def collections() -> list[Collection]:
-    """All of them, those for choosing recipes first; also those that this machine cannot make."""
+    """All collections, dev before report; also those that cannot be made on this machine."""
     return list(_COLLECTIONS)
 
 

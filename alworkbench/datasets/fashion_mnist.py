@@ -32,14 +32,14 @@ CLASS_NAMES = (
     "bag",
     "ankle boot",
 )
-"""Human names by label, 0 to 9."""
+"""Class names by label, 0 to 9."""
 
 UNSIGNED_BYTE = 0x08  # the IDX code of the element type
 
 
 @dataclass(frozen=True, slots=True)
 class FashionMnist:
-    """All of it in memory (55 MB), as published and in the published order. 255 is the object."""
+    """All pictures in memory (55 MB), in the published order. 255 is the brightest pixel of the object."""
 
     train_images: UInt8[np.ndarray, "60000 28 28"]
     train_labels: UInt8[np.ndarray, "60000"]
@@ -48,9 +48,9 @@ class FashionMnist:
 
 
 def load_fashion_mnist(folder: Path = DEFAULT_FOLDER) -> FashionMnist:
-    """Read the four files, checking magic numbers, sizes and label range.
+    """Read the four files; check magic numbers, sizes and label range.
 
-    Raises UnreadableSource when a file is missing, cut short, too long or not what it should be.
+    Raises UnreadableSource if a file is missing, too short, too long or has other content.
     """
     return FashionMnist(
         train_images=_read_idx(folder / "train-images-idx3-ubyte.gz", (60_000, 28, 28)),
@@ -74,7 +74,7 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
     try:
         with gzip.open(path, "rb") as stream:
             found = stream.read(len(header))
-            # One byte more than needed tells a file that is too long, without reading all of it.
+            # One byte more than needed shows that a file is too long, without reading all of it.
             values = stream.read(size + 1)
     except FileNotFoundError:
         raise _unreadable(path, "it is not there") from None

@@ -1,8 +1,8 @@
-"""`fashion` and what can go wrong with a pool: rare classes, near-duplicates, images of no class.
+"""`fashion` and three variants with a difficult pool: rare classes, near-duplicates, images of no class.
 
-All four share their test part and most of their pool. The pool is of the rows that the bundled
-model was not trained on, and no picture of the bundled sample is in either part: what was chosen on
-the sample has not been chosen on these.
+All four share their test part and most of their pool. Their pool comes from rows that the bundled model
+was not trained on, and they share no picture with the bundled sample: methods that were chosen on the
+sample were not chosen on these.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from alworkbench.datasets.sample import (
 
 SIDE = 28
 POOL_ROWS = 30_000
-"""The bundled model was trained on rows from here on."""
+"""The bundled model was trained on the rows from this one on."""
 POOL_PER_CLASS = 2000
 TEST_PER_CLASS = 900
-"""The published 1,000 without the 100 that the bundled sample has of each class."""
+"""Test images of each class: the published 1,000 without the 100 of the bundled sample."""
 RARE_PER_CLASS = POOL_PER_CLASS // 100
 COPIES_PER_CLASS = POOL_PER_CLASS * 3 // 10
 OUTSIDE_DIGITS, OUTSIDE_GLYPHS = 1500, 2500
 INSIDE_PER_CLASS = POOL_PER_CLASS - (OUTSIDE_DIGITS + OUTSIDE_GLYPHS) // len(CLASS_NAMES)
 COPY_NOISE = 4.0
-"""Standard deviation, in grey levels, on the pixels that are not black."""
+"""Standard deviation of the noise in grey levels, on pixels that are not black."""
 NUMBERS = range(len(CLASS_NAMES))
 
 
@@ -82,7 +82,7 @@ def _balanced(seed: int, progress: Progress) -> CollectionImages:
     seen = {image.tobytes() for part in (sample.pool, sample.test) for image in part.images}
     generator = np.random.default_rng(seed)
     parts = []
-    # The test part first: where a picture is in both files it belongs there, whatever the seed.
+    # The test part first: a picture that is in both files belongs to it, for every seed.
     for images, labels, rows, wanted in (
         (data.test_images, data.test_labels, len(data.test_images), TEST_PER_CLASS),
         (data.train_images, data.train_labels, POOL_ROWS, POOL_PER_CLASS),
@@ -128,7 +128,7 @@ def _duplicates(seed: int, progress: Progress) -> CollectionImages:
 def near_copy(
     generator: np.random.Generator, image: UInt8[np.ndarray, "28 28"]
 ) -> UInt8[np.ndarray, "28 28"]:
-    """The picture one pixel further, in one of eight directions, with a little noise on the object."""
+    """The picture shifted by one pixel in one of eight directions, with a little noise on the object."""
     shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
     y, x = shifts[generator.integers(len(shifts))]
     moved = np.pad(image, 1)[1 - y : SIDE + 1 - y, 1 - x : SIDE + 1 - x].astype(np.float64)

@@ -1,7 +1,7 @@
-"""The posterior of the bundled model, and how it was made: `python -m alworkbench.datasets.fit_bundled`.
+"""Makes the posterior of the bundled model: `python -m alworkbench.datasets.fit_bundled`.
 
-It is fitted as any other is, from image-caption pairs in a CSV: pairs that the model was trained on,
-written out as files. Needs Fashion-MNIST on the machine.
+It is fitted like any other posterior, from image-caption pairs in a CSV: pairs of the model's training
+data, written as files. The machine must have Fashion-MNIST.
 """
 
 from __future__ import annotations

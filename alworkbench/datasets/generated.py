@@ -1,4 +1,4 @@
-"""Drawing a collection with a seeded generator: so many different pictures of each class."""
+"""Collections that a seeded generator draws, with a given number of different pictures of each class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw_collection(
     draw: DrawOne,
     progress: Progress,
 ) -> CollectionImages:
-    """Pictures by class counts, each part in shuffled order. A picture that came before is redrawn."""
+    """As many pictures as `counts` says, shuffled within each part. A repeated picture is drawn again."""
     seen: set[bytes] = set()
     parts = []
     total, done = sum(pool) + sum(test), 0
@@ -48,9 +48,10 @@ def expose(
     least_contrast: float,
     noise: float,
 ) -> UInt8[np.ndarray, "H W"]:
-    """Grey levels for a picture of values 0 to 1: two random ones, either of them darker, and noise.
+    """The picture of values 0 to 1 in grey: two random levels, the darker one at either end, and noise.
 
-    `least_contrast` is a share of black to white, `noise` the largest standard deviation, in levels.
+    `least_contrast` is a share of the range from black to white; `noise` is the largest standard
+    deviation in grey levels.
     """
     contrast = generator.uniform(least_contrast, 1.0)
     dark = generator.uniform(0.0, 1.0 - contrast)

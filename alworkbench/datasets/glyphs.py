@@ -1,7 +1,7 @@
-"""`glyphs`: letters and digits in the text fonts that matplotlib brings, turned, shifted and noisy.
+"""`glyphs`: letters and digits in the text fonts of matplotlib, turned, shifted and noisy.
 
-Letters whose capital is a larger copy of the small one are one class, and so are O and 0, and I and
-l: a picture of unknown scale does not tell them apart, so neither could anybody who labels it.
+A letter whose capital is a larger copy of the small letter is one class, and so are O and 0, and I and
+l: the scale of a picture is not known, so no annotator could tell them apart.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from alworkbench.datasets.labelled_images import POOL, TEST, Collection, Collect
 
 SIDE = 28
 FINER = 4
-"""Drawn so many times larger, then averaged."""
+"""Factor by which a glyph is drawn larger before it is averaged down."""
 POOL_PER_CLASS, TEST_PER_CLASS = 113, 38
-LARGEST_TURN = 20.0  # degrees: below what makes a 6 a 9
+LARGEST_TURN = 20.0  # degrees: small enough that a 6 does not become a 9
 LARGEST_SHIFT = 2.5  # pixels
 SIZES = (18, 20, 22, 24, 26)
-"""Font sizes in pixels of the picture."""
+"""Font sizes, in pixels of the picture."""
 
 FONTS = (
     *(f"DejaVuSans{style}.ttf" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
@@ -39,11 +39,11 @@ FONTS = (
 
 DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ALIKE = "csvwxz"
-"""Small letters that are a smaller copy of their capital."""
+"""Letters whose small form is a smaller copy of the capital."""
 
 
 def _classes() -> dict[str, str]:
-    """Class name -> the characters that are drawn for it."""
+    """Class name -> its characters."""
     found = {"letter O or digit zero": "Oo0", "capital letter I or small letter L": "Il"}
     found |= {f"letter {letter.upper()}": letter + letter.upper() for letter in ALIKE}
     taken = set("".join(found.values()))

@@ -1,8 +1,8 @@
-"""A collection written out as PNG files with a manifest, as `alworkbench import` reads them.
+"""A collection as PNG files with a manifest, for `alworkbench import`.
 
-FOLDER/manifest.csv      path, label, split, sha256; no label where no class fits
+FOLDER/manifest.csv      path, label, split, sha256; the label is empty if no class fits
 FOLDER/classes.txt       the class names, for `alworkbench init --classes`
-FOLDER/pool/00001.png    file names say nothing of the class
+FOLDER/pool/00001.png    the file name does not show the class
 FOLDER/test/0001.png
 """
 
@@ -24,15 +24,15 @@ from alworkbench.datasets.labelled_images import POOL, TEST, Collection, Collect
 def write_images(
     collection: Collection, made: CollectionImages, folder: Path, progress: Progress = silent
 ) -> int:
-    """Write all images below `folder`, which must be empty or new; how many were written.
+    """Write all images into `folder`, which must be empty or new; return their number.
 
-    The folder appears when all is there. Raises FolderNotEmpty.
+    The folder appears when it is complete. Raises FolderNotEmpty.
     """
     folder = folder.absolute()
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise FolderNotEmpty(folder, "images")
     draft = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(draft, ignore_errors=True)  # left by a killed run
     draft.mkdir(parents=True)
     names = [label.name for label in collection.card.classes]
     total, done = len(made.pool) + len(made.test), 0
@@ -55,7 +55,7 @@ def write_images(
                     done += 1
                     progress("writing images", done, total)
         (draft / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        draft.replace(folder)  # an empty folder is replaced too
+        draft.replace(folder)  # also replaces an empty folder
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return total

@@ -1,4 +1,4 @@
-"""Labelled images in memory, as the makers of collections give them: a pool and a test part.
+"""Labelled images in memory: the pool and the test part of a collection.
 
 Dimensions used in this file
     N  images of one part
@@ -22,7 +22,7 @@ from alworkbench.datasets.cards import DatasetRole as DatasetRole
 
 """The label of an image that no class of the collection fits."""
 SEED = 0
-"""What every collection is made from; another seed is another collection of the same kind."""
+"""The seed of every collection; another seed gives another collection of the same kind."""
 POOL, TEST = "pool", "test"
 
 Pixels = UInt8[np.ndarray, "N H W"] | UInt8[np.ndarray, "N H W 3"]
@@ -30,25 +30,25 @@ Pixels = UInt8[np.ndarray, "N H W"] | UInt8[np.ndarray, "N H W 3"]
 
 @dataclass(frozen=True, slots=True)
 class LabelledImages:
-    """One part: pictures of one size, grey or RGB, with their truth."""
+    """One part: pictures of one size, grey or RGB, with their true classes."""
 
     images: Pixels
     labels: Int64[np.ndarray, "N"]
     """Class index, or NO_CLASS."""
     copy_of: Int64[np.ndarray, "N"]
-    """The row that a near-duplicate was made from; -1 for an original."""
+    """The row that this near-duplicate is a copy of; -1 for an original."""
 
     def __len__(self) -> int:
         return len(self.images)
 
     @classmethod
     def originals(cls, images: Pixels, labels: Int64[np.ndarray, "N"]) -> LabelledImages:
-        """Images of which none is a copy of another."""
+        """Images without near-duplicates."""
         return cls(images, labels, np.full(len(labels), -1, np.int64))
 
     def take(self, rows: Int64[np.ndarray, "M"]) -> LabelledImages:
-        """These rows in this order; near-duplicates need their originals among them."""
-        place = np.full(len(self) + 1, -1, np.int64)  # the last stands for "no original"
+        """These rows in this order; the original of each near-duplicate must be one of them."""
+        place = np.full(len(self) + 1, -1, np.int64)  # the last entry stands for "no original"
         place[rows] = np.arange(len(rows))
         copy_of = np.where(self.copy_of[rows] < 0, -1, place[self.copy_of[rows]])
         if ((copy_of < 0) & (self.copy_of[rows] >= 0)).any():
@@ -56,14 +56,14 @@ class LabelledImages:
         return LabelledImages(self.images[rows], self.labels[rows], copy_of)
 
     def hashes(self) -> list[str]:
-        """SHA-256 of each picture's pixels and their shape: the same content, the same hash."""
+        """SHA-256 of the pixels and shape of each picture."""
         shape = repr(self.images.shape[1:]).encode()
         return [hashlib.sha256(shape + image.tobytes()).hexdigest() for image in self.images]
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionImages:
-    """Both parts of a collection. No content stands in both, nor twice in one."""
+    """Both parts of a collection. No picture occurs twice, neither in one part nor in both."""
 
     pool: LabelledImages
     test: LabelledImages
@@ -87,24 +87,24 @@ class CollectionImages:
 
 
 def nothing_missing() -> None:
-    """A collection that can be made wherever the program runs."""
+    """The maker of a collection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A labelled collection that can be made again at any time, byte for byte."""
+    """A labelled collection. Making it again gives the same bytes."""
 
     card: DatasetCard
-    """What it promises; `make` holds it to that."""
+    """What the collection promises; `make` checks it."""
     summary: str
-    """One line for a list."""
+    """A description in one line."""
     recipe: int
-    """To be raised when the same seed comes to mean other images."""
+    """Increase it when the same seed gives other images than before."""
     draw: Callable[[int, Progress], CollectionImages]
     missing: Callable[[], str | None] = nothing_missing
-    """What this machine lacks to make it, as advice; None where nothing is."""
+    """Advice on what this machine lacks to make the collection; None if it lacks nothing."""
     base: str | None = None
-    """The collection that most of its images are in too, so that they are encoded once."""
+    """Another collection that has most of these images, so that they are encoded only once."""
 
     @property
     def name(self) -> str:
@@ -123,8 +123,8 @@ class Collection:
     def make(self, seed: int = SEED, progress: Progress = silent) -> CollectionImages:
         """The images; the same seed gives the same bytes.
 
-        Raises UnreadableSource where something is missing, or what was made is not what the card
-        says (a source of another release, say).
+        Raises UnreadableSource if a source file is missing, or if the images differ from the card
+        (for example because the source is another release).
         """
         if (why := self.available()) is not None:
             raise UnreadableSource(f"The collection {self.name!r} cannot be made here: {why}.")

@@ -1,9 +1,9 @@
 """Makes the bundled sample: `python -m alworkbench.datasets.make_sample`.
 
-The choice depends on the seed and the published files alone: images are ordered by a hash of seed,
-part and row, taken from the front, and named in a second such order. An image whose very pixels
-stand elsewhere in Fashion-MNIST is never taken, so that no picture occurs twice in the sample and
-none of its pictures is in rows 30,000 and up of the training files, which are left to train on.
+The choice depends only on the seed and the published files: images are ordered by a hash of seed, part
+and row, taken from the front, and named in a second order of this kind. An image whose pixels occur
+elsewhere in Fashion-MNIST is never taken. So no picture occurs twice in the sample, and none occurs in
+the training rows from 30,000 on, which the bundled model is trained on.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from alworkbench.datasets.sample import (
 
 SEED = 0
 POOL_ROWS = 30_000
-"""The pool comes from the rows before this one."""
+"""The pool comes from the rows before this row."""
 MAX_ARCHIVE_BYTES = 3_000_000
 
 LICENCE_TEXT = """\
@@ -72,7 +72,7 @@ SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """One picture of the sample. Its path says nothing of its class."""
+    """One picture of the sample. Its path does not show its class."""
 
     path: str
     class_name: str
@@ -110,7 +110,7 @@ def choose(data: FashionMnist, seed: int) -> list[SampleFile]:
                 f"Fashion-MNIST has too few different images for the {part} part of the sample: "
                 f"{dict(+wanted)} are lacking."
             )
-        # Rare classes were full first; a second shuffle keeps that out of the file names.
+        # Rare classes are complete first; a second shuffle hides that in the file names.
         for number, row in enumerate(_shuffled(taken, f"{seed}/{part}/name"), 1):
             path = f"{part}/{number:0{digits}d}.png"
             png = encode_png(images[row])
@@ -131,7 +131,7 @@ def encode_png(image: UInt8[np.ndarray, "H W"]) -> bytes:
 
 
 def write_archive(files: Sequence[SampleFile], target: Path) -> None:
-    """One zip with manifest, licence and pictures; the same bytes for the same pictures."""
+    """A zip with manifest, licence and pictures; the same pictures give the same bytes."""
     manifest = io.StringIO()
     writer = csv.writer(manifest, lineterminator="\n")
     writer.writerow(("path", "label", "split", "sha256"))
@@ -145,13 +145,13 @@ def write_archive(files: Sequence[SampleFile], target: Path) -> None:
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes, compression: int) -> None:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    info.create_system = 3  # Unix, whatever the machine
+    info.create_system = 3  # Unix, on every machine
     info.external_attr = 0o644 << 16
     archive.writestr(info, data, compression, compresslevel=9)
 
 
 def card(seed: int, archive: Path) -> str:
-    """CARD.md: what the sample is, with its figures taken from the sample itself."""
+    """The text of CARD.md; its figures are computed from the sample."""
     pool, test = SAMPLE.sizes[POOL], SAMPLE.sizes[TEST]
     rows = "\n".join(
         f"| {rank} | {name} | {pool[name]} | {test[name]} | "

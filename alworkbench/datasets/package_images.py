@@ -1,4 +1,4 @@
-"""Images that scikit-learn brings: `digits` and `patches` of its two photographs."""
+"""Images of the package scikit-learn: `digits`, and `patches` of its two photographs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alworkbench.datasets.labelled_images import (
 
 LARGEST_DIGIT_LEVEL = 16
 DIGITS_BY_CLASS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
-"""As published, zero first."""
+"""Class names in the published order."""
 DIGITS_TEST_PER_CLASS = 50
 
 
@@ -77,11 +77,11 @@ PATCH_SIDE = 32
 BLOCK_ROWS, BLOCK_COLUMNS = 5, 8
 PATCHES_PER_BLOCK = 50
 PHOTOGRAPHS = {"Chinese temple": "china.jpg", "flower": "flower.jpg"}
-"""Class -> the photograph in scikit-learn that its patches are of."""
+"""Class -> the photograph that its patches come from."""
 
 
 def is_test_block(row: int, column: int) -> bool:
-    """Every fourth block along each row and each diagonal: the test part is of all of the picture."""
+    """Every fourth block of each row and diagonal is test: the test part covers the whole picture."""
     return (row + column) % 4 == 0
 
 
@@ -93,7 +93,7 @@ _PATCHES = {
 
 
 def _draw_patches(seed: int, progress: Progress) -> CollectionImages:
-    """A patch lies wholly in one block of the grid, so the parts have no pixel in common."""
+    """Patches of one photograph. Each lies inside one block of the grid, so the parts share no pixel."""
     from sklearn.datasets import load_sample_image
 
     generator = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 """The bundled sample: 3,000 pool and 1,000 test pictures of clothing, in one small archive.
 
-The pool has a long tail, as real collections have; the test part is balanced. The archive is read
-by the same reader as any archive that a user brings. `make_sample.py` made it.
+The pool has a long tail, as real collections have; the test part is balanced. The reader of users'
+archives reads this archive too. `make_sample.py` makes it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ POOL, TEST = "pool", "test"
 TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.")
 
 UNKNOWN_TO_BUNDLED_MODEL = ("pullover", "coat", "sandal", "bag")
-"""The bundled model was trained without these: its blind spots."""
+"""The bundled model was trained without these classes: it does not know them."""
 
-# From the most frequent class of the pool to the rarest. What the model does not know stands on
-# ranks 6, 7, 8 and 10: rare things are what a model has seen least of, yet one class that it knows
-# is rarer than most of them, so that rarity alone does not give the blind spots away.
+# From the most frequent class of the pool to the rarest. The classes that the model does not know have
+# ranks 6, 7, 8 and 10: models have seen least of rare things. One class that the model knows is rarer
+# than most of them, so rarity alone does not tell which classes are unknown.
 BY_FREQUENCY = (
     "sneaker",
     "T-shirt",

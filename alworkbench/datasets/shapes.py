@@ -20,14 +20,14 @@ FINER = 3
 POOL_IMAGES = 6000
 POOL_IMBALANCE = 20.0
 TEST_PER_CLASS = 20
-LARGEST_TURN = 18.0  # degrees: a square stays a square
+LARGEST_TURN = 18.0  # degrees: small enough that a square stays a square
 
 Outline = Float[np.ndarray, "points 2"]
-"""Corners in order, x to the right and y down, about within the unit circle."""
+"""Corners in order; x to the right, y down; roughly inside the unit circle."""
 
 
 def _arc(start: float, end: float, points: int = 40) -> Outline:
-    """Of the unit circle, angles in degrees."""
+    """A point of the unit circle; the angle is in degrees."""
     angles = np.radians(np.linspace(start, end, points))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -76,7 +76,7 @@ COUNTS = ("one", "two")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a class shows."""
+    """What the pictures of a class show."""
 
     count: int
     fill: str
@@ -91,7 +91,7 @@ class Kind:
 
 KINDS = tuple(Kind(count, fill, figure) for count in (1, 2) for fill in FILLS for figure in FIGURES)
 _NAMES = tuple(kind.name for kind in KINDS)
-# Frequency has nothing to do with what a class shows: the order of a hash.
+# The order of a hash: how frequent a class is does not depend on what it shows.
 _BY_FREQUENCY = sorted(_NAMES, key=lambda name: hashlib.sha256(name.encode()).digest())
 _SIZE_OF = dict(
     zip(_BY_FREQUENCY, long_tail(POOL_IMAGES, len(_NAMES), POOL_IMBALANCE), strict=True)
@@ -114,7 +114,7 @@ def draw_shape(generator: np.random.Generator, label: int) -> UInt8[np.ndarray, 
 def _places(
     generator: np.random.Generator, count: int
 ) -> list[tuple[Float[np.ndarray, "2"], float]]:
-    """Centre (x, y) and radius of each figure, as shares of the picture's side."""
+    """Centre (x, y) and radius of each figure, as a fraction of the side of the picture."""
     if count == 1:
         radius = generator.uniform(0.24, 0.42)
         return [(generator.uniform(radius + 0.04, 0.96 - radius, size=2), radius)]

@@ -24,19 +24,19 @@ POOL_IMAGES = 4000
 POOL_IMBALANCE = 5.0
 TEST_PER_CLASS = 72
 EDGE = 0.6
-"""Half the width of a soft edge, in pixels, so that lines do not turn into stairs."""
+"""Half the width of a soft edge, in pixels: lines are drawn without steps."""
 
 Plane = Float[np.ndarray, "H W"]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Coordinates turned and shifted at random: the same family never lies twice alike."""
+    """Coordinates, turned and shifted at random."""
 
     x: Plane
     y: Plane
     period: float
-    """Pixels."""
+    """In pixels."""
     random: np.random.Generator
 
     @classmethod
@@ -63,13 +63,13 @@ class Frame:
 
 
 def _soft(distance: Plane) -> Plane:
-    """1 where the distance (in pixels) is positive, 0 where negative, smooth between."""
+    """1 for positive distances (in pixels), 0 for negative ones, smooth between."""
     share: Plane = np.clip(0.5 + distance / (2 * EDGE), 0.0, 1.0)
     return share
 
 
 def _band(position: Plane, period: float, share: float = 0.5) -> Plane:
-    """1 on stripes of this share of the period (in pixels)."""
+    """1 on stripes that fill this share of the period (in pixels), 0 between them."""
     off = np.abs((position / period) % 1.0 - 0.5) * period  # from the middle of the stripe
     return _soft(share * period / 2 - off)
 
@@ -106,7 +106,7 @@ def _zigzags(frame: Frame) -> Plane:
 
 def _rays(frame: Frame) -> Plane:
     count = frame.random.integers(6, 13)
-    # In pixels along the circle, so that the edges are equally soft at every radius.
+    # Distances are in pixels along the circle, so edges are equally soft at every radius.
     return _soft(np.sin(count * frame.angle) * frame.radius / count)
 
 
@@ -177,7 +177,7 @@ FAMILIES: dict[str, Callable[[Frame], Plane]] = {
     "clouds": _clouds,
     "grains": _grains,
 }
-"""By frequency in the pool, the most frequent first."""
+"""Families in order of frequency in the pool, the most frequent first."""
 _DRAWERS = tuple(FAMILIES.values())
 
 

@@ -1,14 +1,14 @@
-"""How the bundled model was made: `python -m alworkbench.datasets.train_bundled`.
+"""Trains the bundled model: `python -m alworkbench.datasets.train_bundled`.
 
-A small CLIP (open_clip's ModifiedResNet and text transformer) is trained with InfoNCE on pictures of
-six of the ten kinds of clothing in Fashion-MNIST and captions written about them. The other four
-are its blind spots, as every real model has some on a user's data. Nothing of the bundled sample is
-trained on: its pool comes from the first 30,000 training rows and its test part from the test files,
-and this reads the last 30,000 rows, less any picture that occurs in the others pixel by pixel.
+A small CLIP (open_clip's ModifiedResNet and text transformer) is trained with InfoNCE on pictures of six
+of the ten classes of Fashion-MNIST, with generated captions. It does not know the other four, as every
+real model does not know some classes of a user. No picture of the bundled sample is trained on: the
+sample's pool comes from the first 30,000 training rows and its test part from the test files; training
+uses the last 30,000 rows without any picture that also occurs in the other rows.
 
 A caption is often true of several pictures of a batch. The target of a picture is therefore spread
-evenly over the captions of the batch that are true of it, and likewise the other way round; with one
-true caption each this is the usual InfoNCE.
+evenly over all captions of the batch that are true of it, and the target of a caption over all such
+pictures. With one true caption for each picture, this is the usual InfoNCE.
 
 The same seed, number of threads and torch release give the same weights.
 """
@@ -99,7 +99,7 @@ def train(data: TrainingData, preprocess: Preprocess, recipe: Recipe, console: C
 
 
 def contrastive_loss(logits: Float[Tensor, "B B"], true: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
-    """InfoNCE whose target is spread evenly over all true pairs of a row, and of a column."""
+    """InfoNCE with the target spread evenly over all true pairs of a row, and of a column."""
     target = true.to(logits.dtype)  # [picture, caption]
     by_picture = -(target / target.sum(1, keepdim=True) * log_softmax(logits, dim=1)).sum(1)
     by_caption = -(target / target.sum(0, keepdim=True) * log_softmax(logits, dim=0)).sum(0)
@@ -114,7 +114,7 @@ class _Batch:
 
 
 def _batches(data: TrainingData, preprocess: Preprocess, recipe: Recipe) -> Iterator[_Batch]:
-    """Without end: random pictures, mirrored and moved, with a fresh caption each."""
+    """Endless batches of random pictures, mirrored and shifted, each with a new caption."""
     generator = np.random.default_rng(recipe.seed)
     prepared = torch.stack([preprocess(PIL.Image.fromarray(image))[:1] for image in data.images])
     black = prepared.min().item()
@@ -159,8 +159,8 @@ def preprocess_for(data: TrainingData) -> Preprocess:
 
 
 def write_model(model: Any, preprocess: Preprocess, folder: Path) -> None:
-    """The architecture as open_clip registers it, the weights in half precision, and the
-    preprocessing where `loading` looks for it (and open_clip, given a folder with these two)."""
+    """Write the architecture (in open_clip's form), the weights in half precision, and the preprocessing
+    to the file that `encoders.loading` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     architecture = json.dumps(ARCHITECTURE, indent=2) + "\n"
     (folder / f"{BUNDLED_NAME}.json").write_text(architecture, encoding="utf-8")
@@ -173,7 +173,7 @@ def write_model(model: Any, preprocess: Preprocess, folder: Path) -> None:
     }
     weights = folder / f"{BUNDLED_NAME}.safetensors"
     save_file(state, weights)
-    weights.chmod(0o644)  # safetensors lets only its owner read it
+    weights.chmod(0o644)  # safetensors makes the file readable only for its owner
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What an encoding run says of one input. Light to import: decoding processes do."""
+"""The outcome of one input of an encoding run. Light to import, because decoding processes import it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alworkbench.core.domain import QuarantineCode
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One input of an encoding run: it became a row, or it has a code that says why not."""
+    """One input of an encoding run: it has a row, or a code that says why not."""
 
     hash: str
     path: str

@@ -1,8 +1,8 @@
-"""Reading an .npz file that nobody vouches for, without unpickling and without being blown up.
+"""Reading an untrusted .npz file: nothing is unpickled, and memory is bounded.
 
-`numpy.load` trusts two sizes: what an array's header promises is allocated before a byte is read,
-and what the archive unpacks to is known only afterwards. Here both are compared first, with each
-other and with a budget.
+`numpy.load` trusts two sizes: it allocates the size in an array's header before it reads a byte, and it
+does not check the unpacked size of the archive. This reader compares both with each other and with a
+budget before it reads.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _BROKEN = (
 class NpzReader:
     """The arrays of one file, by name; a context manager.
 
-    Raises InvalidFeatureFile for what is no archive of plain arrays with known names, and for one
-    that would unpack to more than `max_bytes`.
+    Raises InvalidFeatureFile if the file is not an archive of plain arrays with known names, or if it
+    would unpack to more than `max_bytes`.
     """
 
     def __init__(self, path: Path, max_bytes: int, known: Collection[str]) -> None:
@@ -95,7 +95,7 @@ class NpzReader:
         self._zip.close()
 
     def read(self, name: str) -> np.ndarray:
-        """One array. Its header must promise exactly the bytes that the archive holds."""
+        """One array. The size in its header must equal the size in the archive."""
         member = self._zip.getinfo(f"{name}.npy")
         try:
             with self._zip.open(member) as stream:
@@ -113,7 +113,7 @@ class NpzReader:
                 body = cast(io.BufferedIOBase, stream)
                 while position < held and (got := body.readinto(view[position:])):
                     position += got
-                # Asking for more than there is makes zipfile compare the checksum.
+                # Reading past the end makes zipfile check the checksum.
                 if position < held or body.read(1):
                     raise ValueError("it is cut short or too long")
         except _BROKEN as error:
@@ -124,9 +124,9 @@ class NpzReader:
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """Arrays of unknown origin; each method gives one of them with its type and sizes checked.
+    """Untrusted arrays. Each method returns one of them with its type and sizes checked.
 
-    All raise InvalidFeatureFile, saying what was found and what was needed.
+    All raise InvalidFeatureFile, which says what was found and what is needed.
     """
 
     path: Path

@@ -1,12 +1,12 @@
 """One shard of features: an immutable folder of at most 65,536 rows.
 
     00000/act.npy        activations, rows x P, fp16 or fp32
-    00000/res.npy        residuals, rows x D, where the model has them
-    00000/meta.parquet   every input in its order: what became a row, and what was refused and why
-    00000/DONE.json      sizes of the above; written last, so a shard without it does not exist
+    00000/res.npy        residuals, rows x D, if the model has them
+    00000/meta.parquet   every input in order: its row, or why it was refused
+    00000/DONE.json      sizes of these files; written last, so a shard without it does not exist
 
-A table is the concatenation of the shards by name. Nothing is ever changed: more images are more
-shards. Reading checks sizes, headers and row numbers, and names the shard that is damaged.
+A table is the concatenation of the shards in order of their names. A shard never changes: more images
+give more shards. Reading checks sizes, headers and row numbers, and names a damaged shard.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ META = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Where a matrix of numbers lies in a file, for reading rows by position."""
+    """The place of a matrix in a file, for reading rows by position."""
 
     path: Path
     offset: int
@@ -84,7 +84,7 @@ class Shard:
         return rows["hash"].to_numpy().astype(np.bytes_)
 
     def refused(self) -> dict[str, QuarantineCode]:
-        """Why an input became no row, by content hash."""
+        """The reason of each input without a row, by content hash."""
         rows = self.meta.filter(pc.is_valid(self.meta["code"]))
         codes = map(QuarantineCode, rows["code"].to_pylist())
         return dict(zip(rows["hash"].to_pylist(), codes, strict=True))
@@ -94,9 +94,9 @@ class Shard:
 
 
 def write_shard(folder: Path, entries: Sequence[Entry], features: Sequence[Features]) -> None:
-    """Write a new shard. `features` are batches on the CPU, their rows in the order of the entries
-    without a code; all of one dtype and width."""
-    shutil.rmtree(folder, ignore_errors=True)  # what a run that was killed has left
+    """Write a new shard. `features` are batches on the CPU with one dtype and width; their rows are in
+    the order of the entries without a code."""
+    shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
     folder.mkdir(parents=True)
     sizes = {}
     if features:
@@ -156,7 +156,7 @@ def finished_shards(folder: Path) -> list[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Delete what killed runs have left behind. Only the one writer may do so."""
+    """Delete unfinished shards of killed runs. Only the one writer may call it."""
     for path in folder.glob("[0-9]*"):
         if path.is_dir() and not (path / DONE).exists():
             shutil.rmtree(path)
@@ -165,8 +165,8 @@ def remove_unfinished(folder: Path) -> None:
 def read_shard(folder: Path) -> Shard:
     """Open one shard and check it.
 
-    Raises InvalidFeatureFile, with the name of the shard and what mends it, when a file is missing,
-    has another size than when it was finished, or does not hold what it must.
+    Raises InvalidFeatureFile, with the name of the shard and how to mend it, if a file is missing, has
+    another size than when it was finished, or has wrong content.
     """
     try:
         done = json.loads((folder / DONE).read_bytes())
@@ -193,7 +193,7 @@ def read_shard(folder: Path) -> Shard:
 
 
 def count_rows(folder: Path) -> int:
-    """How many rows a finished shard says it has. Raises InvalidFeatureFile if it does not say."""
+    """Number of rows that a finished shard declares. Raises InvalidFeatureFile if it declares none."""
     try:
         return int(json.loads((folder / DONE).read_bytes())["rows"])
     except (OSError, ValueError, KeyError, TypeError) as error:

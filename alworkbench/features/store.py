@@ -2,7 +2,7 @@
 
 After encoding, nothing else of the encoder is needed: neither its weights nor the library that runs it.
 
-    encoder.json           id, spec, and what it was made with
+    encoder.json           id, spec, and versions of the libraries
     head.safetensors       the two projections, logit scale and bias
     prompts.safetensors    text activations by the prompt's text: a cache
     00000/, 00001/, ...    finished shards (`shard.py`)
@@ -53,7 +53,7 @@ class FeatureStore:
     # ------------------------------------------------------------------------------- the encoder
 
     def describe(self, record: EncoderRecord, head: Head, made_with: Mapping[str, Any]) -> None:
-        """Say which encoder these features are of; the same again changes nothing.
+        """Record the encoder of these features; recording the same encoder again changes nothing.
 
         Raises EncoderMismatch if the folder belongs to another encoder.
         """
@@ -106,18 +106,20 @@ class FeatureStore:
         return activations[torch.tensor([known[prompt] for prompt in prompts])]
 
     def missing_prompts(self, prompts: Sequence[str]) -> list[str]:
-        """Those that were never encoded, each once, in order."""
+        """The prompts that were never encoded, each once, in order."""
         known, _ = self._prompts()
         return [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
 
     def add_prompts(self, prompts: Sequence[str], activations: Float[Tensor, "T Q"]) -> None:
         """Remember the text activations of these prompts.
 
-        The file is replaced as a whole. Two processes that add at the same moment may lose what one
-        of them added; it is a cache, so that costs encoding a few sentences again.
+        The file is replaced as a whole. If two processes add at the same moment, the prompts of one may
+        be lost. The file is a cache: they are encoded again when they are needed.
         """
         known, old = self._prompts()
-        fresh = {p: k for k, p in enumerate(prompts) if p not in known}  # a repeated one: its last
+        fresh = {
+            p: k for k, p in enumerate(prompts) if p not in known
+        }  # the last row of a repeated prompt
         if not fresh:
             return
         new = activations[torch.tensor(list(fresh.values()))].to("cpu", torch.float32)
@@ -151,8 +153,8 @@ class FeatureStore:
             yield read_shard(folder)
 
     def open_table(self) -> FeatureTable:
-        """All rows that are there now; shards finished later are not seen."""
-        # A finished shard never changes, but one that was deleted may be made again.
+        """All rows that exist now; the table does not see shards that are finished later."""
+        # A finished shard never changes, but a deleted one may be written again.
         folders = finished_shards(self.folder)
         found = [(folder.name, (folder / DONE).stat().st_mtime_ns) for folder in folders]
         if self._opened is None or self._opened[0] != found:
@@ -162,7 +164,7 @@ class FeatureStore:
         return self._opened[1]
 
     def settled(self) -> set[str]:
-        """Hashes that need no encoding: they have a row, or a code that another try cannot mend."""
+        """Hashes that need no encoding: they have a row, or a code that another try will not change."""
         found: set[str] = set()
         for shard in self.shards():
             again = pc.equal(shard.meta["code"], QuarantineCode.IO.value)
@@ -190,12 +192,12 @@ class FeatureStore:
         budget: ShardBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[FeatureWriter]:
-        """The right to append. Raises FeaturesLocked while another process, or another writer of
-        this one, has it. Unfinished shards of killed runs are removed."""
+        """The right to append. Removes unfinished shards of killed runs. Raises FeaturesLocked while
+        another process, or another writer of this process, has the right."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "writer.lock").open("a+") as lock:
             try:
-                # Held by the open file: the system frees it when the process ends, however it ends.
+                # The open file holds the lock: the system frees it when the process ends in any way.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
@@ -208,7 +210,7 @@ class FeatureStore:
             writer = FeatureWriter(self.folder, dtype, budget or ShardBudget(), clock)
             try:
                 yield writer
-            finally:  # an interrupted run keeps what was added whole
+            finally:  # an interrupted run keeps the complete batches
                 writer.flush()
 
 

@@ -1,8 +1,8 @@
-"""Features by row: read from finished shards or held in memory, behind one interface.
+"""Features by row number, from finished shards or from memory, with one interface.
 
-Rows are read with `pread` at their place in the file, not through a memory map: a file that was cut
-short is then an error instead of a killed process, threads hide the latency of single rows, and
-nothing but the block asked for is ever in memory.
+Rows are read with `pread` at their place in the file, not through a memory map. A file that is too short
+then gives an error and does not kill the process, threads hide the latency of single rows, and memory
+holds only the block that is asked for.
 
 Dimensions used in this file
     N  images of the table
@@ -30,7 +30,7 @@ from alworkbench.encoders.head import Features
 from alworkbench.features.shard import Matrix, Shard
 
 READERS = 16
-"""Threads that read single rows: enough to keep a disk's queue full, cheap as they only wait."""
+"""Threads that read single rows: enough to keep the queue of a disk full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class InMemory:
         return len(self.features)
 
     def read(self, rows: Int[np.ndarray, "M"]) -> Features:
-        """These rows, numbered within the part and rising, on the CPU in the dtype they have."""
+        """These rows, on the CPU in their own dtype. Numbers count within the part and must increase."""
         return self.features[torch.from_numpy(rows)]
 
 
@@ -79,7 +79,7 @@ class FeatureTable:
         parts: Sequence[Part],
         quarantined: Mapping[str, QuarantineCode] | None = None,
     ) -> None:
-        """`hashes` are those of all rows, in order; `parts` hold the rows, one after the other."""
+        """`hashes` are the hashes of all rows in order; `parts` hold the rows, one part after the other."""
         self._hashes = np.asarray(hashes, dtype=np.bytes_) if len(hashes) else np.zeros(0, "S64")
         self._parts = list(parts)
         self._quarantined = dict(quarantined or {})
@@ -97,10 +97,10 @@ class FeatureTable:
 
     @classmethod
     def from_shards(cls, shards: Iterable[Shard], rows: int) -> FeatureTable:
-        """The rows of these shards, `rows` in all; each shard is let go when it was read."""
+        """The rows of these shards, `rows` in total. Only one shard's metadata is in memory at a time."""
         parts: list[Part] = []
-        # Bytes in one array: as Python strings, or joined in the end, the names of a pool weigh twice
-        # as much, and they are the only thing here that grows with it.
+        # Bytes in one array: Python strings, or arrays joined at the end, would take twice the memory,
+        # and the hashes are the only thing here that grows with the pool.
         names = np.zeros(rows, "S64")
         filled = 0
         refused: dict[str, QuarantineCode] = {}
@@ -120,7 +120,7 @@ class FeatureTable:
                 f"{sorted(kinds, key=str)}. Delete the wrong one and run `alworkbench encode`."
             )
         table = cls(names, parts, refused)
-        if refused:  # of those, another try may have worked
+        if refused:  # a later try may have worked for some of them
             tried = list(refused)
             worked = dict(zip(tried, table.has(tried), strict=True))
             table._quarantined = {n: code for n, code in refused.items() if not worked[n]}
@@ -135,11 +135,11 @@ class FeatureTable:
         return [h.decode() for h in self._hashes.tolist()]
 
     def rows_by_hash(self) -> dict[str, int]:
-        """Row by content hash, of the whole table; for some hashes `rows_of` is cheaper."""
+        """Row number by content hash, for the whole table; `rows_of` is cheaper for some hashes."""
         return {content: row for row, content in enumerate(self.hashes)}
 
     def quarantined(self) -> Mapping[str, QuarantineCode]:
-        """Why an image has no row, by content hash; images that were never tried are not listed."""
+        """Why an image has no row, by content hash; images that were never tried are not in it."""
         return self._quarantined
 
     @cached_property
@@ -169,7 +169,7 @@ class FeatureTable:
     def gather(self, rows: Int[Tensor, "M"], device: torch.device | str = "cpu") -> Features:
         """The features of these rows, in their order, as fp32 on the device.
 
-        Holds M x (P + D) numbers twice: for the whole table use `blocks`.
+        It needs twice the memory of M x (P + D) numbers; use `blocks` for the whole table.
         """
         wanted = rows.cpu().numpy()
         if wanted.size and not (wanted.min() >= 0 and wanted.max() < len(self)):
@@ -199,7 +199,7 @@ class FeatureTable:
         block_rows: int = 8192,
         device: torch.device | str = "cpu",
     ) -> Iterator[tuple[Int[Tensor, "B"], Features]]:
-        """(rows, features) of at most `block_rows` at a time, in order; `None` is every row."""
+        """(rows, features) in order, at most `block_rows` rows at a time; `rows=None` gives every row."""
         if block_rows < 1:
             raise ValueError(f"a block needs at least one row, found {block_rows}")
         total = len(self) if rows is None else len(rows)
@@ -212,9 +212,9 @@ class FeatureTable:
 def _assemble(
     pieces: Sequence[Features], order: Int[Tensor, "M"], device: torch.device
 ) -> Features:
-    """Join pieces whose rows rise, and put row i of them where it was asked for: order[i].
+    """Join pieces in order of rows, and put row i at position order[i].
 
-    fp16 goes to the device first and becomes fp32 there: half the transfer, the same values.
+    fp16 is sent to the device and becomes fp32 there: half the transfer, the same values.
     """
     in_order = bool((order == torch.arange(len(order))).all())
     target = None if in_order else order.to(device)
@@ -233,7 +233,7 @@ def _join(parts: Sequence[Tensor], target: Int[Tensor, "M"] | None, device: torc
 
 
 def read_rows(matrix: Matrix, rows: Int[np.ndarray, "M"]) -> Tensor:
-    """Rows of a matrix on disk, in its dtype. Neighbours are read as one run.
+    """Rows of a matrix on disk, in its dtype. Neighbouring rows are read together.
 
     Raises InvalidFeatureFile if the file is gone or shorter than it was.
     """
