@@ -26,14 +26,9 @@ from alworkbench.core.domain import DEFAULT_STRATEGY, NO_CLASS, ClassList
 from alworkbench.datasets.collections import find_collection
 from alworkbench.datasets.labelled_images import CollectionImages, LabelledImages
 from alworkbench.encoders import load_encoder
-<<<<<<< HEAD
-from alworkbench.evaluation.curves import estimate, runs
-from alworkbench.features.table import FeatureTable
-=======
 from alworkbench.evaluation.curves import runs
 from alworkbench.evaluation.intervals import estimate
-from alworkbench.features.store import FeatureTable
->>>>>>> 3a4c3f0 (Compute 95 % intervals in one module)
+from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import encode_collection, load_collection
 from alworkbench.simulation.plan import Plan
