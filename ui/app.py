@@ -1,7 +1,7 @@
 """The application: pages and our own routes on one server, over one open project.
 
-The only module of `ui` that knows the store. `create_app` is a factory, so that any ASGI server can
-run it (`ALWORKBENCH_PROJECT=FOLDER uvicorn --factory ui.app:create_app`); `ui.serve` is the way that
+`create_app` is a factory, so that any ASGI server can run it
+(`ALWORKBENCH_PROJECT=FOLDER uvicorn --factory ui.app:create_app`); `ui.serve` is the way that
 checks the port and sets Streamlit's options.
 """
 
@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 import ui
-from alworkbench.core.domain import ProjectFolder
+from alworkbench.api import open_project
 from ui.guard import SecurityHeaders
 from ui.routes import make_routes
 from ui.state import UiState, install
@@ -32,14 +32,8 @@ def open_state(project: Path, device: str = "auto") -> tuple[UiState, Callable[[
 
     Raises ProjectMissing, ProjectTooNew and DeviceUnavailable.
     """
-    # The engine loads torch, which the application over an already open project has no need of here.
-    from alworkbench.core.devices import resolve_device
-    from alworkbench.project.workbench import Workbench
-    from store import open_store
-
-    folder, chosen = ProjectFolder(project), resolve_device(device)
-    store = open_store(folder.database)
-    return UiState(Workbench(folder, store, device=chosen)), store.close
+    workbench = open_project(project, device=device)
+    return UiState(workbench), workbench.close
 
 
 def build(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from alworkbench.api import stores
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
@@ -14,7 +15,6 @@ from alworkbench.cli.common import (
     ProjectOption,
     console,
     escape,
-    open_memory_store,
     opened,
     print_json,
     progress_bar,
@@ -126,7 +126,7 @@ def curves(
             from alworkbench.simulation.counterfactual import counterfactual as compute
 
             with progress_bar(as_json) as progress:
-                compute(workbench, open_memory_store, seeds=seeds, progress=progress)
+                compute(workbench, stores().memory, seeds=seeds, progress=progress)
         found = workbench.honest_curve()
     if as_json:
         print_json(found)

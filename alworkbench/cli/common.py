@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from alworkbench.core.domain import ClassList, ProjectFolder, ProjectSettings
+from alworkbench.api import open_project
 from alworkbench.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -83,39 +83,14 @@ def read_share(
 
 @contextmanager
 def opened(project: Path, device: str = "cpu") -> Iterator[Workbench]:
-    """The project's service, closed at the end."""
+    """The project, closed at the end."""
     from alworkbench.core.devices import describe, resolve_device
 
     chosen = resolve_device(device)
     if chosen.type != "cpu":
         complaints.print(f"Computing on {describe(chosen)}.")
-    with joined(project, chosen) as workbench:
+    with open_project(project, device=device) as workbench:
         yield workbench
-
-
-@contextmanager
-def joined(project: Path, device: Any, create: bool = False) -> Iterator[Workbench]:
-    """Join store and service. With `create`, a missing project is made as the demonstration."""
-    import store
-    from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
-    from alworkbench.project.workbench import Workbench, utc_now
-
-    folder = ProjectFolder(project)
-    if create and not folder.database.exists():
-        opened_store = store.create_store(project, DEMO_SETTINGS, DEMO_CLASSES, utc_now())
-    else:
-        opened_store = store.open_store(project)
-    try:
-        yield Workbench(folder, opened_store, device=device)
-    finally:
-        opened_store.close()
-
-
-def open_memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -> Any:
-    """A store that lasts as long as a simulated run."""
-    import store
-
-    return store.memory_store(settings, classes, now)
 
 
 @contextmanager

@@ -10,13 +10,13 @@ import typer
 from rich.table import Table
 from typer.core import TyperGroup
 
+from alworkbench.api import DEFAULT_CACHE
 from alworkbench.cli.common import JsonOption, console, escape, print_json, progress_bar, tell
 
 if TYPE_CHECKING:
     from alworkbench.datasets.cards import DatasetCard
     from alworkbench.datasets.labelled_images import Collection
 
-DEFAULT_CACHE = Path("~/.cache/alworkbench")
 CacheOption = Annotated[
     Path,
     typer.Option(

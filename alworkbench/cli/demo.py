@@ -7,13 +7,10 @@ import os
 from alworkbench.core.domain import DEFAULT_STRATEGY, ClassList, ProjectSettings, Role
 from alworkbench.core.progress import Progress
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
-from alworkbench.inputs.archives import unpack
-from alworkbench.inputs.sources import MANIFEST
 from alworkbench.project.workbench import Workbench
 from alworkbench.report.writing import write_curve
-from alworkbench.simulation.dataset import LabelledPictures
 from alworkbench.simulation.experiment import simulate_project
-from alworkbench.simulation.load.sources import truth_of_manifest
+from alworkbench.simulation.load.origin import sample_truth
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.run import OpenStore
@@ -42,9 +39,3 @@ def prepare_demo(
     )
     write_curve(result)
     return result
-
-
-def sample_truth(workbench: Workbench) -> LabelledPictures:
-    """What the bundled sample's manifest says of each picture. The loop itself never sees it."""
-    folder = unpack(bundled_sample(), workbench.folder.images)
-    return truth_of_manifest(folder / MANIFEST)

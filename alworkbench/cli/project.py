@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from alworkbench.api import open_project, stores
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
@@ -18,8 +19,6 @@ from alworkbench.cli.common import (
     complaints,
     console,
     escape,
-    joined,
-    open_memory_store,
     opened,
     print_json,
     progress_bar,
@@ -266,14 +265,17 @@ def demo(
     device: DeviceOption = "auto",
 ) -> None:
     """The whole loop on the bundled sample with the bundled model. A second run goes on from it."""
-    from alworkbench.cli.demo import prepare_demo
+    import store
+    from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, prepare_demo
     from alworkbench.core.devices import describe, resolve_device
+    from alworkbench.project.workbench import utc_now
 
-    chosen = resolve_device(device)
-    console.print(f"Computing on {describe(chosen)}.")
-    with joined(folder, chosen, create=True) as workbench:
+    console.print(f"Computing on {describe(resolve_device(device))}.")
+    if not ProjectFolder(folder).database.exists():
+        store.create_store(folder, DEMO_SETTINGS, DEMO_CLASSES, utc_now()).close()
+    with open_project(folder, device=device) as workbench:
         with progress_bar(False) as progress:
-            result = prepare_demo(workbench, open_memory_store, progress)
+            result = prepare_demo(workbench, stores().memory, progress)
         current = workbench.open_round()
         if current is not None:
             print_round(workbench, current.id, False)

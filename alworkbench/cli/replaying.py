@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alworkbench.api import DEFAULT_CACHE, stores
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
     JsonOption,
     ProjectOption,
-    open_memory_store,
     opened,
     progress_bar,
     tell,
 )
-from alworkbench.cli.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.cli.datasets import CacheOption
 from alworkbench.cli.report import found as found_result
 from alworkbench.cli.simulating import surroundings
 from alworkbench.core.domain import ProjectFolder
@@ -74,7 +74,7 @@ def replay(
     from alworkbench.simulation.replay import replay as again
 
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        found = again(workbench, open_memory_store, progress)
+        found = again(workbench, stores().memory, progress)
     words = (
         f"{found.rounds} rounds with {found.images} images were asked again, and "
         f"{found.learners} learners learned again: identical."
@@ -118,7 +118,7 @@ def _replay_simulation(
         origin = origin.moved(at)
     with progress_bar(as_json) as progress:
         data = data_of(origin, surroundings(cache, device, progress))
-        found = run_again(result, data, open_memory_store, runs, processes, progress)
+        found = run_again(result, data, stores().memory, runs, processes, progress)
     if found.difference is not None:
         words = difference_words(found.difference)
     else:

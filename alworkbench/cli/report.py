@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alworkbench.api import DEFAULT_CACHE
 from alworkbench.cli.common import (
     HERE,
     JsonOption,
@@ -17,7 +18,7 @@ from alworkbench.cli.common import (
     progress_bar,
     read_share,
 )
-from alworkbench.cli.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.cli.datasets import CacheOption
 from alworkbench.cli.simulating import surroundings
 from alworkbench.core.domain import ProjectFolder
 

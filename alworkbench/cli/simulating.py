@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from alworkbench import api
 from alworkbench.cli.common import (
     DeviceOption,
     JsonOption,
     complaints,
     console,
     escape,
-    open_memory_store,
     print_json,
     progress_bar,
 )
-from alworkbench.cli.datasets import DEFAULT_CACHE, CacheOption
+from alworkbench.cli.datasets import CacheOption
 from alworkbench.core.domain import Goal
-from alworkbench.core.progress import Progress, silent
+from alworkbench.core.progress import Progress
 
 if TYPE_CHECKING:
     from alworkbench.simulation.load.origin import Surroundings
-    from alworkbench.simulation.load.sources import Stores
     from alworkbench.simulation.results import SimulationResult
 
 USUAL_PROJECT = "ALWORKBENCH_PROJECT"
@@ -163,7 +161,7 @@ def simulate(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Runs at once; by default one for each core.")
     ] = None,
-    cache: CacheOption = DEFAULT_CACHE,
+    cache: CacheOption = api.DEFAULT_CACHE,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -207,70 +205,23 @@ def simulate(
     if plan is None and usual and not words.keys() & {"data", "images", "features", "project"}:
         words["project"] = usual
     with progress_bar(as_json) as progress:
-        results = run(
-            words,
+        results = api.simulate(
             plan,
             cache=cache.expanduser(),
             device=device,
             progress=progress,
             tell=complaints.print,
+            **words,
         )
     print_simulations(results, as_json)
 
 
-def run(
-    words: Mapping[str, Any],
-    plan: Path | None = None,
-    *,
-    cache: Path | None = None,
-    device: str = "cpu",
-    progress: Progress = silent,
-    tell: Any = print,
-) -> list[SimulationResult]:
-    """The same from Python: `run({"data": ["glyphs"], "strategies": ["random", "coverage"], "seeds": 10})`.
-
-    `words` are those of a plan file (`alworkbench.simulation.config.WORDS`); with `plan`, they add to
-    that file. Gives one result for each data set. Guard the call with `if __name__ == "__main__"`, or
-    pass `processes: 1`: runs start fresh interpreters. Raises the errors of `alworkbench.core.errors`.
-    """
-    from alworkbench.cli.demo import sample_truth
-    from alworkbench.core.devices import resolve_device
-    from alworkbench.report.writing import write_curve
-    from alworkbench.simulation.config import read_request, request_of
-    from alworkbench.simulation.experiment import run_request
-
-    request = request_of(words) if plan is None else read_request(plan, words)
-    results = run_request(
-        request,
-        stores(),
-        cache or DEFAULT_CACHE.expanduser(),
-        sample_truth=sample_truth,
-        device=resolve_device(device),
-        progress=progress,
-        tell=tell,
-    )
-    for result in results:
-        write_curve(result)
-    return results
-
-
-def stores() -> Stores:
-    """How the parts of a simulation open what they keep."""
-    import store
-    from alworkbench.simulation.load.sources import Stores
-
-    return Stores(open_memory_store, store.open_store, store.create_store, store.open_results)
-
-
 def surroundings(cache: Path, device: str, progress: Progress) -> Surroundings:
     """What making a result's data again takes."""
-    from alworkbench.cli.demo import sample_truth
     from alworkbench.core.devices import resolve_device
     from alworkbench.simulation.load.origin import Surroundings
 
-    return Surroundings(
-        stores(), cache, sample_truth, resolve_device(device), progress, complaints.print
-    )
+    return Surroundings(api.stores(), cache, resolve_device(device), progress, complaints.print)
 
 
 def print_simulations(results: list[SimulationResult], as_json: bool) -> None:

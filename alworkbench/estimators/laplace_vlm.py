@@ -82,23 +82,34 @@ class _Scaling:
 class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
     """Linearised vision-language model under its Laplace posterior, or Bayesian logistic regression.
 
+    Each fit starts from the model as it came: `partial_fit` keeps all that it was given and learns
+    from all of it, so that any split of the data into calls gives the same model. Parameters are
+    stored as they are given and checked when they are used, as scikit-learn asks.
+
     Parameters
     ----------
-    head, posterior, classes : a `Head`, its `Posterior` and the class activations (C, Q), or all None
-    class_names : names of the C classes; y may then be names, or their indices (as integers)
-    image_strength, text_strength : rho and rho', how strongly the posterior holds either side; None
-        is what the workbench takes with a head, and `PLAIN` without
-    adaptation : how labels change the model: "free-weights", the workbench's default, whose prior is
-        chosen from the labels, or "linearised", under the strengths as they are; None is the first
-        with a head, and the second without
-    class_weight : None, "balanced", or weights by class as they stand in y
-    draws : posterior draws behind a strategy (`acquisition.modal`)
-    random_state : of `sample` and of strategies
-
-    Parameters are stored as they are and looked at when they are used, as scikit-learn wants.
-
-    Learning always starts from the model as it came: `partial_fit` keeps what it was given and
-    learns from all of it, so that any split of the data into calls gives the same model.
+    head
+        The `Head` of a vision-language model. None, with `posterior` and `classes` None too, is
+        Bayesian logistic regression on any features.
+    posterior
+        The `Posterior` of the head.
+    classes
+        Class activations (C, Q) of the head.
+    class_names
+        Names of the C classes; y then holds names, or their indices as integers.
+    image_strength, text_strength
+        Factors rho and rho' on the precision of either side of the posterior. None is what the
+        workbench uses with a head, and `PLAIN` without.
+    adaptation
+        The learning method: "free-weights" (the workbench's default, chooses its prior from the
+        labels) or "linearised" (keeps the strengths as they are). None is the first with a head and
+        the second without.
+    class_weight
+        None, "balanced", or a mapping from classes, as they stand in y, to weights.
+    draws
+        Number of posterior draws that strategies use (`estimators.modal`).
+    random_state
+        Seed of `sample` and of strategies.
     """
 
     def __init__(

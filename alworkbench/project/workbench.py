@@ -19,4 +19,14 @@ __all__ = ["MEMORY", "TARGETS", "Status", "Workbench", "utc_now"]
 
 
 class Workbench(Reading, TakingIn, Answering, Asking, Auditing):
-    """One project, open. Safe to share between the threads of a process."""
+    """One project, open. Safe to share between the threads of a process; `with` closes it."""
+
+    def close(self) -> None:
+        """Close the store. A `with` block does so at its end."""
+        self.store.close()
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

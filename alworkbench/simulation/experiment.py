@@ -27,7 +27,6 @@ from alworkbench.simulation.load.origin import (
     PROJECT,
     Origin,
     Surroundings,
-    TruthOf,
     data_of,
     data_of_opened,
     opened_project,
@@ -59,7 +58,6 @@ def run_request(
     stores: Stores,
     cache: Path,
     *,
-    sample_truth: TruthOf,
     device: torch.device | None = None,
     progress: Progress = silent,
     tell: Callable[[str], None] = lambda line: None,
@@ -67,12 +65,10 @@ def run_request(
     """Everything that was asked for, one result for each data set.
 
     Results and their rows go to `out` where the request names one; else to the project, to a folder
-    beside the features file, or to `simulations`. `sample_truth` knows the bundled sample; `cache` keeps
-    encoded images; `tell` hears what a user should know. Raises InvalidPlan and what reading data raises.
+    beside the features file, or to `simulations`. `cache` keeps encoded images; `tell` hears what a
+    user should know. Raises InvalidPlan and what reading data raises.
     """
-    around = Surroundings(
-        stores, cache, sample_truth, device or torch.device("cpu"), progress, tell
-    )
+    around = Surroundings(stores, cache, device or torch.device("cpu"), progress, tell)
     processes = request.processes or os.cpu_count() or 1
     origins = origins_of(request)
     if origins[0].kind == PROJECT:
@@ -96,7 +92,7 @@ def _on_project(
     with opened_project(origin, around) as (workbench, store):
         if request.own_seconds:
             plan = replace(plan, oracle=replace(plan.oracle, seconds=own_seconds(workbench)))
-        data = data_of_opened(workbench, origin, around.sample_truth)
+        data = data_of_opened(workbench, origin)
         out = request.out or workbench.folder.simulations
         result = replay(data, plan, stores.memory, out, around.progress, processes, origin)
         if request.out is None:

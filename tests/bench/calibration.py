@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from alworkbench.adaptation.temperature import fit_temperature
-from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.evaluation.metrics import calibration_error, measure
 from alworkbench.posterior.predictive import logit_moments, probit_logits
 from alworkbench.project.workbench import Workbench, utc_now
 from alworkbench.simulation.dataset import join
+from alworkbench.simulation.load.origin import sample_truth
 from store import create_store
 
 BINS, REPEATS = 20, 1000

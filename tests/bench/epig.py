@@ -25,11 +25,12 @@ from torch import Tensor
 from alworkbench.acquisition.epig.draw_space import DrawSpace, Wanted
 from alworkbench.acquisition.epig.sampled import epig_sums, sampled_epig, sampled_interval
 from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
-from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.encoders.head import Features
 from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.simulation.load.origin import sample_truth
 from store import create_store
 
 CANDIDATES, TARGETS, LABELS = 300, 200, 30

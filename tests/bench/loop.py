@@ -17,10 +17,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, sample_truth
+from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.simulation.load.origin import sample_truth
 from store import create_store, open_store
 
 

@@ -11,7 +11,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from alworkbench.adaptation.methods import METHODS
-from alworkbench.cli.common import open_memory_store
+from alworkbench.api import stores
 from alworkbench.cli.main import app, main
 from alworkbench.core import errors
 from alworkbench.core.domain import Goal, ProjectSettings
@@ -56,7 +56,8 @@ def test_every_command_stands_under_a_heading():
 
 
 def test_a_process_of_its_own_can_be_told_how_to_open_a_store():
-    assert pickle.loads(pickle.dumps(open_memory_store)) is open_memory_store
+    made = stores().memory
+    assert pickle.loads(pickle.dumps(made)) is made
 
 
 @pytest.mark.parametrize("name", PRINTS_JSON)

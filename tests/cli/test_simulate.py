@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from alworkbench.cli import simulating
+from alworkbench.api import simulate
 from alworkbench.cli.main import app
 from alworkbench.core.domain import DEFAULT_STRATEGY, AnswerKind, Goal, Role
 from alworkbench.core.errors import InvalidPlan, NothingToImport, UnreadableSource
@@ -181,7 +181,7 @@ def test_a_project_keeps_the_rows_of_its_simulations(project: Project, tmp_path:
             project.clock(),
         )
     words = {**SMALL, "project": project.folder, "seconds": "own"}
-    (result,) = simulating.run(words, cache=tmp_path)
+    (result,) = simulate(**words, cache=tmp_path)
     assert result.folder.parent == project.folder / "simulations"
     assert {p.seconds_answering for p in result.points if p.round} == {3 * 2.5}
     with closing(open_store(project.folder)) as store, store.read() as reader:
@@ -194,10 +194,10 @@ def test_a_project_keeps_the_rows_of_its_simulations(project: Project, tmp_path:
 def test_a_features_file_keeps_its_results_beside_it(project: Project, tmp_path: Path) -> None:
     path = tmp_path / "toy.npz"
     shutil.copy(project.features, path)
-    (result,) = simulating.run({**SMALL, "features": path}, cache=tmp_path)
+    (result,) = simulate(**SMALL, features=path, cache=tmp_path)
     out = tmp_path / "toy-simulations"
     assert result.folder == out / result.key
-    simulating.run({**SMALL, "features": path}, cache=tmp_path)
+    simulate(**SMALL, features=path, cache=tmp_path)
     with closing(open_results(out / "results.db")) as store, store.read() as reader:
         assert [record.key for record in reader.simulations.all()] == [result.key]
         assert len(reader.simulations.points(result.key)) == len(result.points) == 2 * (1 + 2)
@@ -216,7 +216,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_tree_of_class_folders_is_split_by_content(tree: Path, tmp_path: Path) -> None:
     words = {**SMALL, "images": tree, "out": tmp_path / "out"}
     with pytest.raises(NothingToImport, match="14 images of the audit set"):
-        simulating.run(words, cache=tmp_path / "cache")
+        simulate(**words, cache=tmp_path / "cache")
 
 
 def test_a_tree_with_a_test_tree_is_encoded_once(
@@ -226,7 +226,7 @@ def test_a_tree_with_a_test_tree_is_encoded_once(
     for k in range(24):
         picture(test / NAMES[k % 2] / f"{k}.png", 5000 + k)
     words = {**SMALL, "images": tree, "test": test, "out": tmp_path / "out"}
-    (first,) = simulating.run(words, cache=tmp_path / "cache")
+    (first,) = simulate(**words, cache=tmp_path / "cache")
     assert first.facts["pool"] == 48
     assert first.facts["test"] == 24
     assert first.facts["classes"] == sorted(NAMES[:2])
@@ -235,7 +235,7 @@ def test_a_tree_with_a_test_tree_is_encoded_once(
         "alworkbench.simulation.load.sources.read_source",
         lambda *_, **__: pytest.fail("read again"),
     )
-    (again,) = simulating.run(words, cache=tmp_path / "cache")
+    (again,) = simulate(**words, cache=tmp_path / "cache")
     assert again == first
     assert len(list((tmp_path / "cache" / "images").iterdir())) == encoded == 1
 
@@ -244,9 +244,9 @@ def test_an_image_in_both_trees_is_refused(tree: Path, tmp_path: Path) -> None:
     test = tmp_path / "test"
     shutil.copytree(tree / NAMES[0], test / NAMES[0])
     with pytest.raises(InvalidPlan, match="24 images stand both"):
-        simulating.run({**SMALL, "images": tree, "test": test}, cache=tmp_path)
+        simulate(**SMALL, images=tree, test=test, cache=tmp_path)
     with pytest.raises(UnreadableSource, match="nothing at"):
-        simulating.run({**SMALL, "images": tmp_path / "absent"}, cache=tmp_path)
+        simulate(**SMALL, images=tmp_path / "absent", cache=tmp_path)
 
 
 def test_the_command_prints_one_object(project: Project, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from alworkbench.cli import simulating
+from alworkbench.api import simulate
 from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
 from alworkbench.project.support_sets import choose_support
 from alworkbench.project.workbench import Workbench
@@ -103,7 +103,7 @@ def test_a_simulation_on_a_project_of_a_gpu_is_the_one_of_the_cpu(
         labelled(workbench, project.truth)
         workbench.close_round()
     (found,), (wanted,) = (
-        simulating.run({**words, "out": tmp_path / device}, cache=tmp_path / "cache", device=device)
+        simulate(**words, out=tmp_path / device, cache=tmp_path / "cache", device=device)
         for device in ("cuda", "cpu")
     )
     assert [p.images for p in found.points] == [p.images for p in wanted.points]

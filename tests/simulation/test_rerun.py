@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from alworkbench.cli import simulating
+from alworkbench.api import simulate
 from alworkbench.cli.main import app
 from alworkbench.simulation.rerun import SHORT, plan_of, usual_runs
 from alworkbench.simulation.results import SimulationResult, load_result
@@ -34,7 +34,7 @@ def simulated(
     path = folder / "toy.npz"
     shutil.copy(made[1], path)
     words = {**SMALL, "features": path, "out": folder / "out"}
-    (result,) = simulating.run(words, cache=folder, tell=lambda line: None)
+    (result,) = simulate(**words, cache=folder, tell=lambda line: None)
     return result, path
 
 
@@ -119,7 +119,7 @@ def test_a_folder_of_images_replays_and_its_report_shows_them(tmp_path: Path) ->
             picture(tmp_path / part / NAMES[k % 2] / f"{k}.png", start + k)
     words = {"images": tmp_path / "pool", "test": tmp_path / "test", "out": tmp_path / "out"}
     cache = tmp_path / "cache"
-    (result,) = simulating.run({**SMALL, "seeds": 1, **words}, cache=cache)
+    (result,) = simulate(**{**SMALL, "seeds": 1, **words}, cache=cache)
     done = replayed(result.folder, "--cache", cache)
     assert done.exit_code == 0, done.output
     assert "the images of" in done.stdout

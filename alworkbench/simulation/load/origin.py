@@ -16,7 +16,10 @@ from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import NotReplayable
 from alworkbench.core.ports import Store
 from alworkbench.core.progress import Progress, silent
+from alworkbench.datasets.sample import bundled_sample
 from alworkbench.features.feature_file import read_feature_file
+from alworkbench.inputs.archives import unpack
+from alworkbench.inputs.sources import MANIFEST
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.config import Request
 from alworkbench.simulation.dataset import LabelledPictures, SimulationData
@@ -34,8 +37,6 @@ COLLECTION, IMAGES, FEATURES, PROJECT = "collection", "images", "features", "pro
 KINDS = (COLLECTION, IMAGES, FEATURES, PROJECT)
 SAMPLE = "sample"
 """As a truth: the bundled sample's, which no file of the user says."""
-
-TruthOf = Callable[[Workbench], LabelledPictures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,6 @@ class Surroundings:
     stores: Stores
     cache: Path
     """Where encoded collections and images are kept."""
-    sample_truth: TruthOf
     device: torch.device
     progress: Progress = silent
     tell: Callable[[str], None] = lambda line: None
@@ -144,7 +144,7 @@ def data_of(origin: Origin, around: Surroundings) -> SimulationData:
             )
         return data_of_features(file, place)
     with opened_project(origin, around) as (workbench, _):
-        return data_of_opened(workbench, origin, around.sample_truth)
+        return data_of_opened(workbench, origin)
 
 
 @contextmanager
@@ -157,10 +157,16 @@ def opened_project(origin: Origin, around: Surroundings) -> Iterator[tuple[Workb
         store.close()
 
 
-def data_of_opened(workbench: Workbench, origin: Origin, sample_truth: TruthOf) -> SimulationData:
+def data_of_opened(workbench: Workbench, origin: Origin) -> SimulationData:
     """A project's images with the truth that the origin names."""
     truth = None
     if origin.truth is not None:
         is_sample = origin.truth == SAMPLE
         truth = sample_truth(workbench) if is_sample else truth_of_manifest(Path(origin.truth))
     return data_of_project(workbench, truth)
+
+
+def sample_truth(workbench: Workbench) -> LabelledPictures:
+    """The classes of the bundled sample, from its manifest; the archive is unpacked into the project."""
+    folder = unpack(bundled_sample(), workbench.folder.images)
+    return truth_of_manifest(folder / MANIFEST)

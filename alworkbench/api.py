@@ -1,0 +1,92 @@
+"""The public functions that join the parts: a project with its store, a simulation with its stores.
+
+They import what they need when they are called, so that importing this module stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alworkbench.core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from alworkbench.project.workbench import Workbench
+    from alworkbench.simulation.load.sources import Stores
+    from alworkbench.simulation.results import SimulationResult
+
+DEFAULT_CACHE = Path("~/.cache/alworkbench")
+"""Where data sets and encoded images of simulations are kept."""
+
+
+def open_project(path: str | Path, *, device: str = "cpu") -> Workbench:
+    """Open the project in this folder. Use it in a `with` block, or call `close` at the end.
+
+        with alworkbench.open_project("birds") as workbench:
+            print(workbench.status())
+
+    A project of an older version is copied and then upgraded. `device` is `auto`, `cpu`, `cuda`,
+    `cuda:N` or `mps`. Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy,
+    ProjectUnavailable or DeviceUnavailable.
+    """
+    import store
+    from alworkbench.core.devices import resolve_device
+    from alworkbench.core.domain import ProjectFolder
+    from alworkbench.project.workbench import Workbench
+
+    chosen = resolve_device(device)
+    return Workbench(ProjectFolder(Path(path)), store.open_store(Path(path)), device=chosen)
+
+
+def simulate(
+    plan: str | Path | None = None,
+    *,
+    cache: Path | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
+    tell: Callable[[str], None] = print,
+    **parameters: Any,
+) -> list[SimulationResult]:
+    """Replay labelling with an oracle in the place of people. Gives one result for each data set.
+
+        if __name__ == "__main__":
+            (result,) = alworkbench.simulate(
+                data="digits", strategies=["random", "coverage"], seeds=10, labels=200
+            )
+            print(result.summary())
+
+    `parameters` are those of `alworkbench simulate` and of a plan file (`simulation.config.WORDS`);
+    with a `plan`, they count more than what the file says. Runs start new Python processes, which
+    import the main module: guard the call as above, or pass `processes=1`. `cache` is a folder for
+    encoded images; `tell` hears what a user should know. A finished result is read again and not
+    computed again. Raises InvalidPlan, and what reading the data raises.
+    """
+    from alworkbench.core.devices import resolve_device
+    from alworkbench.report.writing import write_curve
+    from alworkbench.simulation import config, experiment
+
+    request = (
+        config.request_of(parameters)
+        if plan is None
+        else config.read_request(Path(plan), parameters)
+    )
+    results = experiment.run_request(
+        request,
+        stores(),
+        cache or DEFAULT_CACHE.expanduser(),
+        device=resolve_device(device),
+        progress=progress,
+        tell=tell,
+    )
+    for result in results:
+        write_curve(result)
+    return results
+
+
+def stores() -> Stores:
+    """How simulations open the stores that they need."""
+    import store
+    from alworkbench.simulation.load.sources import Stores
+
+    return Stores(store.memory_store, store.open_store, store.create_store, store.open_results)
