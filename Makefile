@@ -58,7 +58,7 @@ coverage: $(VENV)/.installed-dev
 	$(BIN)/coverage report
 
 docs: $(VENV)/.installed-dev
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.bench
