@@ -85,23 +85,23 @@ def modules(package: str) -> list[str]:
     return sorted(name for name in FILES if top(name) == package)
 
 
-def test_every_folder_is_a_room_of_the_list():
+def test_every_folder_is_a_room_of_the_list() -> None:
     folders = {path.parent.name for path in (ROOT / "alworkbench").glob("*/__init__.py")}
     assert folders == set(ROOMS) - {"api"}
 
 
-def test_few_modules_stand_outside_of_the_rooms():
+def test_few_modules_stand_outside_of_the_rooms() -> None:
     assert {path.name for path in (ROOT / "alworkbench").glob("*.py")} == {"__init__.py", "api.py"}
 
 
 @pytest.mark.parametrize("module", [m for m in modules("alworkbench") if room(m)])
-def test_a_room_imports_only_rooms_above_it(module):
+def test_a_room_imports_only_rooms_above_it(module: str) -> None:
     allowed = ROOMS[: ROOMS.index(room(module)) + 1]
     ours = {target for target in imports(module) if top(target) == "alworkbench" and room(target)}
     assert {target for target in ours if room(target) not in allowed} == set()
 
 
-def test_no_modules_import_each_other_in_a_circle():
+def test_no_modules_import_each_other_in_a_circle() -> None:
     """The face of the package is left out: it finds its names when they are used."""
     parts = FILES.keys() - {"alworkbench"}
     left = {name: {t for t in imports(name) if t in parts and t != name} for name in parts}
@@ -111,31 +111,31 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 @pytest.mark.parametrize("module", modules("alworkbench"))
-def test_the_engine_knows_neither_store_nor_screens(module):
+def test_the_engine_knows_neither_store_nor_screens(module: str) -> None:
     if room(module) not in ("api", "cli"):
         assert not {top(target) for target in imports(module)} & {"store", "ui"}
 
 
 @pytest.mark.parametrize("module", modules("store"))
-def test_the_store_knows_only_the_core(module):
+def test_the_store_knows_only_the_core(module: str) -> None:
     ours = {room(target) for target in imports(module) if top(target) == "alworkbench"}
     assert ours - {""} <= set(STORE_MAY_IMPORT)
     assert "ui" not in {top(target) for target in imports(module)}
 
 
 @pytest.mark.parametrize("module", modules("ui"))
-def test_the_screens_know_the_service_and_not_the_store(module):
+def test_the_screens_know_the_service_and_not_the_store(module: str) -> None:
     ours = {room(target) for target in imports(module) if top(target) == "alworkbench"}
     assert ours - {""} <= set(UI_MAY_IMPORT)
     assert "store" not in {top(target) for target in imports(module)}
 
 
-def test_one_folder_imports_open_clip():
+def test_one_folder_imports_open_clip() -> None:
     importers = {(top(m), room(m)) for m in FILES if "open_clip" in map(top, imports(m))}
     assert importers == {("alworkbench", "encoders"), ("alworkbench", "datasets")}
 
 
-def test_nothing_unpickles():
+def test_nothing_unpickles() -> None:
     for module, path in FILES.items():
         if str(path.relative_to(ROOT)) not in OWN_PICKLES:
             assert not set(map(top, imports(module))) & {"pickle", "joblib", "dill", "cloudpickle"}
@@ -145,7 +145,7 @@ def test_nothing_unpickles():
                 assert given.get("weights_only") == "True", path
 
 
-def test_light_modules_load_nothing_heavy():
+def test_light_modules_load_nothing_heavy() -> None:
     code = (
         "import sys, alworkbench, alworkbench.core.domain, alworkbench.core.errors, "
         "alworkbench.core.ports, alworkbench.cli.main\n"

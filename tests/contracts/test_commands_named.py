@@ -14,7 +14,11 @@ from alworkbench.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [p for folder in ("alworkbench", "store", "ui") for p in (ROOT / folder).rglob("*.py")]
-PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "alworkbench").rglob("*.md")]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "store/README.md")),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "alworkbench").rglob("*.md"),
+]
 INLINE = re.compile(r"`(alworkbench [^`]+)`")
 BLOCK = re.compile(r"^```.*?^```|^(?: {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"^ *(alworkbench [a-z][^\n#]*)", re.MULTILINE)
