@@ -94,9 +94,9 @@ def project(tmp_path: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
     settings = ProjectSettings("toy", encoder="features:toy", batch_size=5)
     create_store(found.folder, settings, classes, found.clock()).close()
     with closing(found.open()) as workbench:
-        workbench.import_images(pictures / "pool")
-        workbench.import_images(pictures / "audit", role=Role.AUDIT)
-        workbench.take_features(features)
+        workbench.images.add(pictures / "pool")
+        workbench.images.add(pictures / "audit", role=Role.AUDIT)
+        workbench.features.take(features)
     return found
 
 
@@ -110,7 +110,7 @@ class closing:
         return self.workbench
 
     def __exit__(self, *_: object) -> None:
-        self.workbench.store.close()
+        self.workbench.session.store.close()
 
 
 @pytest.fixture
@@ -125,10 +125,10 @@ def answers(project: Project) -> Callable:
     from alworkbench.core.domain import Answer, AnswerKind
 
     def answer(workbench: Workbench, count: int, annotator: str = "ada") -> list[Answer]:
-        classes = workbench.classes()
+        classes = workbench.classes.current()
         given = []
-        for item in workbench.claim(annotator, count):
-            image = workbench.image(item.image_id)
+        for item in workbench.labels.claim(annotator, count):
+            image = workbench.images.get(item.image_id)
             found = classes.with_name(project.truth[image.hash])
             given.append(
                 Answer(
@@ -141,6 +141,6 @@ def answers(project: Project) -> Callable:
                     lease_token=item.lease.token,
                 )
             )
-        return [workbench.record(a) and a for a in given]
+        return [workbench.labels.record(a) and a for a in given]
 
     return answer

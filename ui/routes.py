@@ -76,7 +76,7 @@ class _Desk:
 
     def __init__(self, state: UiState) -> None:
         self._state = state
-        self._service = state.service
+        self._workbench = state.workbench
 
     async def image(self, request: Request) -> Response:
         check_host(request, self._state)
@@ -104,7 +104,7 @@ class _Desk:
 
     def _image(self, content_hash: str) -> Response:
         try:
-            picture = self._service.display(content_hash)
+            picture = self._workbench.images.display(content_hash)
         except (WorkbenchError, LookupError):
             raise Refused(404, "image", "There is no such image.") from None
         if picture.media_type not in _MEDIA_TYPES:
@@ -113,10 +113,10 @@ class _Desk:
 
     def _queue(self) -> dict[str, Any]:
         try:
-            items = self._service.claim(self._state.annotator, QUEUE_LIMIT)
+            items = self._workbench.labels.claim(self._state.annotator, QUEUE_LIMIT)
         except NoOpenRound:
             items = []
-        classes = self._service.classes()
+        classes = self._workbench.classes.current()
         now = datetime.now(UTC)
         ends = [item.lease.until for item in items if item.lease is not None]
         return {
@@ -127,8 +127,8 @@ class _Desk:
         }
 
     def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
-        message = parse_answer(body, self._service.classes())
-        label = self._service.record(
+        message = parse_answer(body, self._workbench.classes.current())
+        label = self._workbench.labels.record(
             Answer(
                 event_id=message.event_id,
                 image_id=self._find_item(message).image_id,
@@ -145,36 +145,36 @@ class _Desk:
 
     def _undo(self, body: dict[str, Any]) -> dict[str, Any]:
         message = parse_undo(body)
-        taken_back = self._service.undo(self._state.annotator, message.event_id)
+        taken_back = self._workbench.labels.undo(self._state.annotator, message.event_id)
         # The image is open again: lease it again, so that it can be answered at once.
         again = None
-        if self._service.open_round() is not None:
-            claimed = self._service.claim(self._state.annotator, QUEUE_LIMIT)
+        if self._workbench.rounds.current() is not None:
+            claimed = self._workbench.labels.claim(self._state.annotator, QUEUE_LIMIT)
             again = next((i for i in claimed if i.id == taken_back.item_id), None)
         return {
             "stored": True,
             "event_id": message.event_id,
             "item_id": taken_back.item_id,
-            "item": None if again is None else self._item(again, self._service.classes()),
+            "item": None if again is None else self._item(again, self._workbench.classes.current()),
             "progress": self._progress(),
         }
 
     def _find_item(self, message: AnswerMessage) -> Item:
         """The item answered; an answer that was sent twice may belong to a closed round."""
-        open_round = self._service.open_round()
+        open_round = self._workbench.rounds.current()
         rounds = [open_round] if open_round is not None else []
-        rounds += [r for r in reversed(self._service.rounds()) if r not in rounds]
+        rounds += [r for r in reversed(self._workbench.rounds.all()) if r not in rounds]
         for round_ in rounds:
-            for item in self._service.items(round_.id):
+            for item in self._workbench.rounds.items(round_.id):
                 if item.id == message.item_id:
                     return item
         raise Refused(404, "item", "This image is not asked in any round of this project.")
 
     def _progress(self) -> dict[str, Any] | None:
-        round_: Round | None = self._service.open_round()
+        round_: Round | None = self._workbench.rounds.current()
         if round_ is None:
             return None
-        items = self._service.items(round_.id)
+        items = self._workbench.rounds.items(round_.id)
         answered = sum(item.label is not None for item in items)
         return {
             "round_id": round_.id,
@@ -184,7 +184,7 @@ class _Desk:
         }
 
     def _item(self, item: Item, classes: ClassList) -> dict[str, Any]:
-        image = self._service.image(item.image_id)
+        image = self._workbench.images.get(item.image_id)
         suggestion = None
         if item.suggestion is not None:
             index = classes.index_of_id(item.suggestion.class_id)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ui.jobs import Jobs
-from ui.service import Service
+
+if TYPE_CHECKING:
+    from alworkbench.project.workbench import Workbench
 
 DEFAULT_ANNOTATOR = "annotator"
 
@@ -16,7 +19,7 @@ DEFAULT_ANNOTATOR = "annotator"
 class UiState:
     """What all pages and routes share."""
 
-    service: Service
+    workbench: Workbench
     annotator: str = DEFAULT_ANNOTATOR
     """Who answers, as the server knows it; a request never says who it is."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -28,7 +31,7 @@ class UiState:
     @property
     def project_key(self) -> str:
         """Keeps unsent answers of two projects on one address apart in the browser."""
-        path = str(self.service.folder.path.resolve())
+        path = str(self.workbench.session.folder.path.resolve())
         return hashlib.sha256(path.encode()).hexdigest()[:16]
 
 

@@ -24,7 +24,7 @@ from alworkbench.cli.common import (
 from alworkbench.cli.project import left_out_words
 
 if TYPE_CHECKING:
-    from alworkbench.project.accuracy_report import HonestCurve
+    from alworkbench.project.accuracy_report import AccuracyReport
     from alworkbench.project.audit_set import AuditOffer
 
 DEFAULT_IMAGES = 200
@@ -66,7 +66,7 @@ def audit(
         raise typer.BadParameter("give --images or --width, not both")
     with opened(project, device) as workbench:
         if width is not None:
-            known = workbench.audit_offer(1)
+            known = workbench.audit.offer(1)
             wanted = suggest_audit_size(width, known.expected_accuracy)
             images = max(0, wanted - known.audit_before)
             if images == 0:
@@ -76,11 +76,11 @@ def audit(
                     f"The audit set has {known.audit_before} images: it is so already.",
                 )
                 return
-        offer = workbench.audit_offer(images or DEFAULT_IMAGES)
+        offer = workbench.audit.offer(images or DEFAULT_IMAGES)
         if dry_run:
             tell(as_json, offer, offer_words(offer))
             return
-        round_ = workbench.draw_audit(images or DEFAULT_IMAGES, seed)
+        round_ = workbench.audit.draw(images or DEFAULT_IMAGES, seed)
     value = {"round": round_, "offer": offer}
     tell(
         as_json,
@@ -127,14 +127,14 @@ def curves(
 
             with progress_bar(as_json) as progress:
                 compute(workbench, stores().memory, seeds=seeds, progress=progress)
-        found = workbench.honest_curve()
+        found = workbench.audit.report()
     if as_json:
         print_json(found)
     else:
         print_curve(found)
 
 
-def print_curve(found: HonestCurve) -> None:
+def print_curve(found: AccuracyReport) -> None:
     """Each source under a heading that names it for what it is."""
     _print_audit(found)
     if found.drawn:
@@ -162,7 +162,7 @@ def print_curve(found: HonestCurve) -> None:
         _print_counterfactual(found)
 
 
-def _print_audit(found: HonestCurve) -> None:
+def _print_audit(found: AccuracyReport) -> None:
     if not found.audit:
         console.print("No audit set was measured on. Draw one: `alworkbench audit`.\n")
         return
@@ -190,7 +190,7 @@ def _print_audit(found: HonestCurve) -> None:
     console.print()
 
 
-def _print_counterfactual(found: HonestCurve) -> None:
+def _print_counterfactual(found: AccuracyReport) -> None:
     other = found.counterfactual
     assert other is not None
     table = _table("Replayed among the collected labels", "strategy", "labels")
@@ -227,7 +227,7 @@ def advise(
 ) -> None:
     """Say whether to go on labelling, why, and how many labels a target still needs."""
     with opened(project) as workbench:
-        found = workbench.advise(target)
+        found = workbench.audit.advise(target)
     if as_json:
         print_json(found)
         return

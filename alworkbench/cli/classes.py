@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def list_(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Say which classes there are, in order, with the key that answers with each."""
     with opened(project) as workbench:
-        classes = workbench.classes()
+        classes = workbench.classes.current()
     lines = (
         f"{classes.key_of(k) or '-'}  {each.name}  ({', '.join(each.templates)})"
         for k, each in enumerate(classes.classes)
@@ -53,7 +53,7 @@ def add(
     """
     added = LabelClass(name, tuple(templates or DEFAULT_TEMPLATES))
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        classes = workbench.add_class(added, progress=progress)
+        classes = workbench.classes.add(added, progress=progress)
     tell(
         as_json,
         classes,

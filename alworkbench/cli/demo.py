@@ -26,12 +26,12 @@ def prepare_demo(
     """Import, encode, ask and simulate: each only as far as it has not been done before."""
     status = workbench.status()
     if status.pool_images == 0:
-        workbench.import_images(bundled_sample(), role=Role.POOL, progress=progress)
+        workbench.images.add(bundled_sample(), role=Role.POOL, progress=progress)
         status = workbench.status()
     if status.encoded < status.pool_images + status.audit_images:
-        workbench.encode(progress=progress)
-    if workbench.open_round() is None:
-        workbench.propose(progress=progress)
+        workbench.features.encode(progress=progress)
+    if workbench.rounds.current() is None:
+        workbench.rounds.propose(progress=progress)
     truth = sample_truth(workbench)
     processes = os.cpu_count() or 1
     result = simulate_project(

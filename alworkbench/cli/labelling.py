@@ -66,18 +66,20 @@ def propose(
     as_json: JsonOption = False,
 ) -> None:
     """Rank the pool and open a round with the images that a label would teach most about."""
-    from alworkbench.project.workbench import MEMORY
+    from alworkbench.project.rounds import MEMORY
 
     allowed = MEMORY if memory is None else read_bytes(memory)
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if dry_run:
-            count = None if target is None else workbench.count_targets(target, progress)
+            count = None if target is None else workbench.targets.count(target, progress)
             print_estimate(
-                workbench.estimate(strategy, batch, targets=count, memory=allowed), as_json
+                workbench.rounds.estimate(strategy, batch, targets=count, memory=allowed), as_json
             )
             return
-        targets = None if target is None else workbench.take_targets(target, progress=progress)
-        round_ = workbench.propose(strategy, batch, seed, progress, targets=targets, memory=allowed)
+        targets = None if target is None else workbench.targets.take(target, progress=progress)
+        round_ = workbench.rounds.propose(
+            strategy, batch, seed, progress, targets=targets, memory=allowed
+        )
         if targets is not None and not as_json:
             console.print(f"For the {len(targets)} images of the target set {targets.name}.")
         print_round(workbench, round_.id, as_json)
@@ -91,7 +93,7 @@ def label(
 ) -> None:
     """Record labels from a CSV. `image` is a path or content hash. All rows are recorded, or none."""
     with opened(project) as workbench:
-        done = workbench.import_labels(answers, annotator)
+        done = workbench.labels.import_file(answers, annotator)
     tell(as_json, done, f"{done.recorded} labels recorded, {done.known} were known already.")
 
 
@@ -100,7 +102,7 @@ def close(
 ) -> None:
     """Learn from the labels so far, measure on the audit set, and close the open round."""
     with opened(project, device) as workbench:
-        metrics = workbench.close_round()
+        metrics = workbench.rounds.close()
     print_metrics(metrics, as_json)
 
 
@@ -109,7 +111,7 @@ def learn(
 ) -> None:
     """Learn again from every label, without closing a round (after labels came from a file)."""
     with opened(project, device) as workbench:
-        metrics = workbench.learn()
+        metrics = workbench.learners.learn()
     print_metrics(metrics, as_json)
 
 
@@ -134,7 +136,7 @@ def strategies(
 
     size = None
     if pool is not None:
-        from alworkbench.project.workbench import TARGETS
+        from alworkbench.project.rounds import TARGETS
 
         size = Size(
             candidates=pool,
@@ -214,7 +216,7 @@ def explain(
 ) -> None:
     """Say why the model is uncertain about an image, and where that ranks in the pool."""
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        found = workbench.explain(image, progress)
+        found = workbench.explanations.of(image, progress)
     if as_json:
         print_json(found)
     else:
@@ -225,9 +227,9 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 
     """The images of a round as it was ranked, the first of them in words."""
     from alworkbench.acquisition.catalogue import score_unit
 
-    round_ = next(r for r in workbench.rounds() if r.id == round_id)
-    items = workbench.items(round_id)
-    classes = {c.id: c.name for c in workbench.classes().classes}
+    round_ = next(r for r in workbench.rounds.all() if r.id == round_id)
+    items = workbench.rounds.items(round_id)
+    classes = {c.id: c.name for c in workbench.classes.current().classes}
     if as_json:
         print_json({"round": round_, "items": items})
         return
@@ -242,7 +244,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool, most: int = 
         said = item.suggestion
         table.add_row(
             str(item.position + 1),
-            escape("/".join(Path(workbench.image(item.image_id).paths[0]).parts[-2:])),
+            escape("/".join(Path(workbench.images.get(item.image_id).paths[0]).parts[-2:])),
             "" if item.score is None else f"{item.score:.4f}",
             escape(classes.get(said.class_id, "?")) if said else "",
             f"{said.probability:.0%}" if said else "",

@@ -77,9 +77,9 @@ def fit(
         raise typer.BadParameter("Give either --pairs FILE or --from-pool.")
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if pairs is None:
-            record = workbench.fit_from_pool(batch=batch, progress=progress)
+            record = workbench.posteriors.fit_from_pool(batch=batch, progress=progress)
         else:
-            record = workbench.fit(pairs, batch=batch, progress=progress)
+            record = workbench.posteriors.fit(pairs, batch=batch, progress=progress)
     found = record.provenance
     counted = (
         f"approximately, from {found['images']} images of the pool and {found['prompts']} prompts"
@@ -105,7 +105,7 @@ class PriorChoice(StrEnum):
 def posterior_show(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Show the newest posterior: where it came from, its sizes, its prior precisions."""
     with opened(project) as workbench:
-        summary = workbench.describe_posterior()
+        summary = workbench.posteriors.describe()
     if as_json:
         print_json(summary)
     else:
@@ -127,8 +127,8 @@ def posterior_import(
 ) -> None:
     """Take published factors as the posterior. Only sizes can be checked: it must be the same model."""
     with opened(project) as workbench:
-        found = workbench.import_posterior(folder, prior=prior.value, weight=weight)
-        summary = workbench.describe_posterior()
+        found = workbench.posteriors.take(folder, prior=prior.value, weight=weight)
+        summary = workbench.posteriors.describe()
     if as_json:
         print_json({"posterior": summary, "stored": found.stored, "rounding": found.rounding})
         return
@@ -154,7 +154,7 @@ def posterior_export(
 ) -> None:
     """Write the newest posterior as a factor folder that BayesVLM's own code reads."""
     with opened(project) as workbench:
-        summary = workbench.export_posterior(folder)
+        summary = workbench.posteriors.export(folder)
     tell(
         as_json,
         {"folder": str(folder), "posterior": summary},

@@ -86,7 +86,7 @@ def init(
     from alworkbench.acquisition.catalogue import find_strategy
     from alworkbench.adaptation.methods import find_method
     from alworkbench.inputs.label_files import read_class_names
-    from alworkbench.project.workbench import utc_now
+    from alworkbench.project.session import utc_now
 
     names = [*(classes or []), *(read_class_names(classes_file) if classes_file else [])]
     chosen = tuple(templates or DEFAULT_TEMPLATES)
@@ -127,7 +127,7 @@ def import_(
     Labels (class folders, or the manifest's column `label`) of an audit set are recorded always.
     """
     with opened(project) as workbench, progress_bar(as_json) as progress:
-        summary = workbench.import_images(
+        summary = workbench.images.add(
             location, role=Role.AUDIT if audit else Role.POOL, pool_labels=labels, progress=progress
         )
     words = (
@@ -156,9 +156,11 @@ def encode(
     """Compute the features of images that have none yet. Interrupted, it goes on where it stopped."""
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if features is not None:
-            summary = workbench.take_features(features, progress)
+            summary = workbench.features.take(features, progress)
         else:
-            summary = workbench.encode(workers=workers, batch_size=batch, progress=progress)
+            summary = workbench.features.encode(
+                workers=workers, batch_size=batch, progress=progress
+            )
     tell(
         as_json,
         summary,
@@ -238,7 +240,7 @@ def export(
 ) -> None:
     """Write the labels to a file."""
     with opened(project) as workbench:
-        rows = workbench.export(target, history=history)
+        rows = workbench.labels.export(target, history=history)
     tell(as_json, {"file": str(target), "rows": rows}, f"Wrote {rows} labels to {target}.")
 
 
@@ -268,7 +270,7 @@ def demo(
     import store
     from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, prepare_demo
     from alworkbench.core.devices import describe, resolve_device
-    from alworkbench.project.workbench import utc_now
+    from alworkbench.project.session import utc_now
 
     console.print(f"Computing on {describe(resolve_device(device))}.")
     if not ProjectFolder(folder).database.exists():
@@ -276,7 +278,7 @@ def demo(
     with open_project(folder, device=device) as workbench:
         with progress_bar(False) as progress:
             result = prepare_demo(workbench, stores().memory, progress)
-        current = workbench.open_round()
+        current = workbench.rounds.current()
         if current is not None:
             print_round(workbench, current.id, False)
         print_simulation(result, False)

@@ -49,11 +49,11 @@ def support_set(
     as_json: JsonOption = False,
 ) -> None:
     """Choose k labelled images of every class for a target, and write which they are."""
-    from alworkbench.project.support_sets import Order, choose_support, write_support
+    from alworkbench.project.support_sets import Order, write_support
 
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        targets = None if target is None else workbench.take_targets(target, progress=progress)
-        found = choose_support(workbench, per_class, Order(order), targets)
+        targets = None if target is None else workbench.targets.take(target, progress=progress)
+        found = workbench.support_sets.choose(per_class, Order(order), targets)
         write_support(manifest, found)
     classes = len(found.classes)
     tell(

@@ -1,6 +1,6 @@
-"""The honest curve of a running project: every source of accuracy, named for what it is.
+"""The accuracy report of a running project: every estimate of its accuracy, each under its own name.
 
-Reads records and the file of the newest counterfactual; computes nothing over the pool.
+It reads records and the file of the newest counterfactual, and computes nothing over the pool.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class AuditPopulation:
 
 
 @dataclass(frozen=True, slots=True)
-class HonestCurve:
-    """Accuracy of a project by rounds, from the audit set and from the labels of rounds."""
+class AccuracyReport:
+    """Every estimate of a project's accuracy that its records hold."""
 
     audit: tuple[MetricRecord, ...]
     """By round; Wilson's interval of the accuracy and bootstrap intervals (`intervals`) in its values."""
@@ -49,8 +49,8 @@ class HonestCurve:
     """Of the newest learner, on its own labels, which were chosen: it says nothing of the pool."""
 
 
-def honest_curve(reader: Reader, folder: ProjectFolder) -> HonestCurve:
-    """Every estimate of the project's accuracy that its records allow."""
+def accuracy_report(reader: Reader, folder: ProjectFolder) -> AccuracyReport:
+    """Collect the report from the records. Raises InvalidResult for a damaged counterfactual file."""
     rounds = reader.rounds.all()
     newest = reader.computed.learner()
     estimates = [
@@ -58,7 +58,7 @@ def honest_curve(reader: Reader, folder: ProjectFolder) -> HonestCurve:
         for each in rounds
         if (found := lure.of_round(each, reader.rounds.items(each.id))) is not None
     ]
-    return HonestCurve(
+    return AccuracyReport(
         tuple(reader.computed.metrics()),
         _population(reader),
         tuple(estimates),

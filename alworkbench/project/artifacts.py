@@ -17,12 +17,32 @@ from torch import Tensor
 
 from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
 from alworkbench.core.domain import ClassList, EncoderRecord, PosteriorRecord, ProjectFolder
-from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
+from alworkbench.core.errors import (
+    EncoderMismatch,
+    FeaturesMissing,
+    PosteriorMissing,
+    UnknownEncoder,
+)
+from alworkbench.encoders import load_encoder
+from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Head, ensemble_prompts
+from alworkbench.features.feature_file import FROM_FILE
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.posterior_file import load_posterior
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesSummary:
+    """What happened when features were computed or taken from a file."""
+
+    encoder_id: str
+    encoded: int
+    known: int
+    """Images that had features before."""
+    quarantined: int
+    seconds: float
 
 
 @runtime_checkable
@@ -143,6 +163,25 @@ def starting_learner(
         raise PosteriorMissing(engine.encoder_id)
     belief = engine.posterior(record).tempered(strengths.image, strengths.text)
     return zero_shot(engine.head, belief, engine.class_activations(classes))
+
+
+def load_project_encoder(
+    record: EncoderRecord, device: torch.device, wanted: str, instead: str
+) -> Encoder:
+    """The model that computed the project's features.
+
+    Raises UnknownEncoder where the features came from a file: no model can then encode what is `wanted`,
+    and the message says what to do `instead`. Raises EncoderMismatch where the model was changed since.
+    """
+    if record.spec.startswith(FROM_FILE):
+        raise UnknownEncoder(
+            f"The features of this project came from a file ({record.spec}); there is no model "
+            f"that could encode {wanted}. {instead}"
+        )
+    encoder = load_encoder(record.spec, device)
+    if encoder.id != record.id:
+        raise EncoderMismatch("The project's features", record.id, encoder.id)
+    return encoder
 
 
 def resolve(folder: ProjectFolder, path: str) -> Path:

@@ -1,43 +1,31 @@
-"""An audit set drawn at random in the labelling flow: how large, which images, what it says.
+"""The audit set: how many images it needs, and how they are drawn.
 
-Images of the pool without an answer are drawn without replacement, every one alike, get the role audit
-and are asked in a round of their own, without suggestions: who sees what the model thinks tends to
-agree with it. They stand for the images that had no label on that day; those that were labelled before
-are not among them, so a project that wants to know about its whole pool draws before the first round.
-
-Dimensions used in this file
-    N  audit images
-    C  classes
-    K  resamples
+Images of the pool without an answer are drawn at random without replacement. They get the role audit and
+are asked in a round of their own, without suggestions, because annotators who see a prediction tend to
+agree with it. The audit set then stands for the images that had no answer on that day, and not for those
+that were labelled before. To measure the whole pool, draw the audit set before the first round.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from alworkbench.core.domain import AUDIT_STRATEGY, NewItem, NewRound, Role, Round
-from alworkbench.core.errors import PoolExhausted, PosteriorMissing, RoundStillOpen
-from alworkbench.core.ports import Reader, Store
+from alworkbench.core.errors import PoolExhausted, PosteriorMissing
+from alworkbench.core.ports import Reader
 from alworkbench.core.provenance import circumstances, versions
 from alworkbench.evaluation.intervals import Z95, wilson
-from alworkbench.evaluation.metrics import calibration_interval
+from alworkbench.project.accuracy_report import AccuracyReport, accuracy_report, history
+from alworkbench.project.session import Session, refuse_open, stored_id
+from alworkbench.project.status import newest_accuracy
+from alworkbench.project.stopping import Advice, advise
 
 UNKNOWN_ACCURACY = 0.5
-"""Expected where nothing is known: no accuracy needs more images for the same width."""
-RESAMPLES = 1000
-
-_SMALLEST_PROBABILITY = 1e-12
-_NUMBERS_AT_ONCE = 2**22
+"""Expected where no accuracy is known. No other value needs more images for the same width."""
 
 
 def half_width(images: int, expected_accuracy: float = UNKNOWN_ACCURACY) -> float:
@@ -83,82 +71,95 @@ class AuditOffer:
     """Of the accuracy, once all are answered, with those that were answered before."""
 
 
-def offer(reader: Reader, count: int, expected_accuracy: float) -> AuditOffer:
-    """What drawing `count` images would buy; reads records only."""
-    answered = reader.labels.current(Role.POOL)
-    before = len(reader.labels.current(Role.AUDIT))
-    pool = reader.images.count(Role.POOL) - len(answered)
-    leftover = len(_leftover(reader))
-    images = min(count, pool + leftover)
-    width = half_width(max(1, before + images), expected_accuracy)
-    return AuditOffer(
-        images, min(count, leftover), pool, len(answered), before, expected_accuracy, width
-    )
+class Audit:
+    """Draws the audit set, and says what was measured with it."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
-def draw(
-    store: Store,
-    rows_of: Callable[[list[tuple[int, str]]], Mapping[int, int]],
-    encoder_id: str,
-    count: int,
-    seed: int | None,
-    clock: Callable[[], datetime],
-    device: object,
-) -> Round:
-    """Draw images at random and open the round that asks about them. See `Workbench.draw_audit`.
+    def offer(self, count: int) -> AuditOffer:
+        """What drawing `count` images would give, at the newest accuracy that is known.
 
-    `rows_of` gives the images that have features (row -> image id); the others cannot be measured on.
-    """
-    started = time.perf_counter()
-    with store.read() as reader:
-        _refuse_open(reader)
-        pool = reader.images.ids_and_hashes(Role.POOL)
-        answered = reader.labels.current(Role.POOL)
-        before = len(reader.labels.current(Role.AUDIT))
-        posterior = reader.computed.posterior(encoder_id)
-        newest = reader.computed.learner()
-        number = len(reader.rounds.all()) + 1
-        seed = reader.settings().seed + number if seed is None else seed
-        leftover = _leftover(reader)[:count]
-        classes = reader.classes.current()
-        record = circumstances(reader, seed)
-    if posterior is None:
-        raise PosteriorMissing(encoder_id)
-    free = [image for image in rows_of(pool).values() if image not in answered]
-    if not leftover and not free:
-        raise PoolExhausted
-    order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
-    drawn = [free[i] for i in order[: count - len(leftover)].tolist()]
-    new = NewRound(
-        strategy=AUDIT_STRATEGY,
-        seed=seed,
-        class_list_id=classes.id or 0,
-        posterior_id=posterior.id,
-        learner_id=newest.id if newest else None,
-        seconds=time.perf_counter() - started,
-        items=[NewItem(image, None, None) for image in leftover]
-        + [NewItem(image, None, None, 1 / (len(free) - m)) for m, image in enumerate(drawn)],
-        settings={
-            "wanted": count,
-            "leftover": len(leftover),
-            "candidates": len(free),
-            "labelled_before": len(answered),
-            "audit_before": before,
-            "record": record,
-            "versions": versions(device),
-        },
-    )
-    with store.write() as writer:
-        _refuse_open(writer)
-        writer.images.set_role(drawn, Role.AUDIT)
-        return writer.rounds.open(new, clock())
+        Reads records only; nothing is drawn.
+        """
+        with self._session.store.read() as reader:
+            known = newest_accuracy(reader.computed.metrics())
+            expected = UNKNOWN_ACCURACY if known is None else known
+            answered = reader.labels.current(Role.POOL)
+            before = len(reader.labels.current(Role.AUDIT))
+            pool = reader.images.count(Role.POOL) - len(answered)
+            leftover = len(_leftover(reader))
+        images = min(count, pool + leftover)
+        width = half_width(max(1, before + images), expected)
+        return AuditOffer(
+            images, min(count, leftover), pool, len(answered), before, expected, width
+        )
 
+    def draw(self, count: int, seed: int | None = None) -> Round:
+        """Draw unanswered images at random into the audit set, and open a round that asks them.
 
-def _refuse_open(reader: Reader) -> None:
-    current = reader.rounds.current()
-    if current is not None:
-        unanswered = sum(item.label is None for item in reader.rounds.items(current.id))
-        raise RoundStillOpen(current.number, unanswered)
+        Images of earlier draws without an answer come first. Images without features are not drawn,
+        since nothing can be measured on them. Closing the round measures; nothing is learned from it.
+        Raises RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted, ImageInUse.
+        """
+        started = time.perf_counter()
+        session = self._session
+        engine = session.engine()
+        with session.store.read() as reader:
+            refuse_open(reader)
+            pool = reader.images.ids_and_hashes(Role.POOL)
+            answered = reader.labels.current(Role.POOL)
+            before = len(reader.labels.current(Role.AUDIT))
+            posterior = session.posterior_record(reader)
+            newest = reader.computed.learner()
+            number = len(reader.rounds.all()) + 1
+            seed = reader.settings().seed + number if seed is None else seed
+            leftover = _leftover(reader)[:count]
+            classes = reader.classes.current()
+            record = circumstances(reader, seed)
+        if posterior is None:
+            raise PosteriorMissing(engine.encoder_id)
+        free = [image for image in session.rows_of(pool).values() if image not in answered]
+        if not leftover and not free:
+            raise PoolExhausted
+        order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
+        drawn = [free[i] for i in order[: count - len(leftover)].tolist()]
+        new = NewRound(
+            strategy=AUDIT_STRATEGY,
+            seed=seed,
+            class_list_id=stored_id(classes.id),
+            posterior_id=posterior.id,
+            learner_id=newest.id if newest else None,
+            seconds=time.perf_counter() - started,
+            items=[NewItem(image, None, None) for image in leftover]
+            + [NewItem(image, None, None, 1 / (len(free) - m)) for m, image in enumerate(drawn)],
+            settings={
+                "wanted": count,
+                "leftover": len(leftover),
+                "candidates": len(free),
+                "labelled_before": len(answered),
+                "audit_before": before,
+                "record": record,
+                "versions": versions(engine.device),
+            },
+        )
+        with session.store.write() as writer:
+            refuse_open(writer)
+            writer.images.set_role(drawn, Role.AUDIT)
+            return writer.rounds.open(new, session.now())
+
+    def report(self) -> AccuracyReport:
+        """What the project's records say of its accuracy, each source under its own name."""
+        with self._session.store.read() as reader:
+            return accuracy_report(reader, self._session.folder)
+
+    def advise(self, target: float | None = None) -> Advice:
+        """Whether to go on labelling, from what was recorded when rounds were closed.
+
+        `target` is the accuracy that is wanted, between 0 and 1.
+        """
+        with self._session.store.read() as reader:
+            return advise(history(reader, target))
 
 
 def _leftover(reader: Reader) -> list[int]:
@@ -171,67 +172,3 @@ def _leftover(reader: Reader) -> list[int]:
         for item in reader.rounds.items(round_.id)
     ]
     return [image for image in dict.fromkeys(asked) if image not in answered]
-
-
-# --------------------------------------------------------------------------------- what it measures
-
-
-def measured_details(
-    probabilities: Float[Tensor, "N C"], labels: Int[Tensor, "N"], hashes: Sequence[str]
-) -> dict[str, Any]:
-    """What is recorded with a measurement beside its figures; plain JSON values.
-
-    `intervals`: 95 % bootstrap intervals over images. `right`: a 1 for every image that was classified
-    correctly, else a 0, by content hash. `audit`: tells apart the sets of images that were measured on.
-    """
-    right = (probabilities.argmax(dim=-1) == labels).tolist()
-    by_hash = sorted(zip(hashes, right, strict=True))
-    digest = hashlib.sha256("".join(content for content, _ in by_hash).encode())
-    return {
-        "intervals": intervals(probabilities, labels),
-        "right": "".join("01"[found] for _, found in by_hash),
-        "audit": digest.hexdigest()[:16],
-    }
-
-
-def intervals(
-    probabilities: Float[Tensor, "N C"],
-    labels: Int[Tensor, "N"],
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap intervals over images: percentiles, for ECE the basic interval (see `metrics`)."""
-    probabilities, labels = probabilities.double().cpu(), labels.cpu()
-    count, classes = probabilities.shape
-    right = probabilities.argmax(dim=-1) == labels  # N
-    surprise = (
-        -probabilities.gather(1, labels[:, None])[:, 0].clamp_min(_SMALLEST_PROBABILITY).log()
-    )
-    cells = torch.zeros(count, 2 * classes + 1, dtype=torch.float64)  # found | there | surprise
-    cells[torch.arange(count), labels] = right.double()
-    cells[torch.arange(count), classes + labels] = 1.0
-    cells[:, -1] = surprise
-    generator = torch.Generator().manual_seed(seed)
-    sums = []
-    for start in range(0, resamples, step := max(1, _NUMBERS_AT_ONCE // count)):
-        size = min(step, resamples - start)
-        chosen = torch.randint(count, (size, count), generator=generator)  # K N
-        times = torch.zeros(size, count, dtype=torch.float64)
-        times.scatter_add_(1, chosen, torch.ones_like(times))
-        sums.append(times @ cells)
-    every = torch.cat(sums)
-    found, there, nlpd = every[:, :classes], every[:, classes:-1], every[:, -1]
-    recall = torch.where(there > 0, found / there.clamp_min(1), torch.zeros(()).double())
-    balanced = recall.sum(dim=-1) / (there > 0).sum(dim=-1)  # K
-    confidence = probabilities.max(dim=-1).values
-    return {
-        "balanced_accuracy": _middle(balanced),
-        "nlpd": _middle(nlpd / count),
-        "ece": calibration_interval(confidence, right, seed=seed),
-    }
-
-
-def _middle(values: Float[Tensor, "K"]) -> tuple[float, float]:
-    """The middle 95 % of resampled figures."""
-    ends = values.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return float(ends[0]), float(ends[1])

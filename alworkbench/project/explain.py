@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
@@ -26,14 +25,15 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.strategy import BLOCK_ROWS
 from alworkbench.adaptation.learner import Learner
-from alworkbench.core.domain import Image
+from alworkbench.core.domain import Image, Role
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
+from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.posterior.predictive import LogitMoments, probit_logits
-
-if TYPE_CHECKING:
-    from alworkbench.features.table import FeatureTable
+from alworkbench.project.find_image import find_image
+from alworkbench.project.learners import Learners
+from alworkbench.project.session import Session
 
 DRAWS = 512
 """Behind the figures of one image."""
@@ -235,3 +235,45 @@ def explain(
         draws=len(draws),
         labels=0 if learner.taught is None else len(learner.taught.images),
     )
+
+
+class Explanations:
+    """Explains images of the pool and of the audit set. Nothing is written."""
+
+    def __init__(self, session: Session, learners: Learners) -> None:
+        self._session = session
+        self._learners = learners
+
+    def of(self, image: str, progress: Progress = silent) -> Explanation:
+        """Why the model is uncertain about an image, and where it stands in the pool.
+
+        `image` is a path, the end of one, or a content hash. All images of the pool are ranked, those
+        with an answer too; one of the audit set is ranked against them. Raises ImageNotFound,
+        FeaturesMissing, PosteriorMissing.
+        """
+        with self._session.computing:
+            with self._session.store.read() as reader:
+                found = find_image(reader, image)
+                settings = reader.settings()
+                classes = reader.classes.current()
+                pool = reader.images.ids_and_hashes(Role.POOL)
+                answer = reader.labels.current(found.role).get(found.id)
+                record = self._session.posterior_record(reader)
+                newest = reader.computed.learner()
+                label = None
+                if answer is not None:
+                    named = {c.id: c.name for c in classes.classes}.get(answer.class_id)
+                    label = named or answer.kind.value
+            learner = self._learners.load(newest, classes, record)
+            table = self._session.engine().table()
+            return explain(
+                learner,
+                table,
+                int(table.rows_of([found.hash])[0]),
+                torch.tensor(list(self._session.rows_of(pool)), dtype=torch.long),
+                found,
+                classes.names,
+                seed=settings.seed,
+                label=label,
+                progress=progress,
+            )

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alworkbench.core.domain import PosteriorRecord, Role
-from alworkbench.core.errors import EncoderMismatch, PosteriorMissing, UnknownEncoder
+from alworkbench.core.domain import ClassList, PosteriorRecord, Role
+from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders import load_encoder
 from alworkbench.features.feature_file import FROM_FILE
@@ -16,20 +16,26 @@ from alworkbench.inputs.pairs import open_pairs
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, fit_posterior
 from alworkbench.posterior.fit_pool import fit_from_pool, prompts_of
 from alworkbench.posterior.kronecker import Posterior
+from alworkbench.posterior.name_novelty import NameKnowledge, has_captions, known_names
 from alworkbench.posterior.posterior_file import PosteriorFile, load_posterior, save_posterior
 from alworkbench.posterior.published import WEIGHT, Prior, Published, export_factors, import_factors
 from alworkbench.posterior.summary import PosteriorSummary
-from alworkbench.project.session import OpenProject
+from alworkbench.project.artifacts import load_project_encoder
+from alworkbench.project.session import Session
 
 
-class Posteriors(OpenProject):
-    """Every posterior is kept; the newest counts."""
+class Posteriors:
+    """Every posterior is kept; the newest one is used."""
 
-    def posterior(self) -> Posterior:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._names: tuple[tuple[object, ...], tuple[NameKnowledge, ...]] | None = None
+
+    def newest(self) -> Posterior:
         """The newest posterior of the project's encoder. Raises PosteriorMissing."""
-        engine = self.engine()
-        with self.store.read() as reader:
-            record = self._posterior_record(reader)
+        engine = self._session.engine()
+        with self._session.store.read() as reader:
+            record = self._session.posterior_record(reader)
         if record is None:
             raise PosteriorMissing(engine.encoder_id)
         return engine.posterior(record)
@@ -42,28 +48,30 @@ class Posteriors(OpenProject):
         See `datasets.pairs`. Goes on where the same call was interrupted. Raises UnknownEncoder and
         EncoderMismatch where the pairs cannot be encoded as the project's images were.
         """
-        settings = self.settings()
-        with self.store.read() as reader:
+        settings = self._session.settings()
+        with self._session.store.read() as reader:
             record = reader.computed.encoder()
-        if record is not None and record.spec.startswith(FROM_FILE):
-            raise UnknownEncoder(
-                f"The features of this project came from a file ({record.spec}); there is no model "
-                f"that could encode pairs. Fit from the pool (`alworkbench fit --from-pool`), or bring "
-                f"in a file with pair_activations (`alworkbench encode --features FILE`)."
+        device = self._session.device
+        encoder = (
+            load_encoder(settings.encoder, device)
+            if record is None
+            else load_project_encoder(
+                record,
+                device,
+                "pairs",
+                "Fit from the pool (`alworkbench fit --from-pool`), or take a file with "
+                "pair_activations (`alworkbench encode --features FILE`).",
             )
-        source = open_pairs(pairs)
-        encoder = load_encoder(settings.encoder, self._device)
-        if record is not None and encoder.id != record.id:
-            raise EncoderMismatch("The project's features", record.id, encoder.id)
+        )
         found = fit_posterior(
             encoder,
-            source,
+            open_pairs(pairs),
             batch=batch,
             seed=settings.seed,
             progress=progress,
-            partial=self.folder.posteriors,
+            partial=self._session.folder.posteriors,
         )
-        return self._keep_posterior(found.posterior, found.provenance)
+        return self.keep(found.posterior, found.provenance)
 
     def fit_from_pool(
         self, *, batch: int = PAIR_BATCH, progress: Progress = silent
@@ -72,38 +80,36 @@ class Posteriors(OpenProject):
 
         An approximation; see `pool_fitting`. Raises FeaturesMissing before the pool is encoded.
         """
-        engine = self.engine()
-        with self.store.read() as reader:
+        engine = self._session.engine()
+        with self._session.store.read() as reader:
             settings = reader.settings()
             classes = reader.classes.current()
             pool = reader.images.ids_and_hashes(Role.POOL)
             record = reader.computed.encoder()
         encoder = None
         if record is not None and not record.spec.startswith(FROM_FILE):
-            encoder = load_encoder(record.spec, self._device)
-            if encoder.id != engine.encoder_id:
-                raise EncoderMismatch("The project's features", engine.encoder_id, encoder.id)
-        features = FeatureStore(self.folder.features / engine.encoder_id)
+            encoder = load_project_encoder(record, self._session.device, "prompts", "")
+        features = FeatureStore(self._session.folder.features / engine.encoder_id)
         found = fit_from_pool(
             engine.head,
             engine.table(),
-            list(self._rows(pool)),
+            list(self._session.rows_of(pool)),
             prompts_of(features, classes, encoder, progress).to(engine.device),
             engine.encoder_id,
             batch=batch,
             seed=settings.seed,
             progress=progress,
         )
-        return self._keep_posterior(found.posterior, found.provenance)
+        return self.keep(found.posterior, found.provenance)
 
-    def import_posterior(
+    def take(
         self, folder: Path, *, prior: Prior = "evidence", weight: float | None = WEIGHT
     ) -> Published:
         """Take a folder of published factors as the posterior. See `posterior.published`.
 
         Raises InvalidPosteriorFile, NotPositiveDefinite, EncoderMismatch.
         """
-        engine = self.engine()
+        engine = self._session.engine()
         found = import_factors(folder, engine.head, engine.encoder_id, prior=prior, weight=weight)
         belief = found.posterior
         provenance = {
@@ -116,37 +122,60 @@ class Posteriors(OpenProject):
             "prior_precision_text": belief.text.prior_precision,
             "rounding": {name: asdict(value) for name, value in found.rounding.items()},
         }
-        self._keep_posterior(belief, provenance)
+        self.keep(belief, provenance)
         return found
 
-    def export_posterior(self, folder: Path) -> PosteriorSummary:
+    def export(self, folder: Path) -> PosteriorSummary:
         """Write the newest posterior in the layout of published factor folders.
 
         Raises PosteriorMissing.
         """
-        record, found = self._newest_posterior()
+        record, found = self._newest_file()
         export_factors(
             folder, found.posterior, created_at=found.created_at, provenance=found.provenance
         )
         return PosteriorSummary.of(record.file, found)
 
-    def describe_posterior(self) -> PosteriorSummary:
+    def describe(self) -> PosteriorSummary:
         """The newest posterior of the project's encoder in figures. Raises PosteriorMissing."""
-        record, found = self._newest_posterior()
+        record, found = self._newest_file()
         return PosteriorSummary.of(record.file, found)
 
-    def _keep_posterior(self, posterior: Posterior, provenance: dict[str, Any]) -> PosteriorRecord:
-        now = self._clock()
+    def known_names(
+        self, classes: ClassList, record: PosteriorRecord | None
+    ) -> tuple[NameKnowledge, ...]:
+        """What the model knows of each class name, in the order of the list.
+
+        Empty without a posterior that was fitted from captions, and before the prompts are encoded.
+        """
+        if record is None or not has_captions(record.provenance):
+            return ()
+        key = (classes.id, record.id)
+        if self._names is None or self._names[0] != key:
+            engine = self._session.engine()
+            try:
+                activations = engine.class_activations(classes)
+            except FeaturesMissing:  # a class was added since; encoding is the next step
+                return ()
+            found = known_names(engine.posterior(record).text, classes.names, activations)
+            self._names = key, found
+        return self._names[1]
+
+    def keep(self, posterior: Posterior, provenance: dict[str, Any]) -> PosteriorRecord:
+        """Write a posterior into the project folder and record it; from now on it is the newest."""
+        now = self._session.now()
         file = f"posteriors/{posterior.encoder_id}-{now:%Y%m%dT%H%M%S%f}.safetensors"
-        save_posterior(self.folder.path / file, posterior, created_at=now, provenance=provenance)
-        with self.store.write() as writer:
+        save_posterior(
+            self._session.folder.path / file, posterior, created_at=now, provenance=provenance
+        )
+        with self._session.store.write() as writer:
             return writer.computed.add_posterior(posterior.encoder_id, file, provenance, now)
 
-    def _newest_posterior(self) -> tuple[PosteriorRecord, PosteriorFile]:
-        engine = self.engine()
-        with self.store.read() as reader:
-            record = self._posterior_record(reader)
+    def _newest_file(self) -> tuple[PosteriorRecord, PosteriorFile]:
+        engine = self._session.engine()
+        with self._session.store.read() as reader:
+            record = self._session.posterior_record(reader)
         if record is None:
             raise PosteriorMissing(engine.encoder_id)
-        path = self.folder.path / record.file
+        path = self._session.folder.path / record.file
         return record, load_posterior(path, encoder_id=engine.encoder_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Int
@@ -15,22 +15,25 @@ from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
     AnswerKind,
     ClassList,
+    Item,
     Label,
+    MetricRecord,
     NewItem,
     NewRound,
     Role,
     Round,
     Suggestion,
 )
-from alworkbench.core.errors import PoolExhausted
+from alworkbench.core.errors import NoOpenRound, PoolExhausted
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
-from alworkbench.project.explain import Explanation, explain
-from alworkbench.project.find_image import find_image
-from alworkbench.project.learners import Learning
-from alworkbench.project.session import refuse_open, some_of, stored_id
+from alworkbench.project.learners import Learners
+from alworkbench.project.measurements import Measurements
+from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.session import Session, refuse_open, some_of, stored_id
 from alworkbench.project.target_sets import TargetSet
 
 DRAWS = 128
@@ -42,8 +45,42 @@ TARGETS = 1000
 A strategy may look at others of the pool instead, see `AcquisitionContext.pool_is_target`."""
 
 
-class Asking(Learning):
-    """Ranking needs the newest learner."""
+class Rounds:
+    """A round is open until it is closed; at most one is open."""
+
+    def __init__(
+        self,
+        session: Session,
+        posteriors: Posteriors,
+        measurements: Measurements,
+        learners: Learners,
+        *,
+        targets: Sequence[str] = (),
+    ) -> None:
+        """`targets` are content hashes of encoded images whose predictions matter.
+
+        They may lie outside of the project. Without any, a random sample of the pool is the target.
+        """
+        self._session = session
+        self._posteriors = posteriors
+        self._measurements = measurements
+        self._learners = learners
+        self._targets = tuple(targets)
+
+    def current(self) -> Round | None:
+        """The open round."""
+        with self._session.store.read() as reader:
+            return reader.rounds.current()
+
+    def all(self) -> list[Round]:
+        """Every round, oldest first."""
+        with self._session.store.read() as reader:
+            return reader.rounds.all()
+
+    def items(self, round_id: int) -> list[Item]:
+        """The images that a round asks, in the order of the batch, with their answers."""
+        with self._session.store.read() as reader:
+            return reader.rounds.items(round_id)
 
     def propose(
         self,
@@ -58,14 +95,14 @@ class Asking(Learning):
         """Rank the pool, and open a round with the batch that a strategy chose.
 
         Defaults come from the project's settings; the seed moves on with the round number. With
-        `targets` (see `take_targets`), their predictions are what matters; of more than TARGETS a
+        `targets` (see `Targets.take`), their predictions are what matters; of more than TARGETS a
         random sample, fixed by the project's seed. `memory` is what a strategy may hold beside the
         features, in bytes. Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing,
         PoolExhausted, MemoryBudgetTooSmall.
         """
-        with self._computing:
+        with self._session.computing:
             started = time.perf_counter()
-            with self.store.read() as reader:
+            with self._session.store.read() as reader:
                 settings = reader.settings()
                 chosen = find_strategy(strategy or settings.strategy)
                 refuse_open(reader)
@@ -73,15 +110,15 @@ class Asking(Learning):
                 pool = reader.images.ids_and_hashes(Role.POOL)
                 answered = reader.labels.current(Role.POOL)
                 number = len(reader.rounds.all()) + 1
-                record = self._posterior_record(reader)
+                record = self._session.posterior_record(reader)
                 newest = reader.computed.learner()
                 measured = reader.computed.metrics()
                 asked_at = circumstances(reader, settings.seed + number if seed is None else seed)
             progress("ranking the pool", 0, 2)
-            learner = self._current_learner(newest, classes, record)
+            learner = self._learners.load(newest, classes, record)
             if not measured:
-                self._measure(learner, classes, 0, None, 0)
-            image_of_row = self._rows(pool)
+                self._measurements.measure(learner, classes, 0, None, 0)
+            image_of_row = self._session.rows_of(pool)
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
                 raise PoolExhausted
@@ -90,7 +127,7 @@ class Asking(Learning):
             }
             given = _given(label_of, classes)
             context = AcquisitionContext(
-                table=self.engine().table(),
+                table=self._session.engine().table(),
                 candidates=torch.tensor(candidates),
                 targets=self._target_rows(targets, list(image_of_row), settings.seed),
                 learner=learner,
@@ -102,7 +139,9 @@ class Asking(Learning):
                 refused=torch.tensor(_refused(label_of), dtype=torch.long),
                 pool_is_target=targets is None and not self._targets,
                 goal=settings.goal,
-                unknown_names=sum(each.unknown for each in self._names_known(classes, record)),
+                unknown_names=sum(
+                    each.unknown for each in self._posteriors.known_names(classes, record)
+                ),
                 draws=DRAWS,
                 memory=memory,
             )
@@ -132,12 +171,12 @@ class Asking(Learning):
                     "memory": memory,
                     **({"targets": targets.name} if targets else {}),
                     "record": asked_at,
-                    "versions": versions(self.engine().device),
-                    **({} if newest else self._watched(learner, classes, pool, {})),
+                    "versions": versions(self._session.engine().device),
+                    **({} if newest else self._learners.watched(learner, classes, pool, {})),
                 },
             )
-            with self.store.write() as writer:
-                opened = writer.rounds.open(new, self._clock())
+            with self._session.store.write() as writer:
+                opened = writer.rounds.open(new, self._session.now())
             progress("ranking the pool", 2, 2)
             return opened
 
@@ -154,7 +193,7 @@ class Asking(Learning):
         `targets` is how many images a target set would have; without it, the pool is the target.
         Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PoolExhausted.
         """
-        with self.store.read() as reader:
+        with self._session.store.read() as reader:
             settings = reader.settings()
             refuse_open(reader)
             classes = len(reader.classes.current())
@@ -163,7 +202,7 @@ class Asking(Learning):
         candidates = len(pool - answered.keys())
         if not candidates:
             raise PoolExhausted
-        head = self.engine().head
+        head = self._session.engine().head
         labelled = sum(label.class_id is not None for label in answered.values())
         size = Size(
             candidates=candidates,
@@ -180,54 +219,41 @@ class Asking(Learning):
         )
         return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
 
-    def explain(self, image: str, progress: Progress = silent) -> Explanation:
-        """Why the model is uncertain about an image, and where it stands in the pool.
+    def close(self, progress: Progress = silent) -> MetricRecord | None:
+        """Learn from all labels, measure on the audit set, and close the open round.
 
-        `image` is a path, the end of one, or a content hash. All images of the pool are ranked, those
-        with an answer too; one of the audit set is ranked against them. Raises ImageNotFound,
-        FeaturesMissing, PosteriorMissing.
+        A round of the audit set is measured with every learner, and nothing is learned from it. Items
+        without an answer return to the pool. Returns None where there is no audit set to measure on.
+        Raises NoOpenRound, FeaturesMissing, PosteriorMissing.
         """
-        with self._computing:
-            with self.store.read() as reader:
-                found = find_image(reader, image)
-                settings = reader.settings()
-                classes = reader.classes.current()
-                pool = reader.images.ids_and_hashes(Role.POOL)
-                answer = reader.labels.current(found.role).get(found.id)
-                record = self._posterior_record(reader)
-                newest = reader.computed.learner()
-                label = None
-                if answer is not None:
-                    named = {c.id: c.name for c in classes.classes}.get(answer.class_id)
-                    label = named or answer.kind.value
-            learner = self._current_learner(newest, classes, record)
-            table = self.engine().table()
-            return explain(
-                learner,
-                table,
-                int(table.rows_of([found.hash])[0]),
-                torch.tensor(list(self._rows(pool)), dtype=torch.long),
-                found,
-                classes.names,
-                seed=settings.seed,
-                label=label,
-                progress=progress,
-            )
+        with self._session.computing:
+            current = self.current()
+            if current is None:
+                raise NoOpenRound
+            if current.strategy == AUDIT_STRATEGY:
+                metrics = self._learners.measure_all(progress)
+            else:
+                metrics = self._learners.learn_from_round(current, progress)
+            with self._session.store.write() as writer:
+                writer.rounds.close(current.id, self._session.now())
+            return metrics
 
     def _target_rows(
         self, targets: TargetSet | None, pool: list[int], seed: int
     ) -> Int[torch.Tensor, "M"]:
         """Rows whose predictions matter: of a target set, of this workbench's targets, or the pool's."""
         if targets is None and self._targets:
-            return self.engine().table().rows_of(self._targets)
+            return self._session.engine().table().rows_of(self._targets)
         if targets is not None:
-            pool = self.engine().table().rows_of(targets.hashes).tolist()
+            pool = self._session.engine().table().rows_of(targets.hashes).tolist()
         return torch.tensor(some_of(pool, TARGETS, seed))
 
     def _suggest(
         self, learner: Learner, classes: ClassList, rows: tuple[int, ...]
     ) -> list[Suggestion]:
-        features = self.engine().table().gather(torch.tensor(rows), self.engine().device)
+        features = (
+            self._session.engine().table().gather(torch.tensor(rows), self._session.engine().device)
+        )
         top = learner.logits(features).softmax(dim=-1).max(dim=-1)
         return [
             Suggestion(stored_id(classes.classes[index].id), probability)

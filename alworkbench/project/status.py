@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alworkbench.core.domain import AUDIT_STRATEGY, Item, MetricRecord, PosteriorRecord, Round
+from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
+    AnswerKind,
+    Item,
+    MetricRecord,
+    PosteriorRecord,
+    Role,
+    Round,
+    RoundState,
+)
 from alworkbench.posterior.name_novelty import NameKnowledge
+from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.session import Session, stored_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,54 @@ class Status:
         return tuple(each.name for each in self.names if each.unknown)
 
 
-def newest_accuracy(metrics: list[MetricRecord]) -> float | None:
-    """Accuracy of the newest measured learner; None if none was measured."""
+def read_status(session: Session, posteriors: Posteriors) -> Status:
+    """Count what the project holds. Nothing is computed over the pool."""
+    with session.store.read() as reader:
+        settings = reader.settings()
+        classes = reader.classes.current()
+        current = reader.rounds.current()
+        items = reader.rounds.items(current.id) if current else []
+        labels = reader.labels.current(Role.POOL).values()
+        metrics = reader.computed.metrics()
+        encoder = reader.computed.encoder()
+        posterior = reader.computed.posterior(encoder.id) if encoder else None
+        newest = reader.computed.learner()
+        hashes = [h for role in Role for _, h in reader.images.ids_and_hashes(role)]
+        pool, audit = reader.images.count(Role.POOL), reader.images.count(Role.AUDIT)
+        quarantined = len(reader.images.quarantined())
+        closed = sum(r.state is RoundState.CLOSED for r in reader.rounds.all())
+    encoded = 0
+    if encoder is not None:
+        known = set(session.engine().table().hashes)
+        encoded = sum(h in known for h in hashes)
+    named = [label.class_id for label in labels if label.kind is AnswerKind.CLASS]
+    answered = sum(item.label is not None for item in items)
+    return Status(
+        name=settings.name,
+        encoder=encoder.id if encoder else settings.encoder,
+        pool_images=pool,
+        audit_images=audit,
+        quarantined=quarantined,
+        encoded=encoded,
+        classes=classes.names,
+        labels=len(named),
+        labels_per_class=tuple(named.count(c.id) for c in classes.classes),
+        skipped=len(labels) - len(named),
+        rounds_closed=closed,
+        open_round=current,
+        open_answered=answered,
+        has_posterior=posterior is not None,
+        zero_shot_accuracy=newest_accuracy([m for m in metrics if m.learner_id is None]),
+        audit_accuracy=newest_accuracy(metrics),
+        next_step=next_step(pool, encoded < pool + audit, posterior, current, items),
+        class_list=stored_id(classes.id),
+        leave_one_out=newest.settings.get("leave_one_out") if newest else None,
+        names=posteriors.known_names(classes, posterior),
+    )
+
+
+def newest_accuracy(metrics: Sequence[MetricRecord]) -> float | None:
+    """The accuracy that was measured last; None before the first measurement."""
     return float(metrics[-1].values["accuracy"]) if metrics else None
 
 

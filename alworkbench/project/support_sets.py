@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -43,10 +43,11 @@ from alworkbench.inputs.label_files import harmless
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 from alworkbench.posterior.predictive import wasserstein_coordinates
 from alworkbench.project.artifacts import resolve
+from alworkbench.project.learners import Learners
+from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.rounds import TARGETS
+from alworkbench.project.session import Session, some_of
 from alworkbench.project.target_sets import TargetSet
-
-if TYPE_CHECKING:
-    from alworkbench.project.workbench import Workbench
 
 FORMAT = "alworkbench-support-1"
 _BRING_BACK = "Bring the file back, or import it from where it is now: `alworkbench import FOLDER`."
@@ -97,95 +98,98 @@ class SupportSet:
         return {name: self.per_class - n for name, n in found.items() if n < self.per_class}
 
 
-def choose_support(
-    workbench: Workbench,
-    per_class: int,
-    order: Order = Order.NEAREST,
-    targets: TargetSet | None = None,
-) -> SupportSet:
-    """k images of each class out of the pool's labels; fewer where a class has fewer.
+class SupportSets:
+    """Chooses labelled images of the pool."""
 
-    Raises NothingToImport before any label, FeaturesMissing, PosteriorMissing.
-    """
-    if per_class < 1:
-        raise ValueError(f"a support set needs at least one image per class, found {per_class}")
-    with workbench.store.read() as reader:
-        classes = reader.classes.current()
-        labels = reader.labels.current(Role.POOL)
-        place = {
-            image: (content, path)
-            for (image, content), (_, path) in zip(
-                reader.images.ids_and_hashes(Role.POOL),
-                reader.images.hashes_and_paths(Role.POOL),
-                strict=True,
+    def __init__(self, session: Session, posteriors: Posteriors, learners: Learners) -> None:
+        self._session = session
+        self._posteriors = posteriors
+        self._learners = learners
+
+    def choose(
+        self, per_class: int, order: Order = Order.NEAREST, targets: TargetSet | None = None
+    ) -> SupportSet:
+        """Choose `per_class` labelled images of each class; fewer where a class has fewer.
+
+        Raises NothingToImport before any label, FeaturesMissing, PosteriorMissing, and ValueError for
+        less than one image per class.
+        """
+        if per_class < 1:
+            raise ValueError(f"a support set needs at least one image per class, found {per_class}")
+        with self._session.store.read() as reader:
+            classes = reader.classes.current()
+            labels = reader.labels.current(Role.POOL)
+            place = {
+                image: (content, path)
+                for (image, content), (_, path) in zip(
+                    reader.images.ids_and_hashes(Role.POOL),
+                    reader.images.hashes_and_paths(Role.POOL),
+                    strict=True,
+                )
+            }
+        given = sorted(
+            (label for label in labels.values() if label.kind is AnswerKind.CLASS),
+            key=lambda label: label.id,
+        )
+        if not given:
+            raise NothingToImport(
+                "No image of the pool has a label yet, so there is nothing to choose from. Label some "
+                "(`alworkbench propose`, `alworkbench serve`), or record them (`alworkbench label`)."
             )
-        }
-    given = sorted(
-        (label for label in labels.values() if label.kind is AnswerKind.CLASS),
-        key=lambda label: label.id,
-    )
-    if not given:
-        raise NothingToImport(
-            "No image of the pool has a label yet, so there is nothing to choose from. Label some "
-            "(`alworkbench propose`, `alworkbench serve`), or record them (`alworkbench label`)."
+        by_class = [[x.image_id for x in given if x.class_id == c.id] for c in classes.classes]
+        hashes = [[place[image][0] for image in images] for images in by_class]
+        if order is Order.ASKED:
+            chosen: list[list[tuple[int, float | None]]] = [
+                [(at, None) for at in range(min(per_class, len(images)))] for images in by_class
+            ]
+        else:
+            wanted = self._sample_of_pool() if targets is None else targets.hashes
+            chosen = self._nearest(hashes, wanted, per_class)
+        images = tuple(
+            SupportImage(
+                str(resolve(self._session.folder, place[by_class[index][at]][1])),
+                c.name,
+                hashes[index][at],
+                rank,
+                distance,
+            )
+            for index, c in enumerate(classes.classes)
+            for rank, (at, distance) in enumerate(chosen[index], 1)
         )
-    by_class = [[x.image_id for x in given if x.class_id == c.id] for c in classes.classes]
-    hashes = [[place[image][0] for image in images] for images in by_class]
-    if order is Order.ASKED:
-        chosen: list[list[tuple[int, float | None]]] = [
-            [(at, None) for at in range(min(per_class, len(images)))] for images in by_class
+        name = None if targets is None else targets.name
+        encoder_id = self._session.engine().encoder_id
+        return SupportSet(images, classes.names, per_class, order, name, encoder_id)
+
+    def _sample_of_pool(self) -> list[str]:
+        """Content hashes of a random sample of the pool, fixed by the project's seed."""
+        with self._session.store.read() as reader:
+            hashes = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
+            seed = reader.settings().seed
+        known = self._session.engine().table().has(hashes)
+        usable = [content for content, has in zip(hashes, known, strict=True) if has]
+        return [usable[row] for row in some_of(range(len(usable)), TARGETS, seed)]
+
+    def _nearest(
+        self, hashes: Sequence[Sequence[str]], wanted: Sequence[str], per_class: int
+    ) -> list[list[tuple[int, float | None]]]:
+        """For each class, positions in its images, each with the mean distance that is left after it."""
+        learner, engine = self._learners.newest(), self._session.engine()
+        table, posterior = engine.table(), self._posteriors.newest()
+
+        def coordinates(names: Sequence[str]) -> tuple[Tensor, Tensor]:
+            features = table.gather(table.rows_of(names), engine.device)
+            alpha = posterior.image.quadratic(features.activations)
+            embeddings = engine.head.embed_images(features)
+            points = wasserstein_coordinates(posterior, embeddings, alpha)
+            return points.double().cpu(), learner.logits(features).softmax(dim=-1).double().cpu()
+
+        points, probabilities = coordinates(wanted)
+        return [
+            list(cover(coordinates(own)[0], points, probabilities[:, index], per_class))
+            if own
+            else []
+            for index, own in enumerate(hashes)
         ]
-    else:
-        wanted = _of_the_pool(workbench) if targets is None else targets.hashes
-        chosen = _nearest(workbench, hashes, wanted, per_class)
-    images = tuple(
-        SupportImage(
-            str(resolve(workbench.folder, place[by_class[index][at]][1])),
-            c.name,
-            hashes[index][at],
-            rank,
-            distance,
-        )
-        for index, c in enumerate(classes.classes)
-        for rank, (at, distance) in enumerate(chosen[index], 1)
-    )
-    name = None if targets is None else targets.name
-    return SupportSet(images, classes.names, per_class, order, name, workbench.engine().encoder_id)
-
-
-def _of_the_pool(workbench: Workbench) -> list[str]:
-    """A random sample of the pool, fixed by the project's seed: it stands for all of it."""
-    from alworkbench.project.workbench import TARGETS
-
-    with workbench.store.read() as reader:
-        hashes = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
-        seed = reader.settings().seed
-    known = workbench.engine().table().has(hashes)
-    usable = [content for content, has in zip(hashes, known, strict=True) if has]
-    generator = torch.Generator().manual_seed(seed)
-    rows = torch.randperm(len(usable), generator=generator)[:TARGETS].sort().values
-    return [usable[row] for row in rows.tolist()]
-
-
-def _nearest(
-    workbench: Workbench, hashes: Sequence[Sequence[str]], wanted: Sequence[str], per_class: int
-) -> list[list[tuple[int, float | None]]]:
-    """Of each class, which of its images, with the distance that is left after each."""
-    learner, engine = workbench.learner(), workbench.engine()
-    table, posterior = engine.table(), workbench.posterior()
-
-    def coordinates(names: Sequence[str]) -> tuple[Tensor, Tensor]:
-        features = table.gather(table.rows_of(names), engine.device)
-        alpha = posterior.image.quadratic(features.activations)
-        embeddings = engine.head.embed_images(features)
-        points = wasserstein_coordinates(posterior, embeddings, alpha)
-        return points.double().cpu(), learner.logits(features).softmax(dim=-1).double().cpu()
-
-    points, probabilities = coordinates(wanted)
-    return [
-        list(cover(coordinates(own)[0], points, probabilities[:, index], per_class)) if own else []
-        for index, own in enumerate(hashes)
-    ]
 
 
 def cover(

@@ -18,19 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.core.domain import EncoderRecord, FoundImage, ProjectFolder, QuarantinedFile, Role
-from alworkbench.core.errors import EncoderMismatch, InvalidTargets, NothingToImport, UnknownEncoder
-from alworkbench.core.ports import Store
+from alworkbench.core.domain import FoundImage, ProjectFolder, QuarantinedFile, Role
+from alworkbench.core.errors import InvalidTargets, NothingToImport
 from alworkbench.core.progress import Progress, silent
-from alworkbench.encoders import load_encoder
 from alworkbench.features.encode import encode_images
-from alworkbench.features.feature_file import FROM_FILE
 from alworkbench.features.store import FeatureStore
 from alworkbench.inputs.sources import read_source
-from alworkbench.project.artifacts import Engine
+from alworkbench.project.artifacts import load_project_encoder
+from alworkbench.project.session import Session
 
 FOLDER = "targets"
 FORMAT = "alworkbench-targets-1"
@@ -85,81 +81,72 @@ def read_targets(
     return FoundTargets(TargetSet(_name(location, hashes), hashes), places, tuple(refused))
 
 
-def take_targets(
-    folder: ProjectFolder,
-    store: Store,
-    engine: Engine,
-    location: Path,
-    *,
-    device: torch.device,
-    workers: int | None,
-    batch_size: int,
-    progress: Progress,
-) -> TargetSet:
-    """Read a source, encode what has no features yet, and keep the set; see `Workbench.take_targets`.
+class Targets:
+    """Keeps target sets in a project."""
 
-    Raises InvalidTargets where an image of the audit set is among them: what is chosen for an image
-    cannot be measured on it. Images of the pool may be; they stay of the pool, and may be asked.
-    """
-    found = read_targets(folder, location, progress)
-    with store.read() as reader:
-        audit = {content for _, content in reader.images.ids_and_hashes(Role.AUDIT)}
-        record = reader.computed.encoder()
-    if shared := sum(content in audit for content in found.targets.hashes):
-        raise InvalidTargets(
-            str(location),
-            f"{shared} of its {len(found.targets)} images are in the audit set, and what is chosen for "
-            f"an image cannot be measured on it",
-            saved_targets(folder),
-        )
-    if record is not None and not all(engine.table().has(found.targets.hashes)):
-        _encode(folder, record, found, device, workers, batch_size, progress)
-    kept = tuple(
-        content
-        for content, known in zip(
-            found.targets.hashes, engine.table().has(found.targets.hashes), strict=True
-        )
-        if known
-    )
-    if not kept:
-        raise NothingToImport(f"None of the images of {location} could be encoded.")
-    targets = TargetSet(_name(location, kept), kept)
-    save_targets(folder, targets)
-    return targets
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
+    def take(
+        self,
+        location: Path | str,
+        *,
+        workers: int | None = None,
+        batch_size: int = 64,
+        progress: Progress = silent,
+    ) -> TargetSet:
+        """Keep the images of a folder, manifest or archive as a target set, and encode them.
 
-def _encode(
-    folder: ProjectFolder,
-    record: EncoderRecord,
-    found: FoundTargets,
-    device: torch.device,
-    workers: int | None,
-    batch_size: int,
-    progress: Progress,
-) -> None:
-    """Into the project's features, with the encoder of the pool."""
-    if record.spec.startswith(FROM_FILE):
-        raise UnknownEncoder(
-            f"The features of this project came from a file ({record.spec}); there is no model that "
-            f"could encode target images. Name images whose features the file holds."
-        )
-    encoder = load_encoder(record.spec, device)
-    if encoder.id != record.id:
-        raise EncoderMismatch("The project's features", record.id, encoder.id)
-    encode_images(
-        encoder,
-        list(found.places.items()),
-        FeatureStore(folder.features / record.id),
-        workers=workers,
-        batch_size=batch_size,
-        progress=progress,
-    )
+        The name of a kept set gives that set. Images of the pool may be among them; they stay in the
+        pool and may be asked. Raises UnreadableSource, NothingToImport, EncoderMismatch, UnknownEncoder,
+        and InvalidTargets where an image of the audit set is among them: an image that decides what is
+        labelled cannot measure the result.
+        """
+        session = self._session
+        if not Path(location).exists():
+            return load_targets(session.folder, str(location))
+        engine = session.engine()
+        place = Path(location)
+        found = read_targets(session.folder, place, progress)
+        with session.store.read() as reader:
+            audit = {content for _, content in reader.images.ids_and_hashes(Role.AUDIT)}
+            record = reader.computed.encoder()
+        if shared := sum(content in audit for content in found.targets.hashes):
+            raise InvalidTargets(
+                str(place),
+                f"{shared} of its {len(found.targets)} images are in the audit set, and what is chosen "
+                f"for an image cannot be measured on it",
+                saved_targets(session.folder),
+            )
+        if record is not None and not all(engine.table().has(found.targets.hashes)):
+            encode_images(
+                load_project_encoder(
+                    record,
+                    session.device,
+                    "target images",
+                    "Name images whose features the file holds.",
+                ),
+                list(found.places.items()),
+                FeatureStore(session.folder.features / record.id),
+                workers=workers,
+                batch_size=batch_size,
+                progress=progress,
+            )
+        known = engine.table().has(found.targets.hashes)
+        kept = tuple(c for c, has in zip(found.targets.hashes, known, strict=True) if has)
+        if not kept:
+            raise NothingToImport(f"None of the images of {place} could be encoded.")
+        targets = TargetSet(_name(place, kept), kept)
+        save_targets(session.folder, targets)
+        return targets
 
-
-def count_targets(location: Path, progress: Progress = silent) -> int:
-    """How many different images a source holds; nothing is kept of it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return len(read_targets(ProjectFolder(Path(scratch)), location, progress).targets)
+    def count(self, location: Path | str, progress: Progress = silent) -> int:
+        """How many different images `take` would find. Nothing is kept or encoded."""
+        if not Path(location).exists():
+            return len(load_targets(self._session.folder, str(location)))
+        with tempfile.TemporaryDirectory() as scratch:
+            found = read_targets(ProjectFolder(Path(scratch)), Path(location), progress)
+            return len(found.targets)
 
 
 def save_targets(folder: ProjectFolder, targets: TargetSet) -> None:

@@ -1,32 +1,101 @@
-"""The service: everything that can be done with one project, in the words of the domain.
+"""Everything that can be done with one project, grouped by what it is done to.
 
-Screens, commands and simulations all call this and nothing below it. Each method is one use; what it
-computes it computes outside of any transaction, and publishes in one short one. The methods lie with
-their use in `alworkbench.project`.
+Screens, commands and simulations use these objects and nothing below them.
 """
 
 from __future__ import annotations
 
-from alworkbench.project.auditing import Auditing
-from alworkbench.project.labels import Answering
-from alworkbench.project.rounds import MEMORY, TARGETS, Asking
-from alworkbench.project.session import utc_now
-from alworkbench.project.status import Status
-from alworkbench.project.taking_in import TakingIn
-from alworkbench.project.views import Reading
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-__all__ = ["MEMORY", "TARGETS", "Status", "Workbench", "utc_now"]
+import torch
+
+from alworkbench.adaptation.learner import Strengths
+from alworkbench.core.domain import ProjectFolder
+from alworkbench.core.ports import Store
+from alworkbench.project.artifacts import Engine
+from alworkbench.project.audit_set import Audit
+from alworkbench.project.classes import Classes
+from alworkbench.project.explain import Explanations
+from alworkbench.project.image_features import ImageFeatures
+from alworkbench.project.imports import Images
+from alworkbench.project.labels import Labels
+from alworkbench.project.learners import Learners
+from alworkbench.project.measurements import Measurements
+from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.rounds import Rounds
+from alworkbench.project.session import Session, utc_now
+from alworkbench.project.status import Status, read_status
+from alworkbench.project.support_sets import SupportSets
+from alworkbench.project.target_sets import Targets
 
 
-class Workbench(Reading, TakingIn, Answering, Asking, Auditing):
-    """One project, open. Safe to share between the threads of a process; `with` closes it."""
+class Workbench:
+    """One open project. Threads of one process may share it.
+
+    Each object works on the session and on objects that stand before it here:
+
+    session         folder, store, engine, clock and lock of the project
+    posteriors      fitted, imported, exported
+    images          imported and shown
+    features        computed by the encoder, or read from a file
+    targets         images outside of the pool whose predictions matter
+    labels          items claimed, answers recorded and taken back, label files
+    measurements    accuracy on the audit set
+    learners        the model adapted to the labels
+    classes         the class list
+    rounds          the pool ranked, a batch asked, the round closed
+    explanations    why the model is uncertain about an image
+    audit           the audit set drawn, the accuracy report, the advice when to stop
+    support_sets    labelled images chosen for a target
+    """
+
+    def __init__(
+        self,
+        folder: ProjectFolder,
+        store: Store,
+        *,
+        engine: Engine | None = None,
+        device: torch.device | None = None,
+        strengths: Strengths | None = None,
+        targets: Sequence[str] = (),
+        clock: Callable[[], datetime] = utc_now,
+        watched: bool = True,
+    ) -> None:
+        """Open a project whose store is open already. A `with` block closes the store at its end.
+
+        `engine` replaces the one of the folder (see `Session`), `targets` are content hashes (see
+        `Rounds`), `watched` records what stopping rules read (see `Learners`).
+        """
+        session = Session(folder, store, engine=engine, device=device, clock=clock)
+        self.session = session
+        self.posteriors = Posteriors(session)
+        self.images = Images(session)
+        self.features = ImageFeatures(session, self.posteriors)
+        self.targets = Targets(session)
+        self.labels = Labels(session)
+        self.measurements = Measurements(session)
+        self.learners = Learners(
+            session, self.measurements, strengths=strengths, is_watched=watched
+        )
+        self.classes = Classes(session, self.learners)
+        self.rounds = Rounds(
+            session, self.posteriors, self.measurements, self.learners, targets=targets
+        )
+        self.explanations = Explanations(session, self.learners)
+        self.audit = Audit(session)
+        self.support_sets = SupportSets(session, self.posteriors, self.learners)
 
     def close(self) -> None:
         """Close the store. A `with` block does so at its end."""
-        self.store.close()
+        self.session.store.close()
 
     def __enter__(self) -> Workbench:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def status(self) -> Status:
+        """The project in figures, and what to do next."""
+        return read_status(self.session, self.posteriors)

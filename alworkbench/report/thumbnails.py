@@ -99,7 +99,7 @@ def png_of(picture: PIL.Image.Image) -> bytes:
 def of_project(workbench: Workbench, content: str) -> bytes | None:
     """None for a picture that is not there any more."""
     try:
-        return png_of(read_image(workbench.display(content).data))
+        return png_of(read_image(workbench.images.display(content).data))
     except (DataError, LoopError):
         return None
 

@@ -63,22 +63,22 @@ def counterfactual(
             "Go on labelling: `alworkbench propose`.",
         )
     half = len(truth.pool) // 2
-    sizes = [r.batch_size for r in workbench.rounds() if r.strategy != AUDIT_STRATEGY]
+    sizes = [r.batch_size for r in workbench.rounds.all() if r.strategy != AUDIT_STRATEGY]
     batch = max(1, min(int(median(sizes)) if sizes else half, half // STEPS))
     plan = Plan(
         STRATEGIES, batch_sizes=(batch,), seeds=seeds, labels=half - half % batch, pool_fraction=1.0
     )
     data = join(
-        workbench.settings().name,
-        workbench.engine(),
-        workbench.posterior(),
-        workbench.classes(),
+        workbench.session.settings().name,
+        workbench.session.engine(),
+        workbench.posteriors.newest(),
+        workbench.classes.current(),
         truth,
     )
     points = simulate(data, plan, open_store, processes=processes, progress=progress)
-    own = own_curve(workbench.metrics(), half)
+    own = own_curve(workbench.measurements.all(), half)
     replayed = averaged(points)
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         recorded = reader.labels.count()
     found = Counterfactual(
         points=replayed,
@@ -89,9 +89,9 @@ def counterfactual(
         labels=len(truth.pool),
         audit_images=len(truth.test),
         recorded=recorded,
-        computed_at=workbench.now(),
+        computed_at=workbench.session.now(),
     )
-    save_counterfactual(workbench.folder, found)
+    save_counterfactual(workbench.session.folder, found)
     return found
 
 

@@ -19,7 +19,8 @@ from alworkbench.core.domain import SimulationPoint
 from alworkbench.core.errors import InvalidResult
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.versions import code_version, versions
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.config import Request
 from alworkbench.simulation.dataset import LabelledPictures, SimulationData, pool_of_seed
 from alworkbench.simulation.load.origin import (
@@ -93,7 +94,7 @@ def _on_project(
         if request.own_seconds:
             plan = replace(plan, oracle=replace(plan.oracle, seconds=own_seconds(workbench)))
         data = data_of_opened(workbench, origin)
-        out = request.out or workbench.folder.simulations
+        out = request.out or workbench.session.folder.simulations
         result = replay(data, plan, stores.memory, out, around.progress, processes, origin)
         if request.out is None:
             keep(store, result)
@@ -125,12 +126,12 @@ def simulate_project(
     another folder. Raises NothingToImport when there are too few labels to replay with.
     """
     data = data_of_project(workbench, truth)
-    place = out or workbench.folder.simulations
+    place = out or workbench.session.folder.simulations
     named = truth is None or truth_name is not None
-    origin = origin_of_project(workbench.folder.path, truth_name) if named else None
+    origin = origin_of_project(workbench.session.folder.path, truth_name) if named else None
     result = replay(data, plan, open_store, place, progress, processes, origin)
     if out is None:
-        keep(workbench.store, result)
+        keep(workbench.session.store, result)
     return result
 
 

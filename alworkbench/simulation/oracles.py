@@ -51,10 +51,10 @@ class Oracle:
 
     def answer_round(self, workbench: Workbench) -> list[Reply]:
         """Answer the whole open round, as an annotator does: claim, look, record."""
-        opened = workbench.open_round()
+        opened = workbench.rounds.current()
         if opened is None:
             return []
-        items = workbench.claim(ANNOTATOR, opened.batch_size)
+        items = workbench.labels.claim(ANNOTATOR, opened.batch_size)
         hashes = self._hashes_of(workbench, Role.POOL, [item.image_id for item in items])
         self._asked.update(hashes)
         replies = [self.reply(content) for content in hashes]
@@ -63,7 +63,7 @@ class Oracle:
 
     def answer_audit(self, workbench: Workbench) -> list[Reply]:
         """Answer the project's audit set: drawn at random, asked before anything else."""
-        with workbench.store.read() as reader:
+        with workbench.session.store.read() as reader:
             images = reader.images.ids_and_hashes(Role.AUDIT)
         self._asked.update(content for _, content in images)
         replies = [self.reply(content) for _, content in images]
@@ -97,15 +97,15 @@ class Oracle:
 
     def _hashes_of(self, workbench: Workbench, role: Role, images: Sequence[int]) -> list[str]:
         if not self._hashes:
-            with workbench.store.read() as reader:
+            with workbench.session.store.read() as reader:
                 self._hashes = dict(reader.images.ids_and_hashes(role))
         return [self._hashes[image] for image in images]
 
     def _record(
         self, workbench: Workbench, given: Sequence[tuple[Reply, int, Item | None]]
     ) -> None:
-        classes = workbench.classes()
-        workbench.record_many([_answer(*one, classes) for one in given])
+        classes = workbench.classes.current()
+        workbench.labels.record_many([_answer(*one, classes) for one in given])
 
 
 def _answer(reply: Reply, image: int, item: Item | None, classes: ClassList) -> Answer:

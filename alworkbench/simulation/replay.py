@@ -165,7 +165,7 @@ def replay(
 ) -> Replayed:
     """Ask a project's campaign again. `campaign` replaces the record that is read from its store."""
     if campaign is None:
-        with workbench.store.read() as reader:
+        with workbench.session.store.read() as reader:
             campaign = read_campaign(reader)
     strengths = _strengths(campaign)
     with tempfile.TemporaryDirectory(prefix="alworkbench-replay-") as scratch:
@@ -174,11 +174,11 @@ def replay(
             bench = Workbench(
                 ProjectFolder(Path(scratch)),
                 store,
-                engine=workbench.engine(),
+                engine=workbench.session.engine(),
                 strengths=strengths,
                 watched=False,
             )
-            return _Replay(campaign, bench, workbench.folder).run(progress)
+            return _Replay(campaign, bench, workbench.session.folder).run(progress)
         finally:
             store.close()
 
@@ -216,7 +216,7 @@ class _Replay:
                         learners += 1
             except _Differs as found:
                 return Replayed(done, images, learners, found.difference)
-            with self._bench.store.write() as writer:
+            with self._bench.session.store.write() as writer:
                 current = writer.rounds.current()
                 if current is not None:
                     writer.rounds.close(current.id, self._now)
@@ -231,9 +231,9 @@ class _Replay:
         self._forward(record, round_.class_list_id, round_.posterior_id)
         targets = settings.get("targets")
         if round_.strategy == AUDIT_STRATEGY:
-            asked = self._bench.draw_audit(int(settings["wanted"]), round_.seed)
+            asked = self._bench.audit.draw(int(settings["wanted"]), round_.seed)
         else:
-            asked = self._bench.propose(
+            asked = self._bench.rounds.propose(
                 round_.strategy,
                 round_.batch_size,
                 round_.seed,
@@ -242,7 +242,7 @@ class _Replay:
             )
         known = {id_: content for content, id_ in self._ids.items()}
         then = [self._campaign.hashes[i.image_id] for i in self._campaign.items[round_.id]]
-        now = [known[item.image_id] for item in self._bench.items(asked.id)]
+        now = [known[item.image_id] for item in self._bench.rounds.items(asked.id)]
         self._compare(round_, then, now)
         return len(then)
 
@@ -255,7 +255,7 @@ class _Replay:
         )
         image, found = (side[at] if at < len(side) else None for side in (then, now))
         changed = changed_versions(
-            round_.settings.get("versions", {}), versions(self._bench.engine().device)
+            round_.settings.get("versions", {}), versions(self._bench.session.engine().device)
         )
         what = f"round {round_.number} asks another image at place {at + 1} of {len(then)}"
         why = changed or (_SAME_VERSIONS, _CHANGED)
@@ -263,8 +263,8 @@ class _Replay:
 
     def _learn(self, learner: LearnerRecord, round_: Round) -> None:
         self._forward(learner.settings["record"], learner.class_list_id, learner.posterior_id)
-        self._bench.learn()
-        with self._bench.store.read() as reader:
+        self._bench.learners.learn()
+        with self._bench.session.store.read() as reader:
             again = reader.computed.learner()
         then = str(learner.settings["taught"])
         now = "" if again is None else str(again.settings["taught"])
@@ -285,7 +285,7 @@ class _Replay:
 
     def _taught(self) -> list[str]:
         """Content hashes of the labelled images of the pool, as learners take them."""
-        with self._bench.store.read() as reader:
+        with self._bench.session.store.read() as reader:
             current = reader.labels.current(Role.POOL)
         known = {id_: content for content, id_ in self._ids.items()}
         ordered = sorted(current.values(), key=lambda label: label.id)
@@ -303,7 +303,7 @@ class _Replay:
             goal=Goal(record["goal"]),
             adaptation=str(record["adaptation"]),
         )
-        with self._bench.store.write() as writer:
+        with self._bench.session.store.write() as writer:
             writer.save_settings(settings)
             for classes in self._campaign.class_lists[self._classes : class_list_id]:
                 writer.classes.add(classes, self._now)

@@ -129,14 +129,14 @@ def _replayed(
     while tally.asked < plan.labels:
         size = min(run.arm.batch_size, plan.labels - tally.asked)
         started = time.perf_counter()
-        workbench.propose(run.arm.strategy, size)
+        workbench.rounds.propose(run.arm.strategy, size)
         asking = time.perf_counter() - started
         replies = oracle.answer_round(workbench)
         tally.round += 1
         tally.asked += len(replies)
         tally.labels += sum(reply.kind is AnswerKind.CLASS for reply in replies)
         started = time.perf_counter()
-        workbench.close_round()
+        workbench.rounds.close()
         learning = time.perf_counter() - started
         yield _point(workbench, test, plan, run, tally, replies, replies, asking, learning)
 
@@ -153,12 +153,12 @@ def _point(
     learning: float,
 ) -> SimulationPoint:
     """Measure the newest learner. `answered` is what cost time: those asked, or the audit set."""
-    classes = len(workbench.classes())
+    classes = len(workbench.classes.current())
     counts = [0] * (classes + 1)
     for reply in asked:
         counts[reply.truth if reply.truth >= 0 else classes] += 1
     started = time.perf_counter()
-    found = test.measure(workbench.learner())
+    found = test.measure(workbench.learners.newest())
     measuring = time.perf_counter() - started
     return SimulationPoint(
         arm=run.arm,

@@ -19,7 +19,8 @@ from alworkbench.core.domain import ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.evaluation.metrics import calibration_error, measure
 from alworkbench.posterior.predictive import logit_moments, probit_logits
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import join
 from alworkbench.simulation.load.origin import sample_truth
 from store import create_store
@@ -52,10 +53,16 @@ def main() -> None:
         folder = Path(scratch) / "project"
         store = create_store(folder, DEMO_SETTINGS, DEMO_CLASSES, utc_now())
         workbench = Workbench(ProjectFolder(folder), store)
-        workbench.import_images(bundled_sample())
-        workbench.encode()
+        workbench.images.add(bundled_sample())
+        workbench.features.encode()
         truth = sample_truth(workbench)
-        data = join("sample", workbench.engine(), workbench.posterior(), workbench.classes(), truth)
+        data = join(
+            "sample",
+            workbench.session.engine(),
+            workbench.posteriors.newest(),
+            workbench.classes.current(),
+            truth,
+        )
         store.close()
     features, labels = data.table.gather(data.test), data.labels[data.test]
     plain = data.head.logits(features, data.class_activations)

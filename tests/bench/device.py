@@ -46,7 +46,8 @@ from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.predictive import probit_logits, stream_moments
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from store import create_store, open_store
 from tests.bench.acquisition import BATCH, CLASSES, DRAWS, LABELS, TARGETS, context, make_pool
 from tests.bench.adaptation import Campaign, World
@@ -105,13 +106,13 @@ def whole_encoding() -> Row:
         folder, copy = scratch / "project", scratch / "copy"
         create_store(folder, DEMO_SETTINGS, DEMO_CLASSES, utc_now()).close()
         with closing(open_store(folder)) as store:
-            Workbench(ProjectFolder(folder), store).import_images(bundled_sample())
+            Workbench(ProjectFolder(folder), store).images.add(bundled_sample())
 
         def work(device: torch.device) -> object:
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(folder, copy)
             with closing(open_store(copy)) as store:
-                return Workbench(ProjectFolder(copy), store, device=device).encode()
+                return Workbench(ProjectFolder(copy), store, device=device).features.encode()
 
         return work
 

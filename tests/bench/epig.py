@@ -29,7 +29,8 @@ from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.encoders.head import Features
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.load.origin import sample_truth
 from store import create_store
 
@@ -62,15 +63,15 @@ def cases(folder: Path) -> list[Case]:
     project = ProjectFolder(folder / "project")
     store = create_store(project.database, DEMO_SETTINGS, DEMO_CLASSES, utc_now())
     workbench = Workbench(project, store)
-    workbench.import_images(bundled_sample())
-    workbench.encode()
+    workbench.images.add(bundled_sample())
+    workbench.features.encode()
     with store.read() as reader:
         hashes = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
-    engine, table = workbench.engine(), workbench.engine().table()
-    posterior = workbench.posterior().tempered(Strengths().image, Strengths().text)
-    classes = engine.class_activations(workbench.classes())
+    engine, table = workbench.session.engine(), workbench.session.engine().table()
+    posterior = workbench.posteriors.newest().tempered(Strengths().image, Strengths().text)
+    classes = engine.class_activations(workbench.classes.current())
     truth = sample_truth(workbench).pool
-    names = [c.name for c in workbench.classes().classes]
+    names = [c.name for c in workbench.classes.current().classes]
     labels = torch.tensor([names.index(truth[content]) for content in hashes])
     rows = table.rows_of(hashes)
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))

@@ -28,7 +28,8 @@ from alworkbench.features.store import FeatureStore
 from alworkbench.posterior.fit_pairs import PAIR_BATCH
 from alworkbench.posterior.fit_pool import fit_from_pool, prompts_of
 from alworkbench.posterior.kronecker import Posterior
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from store import create_store
 
 USES = {"as fitted": Strengths(1.0, 1.0), "as used": Strengths()}
@@ -42,16 +43,16 @@ class Sample:
         project = ProjectFolder(folder / "project")
         store = create_store(project.database, DEMO_SETTINGS, DEMO_CLASSES, utc_now())
         workbench = Workbench(project, store)
-        workbench.import_images(bundled_sample())
-        workbench.encode()
+        workbench.images.add(bundled_sample())
+        workbench.features.encode()
         with store.read() as reader:
             hashes = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
-        engine, features = workbench.engine(), workbench.engine().table()
+        engine, features = workbench.session.engine(), workbench.session.engine().table()
         self.head = engine.head
         self.rows = features.rows_of(hashes)
         self.images = features.gather(self.rows)
-        self.classes = engine.class_activations(workbench.classes())
-        self.from_pairs = workbench.posterior()
+        self.classes = engine.class_activations(workbench.classes.current())
+        self.from_pairs = workbench.posteriors.newest()
         encoder = load_encoder(DEMO_SETTINGS.encoder, torch.device("cpu"))
         prompts = FeatureStore(project.features / engine.encoder_id)
         sources = {

@@ -20,7 +20,8 @@ from rich.table import Table
 from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.load.origin import sample_truth
 from store import create_store, open_store
 
@@ -47,11 +48,11 @@ def adapt(folder: Path) -> None:
 
 def answer(folder: Path) -> None:
     workbench = opened(folder)
-    truth, classes = sample_truth(workbench).pool, workbench.classes()
-    for item in workbench.claim("bench", 100):
-        image = workbench.image(item.image_id)
+    truth, classes = sample_truth(workbench).pool, workbench.classes.current()
+    for item in workbench.labels.claim("bench", 100):
+        image = workbench.images.get(item.image_id)
         found = classes.with_name(truth[image.hash])
-        workbench.record(
+        workbench.labels.record(
             Answer(
                 event_id=f"{item.id}",
                 image_id=item.image_id,

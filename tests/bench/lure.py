@@ -27,7 +27,8 @@ from alworkbench.core.domain import (
 from alworkbench.evaluation.lure import estimate, of_round
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.artifacts import FixedEngine
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from store import memory_store
 
 REPEATS, MANY = 200, 20_000
@@ -136,7 +137,7 @@ class SmallProject:
                 writer.computed.set_encoder(EncoderRecord("small", "made"))
                 writer.computed.add_posterior("small", "made", {}, utc_now())
             workbench = Workbench(ProjectFolder(Path("nowhere")), store, engine=self.engine)
-            opened = workbench.propose(strategy, batch, seed)
+            opened = workbench.rounds.propose(strategy, batch, seed)
             with store.read() as reader:
                 hash_of = dict(reader.images.ids_and_hashes(Role.POOL))
                 classes = reader.classes.current()
@@ -149,12 +150,12 @@ class SmallProject:
                     class_id=classes.classes[self.truth[hash_of[item.image_id]]].id,
                     item_id=item.id,
                 )
-                for item in workbench.items(opened.id)
+                for item in workbench.rounds.items(opened.id)
             ]
             with store.write() as writer:
                 writer.labels.add_many(answers, utc_now())
                 closed = writer.rounds.close(opened.id, utc_now())
-            got = of_round(closed, workbench.items(opened.id))
+            got = of_round(closed, workbench.rounds.items(opened.id))
             assert got is not None, f"{strategy} logs no probabilities"
             found = got.accuracy
             truth = self.accuracy(workbench)
@@ -165,7 +166,7 @@ class SmallProject:
     def accuracy(self, workbench: Workbench) -> float:
         table = self.engine.table()
         rows = table.rows_of(list(self.truth))
-        said = workbench.learner().logits(table.gather(rows)).argmax(dim=-1)
+        said = workbench.learners.newest().logits(table.gather(rows)).argmax(dim=-1)
         return float((said == torch.tensor(list(self.truth.values()))).double().mean())
 
 

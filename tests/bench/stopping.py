@@ -68,12 +68,16 @@ def run(data: SimulationData, plan: Plan, strategy: str, seed: int) -> list[Watc
             oracle.answer_audit(workbench)
             found, labels = [], 0
             while labels < plan.labels:
-                workbench.propose()
+                workbench.rounds.propose()
                 if not found:
-                    found.append(watched(workbench, 0, test.measure(workbench.learner()).accuracy))
+                    found.append(
+                        watched(workbench, 0, test.measure(workbench.learners.newest()).accuracy)
+                    )
                 labels += len(oracle.answer_round(workbench))
-                workbench.close_round()
-                found.append(watched(workbench, labels, test.measure(workbench.learner()).accuracy))
+                workbench.rounds.close()
+                found.append(
+                    watched(workbench, labels, test.measure(workbench.learners.newest()).accuracy)
+                )
             return found
     finally:
         store.close()
@@ -88,7 +92,7 @@ def unseen(data: SimulationData, had: set[str]) -> TestPart:
 
 
 def watched(workbench: Workbench, labels: int, accuracy: float) -> Watched:
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         return Watched(labels, accuracy, history(reader, None))
 
 

@@ -22,8 +22,8 @@ def main() -> None:
     if "names" in spec:
         spec["names"] = tuple(spec["names"])
     workbench = FakeWorkbench(folder, journal=folder / "journal.jsonl", **spec)
-    if open_round and workbench.open_round() is None:
-        workbench.propose()
+    if open_round and workbench.rounds.current() is None:
+        workbench.rounds.propose()
     run(build(UiState(workbench)), "127.0.0.1", int(sys.argv[2]))
 
 

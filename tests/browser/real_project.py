@@ -19,7 +19,8 @@ from PIL import Image as Pillow
 
 from alworkbench.core.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from store import create_store
 
 NAMES = tuple(c.name for c in SAMPLE.classes)
@@ -73,9 +74,9 @@ def make_project(folder: Path) -> None:
         create_store(ProjectFolder(folder).database, settings, classes, utc_now())
     ) as store:
         workbench = Workbench(ProjectFolder(folder), store)
-        workbench.import_images(source / "manifest.csv")
-        workbench.take_features(folder / "features.npz")
-        workbench.propose()
+        workbench.images.add(source / "manifest.csv")
+        workbench.features.take(folder / "features.npz")
+        workbench.rounds.propose()
 
 
 def features_of(pictures: list[Picture]) -> dict[str, np.ndarray]:

@@ -22,20 +22,20 @@ def test_a_dry_run_says_what_an_audit_set_buys_and_draws_nothing(project):
     assert 0 < found["half_width"] < 0.5
     assert "points" in run(project, "audit", "--width", "0.1", "--dry-run")
     with closing(project.open()) as workbench:
-        assert workbench.rounds() == []
+        assert workbench.rounds.all() == []
 
 
 def test_audit_curves_advice_and_replay_of_one_campaign(project, answers):
     with closing(project.open()) as workbench:
         for _ in range(2):
-            workbench.propose("random", 5)
+            workbench.rounds.propose("random", 5)
             answers(workbench, 5)
-            workbench.close_round()
+            workbench.rounds.close()
     drawn = json.loads(run(project, "audit", "--images", "6", "--json"))
     assert drawn["offer"]["pool"] == POOL - 10
     with closing(project.open()) as workbench:
         answers(workbench, 6)
-        workbench.close_round()
+        workbench.rounds.close()
     curve = json.loads(run(project, "curves", "--json"))
     assert [record["round_number"] for record in curve["audit"]] == [0, 1, 2]
     assert len(curve["drawn"]) == 2
@@ -50,7 +50,7 @@ def test_audit_curves_advice_and_replay_of_one_campaign(project, answers):
     found = json.loads(run(project, "replay", "--json"))
     assert found["difference"] is None
     assert found["rounds"] == 3
-    with closing(project.open()) as workbench, workbench.store.read() as reader:
+    with closing(project.open()) as workbench, workbench.session.store.read() as reader:
         assert len(reader.computed.learner().settings["taught"]) == 10 * MARK
 
 

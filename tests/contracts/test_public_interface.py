@@ -41,9 +41,9 @@ def test_a_project_is_open_inside_its_block(tmp_path: Path) -> None:
     settings, classes = ProjectSettings("birds"), ClassList((LabelClass("owl"), LabelClass("jay")))
     create_store(tmp_path, settings, classes, datetime(2026, 1, 1, tzinfo=UTC)).close()
     with alworkbench.open_project(str(tmp_path)) as workbench:
-        assert workbench.classes().names == ("owl", "jay")
+        assert workbench.classes.current().names == ("owl", "jay")
     with pytest.raises(RuntimeError, match="this store was closed"):
-        workbench.classes()
+        workbench.classes.current()
 
 
 def test_a_folder_without_a_project_is_told_so(tmp_path: Path) -> None:

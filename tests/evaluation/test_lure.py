@@ -67,17 +67,17 @@ def test_what_was_not_drawn_is_refused(q, images):
 def test_through_the_service_only_rounds_with_probabilities_have_an_estimate(workbench, answers):
     found = {}
     for strategy in ("random", "margin", "power-margin"):
-        opened = workbench.propose(strategy, 5)
+        opened = workbench.rounds.propose(strategy, 5)
         answers(workbench, 5)
-        workbench.close_round()
-        (closed,) = [r for r in workbench.rounds() if r.id == opened.id]
-        items = workbench.items(opened.id)
+        workbench.rounds.close()
+        (closed,) = [r for r in workbench.rounds.all() if r.id == opened.id]
+        items = workbench.rounds.items(opened.id)
         found[strategy] = of_round(closed, items)
     assert found["margin"] is None
     assert found["random"].accuracy.images == 40
     assert found["power-margin"].accuracy.images == 30
     assert found["random"].learner_id is None
-    curve = workbench.honest_curve()
+    curve = workbench.audit.report()
     assert [each.strategy for each in curve.drawn] == ["random", "power-margin"]
     assert curve.pooled == pooled(curve.drawn)
     assert curve.pooled.labels == 10

@@ -11,7 +11,6 @@ import torch
 
 from alworkbench.api import simulate
 from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
-from alworkbench.project.support_sets import choose_support
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
 from store import memory_store, open_store
@@ -24,9 +23,9 @@ STRATEGIES = ("coverage", "epig", "bald", "badge", "typiclust")
 
 def labelled(workbench: Workbench, truth: dict[str, str]) -> None:
     """Every image of the open round, truthfully."""
-    classes = workbench.classes()
-    for item in workbench.claim("ada", 100):
-        known = classes.with_name(truth[workbench.image(item.image_id).hash])
+    classes = workbench.classes.current()
+    for item in workbench.labels.claim("ada", 100):
+        known = classes.with_name(truth[workbench.images.get(item.image_id).hash])
         assert known is not None
         assert item.lease is not None
         answer = Answer(
@@ -38,7 +37,7 @@ def labelled(workbench: Workbench, truth: dict[str, str]) -> None:
             item_id=item.id,
             lease_token=item.lease.token,
         )
-        workbench.record(answer)
+        workbench.labels.record(answer)
 
 
 def campaign(
@@ -50,12 +49,12 @@ def campaign(
         workbench = Workbench(
             ProjectFolder(folder), store, clock=Clock(), device=torch.device(device)
         )
-        workbench.fit_from_pool(batch=16)
+        workbench.posteriors.fit_from_pool(batch=16)
         for strategy in STRATEGIES:
-            round_ = workbench.propose(strategy, 4)
-            asked.append([item.image_id for item in workbench.items(round_.id)])
+            round_ = workbench.rounds.propose(strategy, 4)
+            asked.append([item.image_id for item in workbench.rounds.items(round_.id)])
             labelled(workbench, truth)
-            metrics = workbench.close_round()
+            metrics = workbench.rounds.close()
             assert metrics is not None
             losses.append(metrics.values["nlpd"])
     return asked, losses
@@ -81,9 +80,9 @@ def test_a_campaign_is_replayed_on_its_device_and_its_learner_explains_and_suppo
         found = replay(workbench, memory_store)
         assert found.difference is None
         assert found.rounds == len(STRATEGIES)
-        explained = workbench.explain(next(iter(project.truth)))
+        explained = workbench.explanations.of(next(iter(project.truth)))
         assert explained.labels == 4 * len(STRATEGIES)
-        assert len(choose_support(workbench, 2).images) == 8
+        assert len(workbench.support_sets.choose(2).images) == 8
 
 
 def test_a_simulation_on_a_project_of_a_gpu_is_the_one_of_the_cpu(
@@ -99,9 +98,9 @@ def test_a_simulation_on_a_project_of_a_gpu_is_the_one_of_the_cpu(
     }
     with closing(open_store(project.folder)) as store:
         workbench = Workbench(ProjectFolder(project.folder), store, clock=Clock())
-        workbench.propose("random", 40)
+        workbench.rounds.propose("random", 40)
         labelled(workbench, project.truth)
-        workbench.close_round()
+        workbench.rounds.close()
     (found,), (wanted,) = (
         simulate(**words, out=tmp_path / device, cache=tmp_path / "cache", device=device)
         for device in ("cuda", "cpu")

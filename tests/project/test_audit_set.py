@@ -8,12 +8,8 @@ import torch
 from alworkbench.core.domain import AUDIT_STRATEGY, Role, RoundState
 from alworkbench.core.errors import PoolExhausted, RoundStillOpen
 from alworkbench.evaluation.intervals import wilson_interval
-from alworkbench.project.audit_set import (
-    half_width,
-    intervals,
-    measured_details,
-    suggest_audit_size,
-)
+from alworkbench.project.audit_set import half_width, suggest_audit_size
+from alworkbench.project.measurements import intervals, measured_details
 from tests.factories import generator
 from tests.making_project import AUDIT as IMPORTED
 from tests.making_project import POOL, closing
@@ -65,33 +61,33 @@ def test_details_do_not_depend_on_the_order_of_images():
 
 
 def test_an_audit_round_asks_without_suggestions_and_teaches_nothing(workbench, answers):
-    workbench.propose()
+    workbench.rounds.propose()
     answers(workbench, 5)
-    workbench.close_round()
-    learned = workbench.store.read
+    workbench.rounds.close()
+    learned = workbench.session.store.read
     with learned() as reader:
         learner = reader.computed.learner()
         asked = set(reader.labels.current(Role.POOL))
-    drawn = workbench.draw_audit(8, seed=3)
-    items = workbench.items(drawn.id)
+    drawn = workbench.audit.draw(8, seed=3)
+    items = workbench.rounds.items(drawn.id)
     assert (drawn.strategy, len(items)) == (AUDIT_STRATEGY, 8)
     assert all(item.suggestion is None and item.score is None for item in items)
     assert [item.probability for item in items] == [1 / (POOL - 5 - m) for m in range(8)]
     assert not asked & {item.image_id for item in items}
     assert (drawn.settings["candidates"], drawn.settings["labelled_before"]) == (POOL - 5, 5)
     answers(workbench, 8)
-    measured = workbench.close_round()
+    measured = workbench.rounds.close()
     assert measured.audit_images == IMPORTED + 8
     assert measured.learner_id == learner.id
     # the earlier points are measured again, on the same images
-    assert {m.audit_images for m in workbench.metrics()} == {IMPORTED + 8}
-    assert len({m.values["audit"] for m in workbench.metrics()}) == 1
-    with workbench.store.read() as reader:
+    assert {m.audit_images for m in workbench.measurements.all()} == {IMPORTED + 8}
+    assert len({m.values["audit"] for m in workbench.measurements.all()}) == 1
+    with workbench.session.store.read() as reader:
         assert reader.computed.learner() == learner
         audit = set(reader.labels.current(Role.AUDIT))
     assert {item.image_id for item in items} <= audit
-    workbench.propose(batch_size=POOL)
-    again = {item.image_id for item in workbench.items(workbench.open_round().id)}
+    workbench.rounds.propose(batch_size=POOL)
+    again = {item.image_id for item in workbench.rounds.items(workbench.rounds.current().id)}
     assert not again & audit
     assert len(again) == POOL - 5 - 8
 
@@ -100,44 +96,44 @@ def test_the_same_seed_draws_the_same_images(project):
     drawn = []
     for seed in (4, 4, 5):
         with closing(project.open()) as workbench:
-            if workbench.open_round():
-                workbench.close_round()
-            opened = workbench.draw_audit(6, seed)
-            drawn.append([i.image_id for i in workbench.items(opened.id)])
-            workbench.close_round()
+            if workbench.rounds.current():
+                workbench.rounds.close()
+            opened = workbench.audit.draw(6, seed)
+            drawn.append([i.image_id for i in workbench.rounds.items(opened.id)])
+            workbench.rounds.close()
     # nobody answered: the images of an earlier draw come first, and are asked again
     assert drawn[1] == drawn[0]
     assert drawn[2] == drawn[0]
 
 
 def test_topping_up_begins_with_what_nobody_answered(workbench, answers):
-    first = workbench.draw_audit(6, seed=1)
+    first = workbench.audit.draw(6, seed=1)
     answers(workbench, 4)
-    workbench.close_round()
-    left = [i.image_id for i in workbench.items(first.id) if i.label is None]
-    second = workbench.draw_audit(5, seed=2)
-    items = workbench.items(second.id)
+    workbench.rounds.close()
+    left = [i.image_id for i in workbench.rounds.items(first.id) if i.label is None]
+    second = workbench.audit.draw(5, seed=2)
+    items = workbench.rounds.items(second.id)
     assert [i.image_id for i in items[:2]] == left
     assert [i.probability for i in items[:2]] == [None, None]
     assert [i.probability for i in items[2:]] == [1 / (POOL - 6 - m) for m in range(3)]
 
 
 def test_an_offer_says_what_it_buys_and_draws_nothing(workbench):
-    found = workbench.audit_offer(10)
+    found = workbench.audit.offer(10)
     assert (found.images, found.pool, found.audit_before) == (10, POOL, IMPORTED)
     assert found.half_width == half_width(IMPORTED + 10, found.expected_accuracy)
-    assert workbench.audit_offer(10_000).images == POOL
-    assert workbench.rounds() == []
+    assert workbench.audit.offer(10_000).images == POOL
+    assert workbench.rounds.all() == []
 
 
 def test_nothing_is_drawn_while_a_round_is_open_or_the_pool_is_empty(workbench, answers):
-    workbench.propose()
+    workbench.rounds.propose()
     with pytest.raises(RoundStillOpen):
-        workbench.draw_audit(3)
-    workbench.close_round()
-    workbench.draw_audit(10_000)
+        workbench.audit.draw(3)
+    workbench.rounds.close()
+    workbench.audit.draw(10_000)
     answers(workbench, POOL)
-    workbench.close_round()
+    workbench.rounds.close()
     with pytest.raises(PoolExhausted):
-        workbench.draw_audit(1)
-    assert all(r.state is RoundState.CLOSED for r in workbench.rounds())
+        workbench.audit.draw(1)
+    assert all(r.state is RoundState.CLOSED for r in workbench.rounds.all())

@@ -38,7 +38,7 @@ class Names:
 
 def learned(project: Project, answers: Callable) -> Workbench:
     workbench = project.open()
-    workbench.propose("random")
+    workbench.rounds.propose("random")
     answers(workbench, 5)
     return workbench
 
@@ -49,27 +49,27 @@ def test_a_class_joins_between_rounds_and_old_answers_teach_again(
     workbench = learned(project, answers)
     owl = LabelClass("owl")
     with pytest.raises(RoundStillOpen):
-        workbench.add_class(owl)
-    workbench.close_round()
-    before = workbench.classes()
+        workbench.classes.add(owl)
+    workbench.rounds.close()
+    before = workbench.classes.current()
     with pytest.raises(UnknownEncoder):  # features of a file: nothing encodes a new name
-        workbench.add_class(owl)
+        workbench.classes.add(owl)
     with pytest.raises(InvalidClassList):
-        workbench.add_class(LabelClass("cat"))
-    assert workbench.classes() == before
-    engine = workbench.engine()
-    found = workbench.add_class(owl, Names(engine.encoder_id, engine.head))
+        workbench.classes.add(LabelClass("cat"))
+    assert workbench.classes.current() == before
+    engine = workbench.session.engine()
+    found = workbench.classes.add(owl, Names(engine.encoder_id, engine.head))
     assert found.names == (*before.names, "owl")
     assert [c.id for c in found.classes[:4]] == [c.id for c in before.classes]
-    features = workbench.engine().table().gather(torch.arange(3))
-    assert workbench.learner().logits(features).shape == (3, 5)
+    features = workbench.session.engine().table().gather(torch.arange(3))
+    assert workbench.learners.newest().logits(features).shape == (3, 5)
     status = workbench.status()
     assert status.class_list == found.id == 2
     assert status.labels == 5
     assert status.labels_per_class[-1] == 0
-    again = workbench.propose("random")
+    again = workbench.rounds.propose("random")
     assert again.class_list_id == found.id
-    workbench.store.close()
+    workbench.session.store.close()
     told = CliRunner().invoke(app, ["status", "--project", str(project.folder)])
     assert "5, version 2" in told.output
     listed = CliRunner().invoke(
@@ -83,22 +83,24 @@ def test_leave_one_out_comes_with_learning_and_says_what_it_is_about(
 ) -> None:
     workbench = learned(project, answers)
     assert workbench.status().leave_one_out is None
-    workbench.close_round()
+    workbench.rounds.close()
     found = workbench.status().leave_one_out
     assert found is not None
     assert found["labels"] == 5
     assert 0 <= found["accuracy_low"] <= found["accuracy"] <= found["accuracy_high"] <= 1
     assert {"nlpd", "ece", "ece_floor", "groups"} <= found.keys()
-    workbench.store.close()
+    workbench.session.store.close()
     told = CliRunner().invoke(app, ["status", "--project", str(project.folder)])
     assert "not about the pool" in " ".join(told.output.split())
 
 
 def test_where_nobody_watches_nothing_is_left_out(project: Project, answers: Callable) -> None:
     seen = project.open()
-    workbench = Workbench(seen.folder, seen.store, clock=project.clock, watched=False)
-    workbench.propose("random")
+    workbench = Workbench(
+        seen.session.folder, seen.session.store, clock=project.clock, watched=False
+    )
+    workbench.rounds.propose("random")
     answers(workbench, 5)
-    workbench.close_round()
+    workbench.rounds.close()
     assert workbench.status().leave_one_out is None
-    workbench.store.close()
+    workbench.session.store.close()

@@ -15,7 +15,7 @@ from tests.making_project import NAMES, POOL
 
 @pytest.fixture
 def pool(workbench):
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         return reader.images.hashes_and_paths(Role.POOL)
 
 
@@ -27,16 +27,16 @@ def in_words(project, *arguments):
 
 def test_the_same_image_by_any_of_its_names(workbench, pool, made, tmp_path):
     content, path = pool[3]
-    wanted = workbench.explain(content)
+    wanted = workbench.explanations.of(content)
     assert wanted.image.hash == content
     copy = tmp_path / "elsewhere.png"
     shutil.copy(path, copy)
     for name in (path, "pool/003.png", "003.png", content.upper(), str(copy)):
-        assert workbench.explain(name) == wanted
+        assert workbench.explanations.of(name) == wanted
 
 
 def test_an_explanation_is_of_the_whole_pool(workbench, pool):
-    found = workbench.explain(pool[0][0])
+    found = workbench.explanations.of(pool[0][0])
     assert found.in_pool
     assert found.label is None
     assert found.by_bald.of == found.by_entropy.of == POOL
@@ -47,14 +47,14 @@ def test_an_explanation_is_of_the_whole_pool(workbench, pool):
 
 
 def test_every_rank_of_the_pool_is_taken_once(workbench, pool):
-    ranks = [workbench.explain(content).by_entropy.rank for content, _ in pool]
+    ranks = [workbench.explanations.of(content).by_entropy.rank for content, _ in pool]
     assert sorted(ranks) == list(range(1, POOL + 1))
 
 
 def test_an_image_of_the_audit_set_is_ranked_against_the_pool(workbench, project):
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         content, _ = reader.images.hashes_and_paths(Role.AUDIT)[0]
-    found = workbench.explain(content)
+    found = workbench.explanations.of(content)
     assert not found.in_pool
     assert found.label == project.truth[content]
     assert found.by_bald.of == POOL + 1
@@ -62,11 +62,11 @@ def test_an_image_of_the_audit_set_is_ranked_against_the_pool(workbench, project
 
 
 def test_labels_make_it_surer_where_they_are(workbench, answers, project):
-    asked = workbench.items(workbench.propose().id)
-    before = [workbench.explain(workbench.image(i.image_id).hash) for i in asked]
+    asked = workbench.rounds.items(workbench.rounds.propose().id)
+    before = [workbench.explanations.of(workbench.images.get(i.image_id).hash) for i in asked]
     answers(workbench, 5)
-    workbench.close_round()
-    after = [workbench.explain(e.image.hash) for e in before]
+    workbench.rounds.close()
+    after = [workbench.explanations.of(e.image.hash) for e in before]
     assert {e.labels for e in after} == {5}
     assert all(e.label == project.truth[e.image.hash] for e in after)
     teaching = [sum(e.uncertainty.epistemic for e in part) for part in (before, after)]
@@ -76,13 +76,13 @@ def test_labels_make_it_surer_where_they_are(workbench, answers, project):
 def test_a_skipped_image_says_so(workbench, answers):
     from alworkbench.core.domain import Answer, AnswerKind
 
-    workbench.propose()
-    item = workbench.claim("ada", 1)[0]
+    workbench.rounds.propose()
+    item = workbench.labels.claim("ada", 1)[0]
     token = item.lease.token
-    workbench.record(
+    workbench.labels.record(
         Answer("s", item.image_id, AnswerKind.SKIP, "ada", item_id=item.id, lease_token=token)
     )
-    assert workbench.explain(workbench.image(item.image_id).hash).label == "skip"
+    assert workbench.explanations.of(workbench.images.get(item.image_id).hash).label == "skip"
 
 
 @pytest.mark.parametrize(
@@ -91,20 +91,20 @@ def test_a_skipped_image_says_so(workbench, answers):
 )
 def test_an_unknown_image_gives_the_nearest_path(workbench, name, near):
     with pytest.raises(ImageNotFound, match=r"Did you mean .*alworkbench import") as told:
-        workbench.explain(name)
+        workbench.explanations.of(name)
     assert near in str(told.value)
 
 
 @pytest.mark.parametrize("name", ["", "f" * 64, "nothing like it", "%", "_" * 7, "a\x00b"])
 def test_what_is_like_nothing_is_refused_all_the_same(workbench, name):
     with pytest.raises(ImageNotFound, match="has no image"):
-        workbench.explain(name)
+        workbench.explanations.of(name)
 
 
 def test_a_file_that_is_no_image_of_the_project(workbench, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(ImageNotFound):
-        workbench.explain(str(tmp_path / "notes.txt"))
+        workbench.explanations.of(str(tmp_path / "notes.txt"))
 
 
 def test_in_words_and_in_json(project, pool):
@@ -124,7 +124,7 @@ def test_names_are_no_markup(workbench, pool, capsys, monkeypatch):
 
     from alworkbench.cli import labelling
 
-    found = workbench.explain(pool[0][0])
+    found = workbench.explanations.of(pool[0][0])
     wild = "[red]ant[/red]"
     renamed = tuple(replace(b, name=wild) for b in found.classes[:1]) + found.classes[1:]
     odd = replace(found, classes=renamed, label=wild, conflict=(wild, "bee"))

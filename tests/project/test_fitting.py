@@ -21,22 +21,22 @@ def fit(folder, *arguments):
 
 
 def test_a_posterior_from_the_pool_ranks_it(workbench):
-    record = workbench.fit_from_pool()
+    record = workbench.posteriors.fit_from_pool()
     assert record.provenance["source"] == "pool"
     assert record.provenance["images"] == 40
-    posterior = workbench.posterior()
+    posterior = workbench.posteriors.newest()
     assert posterior.image.pairs == posterior.text.pairs == 40
-    assert len(workbench.items(workbench.propose("bald").id)) == 5
+    assert len(workbench.rounds.items(workbench.rounds.propose("bald").id)) == 5
 
 
 def test_the_audit_set_does_not_reach_a_posterior_from_the_pool(project):
     with closing(project.open()) as workbench:
-        before = workbench.fit_from_pool()
-        values = workbench.posterior().image.activation.values
+        before = workbench.posteriors.fit_from_pool()
+        values = workbench.posteriors.newest().image.activation.values
         rows = [h for h, place in project.truth.items()]
         assert len(rows) > before.provenance["images"]
-        table = workbench.engine().table()
-        with workbench.store.read() as reader:
+        table = workbench.session.engine().table()
+        with workbench.session.store.read() as reader:
             pool = [h for _, h in reader.images.ids_and_hashes("pool")]
         activations = table.gather(table.rows_of(pool)).activations.double()
         wanted = torch.linalg.eigvalsh(activations.T @ activations)
@@ -45,7 +45,7 @@ def test_the_audit_set_does_not_reach_a_posterior_from_the_pool(project):
 
 def test_pairs_cannot_be_encoded_where_features_came_from_a_file(workbench, tmp_path):
     with pytest.raises(UnknownEncoder, match="alworkbench fit --from-pool"):
-        workbench.fit(tmp_path / "pairs.csv")
+        workbench.posteriors.fit(tmp_path / "pairs.csv")
 
 
 def test_before_encoding_the_error_says_so(tmp_path):
@@ -53,7 +53,7 @@ def test_before_encoding_the_error_says_so(tmp_path):
     classes = ClassList(tuple(LabelClass(name) for name in NAMES))
     create_store(folder.folder, ProjectSettings("toy"), classes, folder.clock()).close()
     with closing(folder.open()) as workbench, pytest.raises(FeaturesMissing):
-        workbench.fit_from_pool()
+        workbench.posteriors.fit_from_pool()
 
 
 def test_the_command_takes_one_source(project):
@@ -78,17 +78,17 @@ def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
             rows.writerow([f"pictures/{k}.png", f"a photo of {NAMES[k % 4]} number {k}"])
         rows.writerow(["", "no picture"])
     with closing(folder.open()) as workbench:
-        workbench.import_images(tmp_path / "pictures")
-        workbench.encode(workers=0)
+        workbench.images.add(tmp_path / "pictures")
+        workbench.features.encode(workers=0)
     done = fit(folder.folder, "--pairs", str(tmp_path / "pairs.csv"), "--batch", "6")
     assert done.exit_code == 0, done.output
     assert "from 12 pairs (0 with an unreadable image, 1 entries that were no pair)" in done.output
     assert list((folder.folder / "posteriors").glob("partial-*")) == []
     with closing(folder.open()) as workbench:
-        record = workbench.fit_from_pool()
+        record = workbench.posteriors.fit_from_pool()
         assert record.provenance["images"] == 12
         assert record.provenance["prompts"] > 900
-        assert workbench.propose("bald", 3).batch_size == 3
+        assert workbench.rounds.propose("bald", 3).batch_size == 3
 
 
 def test_a_features_file_without_pairs_is_simulated_and_it_is_said(project, tmp_path):

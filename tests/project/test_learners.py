@@ -26,37 +26,37 @@ def test_a_project_goes_on_with_what_it_learned(
     with closing(open_store(project.folder)) as store, store.write() as writer:
         writer.save_settings(replace(writer.settings(), adaptation=way, strategy="random"))
     workbench = project.open()
-    workbench.propose()
+    workbench.rounds.propose()
     answers(workbench, 5)
-    workbench.close_round()
-    features = workbench.engine().table().gather(torch.arange(10))
-    learned = workbench.learner().logits(features)
-    with workbench.store.read() as reader:
+    workbench.rounds.close()
+    features = workbench.session.engine().table().gather(torch.arange(10))
+    learned = workbench.learners.newest().logits(features)
+    with workbench.session.store.read() as reader:
         record = reader.computed.learner()
     assert record is not None
     assert record.settings["adaptation"] == way
-    workbench.store.close()
+    workbench.session.store.close()
     again = project.open()
-    assert torch.equal(again.learner().logits(features), learned)
-    again.store.close()
+    assert torch.equal(again.learners.newest().logits(features), learned)
+    again.session.store.close()
 
 
 def test_a_project_with_a_removed_method_opens_and_names_the_methods_when_it_learns(
     project: Project, answers: Callable
 ) -> None:
     workbench = project.open()
-    workbench.propose(strategy="random")
+    workbench.rounds.propose(strategy="random")
     answers(workbench, 5)
-    with workbench.store.write() as writer:
+    with workbench.session.store.write() as writer:
         writer.save_settings(replace(writer.settings(), adaptation="projections"))
-    workbench.store.close()
+    workbench.session.store.close()
     again = project.open()
-    assert again.settings().adaptation == "projections"
+    assert again.session.settings().adaptation == "projections"
     with pytest.raises(UnknownAdaptation, match="free-weights, linearised, probe"):
-        again.close_round()
-    with again.store.read() as reader:
+        again.rounds.close()
+    with again.session.store.read() as reader:
         assert len(reader.labels.current(Role.POOL)) == 5
-    again.store.close()
+    again.session.store.close()
 
 
 @pytest.mark.parametrize("embedded", [False, True])
@@ -65,21 +65,24 @@ def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_its_own_weights_
 ) -> None:
     monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(0.5, 90.0, embedded))
     workbench = project.open()
-    workbench.propose()
+    workbench.rounds.propose()
     answers(workbench, 5)
-    workbench.close_round()
-    features = workbench.engine().table().gather(torch.arange(10))
-    learned, draws = workbench.learner().logits(features), workbench.learner().draws(2, 0)
-    workbench.store.close()
+    workbench.rounds.close()
+    features = workbench.session.engine().table().gather(torch.arange(10))
+    learned, draws = (
+        workbench.learners.newest().logits(features),
+        workbench.learners.newest().draws(2, 0),
+    )
+    workbench.session.store.close()
     again = project.open()
-    assert torch.equal(again.learner().logits(features), learned)
-    found = again.learner().draws(2, 0)
+    assert torch.equal(again.learners.newest().logits(features), learned)
+    found = again.learners.newest().draws(2, 0)
     for field in fields(WeightUpdate):
         one, other = getattr(found, field.name), getattr(draws, field.name)
         assert (one is None) == (other is None)
         assert one is None or torch.equal(one, other)
     assert (found.residual_embedded is not None) == embedded
-    again.store.close()
+    again.session.store.close()
 
 
 @pytest.mark.parametrize("change", ["an older file", "another number of classes"])
@@ -87,15 +90,15 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
     project: Project, answers: Callable, change: str
 ) -> None:
     workbench = project.open()
-    workbench.propose()
+    workbench.rounds.propose()
     answers(workbench, 5)
-    workbench.close_round()
-    features = workbench.engine().table().gather(torch.arange(10))
-    learned = workbench.learner().logits(features)
-    with workbench.store.read() as reader:
+    workbench.rounds.close()
+    features = workbench.session.engine().table().gather(torch.arange(10))
+    learned = workbench.learners.newest().logits(features)
+    with workbench.session.store.read() as reader:
         record = reader.computed.learner()
     assert record is not None
-    path = workbench.folder.path / record.file
+    path = workbench.session.folder.path / record.file
     stored = load_learner(path)
     assert stored.update.residual is not None
     assert stored.update.offset is not None
@@ -106,12 +109,12 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
             update, residual=stored.update.residual[1:], offset=stored.update.offset[1:]
         )
         prior = stored.prior
-    save_learner(path, update, stored.hashes, workbench.engine().encoder_id, prior)
-    workbench.store.close()
+    save_learner(path, update, stored.hashes, workbench.session.engine().encoder_id, prior)
+    workbench.session.store.close()
     again = project.open()
-    assert torch.allclose(again.learner().logits(features), learned, atol=1e-3)
-    assert again.learner().draws(2, 0).offset is not None
-    again.store.close()
+    assert torch.allclose(again.learners.newest().logits(features), learned, atol=1e-3)
+    assert again.learners.newest().draws(2, 0).offset is not None
+    again.session.store.close()
 
 
 @pytest.mark.parametrize("goal", list(Goal))
@@ -121,16 +124,16 @@ def test_the_goal_decides_whether_all_classes_count_alike_and_its_shares_are_kep
     with closing(open_store(project.folder)) as store, store.write() as writer:
         writer.save_settings(replace(writer.settings(), goal=goal))
     workbench = project.open()
-    workbench.propose()
+    workbench.rounds.propose()
     answers(workbench, 5)
-    workbench.close_round()
-    learner = workbench.learner()
+    workbench.rounds.close()
+    learner = workbench.learners.newest()
     assert learner.taught is not None
     shares = learner.taught.log_shares
     assert (shares is not None) == (goal is Goal.BALANCED)
-    workbench.store.close()
+    workbench.session.store.close()
     again = project.open()
-    found = again.learner().taught
+    found = again.learners.newest().taught
     assert found is not None
     if shares is None:
         assert found.log_shares is None
@@ -138,4 +141,4 @@ def test_the_goal_decides_whether_all_classes_count_alike_and_its_shares_are_kep
         assert found.log_shares is not None
         assert torch.equal(found.log_shares, shares)
     assert torch.equal(found.probabilities, learner.taught.probabilities)
-    again.store.close()
+    again.session.store.close()

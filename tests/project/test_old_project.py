@@ -38,27 +38,27 @@ def test_records_are_read_as_they_were_written(old):
     assert (status.labels, status.skipped, status.rounds_closed) == (49, 1, 3)
     assert (status.open_answered, status.audit_accuracy) == (6, 1.0)
     assert status.classes == ("ant", "bee", "cat", "dog")
-    found = [(r.number, r.strategy, r.batch_size, r.state) for r in old.rounds()]
+    found = [(r.number, r.strategy, r.batch_size, r.state) for r in old.rounds.all()]
     assert found == [
         (1, "random", 12, "closed"),
         (2, "epig", 12, "closed"),
         (3, "audit", 4, "closed"),
         (4, "coverage", 12, "open"),
     ]
-    assert [(m.round_number, m.labels, m.audit_images) for m in old.metrics()] == [
+    assert [(m.round_number, m.labels, m.audit_images) for m in old.measurements.all()] == [
         (0, 0, 36),
         (1, 9, 36),
         (1, 31, 36),
         (2, 43, 36),
     ]
-    curve = old.honest_curve()
+    curve = old.audit.report()
     assert [(e.round, e.strategy, e.accuracy.labels) for e in curve.drawn] == [(1, "random", 9)]
     assert (curve.population.drawn, curve.counterfactual.labels) == (4, 43)
-    assert old.advise(0.9).stop
+    assert old.audit.advise(0.9).stop
 
 
 def test_a_stored_simulation_keeps_strategies_that_may_be_gone(old):
-    (result,) = load_results(old.folder.simulations)
+    (result,) = load_results(old.session.folder.simulations)
     assert plan_of(result).strategies == ("random", "modal-margin", "epig-closed", "coverage")
     assert {arm.adaptation for arm in result.arms} == {"free-weights", "linearised"}
     assert len(result.points) == 24
@@ -73,11 +73,11 @@ def test_every_round_is_asked_again_and_every_learner_learns_again(old):
 
 def test_stored_learners_predict_as_they_did(old):
     """Closing an audit round measures every stored learner again; nothing new is labelled here."""
-    before = {m.learner_id: m.values for m in old.metrics()}
+    before = {m.learner_id: m.values for m in old.measurements.all()}
     finish(old)
-    old.draw_audit(2)
-    old.close_round()
-    after = {m.learner_id: m.values for m in old.metrics()}
+    old.audit.draw(2)
+    old.rounds.close()
+    after = {m.learner_id: m.values for m in old.measurements.all()}
     assert len(after) == len(before) + 1
     for learner, values in before.items():
         for name in ("accuracy", "nlpd", "ece"):
@@ -87,8 +87,8 @@ def test_stored_learners_predict_as_they_did(old):
 def test_the_open_round_is_answered_closed_and_exported(old, tmp_path):
     assert len(finish(old)) == 6
     assert old.status().labels == 55
-    assert old.metrics()[-1].round_number == 4
-    assert old.export(tmp_path / "labels.csv") == 55 + 1 + 36
+    assert old.measurements.all()[-1].round_number == 4
+    assert old.labels.export(tmp_path / "labels.csv") == 55 + 1 + 36
     with (tmp_path / "labels.csv").open() as file:
         assert {row["annotator"] for row in csv.DictReader(file)} == {
             "ada",
@@ -96,8 +96,8 @@ def test_the_open_round_is_answered_closed_and_exported(old, tmp_path):
             "file",
             "manifest",
         }
-    assert old.export(tmp_path / "all.csv", history=True) == 55 + 1 + 36 + 1
-    assert old.propose().strategy == "coverage"
+    assert old.labels.export(tmp_path / "all.csv", history=True) == 55 + 1 + 36 + 1
+    assert old.rounds.propose().strategy == "coverage"
 
 
 def test_rounds_of_a_strategy_that_was_removed_are_shown(tmp_path, capsys):
@@ -111,18 +111,18 @@ def test_rounds_of_a_strategy_that_was_removed_are_shown(tmp_path, capsys):
         database.execute("UPDATE project SET settings = ?", (settings,))
         database.commit()
     with closing(Workbench(folder, open_store(tmp_path))) as old:
-        names = [r.strategy for r in old.rounds()]
+        names = [r.strategy for r in old.rounds.all()]
         assert names == ["random", "epig-closed", "audit", "epig-closed"]
         assert old.status().open_answered == 6
-        assert [each.strategy for each in old.honest_curve().drawn] == ["random"]
-        print_round(old, old.open_round().id, as_json=False)
+        assert [each.strategy for each in old.audit.report().drawn] == ["random"]
+        print_round(old, old.rounds.current().id, as_json=False)
         assert "by epig-closed" in capsys.readouterr().out
         finish(old)
         with pytest.raises(RetiredStrategy, match=r"'softmax-bald' was removed.* 'power-bald'"):
-            old.propose()
+            old.rounds.propose()
         with pytest.raises(RetiredStrategy, match="Use 'epig'"):
             replay(old, memory_store)
-        assert old.propose("power-bald").strategy == "power-bald"
+        assert old.rounds.propose("power-bald").strategy == "power-bald"
 
 
 def finish(old):
@@ -137,8 +137,8 @@ def finish(old):
             item_id=item.id,
             lease_token=item.lease.token,
         )
-        for item in old.claim("bo", 12)
+        for item in old.labels.claim("bo", 12)
     ]
-    old.record_many(answers)
-    old.close_round()
+    old.labels.record_many(answers)
+    old.rounds.close()
     return answers

@@ -37,7 +37,7 @@ def test_every_command_has_help_with_an_example_and_reports_in_json(name):
 def test_what_is_shown_is_the_posterior(run, project):
     found = json.loads(run("show", "--json").stdout)
     with closing(project.open()) as workbench:
-        belief = workbench.posterior()
+        belief = workbench.posteriors.newest()
         assert found["encoder_id"] == workbench.status().encoder
     assert found["provenance"]["pairs"] == found["image"]["pairs"] == belief.image.pairs
     for side in ("image", "text"):
@@ -88,8 +88,8 @@ def test_an_imported_posterior_is_the_one_that_is_used(run, project, tmp_path):
     run("export", str(tmp_path / "factors"))
     run("import", str(tmp_path / "factors"))
     with closing(project.open()) as workbench:
-        assert workbench.posterior().image.pseudo_data_weight == 10
-        assert workbench.propose().batch_size == 5
+        assert workbench.posteriors.newest().image.pseudo_data_weight == 10
+        assert workbench.rounds.propose().batch_size == 5
 
 
 def test_a_folder_that_is_none_changes_nothing(run, tmp_path):

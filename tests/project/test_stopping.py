@@ -158,15 +158,15 @@ def test_past_error_counts_early_stops_and_wasted_labels():
 def test_closing_a_round_records_what_rules_read(project, answers):
     with closing(project.open()) as workbench:
         for _ in range(4):
-            workbench.propose("random", 4)
+            workbench.rounds.propose("random", 4)
             answers(workbench, 4)
-            workbench.close_round()
+            workbench.rounds.close()
     with closing(project.open()) as workbench:
-        found = workbench.advise(0.5)
+        found = workbench.audit.advise(0.5)
         verdicts = {f.rule: f.verdict for f in found.findings}
         assert Verdict.CANNOT_SAY not in (verdicts["stability"], verdicts["audit"])
-        with workbench.store.read() as reader:
+        with workbench.session.store.read() as reader:
             assert [w.labels for w in history_read(reader, None).watches] == [0, 4, 8, 12, 16]
         assert found.forecast is not None
         assert found.measured
-        assert workbench.advise().forecast is None
+        assert workbench.audit.advise().forecast is None

@@ -17,7 +17,7 @@ from alworkbench.core.errors import (
     UnreadableSource,
 )
 from alworkbench.inputs.sources import read_source
-from alworkbench.project.support_sets import Order, choose_support, cover, write_support
+from alworkbench.project.support_sets import Order, cover, write_support
 from tests.factories import normal
 from tests.making_project import NAMES
 
@@ -25,13 +25,13 @@ from tests.making_project import NAMES
 @pytest.fixture
 def labelled(workbench, answers):
     """20 labels in an open round."""
-    workbench.propose("random", 20)
+    workbench.rounds.propose("random", 20)
     answers(workbench, 20)
     return workbench
 
 
 def counts(workbench):
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         ids = {c.id: c.name for c in reader.classes.current().classes}
         names = [ids[label.class_id] for label in reader.labels.current(Role.POOL).values()]
     return {name: names.count(name) for name in NAMES}
@@ -39,7 +39,7 @@ def counts(workbench):
 
 @pytest.mark.parametrize("order", list(Order))
 def test_it_holds_k_of_each_class_or_all_that_there_are(labelled, order, project):
-    found = choose_support(labelled, 4, order)
+    found = labelled.support_sets.choose(4, order)
     have = counts(labelled)
     for name in NAMES:
         own = [image for image in found.images if image.label == name]
@@ -51,31 +51,35 @@ def test_it_holds_k_of_each_class_or_all_that_there_are(labelled, order, project
 
 
 def test_smaller_sets_are_the_beginnings_of_larger_ones(labelled):
-    one = choose_support(labelled, 1).images
-    assert one == tuple(image for image in choose_support(labelled, 5).images if image.rank == 1)
+    one = labelled.support_sets.choose(1).images
+    assert one == tuple(
+        image for image in labelled.support_sets.choose(5).images if image.rank == 1
+    )
 
 
 def test_the_target_decides(labelled, made, tmp_path):
     pool = sorted((made[0] / "pool").iterdir())
-    targets = labelled.take_targets(made[0] / "pool")
+    targets = labelled.targets.take(made[0] / "pool")
     one, other = tmp_path / "one", tmp_path / "other"
     for folder, part in ((one, pool[:4]), (other, pool[-4:])):
         folder.mkdir()
         for file in part:
             (folder / file.name).write_bytes(file.read_bytes())
-    found = [choose_support(labelled, 1, targets=labelled.take_targets(f)) for f in (one, other)]
+    found = [
+        labelled.support_sets.choose(1, targets=labelled.targets.take(f)) for f in (one, other)
+    ]
     assert found[0].targets != found[1].targets != targets.name
     assert found[0].images != found[1].images
 
 
 def test_before_any_label_there_is_nothing_to_choose_from(workbench):
     with pytest.raises(NothingToImport, match="No image of the pool has a label"):
-        choose_support(workbench, 3)
+        workbench.support_sets.choose(3)
 
 
 def test_the_asked_order_is_that_of_the_labels(labelled):
-    found = choose_support(labelled, 20, Order.ASKED)
-    place = {labelled.image(i.image_id).hash: i.position for i in labelled.items(1)}
+    found = labelled.support_sets.choose(20, Order.ASKED)
+    place = {labelled.images.get(i.image_id).hash: i.position for i in labelled.rounds.items(1)}
     for name in NAMES:
         own = [place[image.sha256] for image in found.images if image.label == name]
         assert own == sorted(own)
@@ -106,7 +110,7 @@ class TestCover:
 
 
 def test_the_manifest_is_read_by_programs(labelled, tmp_path):
-    found = choose_support(labelled, 2)
+    found = labelled.support_sets.choose(2)
     write_support(tmp_path / "support.json", found)
     told = json.loads((tmp_path / "support.json").read_text())
     assert told["per_class"] == 2
@@ -120,7 +124,7 @@ def test_the_manifest_is_read_by_programs(labelled, tmp_path):
 
 
 def test_a_folder_holds_it_all_and_can_be_imported(labelled, tmp_path):
-    found = choose_support(labelled, 2)
+    found = labelled.support_sets.choose(2)
     write_support(tmp_path / "set", found)
     source = read_source(tmp_path / "set", into=tmp_path / "unpacked", labelled=True)
     read = {(image.hash, image.class_name) for image in source.read()}
@@ -130,7 +134,7 @@ def test_a_folder_holds_it_all_and_can_be_imported(labelled, tmp_path):
 
 
 def test_a_picture_that_was_changed_is_not_copied(labelled, tmp_path):
-    found = choose_support(labelled, 2)
+    found = labelled.support_sets.choose(2)
     strange = replace(found.images[0], sha256="0" * 64)
     with pytest.raises(UnreadableSource, match="not what was imported"):
         write_support(tmp_path / "set", replace(found, images=(strange,)))

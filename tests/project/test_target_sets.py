@@ -19,8 +19,9 @@ from alworkbench.core.errors import (
     NothingToImport,
     UnknownEncoder,
 )
+from alworkbench.project.session import utc_now
 from alworkbench.project.target_sets import load_targets, saved_targets, targets_of_round
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.workbench import Workbench
 from store import create_store, open_store
 from tests.making_project import closing, picture
 
@@ -36,13 +37,13 @@ def clothes(tmp_path_factory):
     names = ClassList((LabelClass("dress"), LabelClass("bag")))
     create_store(folder, ProjectSettings("clothes", batch_size=3), names, utc_now()).close()
     with closing(Workbench(ProjectFolder(folder), open_store(folder))) as workbench:
-        workbench.import_images(root / "pool")
-        workbench.encode(workers=0)
+        workbench.images.add(root / "pool")
+        workbench.features.encode(workers=0)
         yield root, workbench
 
 
 def hashes(workbench, role=Role.POOL):
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         return {content for _, content in reader.images.ids_and_hashes(role)}
 
 
@@ -50,38 +51,40 @@ def test_a_folder_becomes_targets_that_are_never_asked(clothes):
     root, workbench = clothes
     (root / "shop" / "broken.png").write_bytes(b"no picture")
     pool = hashes(workbench)
-    found = workbench.take_targets(root / "shop")
+    found = workbench.targets.take(root / "shop")
     assert len(found) == 4
     assert not set(found.hashes) & pool
     assert hashes(workbench) == pool
     assert hashes(workbench, Role.AUDIT) == set()
-    assert all(workbench.engine().table().has(found.hashes))
-    round_ = workbench.propose("epig", 12, targets=found)
+    assert all(workbench.session.engine().table().has(found.hashes))
+    round_ = workbench.rounds.propose("epig", 12, targets=found)
     assert round_.settings["targets"] == found.name
-    assert {workbench.image(i.image_id).hash for i in workbench.items(round_.id)} == pool
-    assert targets_of_round(workbench.folder, round_.settings) == found
-    workbench.close_round()
+    assert {
+        workbench.images.get(i.image_id).hash for i in workbench.rounds.items(round_.id)
+    } == pool
+    assert targets_of_round(workbench.session.folder, round_.settings) == found
+    workbench.rounds.close()
 
 
 def test_the_same_pictures_are_the_same_set_wherever_they_lie(clothes, tmp_path):
     root, workbench = clothes
-    first = workbench.take_targets(root / "shop")
+    first = workbench.targets.take(root / "shop")
     moved = tmp_path / "shop"
     for k in range(4):
         picture(moved / "deeper" / f"other-name-{k}.png", 100 + k)
-    assert workbench.take_targets(moved) == first
-    assert workbench.take_targets(first.name) == first
-    assert saved_targets(workbench.folder) == [first.name]
+    assert workbench.targets.take(moved) == first
+    assert workbench.targets.take(first.name) == first
+    assert saved_targets(workbench.session.folder) == [first.name]
 
 
 def test_targets_change_what_is_asked_and_the_same_ones_ask_the_same(clothes):
     root, workbench = clothes
-    found = workbench.take_targets(root / "shop")
+    found = workbench.targets.take(root / "shop")
 
     def scores(targets):
-        round_ = workbench.propose("epig", 5, seed=1, targets=targets)
-        items = [(item.image_id, item.score) for item in workbench.items(round_.id)]
-        workbench.close_round()
+        round_ = workbench.rounds.propose("epig", 5, seed=1, targets=targets)
+        items = [(item.image_id, item.score) for item in workbench.rounds.items(round_.id)]
+        workbench.rounds.close()
         return items
 
     assert scores(found) == scores(found)
@@ -90,33 +93,33 @@ def test_targets_change_what_is_asked_and_the_same_ones_ask_the_same(clothes):
 
 def test_the_audit_set_is_no_target(project, made):
     with closing(project.open()) as workbench, pytest.raises(InvalidTargets, match="audit set"):
-        workbench.take_targets(made[0] / "audit")
+        workbench.targets.take(made[0] / "audit")
 
 
 def test_a_project_of_features_from_a_file_takes_those_that_it_has(project, made, tmp_path):
     with closing(project.open()) as workbench:
-        found = workbench.take_targets(made[0] / "pool")
+        found = workbench.targets.take(made[0] / "pool")
         assert set(found.hashes) == hashes(workbench)
         picture(tmp_path / "new" / "1.png", 999)
         with pytest.raises(UnknownEncoder, match="came from a file"):
-            workbench.take_targets(tmp_path / "new")
+            workbench.targets.take(tmp_path / "new")
 
 
 def test_what_is_no_target_set_is_refused(project, tmp_path):
     with closing(project.open()) as workbench:
         with pytest.raises(InvalidTargets, match="None was kept yet"):
-            workbench.take_targets("nonsense")
+            workbench.targets.take("nonsense")
         with pytest.raises(InvalidTargets):
-            workbench.take_targets("../../etc/passwd-that-is-not-there")
+            workbench.targets.take("../../etc/passwd-that-is-not-there")
         (tmp_path / "empty").mkdir()
         with pytest.raises(NothingToImport):
-            workbench.take_targets(tmp_path / "empty")
-        kept = workbench.folder.path / "targets" / "evil-0123456789ab.json"
+            workbench.targets.take(tmp_path / "empty")
+        kept = workbench.session.folder.path / "targets" / "evil-0123456789ab.json"
         kept.parent.mkdir()
         for content in ("{", "[]", '{"format": "alworkbench-targets-1", "hashes": ["../x"]}'):
             kept.write_text(content)
             with pytest.raises(InvalidTargets):
-                load_targets(workbench.folder, kept.stem)
+                load_targets(workbench.session.folder, kept.stem)
 
 
 def test_a_dry_run_states_the_cost_and_leaves_nothing_behind(project, made):
@@ -142,7 +145,7 @@ def test_a_dry_run_states_the_cost_and_leaves_nothing_behind(project, made):
     assert "Nothing was chosen" in plain
     assert {p: t for p, t in files().items() if "project.db" not in p.name} == before
     with closing(project.open()) as workbench:
-        assert workbench.rounds() == []
+        assert workbench.rounds.all() == []
 
 
 @pytest.fixture
@@ -162,15 +165,15 @@ def questions(monkeypatch):
 
 def test_the_stated_size_is_that_of_the_question(project, questions):
     with closing(project.open()) as workbench:
-        stated = workbench.estimate("random", 4)
-        workbench.propose("random", 4)
+        stated = workbench.rounds.estimate("random", 4)
+        workbench.rounds.propose("random", 4)
     assert [question.size for question in questions] == [stated.size]
 
 
 def test_a_strategy_is_told_how_many_names_the_model_does_not_know(clothes, questions):
     """The same as the project says of itself; the bundled model knows dresses, and no bags."""
     _, workbench = clothes
-    workbench.propose("random", 4)
+    workbench.rounds.propose("random", 4)
     assert workbench.status().unknown_classes == ("bag",)
     assert [question.unknown_names for question in questions] == [1]
 
@@ -184,7 +187,7 @@ def test_memory_is_kept_to_or_refused(project):
     assert run("--memory", "many").exit_code == 2
     assert run("--strategy", "bald", "--memory", "64MiB").exit_code == 0
     with closing(project.open()) as workbench:
-        assert workbench.rounds()[0].settings["memory"] == 64 << 20
+        assert workbench.rounds.all()[0].settings["memory"] == 64 << 20
 
 
 @pytest.mark.parametrize(
@@ -211,7 +214,7 @@ def test_the_sample_of_many_targets_is_the_same_in_every_round(project, monkeypa
     monkeypatch.setattr("alworkbench.project.rounds.TARGETS", 10)
     seen = []
     with closing(project.open()) as workbench:
-        found = workbench.take_targets(project.features.parent / "pool")
+        found = workbench.targets.take(project.features.parent / "pool")
         original = Strategy.select
 
         def watch(self, question):
@@ -220,7 +223,7 @@ def test_the_sample_of_many_targets_is_the_same_in_every_round(project, monkeypa
 
         monkeypatch.setattr(Strategy, "select", watch)
         for _ in range(2):
-            workbench.propose("random", 3, targets=found)
-            workbench.close_round()
+            workbench.rounds.propose("random", 3, targets=found)
+            workbench.rounds.close()
     assert len(seen[0]) == 10
     assert torch.equal(seen[0], seen[1])

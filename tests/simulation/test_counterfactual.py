@@ -14,15 +14,15 @@ from store import memory_store
 
 
 def label(workbench, answers, count):
-    workbench.propose("random", count)
+    workbench.rounds.propose("random", count)
     answers(workbench, count)
-    workbench.close_round()
+    workbench.rounds.close()
 
 
 def test_too_few_labels_and_no_audit_set_are_refused(workbench, answers):
     with pytest.raises(TooFewLabels, match="audit"):  # 24 images were imported for it
         counterfactual(workbench, memory_store)
-    assert workbench.honest_curve().counterfactual is None
+    assert workbench.audit.report().counterfactual is None
 
 
 def test_it_replays_up_to_half_of_the_labels_and_is_kept(workbench, answers, monkeypatch):
@@ -38,14 +38,14 @@ def test_it_replays_up_to_half_of_the_labels_and_is_kept(workbench, answers, mon
     assert {p.strategy for p in found.points} == set(STRATEGIES)
     assert max(p.labels for p in found.points) <= 12
     assert max(labels for labels, _ in found.own) <= 12
-    kept = workbench.honest_curve().counterfactual
+    kept = workbench.audit.report().counterfactual
     assert kept == found
     assert not kept.stale
     label(workbench, answers, 2)
-    assert workbench.honest_curve().counterfactual.stale
-    (workbench.folder.path / "counterfactual.json").write_text('{"format": 1}')
+    assert workbench.audit.report().counterfactual.stale
+    (workbench.session.folder.path / "counterfactual.json").write_text('{"format": 1}')
     with pytest.raises(InvalidResult):
-        workbench.honest_curve()
+        workbench.audit.report()
 
 
 def test_what_was_reached_is_compared_at_the_projects_own_best():

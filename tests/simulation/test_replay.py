@@ -20,18 +20,18 @@ from tests.making_project import NAMES, closing
 def campaign(project, answers):
     """Rounds of three strategies, a take-back, an audit draw, learning from a file, opened twice."""
     with closing(project.open()) as workbench:
-        workbench.propose("epig", 4)
+        workbench.rounds.propose("epig", 4)
         answers(workbench, 3)
-        workbench.undo("ada", "back")
-        workbench.close_round()
-        workbench.propose("random", 4)
+        workbench.labels.undo("ada", "back")
+        workbench.rounds.close()
+        workbench.rounds.propose("random", 4)
         answers(workbench, 4)
-        workbench.close_round()
+        workbench.rounds.close()
     with closing(project.open()) as workbench:
-        workbench.draw_audit(5)
+        workbench.audit.draw(5)
         answers(workbench, 5)
-        workbench.close_round()
-        with workbench.store.read() as reader:
+        workbench.rounds.close()
+        with workbench.session.store.read() as reader:
             (image, content), *_ = [
                 (i, c)
                 for i, c in reader.images.ids_and_hashes(Role.POOL)
@@ -39,14 +39,14 @@ def campaign(project, answers):
             ]
         table = project.folder / "more.csv"
         table.write_text(
-            f"image,label\n{workbench.image(image).paths[0]},{project.truth[content]}\n"
+            f"image,label\n{workbench.images.get(image).paths[0]},{project.truth[content]}\n"
         )
-        workbench.import_labels(table, "file")
-        workbench.learn()
-        workbench.propose("margin", 4)
+        workbench.labels.import_file(table, "file")
+        workbench.learners.learn()
+        workbench.rounds.propose("margin", 4)
         answers(workbench, 4)
-        workbench.close_round()
-        workbench.propose("epig", 4, seed=77)
+        workbench.rounds.close()
+        workbench.rounds.propose("epig", 4, seed=77)
         yield workbench
 
 
@@ -57,7 +57,7 @@ def test_a_campaign_replays_to_the_same_batches(campaign):
 
 
 def record_of(workbench):
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         return read_campaign(reader)
 
 
@@ -97,13 +97,13 @@ def test_a_changed_batch_is_named_with_its_place_and_the_versions(campaign):
 
 def test_a_class_that_came_later_is_not_there_before(project, answers):
     with closing(project.open()) as workbench:
-        workbench.propose("epig", 3)
+        workbench.rounds.propose("epig", 3)
         answers(workbench, 3)
-        workbench.close_round()
-        with workbench.store.write() as writer:
+        workbench.rounds.close()
+        with workbench.session.store.write() as writer:
             known = writer.classes.current().classes
             order = (known[1], known[0], *known[2:])
-            writer.classes.add(ClassList(order), workbench.now())
+            writer.classes.add(ClassList(order), workbench.session.now())
         record = record_of(workbench)
         assert [c.name for c in record.class_lists[1].classes] == [NAMES[i] for i in (1, 0, 2, 3)]
         assert len(record.class_lists) == 2
@@ -112,7 +112,7 @@ def test_a_class_that_came_later_is_not_there_before(project, answers):
 def test_what_cannot_be_replayed_is_said(workbench):
     with pytest.raises(NotReplayable, match="nothing to replay"):
         replay(workbench, memory_store)
-    workbench.propose("random", 3)
+    workbench.rounds.propose("random", 3)
     record = record_of(workbench)
     assert LabelClass("ant").name in record.class_lists[0].names
 
@@ -127,12 +127,12 @@ def test_a_simulation_runs_again_from_its_result_and_a_changed_image_is_named(
         batch_sizes=(4,),
         oracle=OraclePlan(noise=0.1, seconds=(1.0, 2.0)),
     )
-    workbench.propose("random", 30)
+    workbench.rounds.propose("random", 30)
     answers(workbench, 30)
-    workbench.close_round()
+    workbench.rounds.close()
     data = data_of_project(workbench, None)
     points = simulate(data, plan, memory_store)
-    kept = save_result(tmp_path, "toy", "k", plan, {}, points, workbench.now())
+    kept = save_result(tmp_path, "toy", "k", plan, {}, points, workbench.session.now())
     again = plan_of(kept)
     assert again == plan
     assert first_difference(kept.points, simulate(data, again, memory_store)) is None

@@ -23,7 +23,7 @@ def main_module() -> Iterator[None]:
 def workbench(tmp_path: Path) -> FakeWorkbench:
     """A project with an open round of 10 images, nothing answered."""
     fake = FakeWorkbench(tmp_path, batch_size=10)
-    fake.propose()
+    fake.rounds.propose()
     return fake
 
 

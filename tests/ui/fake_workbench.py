@@ -1,4 +1,4 @@
-"""The service without an engine: rounds and labels in memory, in a journal file if one is named.
+"""A workbench without an engine: rounds and labels in memory, in a journal file if one is named.
 
 It keeps the promises that screens rely on (idempotent answers, leases, take-backs), draws small
 pictures instead of reading files, and counts what was written so that a test can say "nothing was".
@@ -14,9 +14,10 @@ import random
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from PIL import Image as Pillow
@@ -52,8 +53,11 @@ from alworkbench.core.errors import (
 from alworkbench.core.progress import Progress, silent
 from alworkbench.evaluation.forecast import Forecast
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
+from alworkbench.inputs.picture import DisplayImage
+from alworkbench.posterior.name_novelty import NameKnowledge
+from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
-from alworkbench.project.counterfactual_file import Counterfactual
+from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
 from tests.made_results import made_points, made_result
 
@@ -63,57 +67,6 @@ NAMES = (
 )  # fmt: skip
 LEASE = timedelta(minutes=10)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class FakeStatus:
-    name: str
-    encoder: str
-    pool_images: int
-    audit_images: int
-    quarantined: int
-    encoded: int
-    classes: tuple[str, ...]
-    labels: int
-    skipped: int
-    rounds_closed: int
-    open_round: Round | None
-    open_answered: int
-    has_posterior: bool
-    audit_accuracy: float | None
-    zero_shot_accuracy: float | None
-    next_step: str
-    labels_per_class: tuple[int, ...]
-    unknown_classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FakeDisplay:
-    media_type: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FakeStrategy:
-    name: str
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class FakePopulation:
-    images: int
-    drawn: int
-    labelled_before: int
-    candidates: int
-
-
-@dataclass(frozen=True, slots=True)
-class FakeCurve:
-    population: FakePopulation
-    drawn: tuple[RoundEstimate, ...]
-    pooled: Estimate | None
-    counterfactual: Counterfactual | None
-    leave_one_out: dict[str, float] | None
 
 
 class FakeWorkbench:
@@ -131,11 +84,11 @@ class FakeWorkbench:
         measured: bool = True,
         unknown_classes: tuple[str, ...] = (),
     ) -> None:
-        self.folder = ProjectFolder(folder)
-        shutil.rmtree(self.folder.simulations, ignore_errors=True)
+        kept = ProjectFolder(folder)
+        shutil.rmtree(kept.simulations, ignore_errors=True)
         if measured:
             points = made_points(seeds=3, rounds=10)
-            made_result(self.folder.simulations / "abc123", points)
+            made_result(kept.simulations / "abc123", points)
         self._settings = ProjectSettings(name=name, batch_size=batch_size)
         self._classes = ClassList(tuple(LabelClass(n, id=100 + i) for i, n in enumerate(names)), 1)
         self._pool, self._audit, self._side = pool, audit, side
@@ -146,72 +99,84 @@ class FakeWorkbench:
         self._taken_back: dict[str, Label] = {}
         self._measured = measured
         self._metrics = [self._metric(0, 0)] if measured and audit else []
-        self.unknown_classes = unknown_classes
+        self._unknown = unknown_classes
         self.writes = 0
         """How often something was recorded, proposed, claimed or closed."""
+        self.session = SimpleNamespace(folder=kept, settings=lambda: self._settings)
+        self.classes = SimpleNamespace(current=lambda: self._classes)
+        self.images = SimpleNamespace(get=self._image, display=self._display)
+        self.measurements = SimpleNamespace(all=lambda: list(self._metrics))
+        self.labels = SimpleNamespace(claim=self._claim, record=self._record, undo=self._undo)
+        self.rounds = SimpleNamespace(
+            current=self._open_round,
+            all=lambda: list(self._rounds),
+            items=self._items_of,
+            propose=self._propose,
+            close=self._close,
+        )
+        self.audit = SimpleNamespace(
+            offer=self._offer, draw=self._draw_audit, report=self._report, advise=self._advise
+        )
         self._journal = journal
         if journal is not None and journal.exists():
             self._replay(journal)
 
     # ------------------------------------------------------------------------------ reading
 
-    def settings(self) -> ProjectSettings:
-        return self._settings
-
-    def classes(self) -> ClassList:
-        return self._classes
-
-    def open_round(self) -> Round | None:
+    def _open_round(self) -> Round | None:
         return next((r for r in self._rounds if r.state is RoundState.OPEN), None)
 
-    def rounds(self) -> list[Round]:
-        return list(self._rounds)
-
-    def items(self, round_id: int) -> list[Item]:
+    def _items_of(self, round_id: int) -> list[Item]:
         with self._lock:
             current = self._current()
             return [replace(i, label=current.get(i.image_id)) for i in self._items[round_id]]
 
-    def metrics(self) -> list[MetricRecord]:
-        return list(self._metrics)
-
-    def image(self, image_id: int) -> Image:
+    def _image(self, image_id: int) -> Image:
         return Image(
             image_id, self._hash(image_id), Role.POOL, self._side, self._side, (f"{image_id}.png",)
         )
 
-    def display(self, content_hash: str) -> FakeDisplay:
+    def _display(self, content_hash: str) -> DisplayImage:
         for image_id in range(1, self._pool + 1):
             if self._hash(image_id) == content_hash:
-                return FakeDisplay("image/png", self._draw(image_id))
+                return DisplayImage("image/png", self._draw(image_id))
         raise KeyError(content_hash)
 
-    def strategies(self) -> list[FakeStrategy]:
-        return [
-            FakeStrategy(DEFAULT_STRATEGY, "Images that stand for most of the remaining doubt."),
-            FakeStrategy("entropy", "Where the model is least sure."),
-            FakeStrategy("random", "Any image, all alike."),
-        ]
-
-    def status(self) -> FakeStatus:
+    def status(self) -> Status:
         with self._lock:
             current = self._current().values()
-            open_round = self.open_round()
+            open_round = self._open_round()
             per_class = [sum(v.class_id == c.id for v in current) for c in self._classes.classes]
             answered = (
-                sum(i.label is not None for i in self.items(open_round.id)) if open_round else 0
+                sum(i.label is not None for i in self._items_of(open_round.id)) if open_round else 0
             )
             newest = self._metrics[-1].values["accuracy"] if len(self._metrics) > 1 else None
             first = self._metrics[0].values["accuracy"] if self._metrics else None
-            return FakeStatus(
-                self._settings.name, "bundled", self._pool, self._audit, 3,
-                self._pool + self._audit, self._classes.names, sum(per_class),
-                len(current) - sum(per_class), sum(r.state is RoundState.CLOSED for r in self._rounds),
-                open_round, answered, True, newest, first, "Start a round.", tuple(per_class),
-                self.unknown_classes,
-            )  # fmt: skip
+            return Status(
+                name=self._settings.name,
+                encoder="bundled",
+                pool_images=self._pool,
+                audit_images=self._audit,
+                quarantined=3,
+                encoded=self._pool + self._audit,
+                classes=self._classes.names,
+                labels=sum(per_class),
+                labels_per_class=tuple(per_class),
+                skipped=len(current) - sum(per_class),
+                rounds_closed=sum(r.state is RoundState.CLOSED for r in self._rounds),
+                open_round=open_round,
+                open_answered=answered,
+                has_posterior=True,
+                zero_shot_accuracy=first,
+                audit_accuracy=newest,
+                next_step="Start a round.",
+                names=tuple(
+                    NameKnowledge(name, 1e6 if name in self._unknown else 1.0, 0)
+                    for name in self._classes.names
+                ),
+            )
 
-    def audit_offer(self, count: int) -> AuditOffer:
+    def _offer(self, count: int) -> AuditOffer:
         asked = {i.image_id for items in self._items.values() for i in items}
         free = self._pool - len(asked)
         before = self._audit if self._measured else 0
@@ -226,7 +191,7 @@ class FakeWorkbench:
             half_width(before + max(1, images), 0.7),
         )
 
-    def advise(self, target: float | None = None) -> Advice:
+    def _advise(self, target: float | None = None) -> Advice:
         findings = (
             Finding("audit", Verdict.GO_ON, "accuracy on 100 audit images is 71.0% [61.5%, 79.0%]"),
             Finding("gain", Verdict.CANNOT_SAY, "3 learners were watched; 5 are needed"),
@@ -234,7 +199,7 @@ class FakeWorkbench:
         needed = None if target is None else Forecast(target, 60.0, 20.0, None, "4 measurements")
         return Advice(False, findings[0].because, target, findings, needed, self._measured)
 
-    def honest_curve(self) -> FakeCurve:
+    def _report(self) -> AccuracyReport:
         closed = [
             r for r in self._rounds if r.state is RoundState.CLOSED and r.strategy == "random"
         ]
@@ -245,11 +210,13 @@ class FakeWorkbench:
             )
             for r in closed
         )  # fmt: skip
-        population = FakePopulation(self._audit, 0, 0, 0)
+        population = AuditPopulation(self._audit, 0, 0, 0)
         left = {"labels": 10, "accuracy": 0.8, "accuracy_low": 0.49, "accuracy_high": 0.94}
         left |= {"ece": 0.12, "ece_floor": 0.1}
         pooled = drawn[0].accuracy if drawn else None
-        return FakeCurve(population, drawn, pooled, None, left if drawn else None)
+        return AccuracyReport(
+            tuple(self._metrics), population, drawn, pooled, None, left if drawn else None
+        )
 
     def recorded(self) -> list[tuple[str, int, str, int | None]]:
         """(event id, item id, kind, class id) of every label that was not taken back, in order."""
@@ -262,17 +229,17 @@ class FakeWorkbench:
 
     # ------------------------------------------------------------------------------ writing
 
-    def claim(self, annotator: str, limit: int) -> list[Item]:
+    def _claim(self, annotator: str, limit: int) -> list[Item]:
         with self._lock:
-            round_ = self.open_round()
+            round_ = self._open_round()
             if round_ is None:
                 raise NoOpenRound
             self.writes += 1
-            free = [i for i in self.items(round_.id) if i.label is None][:limit]
+            free = [i for i in self._items_of(round_.id) if i.label is None][:limit]
             until = datetime.now(UTC) + LEASE
             return [replace(i, lease=Lease(annotator, self._token(i.id), until)) for i in free]
 
-    def record(self, answer: Answer) -> Label:
+    def _record(self, answer: Answer) -> Label:
         with self._lock:
             for known in self._labels:
                 if known.event_id == answer.event_id:
@@ -293,11 +260,11 @@ class FakeWorkbench:
                          "item_id": answer.item_id, "duration_ms": answer.duration_ms})  # fmt: skip
             return label
 
-    def undo(self, annotator: str, event_id: str) -> Label:
+    def _undo(self, annotator: str, event_id: str) -> Label:
         with self._lock:
             if event_id in self._taken_back:
                 return self._taken_back[event_id]
-            round_ = self.open_round()
+            round_ = self._open_round()
             items = {i.id for i in self._items[round_.id]} if round_ else set()
             back = {label.event_id for label in self._taken_back.values()}
             standing = [x for x in self._labels if x.item_id in items and x.event_id not in back]
@@ -307,7 +274,7 @@ class FakeWorkbench:
             self._write({"do": "undo", "event_id": event_id})
             return standing[-1]
 
-    def propose(
+    def _propose(
         self,
         strategy: str | None = None,
         batch_size: int | None = None,
@@ -315,7 +282,7 @@ class FakeWorkbench:
         progress: Progress = silent,
     ) -> Round:
         with self._lock:
-            if (open_round := self.open_round()) is not None:
+            if (open_round := self._open_round()) is not None:
                 raise RoundStillOpen(open_round.number, 1)
             asked = {i.image_id for items in self._items.values() for i in items}
             free = [i for i in range(1, self._pool + 1) if i not in asked]
@@ -336,16 +303,16 @@ class FakeWorkbench:
             self._write({"do": "propose", "strategy": round_.strategy, "batch_size": size})
             return round_
 
-    def draw_audit(self, count: int, seed: int | None = None) -> Round:
+    def _draw_audit(self, count: int, seed: int | None = None) -> Round:
         with self._lock:
-            round_ = self.propose(AUDIT_STRATEGY, count, seed)
+            round_ = self._propose(AUDIT_STRATEGY, count, seed)
             bare = [replace(i, suggestion=None, score=None) for i in self._items[round_.id]]
             self._items[round_.id] = bare
             return round_
 
-    def close_round(self, progress: Progress = silent) -> MetricRecord | None:
+    def _close(self, progress: Progress = silent) -> MetricRecord | None:
         with self._lock:
-            round_ = self.open_round()
+            round_ = self._open_round()
             if round_ is None:
                 raise NoOpenRound
             progress("Adapting the projections", 1, 2)
@@ -422,13 +389,13 @@ class FakeWorkbench:
                 case "answer":
                     event["kind"] = AnswerKind(event["kind"])
                     token = self._token(event["item_id"])
-                    self.record(Answer(annotator="annotator", lease_token=token, **event))
+                    self._record(Answer(annotator="annotator", lease_token=token, **event))
                 case "undo":
-                    self.undo("annotator", event["event_id"])
+                    self._undo("annotator", event["event_id"])
                 case "propose":
-                    self.propose(**event)
+                    self._propose(**event)
                 case "close":
-                    self.close_round()
+                    self._close()
         self._journal = journal
         whole = "".join(line for line in lines if line.endswith("\n"))
         journal.write_text(whole)

@@ -21,31 +21,31 @@ def test_an_audit_set_is_drawn_once_and_leads_to_the_desk(tmp_path: Path, page: 
     key = "start-audit-draw" if page == "project" else "curves-audit-draw"
     app.button(key=key).click().run()
     state.jobs.wait(10)
-    (opened,) = workbench.rounds()
+    (opened,) = workbench.rounds.all()
     assert (opened.strategy, opened.batch_size) == (AUDIT_STRATEGY, 100)
     assert app.session_state["went"] == "label"
-    assert all(item.suggestion is None for item in workbench.items(opened.id))
+    assert all(item.suggestion is None for item in workbench.rounds.items(opened.id))
 
 
 def test_the_desk_of_an_audit_round_says_what_it_is_and_measures(tmp_path: Path) -> None:
     workbench = FakeWorkbench(tmp_path)
     state = install(workbench)
-    workbench.draw_audit(5)
+    workbench.audit.draw(5)
     answer_all(workbench)
     app = draw("label")
     assert "without suggestions" in texts(app)
     assert "Nothing is learned from it" in texts(app)
     app.button(key="close-round").click().run()
     state.jobs.wait(10)
-    assert workbench.open_round() is None
+    assert workbench.rounds.current() is None
 
 
 def test_advice_follows_the_wanted_accuracy_and_writes_nothing(tmp_path: Path) -> None:
     workbench = FakeWorkbench(tmp_path)
     install(workbench)
-    workbench.propose("random")
+    workbench.rounds.propose("random")
     answer_all(workbench)
-    workbench.close_round()
+    workbench.rounds.close()
     before = workbench.writes
     app = draw("project")
     assert "Go on" in texts(app)
@@ -58,8 +58,8 @@ def test_estimates_from_drawn_labels_are_named_for_what_they_are(tmp_path: Path)
     workbench = FakeWorkbench(tmp_path)
     install(workbench)
     assert "LURE" not in texts(draw("curves"))
-    workbench.propose("random")
+    workbench.rounds.propose("random")
     answer_all(workbench)
-    workbench.close_round()
+    workbench.rounds.close()
     assert "LURE" in texts(draw("curves"))
     assert "not about the pool" in texts(draw("curves"))

@@ -60,10 +60,10 @@ def install(workbench: FakeWorkbench) -> UiState:
 
 
 def answer_all(workbench: FakeWorkbench) -> None:
-    ids = [c.id for c in workbench.classes().classes]
-    for n, item in enumerate(workbench.claim("annotator", 100)):
+    ids = [c.id for c in workbench.classes.current().classes]
+    for n, item in enumerate(workbench.labels.claim("annotator", 100)):
         assert item.lease is not None
-        workbench.record(
+        workbench.labels.record(
             Answer(
                 event_id=f"answer-{item.id}-{n}",
                 image_id=item.image_id,
@@ -82,7 +82,7 @@ def nothing_open(folder: Path, **options: Any) -> FakeWorkbench:
 
 def open_round(folder: Path, **options: Any) -> FakeWorkbench:
     workbench = FakeWorkbench(folder, **options)
-    workbench.propose()
+    workbench.rounds.propose()
     return workbench
 
 
@@ -94,7 +94,7 @@ def answered(folder: Path, **options: Any) -> FakeWorkbench:
 
 def closed(folder: Path, **options: Any) -> FakeWorkbench:
     workbench = answered(folder, **options)
-    workbench.close_round()
+    workbench.rounds.close()
     return workbench
 
 
@@ -146,7 +146,7 @@ def test_starting_a_round_asks_for_what_was_chosen_and_leads_to_the_desk(tmp_pat
     app.number_input(key="round-batch").set_value(7)
     app.button(key="start-round").click().run()
     made.jobs.wait(10)
-    (round_,) = workbench.rounds()
+    (round_,) = workbench.rounds.all()
     assert (round_.strategy, round_.batch_size) == ("random", 7)
     assert app.session_state["went"] == "label"
 
@@ -160,8 +160,8 @@ def test_closing_a_round_learns_once_and_says_what_it_bought(tmp_path: Path) -> 
     made.jobs.wait(10)
     app.run()
     assert not app.exception
-    assert workbench.open_round() is None
-    assert len(workbench.metrics()) == 2
+    assert workbench.rounds.current() is None
+    assert len(workbench.measurements.all()) == 2
     assert "Accuracy before" in texts(app)
     assert "100 audit images" in texts(app)
     assert "the intervals overlap" in texts(app)
@@ -174,7 +174,7 @@ def test_a_round_can_be_closed_early(tmp_path: Path) -> None:
     app = draw("label")
     app.button(key="close-early").click().run()
     made.jobs.wait(10)
-    assert workbench.open_round() is None
+    assert workbench.rounds.current() is None
 
 
 @pytest.mark.usefixtures("state")
@@ -186,7 +186,7 @@ def test_a_failed_computation_is_told_on_the_page(
     def fail(**_choices: object) -> None:
         raise FeaturesMissing(5, 10)
 
-    monkeypatch.setattr(workbench, "propose", fail)
+    monkeypatch.setattr(workbench.rounds, "propose", fail)
     made = install(workbench)
     app = draw("project")
     app.button(key="start-round").click().run()

@@ -14,7 +14,8 @@ from hypothesis import strategies as some
 from starlette.applications import Starlette
 
 from alworkbench.core.errors import LeaseLost, ProjectDiskFull
-from tests.ui.fake_workbench import FakeDisplay, FakeWorkbench
+from alworkbench.inputs.picture import DisplayImage
+from tests.ui.fake_workbench import FakeWorkbench
 from ui.messages import MAX_BODY
 from ui.routes import make_routes
 from ui.state import UiState
@@ -77,7 +78,7 @@ def test_the_queue_says_what_the_page_needs(browser: Browser, workbench: FakeWor
     assert [item["position"] for item in queue["items"]] == list(range(10))
     assert 0 < queue["lease_seconds"] <= 600
     first = queue["items"][0]
-    assert first["suggestion"]["name"] in workbench.classes().names
+    assert first["suggestion"]["name"] in workbench.classes.current().names
     assert (first["width"], first["height"]) == (28, 28)
     assert browser.call("GET", "/alw/queue").headers["cache-control"] == "no-store"
 
@@ -103,7 +104,7 @@ def test_sending_an_answer_again_records_it_once_even_when_the_round_is_closed(
     item = browser.queue()["items"][0]
     for _ in range(2):
         assert browser.answer(item).status_code == 200
-    workbench.close_round()
+    workbench.rounds.close()
     reply = browser.answer(item)
     assert reply.json() | {"progress": None} == {
         "stored": True,
@@ -265,7 +266,7 @@ def test_an_unknown_item_and_a_lost_lease_are_final(
     def lose(_answer: object) -> None:
         raise LeaseLost("Another annotator has it.")
 
-    monkeypatch.setattr(workbench, "record", lose)
+    monkeypatch.setattr(workbench.labels, "record", lose)
     lost = browser.answer(ITEM)
     assert lost.status_code == 409
     assert lost.json() == {
@@ -279,7 +280,7 @@ def test_a_full_disk_is_said_and_worth_another_try(
     def fill(_answer: object) -> None:
         raise ProjectDiskFull("/data")
 
-    monkeypatch.setattr(workbench, "record", fill)
+    monkeypatch.setattr(workbench.labels, "record", fill)
     reply = browser.answer(ITEM)
     assert reply.status_code == 503
     assert reply.json()["refused"] is False
@@ -295,7 +296,7 @@ def test_what_went_wrong_inside_stays_inside(
     def fail(_answer: object) -> None:
         raise RuntimeError("secret path /home/someone")
 
-    monkeypatch.setattr(workbench, "record", fail)
+    monkeypatch.setattr(workbench.labels, "record", fail)
     reply = browser.answer(ITEM)
     assert reply.status_code == 500
     assert reply.json()["refused"] is False
@@ -323,12 +324,14 @@ def test_an_unknown_image_is_not_found(browser: Browser, name: str) -> None:
 def test_a_picture_that_could_hold_script_is_not_served(
     browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbench, "display", lambda _hash: FakeDisplay("image/svg+xml", b"<svg/>"))
+    monkeypatch.setattr(
+        workbench.images, "display", lambda _hash: DisplayImage("image/svg+xml", b"<svg/>")
+    )
     assert browser.call("GET", browser.queue()["items"][0]["image_url"]).status_code == 404
 
 
 def test_no_open_round_is_an_empty_queue(browser: Browser, workbench: FakeWorkbench) -> None:
-    workbench.close_round()
+    workbench.rounds.close()
     assert browser.queue() == {"progress": None, "items": [], "limit": 24, "lease_seconds": None}
 
 
@@ -336,13 +339,13 @@ def test_a_slow_write_holds_nobody_up(
     browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While an answer waits for the disk, other requests are served."""
-    record, may_go = workbench.record, threading.Event()
+    record, may_go = workbench.labels.record, threading.Event()
 
     def slow(answer: Any) -> Any:
         assert may_go.wait(10)
         return record(answer)
 
-    monkeypatch.setattr(workbench, "record", slow)
+    monkeypatch.setattr(workbench.labels, "record", slow)
 
     async def both() -> tuple[httpx.Response, httpx.Response]:
         answer = asyncio.create_task(browser.send("POST", "/alw/answer", json=answer_to(ITEM)))

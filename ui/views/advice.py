@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.service import AdviceView, ForecastView
+from alworkbench.evaluation.forecast import Forecast
+from alworkbench.project.stopping import Advice
 from ui.state import UiState
 from ui.views.parts import escape_markdown
 
@@ -31,7 +32,7 @@ def advice(state: UiState) -> None:
                 step=1,
                 key="advice-target",
             )
-        found = state.service.advise(int(wanted) / 100)
+        found = state.workbench.audit.advise(int(wanted) / 100)
         with right:
             st.markdown(f"**{'You may stop' if found.stop else 'Go on'}**: {sentence(found)}")
             if found.forecast is not None:
@@ -49,7 +50,7 @@ def advice(state: UiState) -> None:
             )
 
 
-def sentence(found: AdviceView) -> str:
+def sentence(found: Advice) -> str:
     """The advice as one sentence."""
     words = escape_markdown(found.because) + "\\."
     if not found.measured:
@@ -57,7 +58,7 @@ def sentence(found: AdviceView) -> str:
     return words
 
 
-def forecast_words(found: ForecastView) -> str:
+def forecast_words(found: Forecast) -> str:
     """'About 40 labels more (between 20 and 90)', or why that cannot be said."""
     if found.labels is None or found.low is None:
         return f"How many labels more: cannot say ({escape_markdown(found.why)})."

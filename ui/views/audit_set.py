@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ui.service import AuditOfferView
+from alworkbench.project.audit_set import AuditOffer
 from ui.state import UiState
 from ui.views.parts import ROW, count, percent
 
@@ -17,8 +17,8 @@ DEFAULT_SIZE = 100
 
 def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
     """Draw the call. Pressed: draws images at random, opens their round, leads to the labelling page."""
-    service = state.service
-    largest = service.audit_offer(max(SIZES))
+    workbench = state.workbench
+    largest = workbench.audit.offer(max(SIZES))
     if largest.images == 0:
         return
     more = largest.audit_before > 0
@@ -39,17 +39,17 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
             key=f"{key}-size",
             required=True,
         )
-        offer = service.audit_offer(int(size or default))
+        offer = workbench.audit.offer(int(size or default))
         st.caption(what_it_buys(offer))
         with st.container(**ROW):
             if st.button(f"Draw {count(offer.images, 'image')}", key=f"{key}-draw"):
                 state.jobs.start(
-                    "Drawing the audit set", lambda progress: service.draw_audit(offer.images)
+                    "Drawing the audit set", lambda progress: workbench.audit.draw(offer.images)
                 )
                 go("label")
 
 
-def what_it_buys(offer: AuditOfferView) -> str:
+def what_it_buys(offer: AuditOffer) -> str:
     """The interval that a size gives, and whom the audit set stands for."""
     together = (
         f" With the {offer.audit_before:,} that you have, they" if offer.audit_before else " They"

@@ -9,6 +9,7 @@ import streamlit as st
 
 from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.curves import TableRow
+from alworkbench.project.status import Status
 from alworkbench.simulation.results import SimulationResult, load_results
 from ui.measures import (
     Accuracy,
@@ -18,10 +19,9 @@ from ui.measures import (
     class_changes,
     summarise,
 )
-from ui.service import StatusView
 from ui.state import UiState
+from ui.views.accuracy_report import drawn_labels, left_out, population, replayed
 from ui.views.audit_set import draw_call
-from ui.views.honest import drawn_labels, left_out, population, replayed
 from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
 from ui.views.work import working
 
@@ -42,28 +42,28 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     if working(state):
         return
     st.space("small")
-    metrics = state.service.metrics()
+    metrics = state.workbench.measurements.all()
     curve = audit_curve(metrics)
-    status = state.service.status()
+    status = state.workbench.status()
     if not curve:
         _no_measurements(status, go)
     elif len(curve) == 1:
         _first_measurement(curve[0], go)
     else:
         _audit(metrics, curve)
-    honest = state.service.honest_curve()
-    population(honest)
+    report = state.workbench.audit.report()
+    population(report)
     if status.open_round is None and status.encoded > 0 and status.has_posterior:
         draw_call(state, go, key="curves-audit")
     st.space("medium")
-    drawn_labels(honest)
-    left_out(honest)
-    replayed(honest)
+    drawn_labels(report)
+    left_out(report)
+    replayed(report)
     st.space("medium")
-    _simulations(load_results(state.service.folder.simulations))
+    _simulations(load_results(state.workbench.session.folder.simulations))
 
 
-def _no_measurements(status: StatusView, go: Callable[[str], None]) -> None:
+def _no_measurements(status: Status, go: Callable[[str], None]) -> None:
     if status.audit_images == 0:
         st.info(
             "This project has no audit set, so nothing can be measured. Draw one here when no round is "

@@ -20,18 +20,18 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     if working(state):
         return
     failure(state)
-    round_ = state.service.open_round()
+    round_ = state.workbench.rounds.current()
     if round_ is None:
         _between_rounds(state, go)
         return
-    items = state.service.items(round_.id)
+    items = state.workbench.rounds.items(round_.id)
     progress = RoundProgress(sum(item.label is not None for item in items), len(items))
     if round_.strategy == AUDIT_STRATEGY:
         st.caption(
             "Audit set: images drawn at random, without suggestions. The model is measured on your "
             "answers and never learns from them."
         )
-    labeller(state, round_, progress, state.service.classes(), on_change=_redraw)
+    labeller(state, round_, progress, state.workbench.classes.current(), on_change=_redraw)
     if progress.complete:
         _closing(state, round_)
     else:
@@ -43,17 +43,17 @@ def _redraw() -> None:
 
 
 def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
-    closed = state.service.rounds()
+    closed = state.workbench.rounds.all()
     if closed:
         heading(f"Round {closed[-1].number}", "The round is closed")
-        metrics = state.service.metrics()
+        metrics = state.workbench.measurements.all()
         # A round of the audit set changed nothing: there is no before.
         outcome(metrics[-1:] if closed[-1].strategy == AUDIT_STRATEGY else metrics)
         st.space("small")
         start_round(state, "Start the next round", go)
         return
     heading("Label", "No round is open", "A round is a batch of images that the model asks about.")
-    status = state.service.status()
+    status = state.workbench.status()
     waiting = status.pool_images + status.audit_images - status.encoded
     if status.pool_images == 0:
         st.info("The project has no images yet. Add some with `alworkbench import FOLDER`.")
@@ -94,11 +94,11 @@ def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> No
 
 
 def _close(state: UiState, round_: Round) -> None:
-    service = state.service
+    workbench = state.workbench
     state.jobs.start(
         f"Measuring on round {round_.number}"
         if round_.strategy == AUDIT_STRATEGY
         else f"Learning from round {round_.number}",
-        lambda progress: service.close_round(progress),
+        lambda progress: workbench.rounds.close(progress),
     )
     st.rerun()

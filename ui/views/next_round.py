@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from alworkbench.acquisition.catalogue import STRATEGIES
 from ui.state import UiState
 from ui.views.parts import escape_markdown
 
@@ -14,9 +15,9 @@ MAX_BATCH = 500
 
 def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
     """Draw the button and its choices. Pressed: ranks the pool and leads to the labelling page."""
-    service = state.service
-    settings = service.settings()
-    known = {s.name: s.summary for s in service.strategies()}
+    workbench = state.workbench
+    settings = workbench.session.settings()
+    known = {s.name: s.summary for s in STRATEGIES}
     names = list(known)
     pressed = st.button(label, type="primary", key="start-round")
     with st.expander("Choose how images are picked"):
@@ -40,6 +41,8 @@ def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
         size = int(batch)
         state.jobs.start(
             "Ranking the pool",
-            lambda progress: service.propose(strategy=strategy, batch_size=size, progress=progress),
+            lambda progress: workbench.rounds.propose(
+                strategy=strategy, batch_size=size, progress=progress
+            ),
         )
         go("label")

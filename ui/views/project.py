@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from alworkbench.core.domain import AUDIT_STRATEGY, Round, RoundState
-from ui.service import StatusView
+from alworkbench.project.status import Status
 from ui.state import UiState
 from ui.views.advice import advice
 from ui.views.audit_set import draw_call
@@ -32,11 +32,11 @@ MOST_NAMES = 12
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
     """Draw the page."""
-    heading("Project", state.service.settings().name)
+    heading("Project", state.workbench.session.settings().name)
     if working(state):
         return  # the figures below are about to change
     failure(state)
-    status = state.service.status()
+    status = state.workbench.status()
     _next_step(state, status, go)
     if status.open_round is None and status.encoded > 0 and status.has_posterior:
         if status.rounds_closed:
@@ -54,10 +54,10 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     with right:
         st.subheader("Collection", anchor=False)
         facts(_facts(status))
-    _history(state.service.rounds())
+    _history(state.workbench.rounds.all())
 
 
-def _next_step(state: UiState, status: StatusView, go: Callable[[str], None]) -> None:
+def _next_step(state: UiState, status: Status, go: Callable[[str], None]) -> None:
     open_round = status.open_round
     if open_round is not None:
         _open_round(open_round, status.open_answered, go)
@@ -92,7 +92,7 @@ def _open_round(round_: Round, answered: int, go: Callable[[str], None]) -> None
             go("label")
 
 
-def _unknown_names(status: StatusView) -> None:
+def _unknown_names(status: Status) -> None:
     """Class names that the model does not know and that have no label yet."""
     labels = dict(zip(status.classes, status.labels_per_class, strict=True))
     names = [name for name in status.unknown_classes if not labels[name]]
@@ -110,7 +110,7 @@ def unknown_names(names: Sequence[str]) -> str:
     return f"The model does not know these names: {shown}. Their first labels teach most."
 
 
-def _figures(status: StatusView) -> list[Figure]:
+def _figures(status: Status) -> list[Figure]:
     shown = [
         Figure("Images in the pool", f"{status.pool_images:,}"),
         Figure(
@@ -134,7 +134,7 @@ def _figures(status: StatusView) -> list[Figure]:
     return shown
 
 
-def _classes(status: StatusView) -> None:
+def _classes(status: Status) -> None:
     if not any(status.labels_per_class):
         st.caption("No labels yet. They are counted here as you give them.")
     bars(
@@ -145,7 +145,7 @@ def _classes(status: StatusView) -> None:
     )
 
 
-def _facts(status: StatusView) -> list[tuple[str, str]]:
+def _facts(status: Status) -> list[tuple[str, str]]:
     total = status.pool_images + status.audit_images
     return [
         ("Model", status.encoder),

@@ -168,5 +168,5 @@ def data_of_opened(workbench: Workbench, origin: Origin) -> SimulationData:
 
 def sample_truth(workbench: Workbench) -> LabelledPictures:
     """The classes of the bundled sample, from its manifest; the archive is unpacked into the project."""
-    folder = unpack(bundled_sample(), workbench.folder.images)
+    folder = unpack(bundled_sample(), workbench.session.folder.images)
     return truth_of_manifest(folder / MANIFEST)

@@ -46,7 +46,8 @@ from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
 from alworkbench.posterior.fit_pool import fit_from_pool
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.project.imports import AUDIT_SPLITS
-from alworkbench.project.workbench import Workbench, utc_now
+from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import LabelledPictures, SimulationData, join
 from alworkbench.simulation.run import EPOCH, OpenStore
 
@@ -86,9 +87,13 @@ def data_of_project(workbench: Workbench, truth: LabelledPictures | None) -> Sim
                 f"`--audit` for the audit set), or simulate on a folder of images (`--images FOLDER`) "
                 f"or a features file (`--features FILE`)."
             )
-    settings = workbench.settings()
+    settings = workbench.session.settings()
     return join(
-        settings.name, workbench.engine(), workbench.posterior(), workbench.classes(), truth
+        settings.name,
+        workbench.session.engine(),
+        workbench.posteriors.newest(),
+        workbench.classes.current(),
+        truth,
     )
 
 
@@ -107,9 +112,9 @@ def truth_of_manifest(manifest: Path) -> LabelledPictures:
 
 def own_labels(workbench: Workbench) -> LabelledPictures:
     """What people have labelled in a project: the pool against the audit set."""
-    name_of = {c.id: c.name for c in workbench.classes().classes}
+    name_of = {c.id: c.name for c in workbench.classes.current().classes}
     parts = []
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         for role in (Role.POOL, Role.AUDIT):
             hash_of = dict(reader.images.ids_and_hashes(role))
             parts.append(
@@ -124,7 +129,7 @@ def own_labels(workbench: Workbench) -> LabelledPictures:
 
 def own_seconds(workbench: Workbench) -> tuple[float, ...]:
     """How long each recorded answer of people took, oldest first. Raises NothingToImport."""
-    with workbench.store.read() as reader:
+    with workbench.session.store.read() as reader:
         labels = reader.labels.all()
     found = tuple(label.duration_ms / 1000 for label in labels if label.duration_ms)
     if not found:
@@ -162,9 +167,9 @@ def data_of_images(
         workbench = Workbench(folder, store, device=device)
         status = workbench.status()
         if status.encoded < status.pool_images + status.audit_images:
-            workbench.encode(progress=progress)
+            workbench.features.encode(progress=progress)
         if not workbench.status().has_posterior:
-            workbench.fit_from_pool(progress=progress)
+            workbench.posteriors.fit_from_pool(progress=progress)
         return data_of_project(workbench, None)
     finally:
         store.close()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import altair as alt
 import streamlit as st
 
-from ui.service import CounterfactualView, EstimateView, HonestCurveView
+from alworkbench.evaluation.lure import Estimate
+from alworkbench.project.accuracy_report import AccuracyReport
+from alworkbench.project.counterfactual_file import Counterfactual
 from ui.views.parts import count, escape_markdown, percent
 
 _HEIGHT = 300
@@ -14,9 +16,9 @@ _LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 OWN = "this project"
 
 
-def population(curve: HonestCurveView) -> None:
+def population(report: AccuracyReport) -> None:
     """Whom the audit set stands for, where that is not the whole pool."""
-    stands = curve.population
+    stands = report.population
     if stands.drawn and stands.images > stands.drawn:
         st.caption(
             f"{stands.drawn:,} of the {count(stands.images, 'audit image')} were drawn from the pool; the "
@@ -29,20 +31,20 @@ def population(curve: HonestCurveView) -> None:
         )
 
 
-def drawn_labels(curve: HonestCurveView) -> None:
+def drawn_labels(report: AccuracyReport) -> None:
     """Estimates from labels that were drawn with known probabilities; nothing where there are none."""
-    if not curve.drawn:
+    if not report.drawn:
         return
     st.subheader("Estimated from the labels you gave", anchor=False)
     st.dataframe(
         {
-            "Round": [each.round for each in curve.drawn],
-            "Strategy": [each.strategy for each in curve.drawn],
-            "Labels": [each.accuracy.labels for each in curve.drawn],
-            "Accuracy": [_share(each.accuracy.value) for each in curve.drawn],
-            "95 % interval": [_interval(each.accuracy) for each in curve.drawn],
-            "Without correction": [_share(each.accuracy.naive) for each in curve.drawn],
-            "No class": [each.unclear for each in curve.drawn],
+            "Round": [each.round for each in report.drawn],
+            "Strategy": [each.strategy for each in report.drawn],
+            "Labels": [each.accuracy.labels for each in report.drawn],
+            "Accuracy": [_share(each.accuracy.value) for each in report.drawn],
+            "95 % interval": [_interval(each.accuracy) for each in report.drawn],
+            "Without correction": [_share(each.accuracy.naive) for each in report.drawn],
+            "No class": [each.unclear for each in report.drawn],
         },
         hide_index=True,
         alt="Accuracy estimated from each round's own labels",
@@ -52,18 +54,18 @@ def drawn_labels(curve: HonestCurveView) -> None:
         "to stand for all images that had no answer then. Each line is of the learner that asked, which "
         "had not seen these labels. Rounds that picked without drawing have no such estimate."
     )
-    if curve.pooled is not None and len(curve.drawn) > 1:
+    if report.pooled is not None and len(report.drawn) > 1:
         words += (
-            f" Over these rounds, on average: {_share(curve.pooled.value)} "
-            f"({_interval(curve.pooled)})."
+            f" Over these rounds, on average: {_share(report.pooled.value)} "
+            f"({_interval(report.pooled)})."
         )
     st.caption(words)
     st.space("small")
 
 
-def left_out(curve: HonestCurveView) -> None:
+def left_out(report: AccuracyReport) -> None:
     """What the newest learner says of each label without it; nothing where it was not computed."""
-    found = curve.leave_one_out
+    found = report.leave_one_out
     if found is None:
         return
     st.subheader("Each label left out", anchor=False)
@@ -78,10 +80,10 @@ def left_out(curve: HonestCurveView) -> None:
     st.space("small")
 
 
-def replayed(curve: HonestCurveView) -> None:
+def replayed(report: AccuracyReport) -> None:
     """What simpler strategies would have asked among the collected labels, if it was computed."""
     st.subheader("Replayed among the labels you gave", anchor=False)
-    found = curve.counterfactual
+    found = report.counterfactual
     if found is None:
         st.caption(
             "`alworkbench curves --counterfactual` replays random, entropy and margin among the "
@@ -96,7 +98,7 @@ def replayed(curve: HonestCurveView) -> None:
         )
 
 
-def _chart(found: CounterfactualView) -> alt.LayerChart:
+def _chart(found: Counterfactual) -> alt.LayerChart:
     rows = [
         {"who": OWN, "labels": labels, "accuracy": value, "low": value, "high": value}
         for labels, value in found.own
@@ -142,5 +144,5 @@ def _share(value: float) -> str:
     return percent(min(1.0, max(0.0, value)))
 
 
-def _interval(estimate: EstimateView) -> str:
+def _interval(estimate: Estimate) -> str:
     return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"

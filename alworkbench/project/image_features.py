@@ -1,0 +1,155 @@
+"""Features of a project's images and of its class names: computed by an encoder, or read from a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from alworkbench.core.assets import bundled_posterior
+from alworkbench.core.domain import ClassList, EncoderRecord, ProjectFolder, Role
+from alworkbench.core.errors import EncoderMismatch, NothingToImport, UnknownClass
+from alworkbench.core.ports import Reader
+from alworkbench.core.progress import Progress, silent
+from alworkbench.encoders import load_encoder
+from alworkbench.encoders.base import Encoder
+from alworkbench.features.encode import encode_images
+from alworkbench.features.entry import Entry
+from alworkbench.features.feature_file import FeatureFile, read_feature_file
+from alworkbench.features.store import FeatureStore
+from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
+from alworkbench.posterior.posterior_file import load_posterior
+from alworkbench.project.artifacts import FeaturesSummary, resolve
+from alworkbench.project.imports import CHUNK
+from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.session import Session
+
+
+class ImageFeatures:
+    """Brings features into a project, and the posterior that comes with them."""
+
+    def __init__(self, session: Session, posteriors: Posteriors) -> None:
+        self._session = session
+        self._posteriors = posteriors
+
+    def encode(
+        self, *, workers: int | None = None, batch_size: int = 64, progress: Progress = silent
+    ) -> FeaturesSummary:
+        """Compute the features of all images without features. An interrupted call goes on.
+
+        The bundled encoder brings its posterior. Raises EncoderMismatch where the project has
+        features of another encoder.
+        """
+        session = self._session
+        encoder = load_encoder(session.settings().encoder, session.device)
+        summary = self._encode(encoder, workers, batch_size, progress)
+        bundled = bundled_posterior(session.settings().encoder)
+        if bundled is not None:
+            with session.store.read() as reader:
+                known = reader.computed.posterior(encoder.id)
+            if known is None:
+                found = load_posterior(bundled, encoder_id=encoder.id)
+                self._posteriors.keep(found.posterior, dict(found.provenance))
+        return summary
+
+    def take(self, path: Path, progress: Progress = silent) -> FeaturesSummary:
+        """Take features from a features file instead of encoding.
+
+        Training pairs in the file become the posterior. For the layout see
+        `features.feature_file`. Raises InvalidFeatureFile, UnknownClass where the file lacks a class of
+        the project, NothingToImport where it has none of its images, EncoderMismatch where the project
+        has features of another encoder.
+        """
+        file = read_feature_file(path)
+        summary = self._take(file, path.name, progress)
+        if file.pairs is not None:
+            texts = file.pairs.texts
+            posterior = posterior_of_pairs(
+                file.head, file.pairs.images, texts, file.encoder_id, batch=PAIR_BATCH
+            )
+            provenance = {"pairs": len(texts), "class_batch": PAIR_BATCH, "source": path.name}
+            self._posteriors.keep(posterior, provenance)
+        return summary
+
+    def _encode(
+        self, encoder: Encoder, workers: int | None, batch_size: int, progress: Progress
+    ) -> FeaturesSummary:
+        started = time.perf_counter()
+        folder = self._session.folder
+        with self._session.store.read() as reader:
+            known = reader.computed.encoder()
+            classes = reader.classes.current()
+            images = _files(folder, reader)
+        if known is not None and known.id != encoder.id:
+            raise EncoderMismatch("The project's features", known.id, encoder.id)
+        record = EncoderRecord(encoder.id, encoder.spec)
+        features = FeatureStore(folder.features / encoder.id)
+        device = encoder.head.image_projection.device
+        features.describe(record, encoder.head, {"device": str(device)})
+        encode_names(folder, encoder, classes)
+        done = encode_images(
+            encoder, images, features, workers=workers, batch_size=batch_size, progress=progress
+        )
+        with self._session.store.write() as writer:
+            writer.computed.set_encoder(record)
+        seconds = time.perf_counter() - started
+        return FeaturesSummary(encoder.id, done.encoded, done.known, done.quarantined, seconds)
+
+    def _take(self, file: FeatureFile, name: str, progress: Progress) -> FeaturesSummary:
+        started = time.perf_counter()
+        with self._session.store.read() as reader:
+            known = reader.computed.encoder()
+            classes = reader.classes.current()
+            hash_of = {}
+            for row, place in enumerate(file.hashes or file.paths or ()):
+                images = reader.images
+                image = images.by_hash(place) if file.hashes else images.by_path(place)
+                if image is not None:
+                    hash_of[row] = image.hash
+                progress("matching features with images", row + 1, len(file.features))
+        if known is not None and known.id != file.encoder_id:
+            raise EncoderMismatch("The project's features", known.id, file.encoder_id)
+        if not hash_of:
+            raise NothingToImport(
+                f"None of the {len(file.features)} images of {name} is in this project. Import them "
+                f"first (`alworkbench import FOLDER`); images are matched by content hash, or by path."
+            )
+        record = EncoderRecord(file.encoder_id, file.spec)
+        features = FeatureStore(self._session.folder.features / file.encoder_id)
+        features.describe(record, file.head, {"file": name})
+        for label in classes.classes:
+            if label.name not in file.class_names:
+                raise UnknownClass(label.name, file.class_names, "The project's class list")
+            # The file has one text activation per class: it replaces all prompts of the class.
+            own = file.class_activations[file.class_names.index(label.name)]
+            features.add_prompts(label.prompts, own.expand(len(label.prompts), -1))
+        settled = features.settled()
+        rows = [row for row, content in hash_of.items() if content not in settled]
+        with features.writer(dtype=file.features.activations.dtype) as writer:
+            for start in range(0, len(rows), CHUNK):
+                part = rows[start : start + CHUNK]
+                names = file.paths or file.hashes or ()
+                entries = [Entry(hash_of[row], names[row]) for row in part]
+                writer.add(entries, file.features[torch.tensor(part)])
+        with self._session.store.write() as committed:
+            committed.computed.set_encoder(record)
+        seconds = time.perf_counter() - started
+        return FeaturesSummary(file.encoder_id, len(rows), len(hash_of) - len(rows), 0, seconds)
+
+
+def encode_names(folder: ProjectFolder, encoder: Encoder, classes: ClassList) -> None:
+    """Compute the text activations of all prompts of a class list that have none."""
+    features = FeatureStore(folder.features / encoder.id)
+    prompts = [prompt for c in classes.classes for prompt in c.prompts]
+    if missing := features.missing_prompts(prompts):
+        features.add_prompts(missing, encoder.encode_prompts(missing))
+
+
+def _files(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:
+    """(content hash, one file with this content) of every image."""
+    return [
+        (content, resolve(folder, path))
+        for role in Role
+        for content, path in reader.images.hashes_and_paths(role)
+    ]

@@ -1,0 +1,136 @@
+"""Learners measured on the audit set, with 95 % intervals, and the records of it.
+
+Dimensions used in this file
+    N  audit images
+    C  classes
+    K  resamples
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.adaptation.learner import Learner
+from alworkbench.core.domain import ClassList, MetricRecord, Role
+from alworkbench.evaluation.metrics import calibration_interval, measure
+from alworkbench.project.session import Session
+
+RESAMPLES = 1000
+"""Bootstrap resamples behind an interval."""
+BLOCK = 8192
+"""Audit images that are predicted at once, which bounds the memory."""
+
+_SMALLEST_PROBABILITY = 1e-12
+_NUMBERS_AT_ONCE = 2**22
+
+
+class Measurements:
+    """Every measurement is kept."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def all(self) -> list[MetricRecord]:
+        """Every measurement, oldest first."""
+        with self._session.store.read() as reader:
+            return reader.computed.metrics()
+
+    def measure(
+        self, learner: Learner, classes: ClassList, number: int, learner_id: int | None, labels: int
+    ) -> MetricRecord | None:
+        """Measure a learner on the audit set, and store it. None where no audit image has a label.
+
+        `number` is that of its round, `labels` how many it has learned from.
+        """
+        with self._session.store.read() as reader:
+            answers = reader.labels.current(Role.AUDIT)
+            hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
+        truth = {
+            hash_of[image]: index
+            for image, label in answers.items()
+            if label.class_id is not None
+            and (index := classes.index_of_id(label.class_id)) is not None
+        }
+        if not truth:
+            return None
+        engine = self._session.engine()
+        table, device = engine.table(), engine.device
+        blocks = table.blocks(table.rows_of(list(truth)), BLOCK, device)
+        logits = torch.cat([learner.logits(block) for _, block in blocks])
+        order = torch.tensor(list(truth.values()), dtype=torch.long, device=device)
+        found = logits.softmax(dim=-1)
+        values: Mapping[str, Any] = {
+            **measure(found, order).as_json(classes.names),
+            **measured_details(found, order, list(truth)),
+        }
+        record = MetricRecord(number, learner_id, labels, len(truth), values, self._session.now())
+        with self._session.store.write() as writer:
+            writer.computed.add_metrics(record)
+        return record
+
+
+def measured_details(
+    probabilities: Float[Tensor, "N C"], labels: Int[Tensor, "N"], hashes: Sequence[str]
+) -> dict[str, Any]:
+    """What is recorded with a measurement beside its figures; plain JSON values.
+
+    `intervals`: 95 % bootstrap intervals over images. `right`: a 1 for every image that was classified
+    correctly, else a 0, by content hash. `audit`: tells apart the sets of images that were measured on.
+    """
+    right = (probabilities.argmax(dim=-1) == labels).tolist()
+    by_hash = sorted(zip(hashes, right, strict=True))
+    digest = hashlib.sha256("".join(content for content, _ in by_hash).encode())
+    return {
+        "intervals": intervals(probabilities, labels),
+        "right": "".join("01"[found] for _, found in by_hash),
+        "audit": digest.hexdigest()[:16],
+    }
+
+
+def intervals(
+    probabilities: Float[Tensor, "N C"],
+    labels: Int[Tensor, "N"],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals over images: percentiles, for ECE the basic interval (see `metrics`)."""
+    probabilities, labels = probabilities.double().cpu(), labels.cpu()
+    count, classes = probabilities.shape
+    right = probabilities.argmax(dim=-1) == labels  # N
+    surprise = (
+        -probabilities.gather(1, labels[:, None])[:, 0].clamp_min(_SMALLEST_PROBABILITY).log()
+    )
+    cells = torch.zeros(count, 2 * classes + 1, dtype=torch.float64)  # found | there | surprise
+    cells[torch.arange(count), labels] = right.double()
+    cells[torch.arange(count), classes + labels] = 1.0
+    cells[:, -1] = surprise
+    generator = torch.Generator().manual_seed(seed)
+    sums = []
+    for start in range(0, resamples, step := max(1, _NUMBERS_AT_ONCE // count)):
+        size = min(step, resamples - start)
+        chosen = torch.randint(count, (size, count), generator=generator)  # K N
+        times = torch.zeros(size, count, dtype=torch.float64)
+        times.scatter_add_(1, chosen, torch.ones_like(times))
+        sums.append(times @ cells)
+    every = torch.cat(sums)
+    found, there, nlpd = every[:, :classes], every[:, classes:-1], every[:, -1]
+    recall = torch.where(there > 0, found / there.clamp_min(1), torch.zeros(()).double())
+    balanced = recall.sum(dim=-1) / (there > 0).sum(dim=-1)  # K
+    confidence = probabilities.max(dim=-1).values
+    return {
+        "balanced_accuracy": _middle(balanced),
+        "nlpd": _middle(nlpd / count),
+        "ece": calibration_interval(confidence, right, seed=seed),
+    }
+
+
+def _middle(values: Float[Tensor, "K"]) -> tuple[float, float]:
+    """The middle 95 % of resampled figures."""
+    ends = values.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return float(ends[0]), float(ends[1])
