@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alworkbench.adaptation.label_kernel import DENSE_LIMIT
+from alworkbench.adaptation.label_gram import DENSE_LIMIT
 from alworkbench.adaptation.map_fit import DRAWS_AT_ONCE, solved_at_once
 
 OPERATIONS_PER_SECOND = 2e10

@@ -67,11 +67,6 @@ class Taught:
     log_shares: Float[Tensor, "C"] | None = None
     """What the labels' logits had beside the learner's (`shares`); None: nothing."""
 
-    @property
-    def class_free(self) -> Float[Tensor, "n n"] | None:
-        """Covariance of what one class adds to the labelled images by its own weights."""
-        return None if self.own is None else self.own.covariance(self.images, self.images)
-
 
 @dataclass(frozen=True, slots=True)
 class Learner:

@@ -30,9 +30,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.adaptation.conjugate_gradients import conjugate_gradients
-from alworkbench.adaptation.label_kernel import LabelKernel, softmax_curvature_roots
+from alworkbench.adaptation.label_gram import softmax_curvature_roots
 from alworkbench.adaptation.learner import Learner
 from alworkbench.evaluation.metrics import Metrics, measure
+from alworkbench.posterior.covariance import LinearisedKernel
 
 DENSE_LIMIT = 3000
 """Up to this many (image, class) pairs one factorisation serves all groups; above, each is iterated for."""
@@ -114,15 +115,17 @@ def leave_one_out(
     targets = targets.to(taught.probabilities)
     group_of = torch.arange(count, device=targets.device) % groups
     weights = targets.new_ones(count) if taught.weights is None else taught.weights
-    kernel = LabelKernel.of(learner.model.double(), taught.images, taught.class_free)
+    kernel = LinearisedKernel(
+        learner.model.double().classes, taught.images, taught.images, taught.own
+    )
     dual = weights[:, None] * (targets - taught.probabilities)
-    fitted = taught.images.logits + kernel.apply(dual)
+    fitted = taught.images.logits + kernel.matvec(dual)
     left = fitted - held_out_changes(kernel, taught.probabilities, weights, dual, group_of)
     return LeftOut(left, groups, measure(left.softmax(dim=-1).cpu(), targets.argmax(dim=-1).cpu()))
 
 
 def held_out_changes(
-    kernel: LabelKernel,
+    kernel: LinearisedKernel,
     probabilities: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
     dual: Float[Tensor, "n C"],
@@ -150,14 +153,14 @@ def held_out_changes(
     for some in every.split(max(1, _BLOCK_NUMBERS // (count * classes))):
         out = group_of[None, :] == some[:, None]  # G n: left out
         kept = (~out).to(dual)[:, :, None]
-        spread = kernel.apply(dual * out[:, :, None])  # G n C: K a_g
+        spread = kernel.matvec(dual * out[:, :, None])  # G n C: K a_g
         inner = _iterated(kernel, push, pull, kept, kept * pull(spread))
-        changes += ((spread - kernel.apply(push(inner))) * out[:, :, None]).sum(dim=0)
+        changes += ((spread - kernel.matvec(push(inner))) * out[:, :, None]).sum(dim=0)
     return changes
 
 
 def _factorised(
-    kernel: LabelKernel,
+    kernel: LinearisedKernel,
     probabilities: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
     dual: Float[Tensor, "n C"],
@@ -210,7 +213,7 @@ def _narrow_roots(
 
 
 def _iterated(
-    kernel: LabelKernel,
+    kernel: LinearisedKernel,
     push: Callable[[Tensor], Tensor],
     pull: Callable[[Tensor], Tensor],
     kept: Float[Tensor, "G n 1"],
@@ -221,7 +224,7 @@ def _iterated(
 
     def product(columns: Tensor) -> Tensor:
         vectors = columns.T.reshape(shape)
-        moved = kernel.apply(push(kept * vectors))
+        moved = kernel.matvec(push(kept * vectors))
         return (vectors + kept * pull(moved)).flatten(1).T
 
     found = conjugate_gradients(product, right.flatten(1).T, _TOLERANCE, _MAX_ITERATIONS)

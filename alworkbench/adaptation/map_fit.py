@@ -23,9 +23,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from alworkbench.adaptation.label_kernel import LabelGram, LabelKernel, LabelKernels
+from alworkbench.adaptation.label_gram import LabelGram
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 
 TOLERANCE = 1e-10
@@ -84,15 +85,20 @@ def fit(
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
-    class_free = None if own is None else own.covariance(images, images)
-    kernels = LabelKernels(LabelKernel.of(model, images, class_free))
-    found = optimum(kernels, images.logits, targets, weights, guess, tolerance)
+    found = optimum(
+        LinearisedKernel(model.classes, images, images, own),
+        images.logits,
+        targets,
+        weights,
+        guess,
+        tolerance,
+    )
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
     return Fit(**parts, update=_update_of(model, images, found.dual, own))
 
 
 def optimum(
-    kernels: LabelKernels,
+    kernel: LinearisedKernel,
     start: Float[Tensor, "n C"],
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
@@ -107,17 +113,16 @@ def optimum(
     the dual weights may shorten the way to the optimum, which is the same. An image of weight zero
     teaches nothing, and its logits are what the others say of it.
     """
-    kernel = kernels.exact
     dual = torch.zeros_like(targets)  # n C: a
     shift = torch.zeros_like(targets)  # n C: K a
     if guess is not None:
-        moved = kernel.apply(guess)
+        moved = kernel.matvec(guess)
         size = _line_minimum(start, dual, guess, moved, targets, weights)
         dual, shift = size * guess, size * moved
     largest = max(1.0, float(weights.max())) if len(weights) else 1.0
     tolerance *= largest
     gradient, first = 0.0, 0.0
-    rounded = kernels.single
+    rounded = kernel.single
     for iteration in range(_MAX_NEWTON + 1):
         logits = start + shift
         probabilities = logits.softmax(dim=-1)
@@ -135,12 +140,12 @@ def optimum(
         first = first or slope.norm
         if slope.norm == 0 or largest * float(slope.moved.abs().max()) <= tolerance:
             # What is left moves no logit: probabilities stay, and a = weight (y - p) holds after it.
-            dual, shift = dual + residual, shift + kernel.apply(residual)
+            dual, shift = dual + residual, shift + kernel.matvec(residual)
             continue
         direction = newton_direction(
             rounded, probabilities, weights, residual, slope, forcing(slope.norm, first)
         )
-        moved = kernel.apply(direction)
+        moved = kernel.matvec(direction)
         size = _line_minimum(logits, dual, direction, moved, targets, weights)
         dual = dual + size * direction
         shift = shift + size * moved
@@ -206,9 +211,8 @@ def condition(
     their own, and the draws too. `Size.draws_memory` states what is held.
     """
     count, classes = len(draws), probabilities.shape[1]
-    class_free = None if own is None else own.covariance(images, images)
-    kernels = LabelKernels(LabelKernel.of(model.double(), images, class_free))
-    gram = LabelGram(kernels, probabilities, weights)
+    kernel = LinearisedKernel(model.double().classes, images, images, own)
+    gram = LabelGram(kernel, probabilities, weights)
     seen = images.to(model.classes.unit.dtype)
     noise = torch.randn(
         len(probabilities), classes, count, generator=generator, dtype=probabilities.dtype

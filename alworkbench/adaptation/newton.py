@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.label_kernel import LabelKernel
+from alworkbench.posterior.covariance import LinearisedKernel
 
 MAX_ITERATIONS = 2000
 _COARSEST, _FINEST = 0.5, 1e-5
@@ -42,11 +42,11 @@ class Slope:
     """|J^T g|."""
 
     @classmethod
-    def of(cls, kernel: LabelKernel, residual: Float[Tensor, "n C"]) -> Slope:
+    def of(cls, kernel: LinearisedKernel, residual: Float[Tensor, "n C"]) -> Slope:
         """Of g, the kernel's precision. g may be small: it is scaled before it is rounded."""
         scale = residual.abs().max().clamp_min(torch.finfo(residual.dtype).tiny)
-        unit = (residual / scale).to(kernel.cosines)
-        moved = kernel.apply(unit)
+        unit = (residual / scale).to(kernel.left.cosines)
+        moved = kernel.matvec(unit)
         norm = math.sqrt(max(0.0, float((unit * moved).sum())))
         return cls(moved.to(residual) * scale, norm * float(scale))
 
@@ -61,7 +61,7 @@ def forcing(slope: float, first: float) -> float:
 
 
 def newton_direction(
-    kernel: LabelKernel,
+    kernel: LinearisedKernel,
     probabilities: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
     residual: Float[Tensor, "n C"],
@@ -74,7 +74,7 @@ def newton_direction(
     Where rounding ends the iteration before, the step is what was found until then.
     """
     scale = residual.abs().max().clamp_min(torch.finfo(residual.dtype).tiny)
-    left = (residual / scale).to(kernel.cosines)  # n C: g - (I + Lambda K) d
+    left = (residual / scale).to(kernel.left.cosines)  # n C: g - (I + Lambda K) d
     moved = (slope.moved / scale).to(left)  # n C: K left
     p = probabilities.to(left)
     weighted = weights.to(left)[:, None] * p
@@ -92,7 +92,7 @@ def newton_direction(
         size = square / curved
         found += size * search
         left -= size * (search + bent)
-        moved = kernel.apply(left)
+        moved = kernel.matvec(left)
         following = float((left * moved).sum())
         search = left + (following / square) * search
         searched = moved + (following / square) * searched

@@ -41,9 +41,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.label_kernel import LabelKernel, LabelKernels
 from alworkbench.adaptation.map_fit import Fit, fit, optimum
 from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 
 VARIANCES = (30.0, 300.0)
@@ -131,8 +131,8 @@ def _width(
     weights: Float[Tensor, "n"],
 ) -> Prior:
     """The prior whose own weights see whitened activations."""
-    kernel = LabelKernel.of(model, images)
-    within = kernel.within_classes()
+    kernel = LinearisedKernel(model.classes, images, images)
+    within = kernel.centred()
     unit = float(within.diagonal(dim1=1, dim2=2).mean())
     unit = unit if unit > _ROUNDING * kernel.scale else 0.0
     pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
@@ -181,13 +181,13 @@ def folds_left_out(
     What own weights are relative to, the images of all n labels fix.
     """
     model, images, own = prior.under(model, images, weights)
-    kernels = LabelKernels(LabelKernel.of(model, images, own.covariance(images, images)))
+    kernel = LinearisedKernel(model.classes, images, images, own)
     left, guess = torch.zeros_like(targets), torch.zeros_like(targets)
     for k in range(min(FOLDS, len(targets))):
         fold = torch.arange(k, len(targets), FOLDS, device=targets.device)
         others = weights.index_fill(0, fold, 0.0)
         found = optimum(
-            kernels, images.logits, targets, others, guess.index_fill(0, fold, 0.0), _ROUGHLY
+            kernel, images.logits, targets, others, guess.index_fill(0, fold, 0.0), _ROUGHLY
         )
         left[fold], guess = found.logits[fold], found.dual
     return left
@@ -231,7 +231,7 @@ def left_out_logits(
     """What the labels but its own say of each, from a fit to all of them.
 
     u_c, the logit of a class less the mean of the others', is C / (C - 1) times the centred logit,
-    whose covariance is `LabelKernel.within_classes`. With curvature W = weight p (1 - p) and
+    whose covariance is `LinearisedKernel.centred`. With curvature W = weight p (1 - p) and
     B = I + sqrt(W) K_u sqrt(W), the covariance of u_i given the other labels is
     (1 / (B^-1)_ii - 1) / W_i.
     """

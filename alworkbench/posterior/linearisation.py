@@ -44,15 +44,9 @@ class ClassCoordinates:
     by_text: Float[Tensor, "C D"]
     """t L_B': seen through the text side's covariance."""
 
-    def double(self) -> ClassCoordinates:
-        """The same in float64."""
-        return ClassCoordinates(
-            self.unit.double(),
-            self.scale.double(),
-            self.whitened.double(),
-            self.by_image.double(),
-            self.by_text.double(),
-        )
+    def to(self, dtype: torch.dtype) -> ClassCoordinates:
+        """The same in another number type."""
+        return ClassCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class ImageCoordinates:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def __getitem__(self, rows: Int[Tensor, "n"]) -> ImageCoordinates:
+    def __getitem__(self, rows: slice | Int[Tensor, "n"]) -> ImageCoordinates:
         return ImageCoordinates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def to(self, dtype: torch.dtype) -> ImageCoordinates:
@@ -175,7 +169,7 @@ class Linearisation:
             self.image_embedding_root.double(),
             self.text_activation_root.double(),
             self.text_embedding_root.double(),
-            self.classes.double(),
+            self.classes.to(torch.float64),
         )
 
     def widened(self, factor: float) -> Linearisation:
@@ -248,29 +242,6 @@ class Linearisation:
             update.offset,
         )
 
-    def class_covariance(self, images: ImageCoordinates) -> Float[Tensor, "N C C"]:
-        """Covariance between the logits of the classes of each image, under the posterior alone."""
-        classes = self.classes
-        kappa = images.whitened.square().sum(dim=-1)  # N
-        towards = images.by_image @ classes.by_image.T  # N C
-        own = images.by_image.square().sum(dim=-1)  # N
-        image = _deflated(
-            classes.by_image @ classes.by_image.T, towards, own[:, None, None], images.cosines
-        )
-        image = (images.scale.square() * kappa)[:, None, None] * image  # N C C
-        towards = images.by_text @ classes.by_text.T  # N C
-        own = images.by_text.square().sum(dim=-1)  # N
-        cosines = images.cosines
-        # (u - S_c t_c) . (u - S_d t_d), where u . t_c is `towards`
-        text = (
-            own[:, None, None] - (towards * cosines)[:, :, None] - (towards * cosines)[:, None, :]
-        )
-        text = text + cosines[:, :, None] * cosines[:, None, :] * (
-            classes.by_text @ classes.by_text.T
-        )
-        kinship = classes.whitened @ classes.whitened.T  # C C
-        return image + torch.outer(classes.scale, classes.scale) * kinship * text
-
     def sample(self, draws: int, generator: torch.Generator) -> WeightUpdate:
         """K joint draws of the change, from the posterior: standard normals in these coordinates."""
         classes = self.classes
@@ -284,15 +255,3 @@ class Linearisation:
             noise(size, self.image_activation_root.shape[0]),
             noise(size, self.text_activation_root.shape[0]),
         )
-
-
-def _deflated(
-    gram: Float[Tensor, "C C"],
-    towards: Float[Tensor, "N C"],
-    own: Float[Tensor, "N 1 1"],
-    cosines: Float[Tensor, "N C"],
-) -> Float[Tensor, "N C C"]:
-    """(t_c - S_c u) . (t_d - S_d u) for every image, from inner products."""
-    product = towards[:, :, None] * cosines[:, None, :]  # N C C: (t_c . u) S_d
-    both = cosines[:, :, None] * cosines[:, None, :]
-    return gram - product - product.mT + both * own

@@ -18,7 +18,7 @@ from alworkbench.acquisition.scores import (
     margin,
     predictive_entropy,
 )
-from alworkbench.adaptation.label_kernel import softmax_curvature_roots
+from alworkbench.adaptation.label_gram import softmax_curvature_roots
 from tests.factories import generator, normal, small_model
 
 

@@ -4,21 +4,17 @@ import pytest
 import torch
 from torch.nn.functional import log_softmax, one_hot
 
-from alworkbench.adaptation import label_kernel as kernels
+from alworkbench.adaptation import label_gram
 from alworkbench.adaptation.conjugate_gradients import (
     block_conjugate_gradients,
     conjugate_gradients,
 )
-from alworkbench.adaptation.label_kernel import (
-    LabelGram,
-    LabelKernel,
-    LabelKernels,
-    softmax_curvature_roots,
-)
+from alworkbench.adaptation.label_gram import LabelGram, softmax_curvature_roots
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.adaptation.map_fit import condition, fit
 from alworkbench.adaptation.newton import Slope, newton_direction
 from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import Linearisation, WeightUpdate
 from tests.factories import generator, normal, small_model
 
@@ -66,7 +62,7 @@ def test_a_solve_is_as_exact_as_it_was_asked_to_be(tolerance):
     m, images, targets = many_classes()
     found = fit(m, images, targets)
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
-    gram = LabelGram(LabelKernels(LabelKernel.of(m, images)), found.probabilities, weights)
+    gram = LabelGram(LinearisedKernel(m.classes, images, images), found.probabilities, weights)
     right = normal(7, 10, 60, 15)
     residual = gram.apply(gram.solve(right, tolerance)) - right
     assert (residual.flatten(1).norm(dim=1) <= tolerance * right.flatten(1).norm(dim=1)).all()
@@ -76,7 +72,7 @@ def test_products_with_the_roots_are_those_of_the_matrices():
     m, images, _ = many_classes()
     p = images.logits.softmax(dim=-1)
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
-    gram = LabelGram(LabelKernels(LabelKernel.of(m, images)), p, weights)
+    gram = LabelGram(LinearisedKernel(m.classes, images, images), p, weights)
     roots = weights.sqrt()[:, None, None] * softmax_curvature_roots(p)
     vectors = normal(3, 2, 60, 15)
     assert torch.allclose(gram.apply_root(vectors), torch.einsum("ica,kia->kic", roots, vectors))
@@ -99,7 +95,10 @@ def test_learning_ends_at_the_optimum_however_weak_the_posterior(strength):
     )
     loss.backward()
     # in whitened coordinates a unit of a dual weight moves this much:
-    steepness = float(m.class_covariance(images).diagonal(dim1=1, dim2=2).max()) ** 0.5
+    steepness = (
+        float(LinearisedKernel(m.classes, images, images).diagonal().diagonal(dim1=1, dim2=2).max())
+        ** 0.5
+    )
     assert update.image.grad.abs().max() < 1e-7 * 60 * steepness
     assert update.text.grad.abs().max() < 1e-7 * 60 * steepness
 
@@ -116,7 +115,7 @@ def test_draws_do_not_depend_on_how_they_were_solved_for(monkeypatch):
     found = fit(m, images, targets)
     draws = m.sample(16, generator(1))
     iterated = condition(m, images, found.probabilities, draws, generator(2))
-    monkeypatch.setattr(kernels, "DENSE_LIMIT", 10_000)
+    monkeypatch.setattr(label_gram, "DENSE_LIMIT", 10_000)
     factorised = condition(m, images, found.probabilities, draws, generator(2))
     own = m.jvp(images, draws).flatten(1).norm(dim=1)
     for one, other in ((iterated, factorised),):
@@ -155,10 +154,10 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
     length = (weights @ centred.square().sum(dim=-1) / weights.sum()).sqrt()
     assert term.share * length**2 == pytest.approx(100.0)
     assert (weights @ centred).abs().max() < 1e-9
-    kernel = LabelKernel.of(m, images, term.covariance(images, images))
+    kernel = LinearisedKernel(m.classes, images, images, term)
     vectors = normal(3, 60, 15)
     dense = kernel.dense().reshape(900, 900)
-    assert torch.allclose(kernel.apply(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
+    assert torch.allclose(kernel.matvec(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
     found = fit(m, images, targets, weights, term)
     learned = found.update.residual_embedded if embedded else found.update.residual  # C X
     own = (learned / term.share**0.5).requires_grad_()  # standard normal
@@ -181,23 +180,23 @@ def test_copies_of_one_image_say_nothing_about_how_classes_differ(embedded):
 
 def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():
     m, images, targets = many_classes()
-    kernel = LabelKernel.of(m, images)
+    kernel = LinearisedKernel(m.classes, images, images)
     p, weights = images.logits.softmax(dim=-1), torch.linspace(0.2, 3, 60, dtype=torch.float64)
     residual = weights[:, None] * (targets - p)
     slope = Slope.of(kernel, residual)
-    gram = LabelGram(LabelKernels(kernel), p, weights)
+    gram = LabelGram(kernel, p, weights)
     wanted = residual - gram.apply_root(
-        gram.solve(gram.apply_root_transpose(kernel.apply(residual))[None])[0]
+        gram.solve(gram.apply_root_transpose(kernel.matvec(residual))[None])[0]
     )  # Woodbury's identity
     values = []
     for share in (0.9, 0.5, 0.1, 1e-8):
         step = newton_direction(kernel, p, weights, residual, slope, share)
-        moved = kernel.apply(step)
+        moved = kernel.matvec(step)
         bent = gram.apply_root_transpose(moved).square().sum() + (step * moved).sum()
         values.append(float(bent / 2 - (residual * moved).sum()))
     assert values == sorted(values, reverse=True)
     assert values[0] < 0
-    assert torch.allclose(moved, kernel.apply(wanted), atol=1e-5)
+    assert torch.allclose(moved, kernel.matvec(wanted), atol=1e-5)
 
 
 @pytest.mark.parametrize("strength", [1e-8, 1e-3])

@@ -5,11 +5,11 @@ import torch
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation import leave_one_out as leaving_out
-from alworkbench.adaptation.label_kernel import LabelKernel
 from alworkbench.adaptation.learner import learn, restore, zero_shot
 from alworkbench.adaptation.leave_one_out import held_out_changes, leave_one_out, leaves_out
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.methods import find_method
+from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import Linearisation
 from tests.factories import generator, normal, small_model
 
@@ -98,7 +98,7 @@ def test_leaving_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
     model = small_model(images=6, classes=3)
     m = model.linearisation()
     images = m.images(model.images)
-    kernel = LabelKernel.of(m, images)
+    kernel = LinearisedKernel(m.classes, images, images)
     p, wanted = normal(1, 6, 3).softmax(dim=-1), normal(2, 6, 3)
     weights = torch.linspace(0.5, 2, 6, dtype=torch.float64)
     curvature = torch.block_diag(

@@ -8,7 +8,6 @@ import torch
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation import prior_selection as prior_module
-from alworkbench.adaptation.label_kernel import LabelKernel
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.adaptation.leave_one_out import held_out_changes
 from alworkbench.adaptation.map_fit import fit
@@ -24,6 +23,7 @@ from alworkbench.adaptation.prior_selection import (
 )
 from alworkbench.adaptation.residual_head import OwnWeights
 from alworkbench.encoders.head import Features
+from alworkbench.posterior.covariance import LinearisedKernel
 from tests.factories import generator, normal, small_model
 
 
@@ -35,40 +35,32 @@ def lesson(images=12, classes=4, seed=0):
 
 
 def logit_variance(model, images):
-    kernel = LabelKernel.of(model, images)
-    return float(kernel.within_classes().diagonal(dim1=1, dim2=2).mean())
-
-
-def test_covariances_within_classes_are_the_dense_ones_of_centred_logits():
-    m, images, _ = lesson()
-    own = OwnWeights.of(images, None, 20.0)
-    kernel = LabelKernel.of(m, images, own.covariance(images, images))
-    centre = torch.eye(4, dtype=torch.float64) - 0.25
-    wanted = torch.einsum("ca,iajb,cb->cij", centre, kernel.dense(), centre)
-    assert torch.allclose(kernel.within_classes(), wanted, atol=1e-9 * float(wanted.max()))
+    kernel = LinearisedKernel(model.classes, images, images)
+    return float(kernel.centred().diagonal(dim1=1, dim2=2).mean())
 
 
 def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
     m, images, targets = lesson(classes=2)
     weights = torch.linspace(0.3, 2, 12, dtype=torch.float64)
     own = OwnWeights.of(images, weights, 20.0)
-    kernel = LabelKernel.of(m, images, own.covariance(images, images))
+    kernel = LinearisedKernel(m.classes, images, images, own)
     found = fit(m, images, targets, weights, own)
     changes = held_out_changes(
         kernel, found.probabilities, weights, found.dual, torch.arange(len(targets))
     )
     wanted = (found.logits - changes).log_softmax(dim=-1)
-    left = left_out_logits(kernel.within_classes(), found, weights).log_softmax(dim=-1)
+    left = left_out_logits(kernel.centred(), found, weights).log_softmax(dim=-1)
     assert torch.allclose(left, wanted, rtol=1e-6)
 
 
 def test_classes_own_weights_and_width_change_the_covariance_within_classes_as_the_choice_takes_it():
     m, images, _ = lesson()
-    before = LabelKernel.of(m, images).within_classes()
+    before = LinearisedKernel(m.classes, images, images).centred()
     wide = images.widened(7.0)
-    own = OwnWeights.of(wide, None, 20.0).covariance(wide, wide)
-    after = LabelKernel.of(m.widened(7.0), wide, own).within_classes()
-    assert torch.allclose(after, 7.0 * before + (1 - 1 / 4) * own, rtol=1e-9, atol=1e-9)
+    own = OwnWeights.of(wide, None, 20.0)
+    after = LinearisedKernel(m.widened(7.0).classes, wide, wide, own).centred()
+    wanted = 7.0 * before + (1 - 1 / 4) * own.covariance(wide, wide)
+    assert torch.allclose(after, wanted, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("factor", [1e-4, 1e4])

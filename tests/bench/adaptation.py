@@ -26,7 +26,6 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.conjugate_gradients import conjugate_gradients
-from alworkbench.adaptation.label_kernel import LabelKernel
 from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
 from alworkbench.adaptation.leave_one_out import leave_one_out
 from alworkbench.adaptation.logit_adjustment import SEEN
@@ -34,6 +33,7 @@ from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features, Head
+from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
 from alworkbench.posterior.linearisation import ImageCoordinates
@@ -98,7 +98,7 @@ class World:
         return torch.randn(*shape, generator=self._random)
 
 
-def plain(kernel: LabelKernel, images: ImageCoordinates, targets: Tensor) -> float:
+def plain(kernel: LinearisedKernel, images: ImageCoordinates, targets: Tensor) -> float:
     """Newton with exact inner solves; returns the gradient that it ends at."""
     dual, shift = torch.zeros_like(targets), torch.zeros_like(targets)
 
@@ -121,12 +121,12 @@ def plain(kernel: LabelKernel, images: ImageCoordinates, targets: Tensor) -> flo
 
         def product(columns: Tensor) -> Tensor:
             v = columns.view_as(targets)
-            return (v + pull(kernel.apply(push(v)))).view(-1, 1)
+            return (v + pull(kernel.matvec(push(v)))).view(-1, 1)
 
-        right = pull(kernel.apply(residual)).view(-1, 1)
+        right = pull(kernel.matvec(residual)).view(-1, 1)
         inner = conjugate_gradients(product, right, 1e-12, 5000).values.view_as(targets)
         direction = residual - push(inner)
-        moved = kernel.apply(direction)
+        moved = kernel.matvec(direction)
         before, size = objective(dual, shift), 1.0
         while objective(dual + size * direction, shift + size * moved) > before + 1e-13 * (
             1 + abs(before)
@@ -174,7 +174,9 @@ def measured(campaign: Campaign) -> list[str]:
     row.append(f"{time.perf_counter() - began:.3f}")
     if targets.numel() <= OTHERS_UP_TO:
         began = time.perf_counter()
-        plain(LabelKernel.of(exact, taught.images, taught.class_free), met, targets)
+        plain(
+            LinearisedKernel(exact.classes, taught.images, taught.images, taught.own), met, targets
+        )
         took = time.perf_counter() - began
         row += [f"{took:.3f}", f"{took / seconds:.1f}"]
     else:

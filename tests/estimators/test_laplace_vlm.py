@@ -14,9 +14,10 @@ from sklearn.preprocessing import StandardScaler
 
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.methods import find_method
-from alworkbench.adaptation.predictive_variance import cross_covariance, logit_variance
+from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
+from alworkbench.posterior.covariance import LinearisedKernel
 from tests.factories import small_model
 
 NAMES = ("ant", "bee", "cat", "dog")
@@ -177,12 +178,17 @@ class TestUncertainty:
         learner = found._model()[0]
         exact = learner.model
         images, taught = exact.images(model.images), learner.taught
-        known = cross_covariance(exact, taught.images, taught.images).reshape(20, 20)
+
+        def covariance(left, right):
+            size = len(left) * 4, len(right) * 4
+            return LinearisedKernel(exact.classes, left, right).dense().reshape(size)
+
+        known = covariance(taught.images, taught.images)
         curvature = torch.block_diag(
             *(torch.diag(p) - torch.outer(p, p) for p in taught.probabilities)
         )
-        cross = cross_covariance(exact, images, taught.images).reshape(36, 20)
-        prior = cross_covariance(exact, images, images).reshape(36, 36)
+        cross = covariance(images, taught.images)
+        prior = covariance(images, images)
         inner = torch.linalg.inv(torch.eye(20, dtype=torch.float64) + curvature @ known) @ curvature
         expected = (prior - cross @ inner @ cross.T).diagonal().reshape(9, 4)
         assert torch.allclose(logit_variance(exact, images, taught), expected, rtol=1e-8)

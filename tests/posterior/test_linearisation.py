@@ -7,13 +7,14 @@ from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation import map_fit as linearised
-from alworkbench.adaptation.label_kernel import LabelGram, LabelKernel, LabelKernels
+from alworkbench.adaptation.label_gram import LabelGram
 from alworkbench.adaptation.learner import Taught, learn, restore, zero_shot
 from alworkbench.adaptation.map_fit import condition, fit
 from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.adaptation.residual_head import OwnWeights
 from alworkbench.encoders.head import Head
+from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import WeightUpdate
 from tests.factories import generator, normal, small_model
 
@@ -74,21 +75,6 @@ def test_pull_is_the_transpose_of_change(model):
         dim=(-2, -1)
     )
     assert torch.allclose(left, right, rtol=1e-10)
-
-
-def test_the_kernel_is_the_gram_matrix_of_the_jacobian(model):
-    m = model.linearisation()
-    images = m.images(model.images)
-    jacobian = dense_jacobian(m, images)
-    wanted = jacobian @ jacobian.T
-    kernel = LabelKernel.of(m, images)
-    size = len(wanted)
-    assert torch.allclose(kernel.dense().reshape(size, size), wanted, rtol=1e-9, atol=1e-9)
-    weights = normal(5, 3, len(images), 4)
-    found = kernel.apply(weights).reshape(3, -1)
-    assert torch.allclose(found, weights.reshape(3, -1) @ wanted, rtol=1e-9, atol=1e-8)
-    own = torch.stack([kernel.dense()[i, :, i, :] for i in range(len(images))])
-    assert torch.allclose(m.class_covariance(images), own, rtol=1e-9, atol=1e-9)
 
 
 def test_learning_ends_at_the_optimum_by_the_gradient(model):
@@ -222,12 +208,12 @@ def test_draws_keep_their_noise_when_labels_are_added():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     assert torch.equal(start.draws(8, 3).image, start.draws(8, 3).image)
-    kernel = LabelKernel.of(
-        start.model.double(), start.model.double().images(model.images[:5].to("cpu", torch.float64))
-    )
+    exact = start.model.double()
+    images = exact.images(model.images[:5].to("cpu", torch.float64))
+    kernel = LinearisedKernel(exact.classes, images, images)
     right = normal(1, 2, 5, 4)
     even = torch.full((5, 4), 0.25, dtype=torch.float64)
-    gram = LabelGram(LabelKernels(kernel), even)
+    gram = LabelGram(kernel, even)
     assert torch.allclose(gram.apply(gram.solve(right)), right, atol=1e-8)
 
 
