@@ -13,7 +13,7 @@ from alworkbench.core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from alworkbench.project.workbench import Workbench
-    from alworkbench.simulation.load.sources import Stores
+    from alworkbench.simulation.load.context import LoadContext, Stores
     from alworkbench.simulation.results import SimulationResult
 
 DEFAULT_CACHE = Path("~/.cache/alworkbench")
@@ -62,7 +62,6 @@ def simulate(
     encoded images; `tell` hears what a user should know. A finished result is read again and not
     computed again. Raises InvalidPlan, and what reading the data raises.
     """
-    from alworkbench.core.devices import resolve_device
     from alworkbench.report.writing import write_curve
     from alworkbench.simulation import config, experiment
 
@@ -71,22 +70,26 @@ def simulate(
         if plan is None
         else config.read_request(Path(plan), parameters)
     )
-    results = experiment.run_request(
-        request,
-        stores(),
-        cache or DEFAULT_CACHE.expanduser(),
-        device=resolve_device(device),
-        progress=progress,
-        tell=tell,
-    )
+    context = load_context(cache or DEFAULT_CACHE.expanduser(), device, progress, tell)
+    results = experiment.run_request(request, context)
     for result in results:
         write_curve(result)
     return results
 
 
-def stores() -> Stores:
-    """How simulations open the stores that they need."""
-    import store
-    from alworkbench.simulation.load.sources import Stores
+def load_context(
+    cache: Path, device: str, progress: Progress, tell: Callable[[str], None]
+) -> LoadContext:
+    """What loading data for a simulation needs besides their origin."""
+    from alworkbench.core.devices import resolve_device
+    from alworkbench.simulation.load.context import LoadContext
 
-    return Stores(store.memory_store, store.open_store, store.create_store, store.open_results)
+    return LoadContext(stores(), cache, resolve_device(device), progress, tell)
+
+
+def stores() -> Stores:
+    """The functions that open the stores of simulations."""
+    import store
+    from alworkbench.simulation.load.context import Stores
+
+    return Stores(store.memory_store, store.open_store, store.create_store)

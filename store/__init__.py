@@ -13,7 +13,7 @@ from store.errors import translated
 from store.unit_of_work import SqlStore, SqlWriter
 from store.upgrades import bring_up_to_date, inspect, migrating, upgrade
 
-__all__ = ["create_store", "memory_store", "open_results", "open_store"]
+__all__ = ["create_store", "memory_store", "open_store"]
 
 
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
@@ -48,19 +48,6 @@ def create_store(path: Path, settings: ProjectSettings, classes: ClassList, now:
             upgrade(connection)
             _fill(SqlWriter(connection, folder), settings, classes, now)
         return SqlStore(FileDatabase(database), folder)
-
-
-def open_results(path: Path) -> Store:
-    """A database for results of simulations that belong to no project; made where there is none.
-
-    It has neither settings nor classes. Raises ProjectTooNew, ProjectDamaged, ProjectBusy or
-    ProjectUnavailable.
-    """
-    folder = path.parent
-    _make_folder(folder)
-    with translated(folder):
-        bring_up_to_date(path)
-        return SqlStore(FileDatabase(path), folder)
 
 
 def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:

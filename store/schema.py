@@ -365,64 +365,6 @@ class LabelRetractionRow(Base):
     recorded_at: Mapped[datetime]
 
 
-# ------------------------------------------------------------------------------------- simulations
-class SimulationRow(Base):
-    """A finished simulation; its key names plan, data and code."""
-
-    __tablename__ = "simulation"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
-    created_at: Mapped[datetime]
-    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
-    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
-
-
-class SimulationPointRow(Base):
-    """One learner of one run, as measured; its columns are `domain.POINT_COLUMNS`."""
-
-    __tablename__ = "simulation_point"
-    __table_args__ = (
-        UniqueConstraint(
-            "simulation_id",
-            "strategy",
-            "adaptation",
-            "batch_size",
-            "seed",
-            "round",
-            name="uq_simulation_point_one",
-        ),
-        CheckConstraint("labels <= asked AND asked <= paid", name="counts"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    simulation_id: Mapped[int] = mapped_column(ForeignKey("simulation.id"))
-    strategy: Mapped[str]
-    adaptation: Mapped[str]
-    batch_size: Mapped[int]
-    seed: Mapped[int] = mapped_column(BigInteger)
-    round: Mapped[int]
-    labels: Mapped[int]
-    paid: Mapped[int]
-    asked: Mapped[int]
-    accuracy: Mapped[float]
-    balanced_accuracy: Mapped[float]
-    macro_f1: Mapped[float]
-    nlpd: Mapped[float]
-    brier: Mapped[float]
-    ece: Mapped[float]
-    ece_floor: Mapped[float]
-    recall: Mapped[list[Any]] = mapped_column(JSON)
-    classes_asked: Mapped[list[int]] = mapped_column(JSON)
-    images: Mapped[list[str]] = mapped_column(JSON)
-    seconds_asking: Mapped[float]
-    seconds_learning: Mapped[float]
-    seconds_measuring: Mapped[float]
-    seconds_answering: Mapped[float]
-    peak_bytes: Mapped[int] = mapped_column(BigInteger)
-
-
 APPEND_ONLY = tuple(
     f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, '{table}: rows are only ever added'); END"

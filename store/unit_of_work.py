@@ -19,7 +19,6 @@ from store.repositories import (
     LabelRepository,
     ProjectRepository,
     RoundRepository,
-    SimulationRepository,
 )
 
 
@@ -32,7 +31,6 @@ class SqlReader:
         self.rounds = RoundRepository(connection)
         self.labels = LabelRepository(connection)
         self.computed = ComputedRepository(connection)
-        self.simulations = SimulationRepository(connection)
         self._project = ProjectRepository(connection, where)
 
     def settings(self) -> ProjectSettings:

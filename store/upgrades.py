@@ -22,7 +22,7 @@ from store.engine import migration_engine, sqlite_module, transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `migrations/versions`: what this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

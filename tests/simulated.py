@@ -10,7 +10,7 @@ import torch
 from alworkbench.core.domain import NO_CLASS, ClassList, LabelClass
 from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
-from alworkbench.simulation.experiment import replay
+from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.plan import Plan
 from store import memory_store
 from tests.factories import generator, normal, small_model
@@ -47,4 +47,4 @@ def toy_data(outside: int = 0) -> SimulationData:
 def replay_here(out: str) -> None:
     """What a test starts in a process of its own, and kills."""
     torch.set_num_threads(1)
-    replay(toy_data(), LONG_PLAN, memory_store, Path(out))
+    run_plan(toy_data(), LONG_PLAN, memory_store, Path(out))

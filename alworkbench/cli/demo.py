@@ -9,8 +9,10 @@ from alworkbench.core.progress import Progress
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
 from alworkbench.project.workbench import Workbench
 from alworkbench.report.writing import write_curve
-from alworkbench.simulation.experiment import simulate_project
-from alworkbench.simulation.load.origin import sample_truth
+from alworkbench.simulation.experiment import run_plan
+from alworkbench.simulation.load.origin import SAMPLE as SAMPLE_TRUTH
+from alworkbench.simulation.load.origin import origin_of_project
+from alworkbench.simulation.load.project import data_of_project, sample_truth
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.run import OpenStore
@@ -32,10 +34,14 @@ def prepare_demo(
         workbench.features.encode(progress=progress)
     if workbench.rounds.current() is None:
         workbench.rounds.propose(progress=progress)
-    truth = sample_truth(workbench)
-    processes = os.cpu_count() or 1
-    result = simulate_project(
-        workbench, DEMO_PLAN, open_store, truth, None, progress, processes, truth_name="sample"
+    result = run_plan(
+        data_of_project(workbench, sample_truth(workbench)),
+        DEMO_PLAN,
+        open_store,
+        workbench.session.folder.simulations,
+        progress,
+        os.cpu_count() or 1,
+        origin_of_project(workbench.session.folder.path, SAMPLE_TRUTH),
     )
     write_curve(result)
     return result

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alworkbench.api import DEFAULT_CACHE, stores
+from alworkbench.api import DEFAULT_CACHE, load_context, stores
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
     JsonOption,
     ProjectOption,
+    complaints,
     opened,
     progress_bar,
     tell,
 )
 from alworkbench.cli.datasets import CacheOption
 from alworkbench.cli.report import found as found_result
-from alworkbench.cli.simulating import surroundings
 from alworkbench.core.domain import ProjectFolder
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _replay_simulation(
     if at is not None:
         origin = origin.moved(at)
     with progress_bar(as_json) as progress:
-        data = data_of(origin, surroundings(cache, device, progress))
+        data = data_of(origin, load_context(cache, device, progress, complaints.print))
         found = run_again(result, data, stores().memory, runs, processes, progress)
     if found.difference is not None:
         words = difference_words(found.difference)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alworkbench.api import DEFAULT_CACHE
+from alworkbench.api import DEFAULT_CACHE, load_context
 from alworkbench.cli.common import (
     HERE,
     JsonOption,
     ProjectOption,
+    complaints,
     console,
     escape,
     print_json,
@@ -19,7 +20,6 @@ from alworkbench.cli.common import (
     read_share,
 )
 from alworkbench.cli.datasets import CacheOption
-from alworkbench.cli.simulating import surroundings
 from alworkbench.core.domain import ProjectFolder
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ def report(
     if chosen not in NO_SHARES:  # what a simulation works for, the default, is one
         read_share(target, hint="--target")
     result = found(run, project, out)
-    with (
-        progress_bar(as_json) as progress,
-        thumbnails_of(result, project, surroundings(cache.expanduser(), "cpu", progress)) as images,
-    ):
-        files = write_report(result, images, chosen, baseline, target)
+    with progress_bar(as_json) as progress:
+        context = load_context(cache.expanduser(), "cpu", progress, complaints.print)
+        with thumbnails_of(result, project, context) as images:
+            files = write_report(result, images, chosen, baseline, target)
     if as_json:
         print_json(values(result, files.findings))
         return

@@ -21,10 +21,8 @@ from alworkbench.cli.common import (
 )
 from alworkbench.cli.datasets import CacheOption
 from alworkbench.core.domain import Goal
-from alworkbench.core.progress import Progress
 
 if TYPE_CHECKING:
-    from alworkbench.simulation.load.origin import Surroundings
     from alworkbench.simulation.results import SimulationResult
 
 USUAL_PROJECT = "ALWORKBENCH_PROJECT"
@@ -214,14 +212,6 @@ def simulate(
             **words,
         )
     print_simulations(results, as_json)
-
-
-def surroundings(cache: Path, device: str, progress: Progress) -> Surroundings:
-    """What making a result's data again takes."""
-    from alworkbench.core.devices import resolve_device
-    from alworkbench.simulation.load.origin import Surroundings
-
-    return Surroundings(api.stores(), cache, resolve_device(device), progress, complaints.print)
 
 
 def print_simulations(results: list[SimulationResult], as_json: bool) -> None:

@@ -40,8 +40,6 @@ from alworkbench.core.domain import (
     QuarantinedFile,
     Role,
     Round,
-    SimulationPoint,
-    SimulationRecord,
     TakeBack,
 )
 
@@ -274,23 +272,6 @@ class Computed(Protocol):
 
 
 @runtime_checkable
-class Simulations(Protocol):
-    """Finished simulations, one row for each learner of each run."""
-
-    def add(self, record: SimulationRecord, points: Sequence[SimulationPoint]) -> None:
-        """Keep a simulation with its points. One whose key is known already changes nothing."""
-        ...
-
-    def all(self) -> list[SimulationRecord]:
-        """Oldest first."""
-        ...
-
-    def points(self, key: str) -> list[SimulationPoint]:
-        """In the order in which they were added; none for an unknown key."""
-        ...
-
-
-@runtime_checkable
 class Reader(Protocol):
     """One consistent state of a project."""
 
@@ -317,11 +298,6 @@ class Reader(Protocol):
     @property
     def computed(self) -> Computed:
         """Encoders, posteriors, learners and metrics."""
-        ...
-
-    @property
-    def simulations(self) -> Simulations:
-        """Finished simulations."""
         ...
 
     def settings(self) -> ProjectSettings:

@@ -18,17 +18,17 @@ from alworkbench.features.feature_file import read_feature_file
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes, read_image
 from alworkbench.project.workbench import Workbench
 from alworkbench.report.page import Thumbnails
+from alworkbench.simulation.load.context import LoadContext
+from alworkbench.simulation.load.images import folder_of_images
 from alworkbench.simulation.load.origin import (
     COLLECTION,
     FEATURES,
     IMAGES,
     PROJECT,
     Origin,
-    Surroundings,
     opened_project,
     read_origin,
 )
-from alworkbench.simulation.load.sources import folder_of_images
 from alworkbench.simulation.results import SimulationResult
 
 SIDE = 112
@@ -37,7 +37,7 @@ SIDE = 112
 
 @contextmanager
 def thumbnails_of(
-    result: SimulationResult, project: Path, around: Surroundings
+    result: SimulationResult, project: Path, context: LoadContext
 ) -> Iterator[Thumbnails | str]:
     """PNG by content hash, or a sentence that says why there is none.
 
@@ -53,7 +53,7 @@ def thumbnails_of(
         return
     try:
         if origin.kind == COLLECTION:
-            yield _of_collection(origin.place, around)
+            yield _of_collection(origin.place, context)
             return
         if origin.kind == FEATURES:
             yield _of_features(Path(origin.place))
@@ -63,7 +63,7 @@ def thumbnails_of(
                 Path(origin.place),
                 None if origin.test is None else Path(origin.test),
                 origin.encoder or "bundled",
-                around.cache,
+                context.cache,
             )
             if not place.database.exists():
                 yield (
@@ -78,7 +78,7 @@ def thumbnails_of(
     except WorkbenchError as error:
         yield f"No images are shown. {error}"
         return
-    with opened_project(origin, around) as (workbench, _):
+    with opened_project(origin, context) as workbench:
         yield lambda content: of_project(workbench, content)
 
 
@@ -104,9 +104,9 @@ def of_project(workbench: Workbench, content: str) -> bytes | None:
         return None
 
 
-def _of_collection(name: str, around: Surroundings) -> Thumbnails:
+def _of_collection(name: str, context: LoadContext) -> Thumbnails:
     """Raises UnknownCollection, UnreadableSource where it cannot be made on this machine."""
-    pool = find_collection(name).make(progress=around.progress).pool
+    pool = find_collection(name).make(progress=context.progress).pool
     row_of = {content: row for row, content in enumerate(pool.hashes())}
 
     def picture(content: str) -> bytes | None:

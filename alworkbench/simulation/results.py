@@ -220,7 +220,10 @@ def _point(row: Any, path: Path) -> SimulationPoint:
                 raise InvalidResult(path, f"a point's {each.name} is {str(value)[:60]!r}")
     except (KeyError, TypeError) as error:
         raise InvalidResult(path, f"a point has no {error}") from error
-    return SimulationPoint(**values)
+    point = SimulationPoint(**values)
+    if not point.labels <= point.asked <= point.paid:
+        raise InvalidResult(path, "a point learned from more images than it asked or paid for")
+    return point
 
 
 def _whole(value: Any, path: Path) -> int:

@@ -6,7 +6,6 @@ from store.repositories.images import ImageRepository
 from store.repositories.labels import LabelRepository
 from store.repositories.project import ProjectRepository
 from store.repositories.rounds import RoundRepository
-from store.repositories.simulations import SimulationRepository
 
 __all__ = [
     "ClassRepository",
@@ -15,5 +14,4 @@ __all__ = [
     "LabelRepository",
     "ProjectRepository",
     "RoundRepository",
-    "SimulationRepository",
 ]

@@ -16,8 +16,8 @@ from alworkbench.core.domain import DEFAULT_STRATEGY, AnswerKind, Goal, Role
 from alworkbench.core.errors import InvalidPlan, NothingToImport, UnreadableSource
 from alworkbench.simulation.config import Request, read_request, request_of
 from alworkbench.simulation.plan import OraclePlan, Plan
-from alworkbench.simulation.results import SimulationResult
-from store import open_results, open_store
+from alworkbench.simulation.results import SimulationResult, load_results
+from store import open_store
 from tests.making_project import NAMES, Project, picture
 
 SMALL = {
@@ -159,7 +159,7 @@ def test_a_confusion_matrix_comes_from_a_plan_file(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------ sources
 
 
-def test_a_project_keeps_the_rows_of_its_simulations(project: Project, tmp_path: Path) -> None:
+def test_a_project_keeps_its_simulations_in_its_folder(project: Project, tmp_path: Path) -> None:
     """Own labels as truth, and the seconds that they took as cost."""
     with closing(open_store(project.folder)) as store, store.write() as writer:
         known = {content: n for n, content in writer.images.ids_and_hashes(Role.POOL)}
@@ -184,11 +184,8 @@ def test_a_project_keeps_the_rows_of_its_simulations(project: Project, tmp_path:
     (result,) = simulate(**words, cache=tmp_path)
     assert result.folder.parent == project.folder / "simulations"
     assert {p.seconds_answering for p in result.points if p.round} == {3 * 2.5}
-    with closing(open_store(project.folder)) as store, store.read() as reader:
-        (record,) = reader.simulations.all()
-        assert record.key == result.key
-        assert record.facts["oracle"].startswith("takes 2.5 s an image")
-        assert reader.simulations.points(result.key) == list(result.points)
+    assert result.facts["oracle"].startswith("takes 2.5 s an image")
+    assert load_results(project.folder / "simulations") == [result]
 
 
 def test_a_features_file_keeps_its_results_beside_it(project: Project, tmp_path: Path) -> None:
@@ -197,10 +194,9 @@ def test_a_features_file_keeps_its_results_beside_it(project: Project, tmp_path:
     (result,) = simulate(**SMALL, features=path, cache=tmp_path)
     out = tmp_path / "toy-simulations"
     assert result.folder == out / result.key
-    simulate(**SMALL, features=path, cache=tmp_path)
-    with closing(open_results(out / "results.db")) as store, store.read() as reader:
-        assert [record.key for record in reader.simulations.all()] == [result.key]
-        assert len(reader.simulations.points(result.key)) == len(result.points) == 2 * (1 + 2)
+    assert simulate(**SMALL, features=path, cache=tmp_path) == [result]
+    assert load_results(out) == [result]
+    assert len(result.points) == 2 * (1 + 2)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +228,7 @@ def test_a_tree_with_a_test_tree_is_encoded_once(
     assert first.facts["classes"] == sorted(NAMES[:2])
     encoded = len(list((tmp_path / "cache" / "images").iterdir()))
     monkeypatch.setattr(
-        "alworkbench.simulation.load.sources.read_source",
+        "alworkbench.simulation.load.images.read_source",
         lambda *_, **__: pytest.fail("read again"),
     )
     (again,) = simulate(**words, cache=tmp_path / "cache")

@@ -6,7 +6,7 @@ import pytest
 
 from alworkbench.core.domain import ClassList, LabelClass, Role
 from alworkbench.core.errors import NotReplayable
-from alworkbench.simulation.load.sources import data_of_project
+from alworkbench.simulation.load.project import data_of_project
 from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.replay import first_difference, read_campaign, replay
 from alworkbench.simulation.rerun import plan_of

@@ -81,6 +81,8 @@ def test_a_result_of_an_earlier_version_is_refused_and_not_listed(tmp_path, resu
         (lambda c: c["points"][0].update(images=[1]), "images"),
         (lambda c: c["points"][0].pop("arm"), "arm"),
         (lambda c: c["points"].append(3), "a point has no"),
+        (lambda c: c["points"][0].update(labels=99), "learned from more"),
+        (lambda c: c["points"][2].update(paid=0), "learned from more"),
     ],
 )
 def test_a_damaged_result_is_refused_with_what_was_found(result, change, told):

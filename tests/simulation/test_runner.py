@@ -10,6 +10,7 @@ import random
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -20,16 +21,19 @@ from alworkbench.features.table import FeatureTable
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation import workers
 from alworkbench.simulation.dataset import LabelledPictures, pool_of_seed
-from alworkbench.simulation.experiment import replay
+from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.oracles import NeverAsked, Oracle
 from alworkbench.simulation.plan import OraclePlan, Plan, Run
 from alworkbench.simulation.results import load_results
-from alworkbench.simulation.rows import read_parquet
 from alworkbench.simulation.runner import simulate
 from store import memory_store
 from tests.simulated import LONG_PLAN, POOL, TEST, replay_here, toy_data
 
 PLAN = Plan(strategies=("random", "margin", "epig"), seeds=2, batch_sizes=(4,), labels=12)
+
+
+def as_list(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def content(points: list[SimulationPoint]) -> list[SimulationPoint]:
@@ -269,11 +273,12 @@ def test_a_finished_result_is_read_and_not_run_again(tmp_path: Path) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("ran again")
 
-    first = replay(toy_data(), PLAN, memory_store, tmp_path)
-    again = replay(toy_data(), PLAN, refuse, tmp_path)  # type: ignore[arg-type]
+    first = run_plan(toy_data(), PLAN, memory_store, tmp_path)
+    again = run_plan(toy_data(), PLAN, refuse, tmp_path)  # type: ignore[arg-type]
     assert again == first
     assert load_results(tmp_path) == [first]
-    assert read_parquet(first.folder / "points.parquet") == list(first.points)
+    rows = pq.read_table(first.folder / "points.parquet").to_pylist()
+    assert rows == [{k: as_list(v) for k, v in p.as_row().items()} for p in first.points]
 
 
 def test_another_plan_other_data_or_other_code_is_another_result(
@@ -316,12 +321,12 @@ def test_the_code_s_version_follows_what_decides(
 
 def test_a_run_whose_file_is_damaged_is_run_again(tmp_path: Path) -> None:
     plan = dataclasses.replace(PLAN, strategies=("random",))
-    first = replay(toy_data(), plan, memory_store, tmp_path)
+    first = run_plan(toy_data(), plan, memory_store, tmp_path)
     (first.folder / "result.json").unlink()
     kept = first.folder / "runs" / f"{plan.runs()[1].name}.json"
     assert kept.exists()
     kept.write_text('[{"arm"')
-    again = replay(toy_data(), plan, memory_store, tmp_path)
+    again = run_plan(toy_data(), plan, memory_store, tmp_path)
     assert content(list(again.points)) == content(list(first.points))
 
 
@@ -336,14 +341,14 @@ def test_an_interrupted_simulation_goes_on_where_it_stopped(
             raise Stop
 
     with pytest.raises(Stop):
-        replay(toy_data(), PLAN, memory_store, tmp_path, stop_after_two)
+        run_plan(toy_data(), PLAN, memory_store, tmp_path, stop_after_two)
     opened = []
 
     def counted(*arguments):  # type: ignore[no-untyped-def]
         opened.append(arguments)
         return memory_store(*arguments)
 
-    result = replay(toy_data(), PLAN, counted, tmp_path)
+    result = run_plan(toy_data(), PLAN, counted, tmp_path)
     assert len(opened) == 2 * 3 - 2
     assert content(list(result.points)) == whole
 
@@ -369,8 +374,8 @@ def test_killed_five_times_it_gives_the_same_table(
         process.join()
         process.close()
         assert not list(tmp_path.glob("*/result.json"))
-    broken = replay(toy_data(), LONG_PLAN, memory_store, tmp_path)
-    unbroken = replay(toy_data(), LONG_PLAN, memory_store, tmp_path / "unbroken")
+    broken = run_plan(toy_data(), LONG_PLAN, memory_store, tmp_path)
+    unbroken = run_plan(toy_data(), LONG_PLAN, memory_store, tmp_path / "unbroken")
     assert content(list(broken.points)) == content(list(unbroken.points))
     assert [str(row) for row in broken.table()] == [str(row) for row in unbroken.table()]
 

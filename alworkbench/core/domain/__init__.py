@@ -49,10 +49,8 @@ from alworkbench.core.domain.rounds import (
 )
 from alworkbench.core.domain.simulations import (
     POINT_COLUMNS,
-    POINT_LISTS,
     Arm,
     SimulationPoint,
-    SimulationRecord,
 )
 
 __all__ = [
@@ -63,7 +61,6 @@ __all__ = [
     "DEFAULT_TEMPLATES",
     "NO_CLASS",
     "POINT_COLUMNS",
-    "POINT_LISTS",
     "RESERVED_KEYS",
     "Answer",
     "AnswerKind",
@@ -91,7 +88,6 @@ __all__ = [
     "Round",
     "RoundState",
     "SimulationPoint",
-    "SimulationRecord",
     "Suggestion",
     "TakeBack",
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
 from typing import Any
 
 from alworkbench.core.domain.project import DEFAULT_ADAPTATION
@@ -26,19 +24,6 @@ class Arm:
         if any(other.batch_size != self.batch_size for other in others):
             parts.append(f"batches of {self.batch_size}")
         return ", ".join(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class SimulationRecord:
-    """A finished simulation, as a store knows it; its points are kept beside it."""
-
-    key: str
-    """Hash of plan, data and code: if one of them changes, it is another simulation."""
-    name: str
-    created_at: datetime
-    plan: Mapping[str, Any]
-    facts: Mapping[str, Any]
-    """The conditions of its figures: data set, sizes, versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +77,8 @@ class SimulationPoint:
         row = {each.name: getattr(self, each.name) for each in fields(self)}
         return asdict(row.pop("arm")) | row
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> SimulationPoint:
-        """The point that gave this row; its sequences may be lists or tuples."""
-        values: dict[str, Any] = {
-            name: tuple(row[name]) if name in POINT_LISTS else row[name] for name in POINT_COLUMNS
-        }
-        arm = Arm(**{each.name: values.pop(each.name) for each in fields(Arm)})
-        return cls(arm, **values)
-
 
 POINT_COLUMNS = tuple(
     each.name for each in (*fields(Arm), *fields(SimulationPoint)) if each.name != "arm"
 )
 """Columns of `SimulationPoint.as_row`, in order."""
-
-
-POINT_LISTS = ("recall", "classes_asked", "images")
-"""Columns that hold several values in a cell."""

@@ -1,0 +1,91 @@
+"""A project as data for simulations: its images, its own labels or another truth, its recorded times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alworkbench.core.domain import AnswerKind, Role
+from alworkbench.core.errors import NothingToImport, UnreadableSource
+from alworkbench.datasets.sample import bundled_sample
+from alworkbench.inputs.archives import unpack
+from alworkbench.inputs.manifests import read_manifest
+from alworkbench.inputs.sources import MANIFEST
+from alworkbench.project.imports import AUDIT_SPLITS
+from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.dataset import LabelledPictures, SimulationData, join
+
+LEAST_TRUTH = 20
+"""Labelled images that the pool and the test part each need for a simulation."""
+
+
+def data_of_project(workbench: Workbench, truth: LabelledPictures | None) -> SimulationData:
+    """A project's images. The truth is its own labels, unless another is given.
+
+    Raises NothingToImport when there are too few labels to replay with.
+    """
+    truth = truth or own_labels(workbench)
+    for part, found in (("pool", truth.pool), ("audit set", truth.test)):
+        if len(found) < LEAST_TRUTH:
+            raise NothingToImport(
+                f"{len(found)} images of the {part} have labels; a simulation needs at least "
+                f"{LEAST_TRUTH}. Import labelled images (`alworkbench import FOLDER --labels`, and "
+                f"`--audit` for the audit set), or simulate on a folder of images (`--images FOLDER`) "
+                f"or a features file (`--features FILE`)."
+            )
+    settings = workbench.session.settings()
+    return join(
+        settings.name,
+        workbench.session.engine(),
+        workbench.posteriors.newest(),
+        workbench.classes.current(),
+        truth,
+    )
+
+
+def truth_of_manifest(manifest: Path) -> LabelledPictures:
+    """Truth from a manifest with the columns label, split and sha256. Raises UnreadableSource."""
+    parts: dict[bool, dict[str, str]] = {False: {}, True: {}}
+    for row in read_manifest(manifest):
+        if row.label is None or row.hash is None:
+            raise UnreadableSource(
+                f"The manifest {manifest} gives no label or no sha256 for {row.path}. A truth to "
+                f"simulate with needs both for every image."
+            )
+        parts[row.split in AUDIT_SPLITS][row.hash] = row.label
+    return LabelledPictures(parts[False], parts[True])
+
+
+def sample_truth(workbench: Workbench) -> LabelledPictures:
+    """The labels of the bundled sample, from its manifest. The project itself never reads them."""
+    folder = unpack(bundled_sample(), workbench.session.folder.images)
+    return truth_of_manifest(folder / MANIFEST)
+
+
+def own_labels(workbench: Workbench) -> LabelledPictures:
+    """What people have labelled in a project: the pool against the audit set."""
+    name_of = {c.id: c.name for c in workbench.classes.current().classes}
+    parts = []
+    with workbench.session.store.read() as reader:
+        for role in (Role.POOL, Role.AUDIT):
+            hash_of = dict(reader.images.ids_and_hashes(role))
+            parts.append(
+                {
+                    hash_of[image]: name_of[label.class_id]
+                    for image, label in reader.labels.current(role).items()
+                    if label.kind is AnswerKind.CLASS and label.class_id in name_of
+                }
+            )
+    return LabelledPictures(*parts)
+
+
+def own_seconds(workbench: Workbench) -> tuple[float, ...]:
+    """How long each recorded answer of people took, oldest first. Raises NothingToImport."""
+    with workbench.session.store.read() as reader:
+        labels = reader.labels.all()
+    found = tuple(label.duration_ms / 1000 for label in labels if label.duration_ms)
+    if not found:
+        raise NothingToImport(
+            "No label of this project says how long it took, so answers cannot be given a cost. Label "
+            "some images in the browser (`alworkbench serve`), or give seconds (`--seconds 4.2`)."
+        )
+    return found
