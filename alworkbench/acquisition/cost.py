@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.adaptation.label_gram import DENSE_LIMIT
 from alworkbench.adaptation.map_fit import DRAWS_AT_ONCE, solved_at_once
 
@@ -37,6 +38,8 @@ class Size:
     """Whether classes have weights of their own, P or D for each. Without labels they are left out."""
     pool_is_target: bool = False
     """Whether the targets are a sample of the pool, which is what matters."""
+    settings: AcquisitionSettings = DEFAULT_SETTINGS
+    """The tuned numbers: how many images of a large pool are used."""
 
     @property
     def logits(self) -> int:

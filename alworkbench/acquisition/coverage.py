@@ -1,309 +1,218 @@
-"""The default: a batch that stands for as much of the pool's remaining doubt as possible.
+"""Coverage, the default strategy: pick images that represent most of the remaining uncertainty.
 
-Every target j has a doubt u_j, one minus the margin of its two likeliest classes in which confidence is
-believed as far as labels have tested its class, and a weight w_j, by which the goal `balanced` counts all
-predicted classes alike. There are two views of it, one of which believes the model more than the other
-(`doubt`).
+Target j has a weight q_j: its uncertainty weight times what it counts for the goal (`target_weights`);
+the weights sum to 1. Image i represents target j by the similarity kernel kappa_ij in [0, 1]
+(`similarity`). A batch S has the value
 
-An asked image i stands for a target by s_ij, as far as the posterior given the labels ties their
-embeddings together and the model sees them alike (`likeness`); a labelled image has its label for what
-the model sees. A batch S has in either view the value
+    F(S) = sum_j q_j max_{i in labelled or S} kappa_ij
 
-    F(S) = sum_j w_j u_j max_{i in labelled or S} s_ij                    with sum_j w_j u_j = 1
+This is the facility location function. It is monotone and submodular, so greedy picks reach at least 1 -
+1/e of the largest possible increase (Nemhauser, Wolsey & Fisher 1978). Gains only fall while the batch
+grows, so an old gain is an upper bound, and few gains are computed again after a pick (lazy greedy,
+Minoux 1978). A labelled image counts with its label as prediction. An image that people refused to
+classify represents its neighbours whatever they show: no label is to be had there.
 
-The cautious view adds the image that raises its F most; the trusting one multiplies what an image adds to
-its own by how torn the model is about that image, one minus its margin: where a model can be believed,
-that is where labels teach. A share of the picks is the cautious view's: all where the model does not
-know some class's name, whose images it takes for others; else one half without labels, and then four
-times what `honesty` finds, at most all.
+There are two settings of the shrinkage of the model's confidence, weak and strong, and so two sets of
+weights q. A pick in the strong setting takes the largest gain. A pick in the weak setting takes the
+largest gain times one minus the margin of the candidate: where the model can be trusted, labels of
+undecided images teach most. The share of the picks in the strong setting is
 
-F is facility location, which is submodular (Nemhauser, Wolsey & Fisher 1978): gains only fall while the
-batch grows, so that few need to be computed again after a pick (Minoux 1978). Images that nobody could
-answer stand for their surroundings whatever the model says there: near them no label is to be had.
+    1                         if the model does not know some class name
+    1/2                       if there is no label yet
+    min(1, 4 eps)             otherwise, with eps the contamination rate (`contamination`)
 
-Where the pool is what matters, its images without an answer are the targets, or those that stand for
-them (`considered`).
+F rests on the cluster assumption that similar images share a class. With the probability that similarity
+is uninformative (`cluster_assumption`), images are sampled at random instead, evenly spread over the
+batch; with the goal `balanced`, from the predicted classes in turn.
 
-Nothing stands for anything where similar images are of different classes, as in a domain that the model
-cannot see. `kinship` gives the probability of that, from the pool alone and then from the first labels;
-it is the share of the batch that is drawn at random instead, spread over the batch, and from the
-predicted classes in turn where the goal is `balanced`.
-
-Early, doubt is everywhere and the batch is typical and spread out; later it gathers where predictions
-are torn and no label is near. Correlation, not covariance: the linear model holds images with long
-activations for informative about everything, and in measurements they were not; see README.md beside.
+If the pool is the target, its images without an answer are the targets, and large pools are subsampled
+(`subsampling`). At first uncertainty is everywhere, and the batch is typical and diverse. Later
+uncertainty concentrates on undecided images without a label nearby. The kernel uses correlations, not
+covariances: under covariances images with long activations are informative about everything, and picks
+are atypical (experiment A1). docs/method.md, section 12, has the pseudo-code.
 
 Dimensions used in this file
-    N  candidates          M  targets, or those of them that are drawn
-    L  labelled images
-    P  activation size     C  classes             V  the two views of doubt
+    N  candidates          M  targets          L  labelled images
+    P  activation size     C  classes          S  settings: weak, strong
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.acquisition.baselines import in_turns
-from alworkbench.acquisition.cluster_assumption import FIRST, doubt_beforehand, doubt_of_kinship
-from alworkbench.acquisition.contamination import misleading
+from alworkbench.acquisition.cluster_assumption import (
+    uninformative_before_labels,
+    uninformative_given_labels,
+)
+from alworkbench.acquisition.contamination import contamination_rate
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.similarity import Places, directions_of, places_of, root_given_labels
+from alworkbench.acquisition.facility_location import (
+    GAINS_AT_ONCE,
+    Candidates,
+    Targets,
+    lazy_greedy,
+)
+from alworkbench.acquisition.similarity import (
+    EmbeddedImages,
+    directions_of,
+    embedded_images,
+    root_given_labels,
+)
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.acquisition.subsampling import (
-    HELD,
-    Considered,
-    consider,
-    logits_for,
-    shortlist_of,
-    targets_of,
+    BYTES_PER_CANDIDATE,
+    Subsample,
+    candidate_count,
+    logit_operations,
+    subsample,
+    target_count,
 )
-from alworkbench.acquisition.target_weights import (
-    CAUTIOUS,
-    TRUSTING,
-    VIEWS,
-    Weighing,
-    tested_by,
-    torn,
-)
-from alworkbench.core.domain import Goal
-
-_AT_ONCE = 64
-"""Candidates whose gain is computed again at once."""
-
-_UNTESTED = 0.5
-"""Share of the picks that the cautious view has as long as no label says anything."""
-
-_CAUTION = 4.0
-"""A model that misleads on one label of so many is not trusted at all."""
-
-_ROUNDING = 1e-9
-"""A product of a turn and a share is a whole number if it lacks less."""
-
-_CERTAIN = 1e-6
-"""Least that an image counts for being torn itself: where none is, gains alone decide."""
+from alworkbench.acquisition.target_weights import TargetWeights, one_minus_margin
 
 
 def _cost(size: Size) -> Cost:
-    """Logits of all; whitened activations and ties of a shortlist once, and ties of a few again.
-
-    Whether images are kin is asked of the targets and the first labels by the posterior as it came.
-    """
+    """Logits of all images; whitening and similarities of the candidates; repeated gains of a few."""
     whitening = size.activation**2
-    targets, few = targets_of(size), shortlist_of(size)
-    ties = targets * (size.activation + size.classes)
-    placed = few + targets + size.labelled
-    held = 4 * targets * (size.activation + 2 * size.classes + 6) + HELD * size.candidates
+    targets, few = target_count(size), candidate_count(size)
+    row_of_similarities = targets * (size.activation + size.classes)
+    embedded = few + targets + size.labelled
+    held = 4 * targets * (size.activation + 2 * size.classes + 6)
+    held += BYTES_PER_CANDIDATE * size.candidates
     held += 4 * few * (size.activation + size.classes + 14)
-    kinship = whitening * (size.targets + min(FIRST, size.labelled))
-    given = whitening * (size.labelled + size.activation) if size.labelled else 0
-    held += 16 * whitening  # two whitenings, and the factor that leads from one to the other
-    held = max(held, 16 * whitening + 4 * size.targets * size.activation)  # while kinship is asked
-    again = size.batch * _AT_ONCE * ties
-    operations = logits_for(size) + kinship + given + placed * (whitening + ties) + again
-    return Cost(operations, held + _row(size))
+    held += (
+        16 * whitening
+    )  # two whitening matrices, and the factor that leads from one to the other
+    cluster_test = 16 * whitening + 4 * size.targets * size.activation
+    tested = size.targets + min(size.settings.cluster_test_labels, size.labelled)
+    conditioning = whitening * (size.labelled + size.activation) if size.labelled else 0
+    operations = logit_operations(size) + whitening * tested + conditioning
+    operations += embedded * (whitening + row_of_similarities)
+    operations += size.batch * GAINS_AT_ONCE * row_of_similarities
+    return Cost(operations, max(held, cluster_test) + _row(size))
 
 
 def _row(size: Size) -> int:
-    """Bytes of one image while its ties with the targets are computed."""
-    return size.logits_row + 4 * (2 * size.activation + 3 * targets_of(size))
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """The targets, and how images are seen."""
-
-    root: Float[Tensor, "P P"]
-    """Whitens activations."""
-    places: Places
-    weights: Float[Tensor, "M V"]
-    """w_j u_j, of itself and of what it stands for; they add up to one in either view."""
-
-    def gains(self, places: Places, covered: Float[Tensor, "M"]) -> Float[Tensor, "n V"]:
-        return (places.ties(self.places) - covered).clamp_min_(0.0) @ self.weights
+    """Memory in bytes of one image while its similarities with the targets are computed."""
+    return size.logits_row + 4 * (2 * size.activation + 3 * target_count(size))
 
 
 @strategy(
     "coverage",
-    "images that stand for most of the remaining doubt (the default)",
-    unit="share of doubt",
+    "images that represent most of the remaining uncertainty (the default)",
+    unit="share of uncertainty",
     cost=_cost,
     range="[0, 1]",
     source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
 )
 def coverage(context: AcquisitionContext) -> Batch:
-    """Greedy maximisation of the expected reduction of uncertainty over the targets."""
-    at_random, cautious = _at_random(context), _cautious(context)
-    shares = {CAUTIOUS: cautious, TRUSTING: 1 - cautious}
-    views = torch.tensor([shares[view] for view in VIEWS])
+    """The default strategy. The module states the method and its sources."""
+    random_picks, strong_share = _random_picks(context), _strong_share(context)
+    shares = torch.tensor([1 - strong_share, strong_share])
     held = _cost(context.size).memory - _row(context.size)
-    considered = consider(context, held, views)
-    context = considered.context
-    ground = _ground(considered)
-    covered = _covered(context, ground)
-    alone = _alone(context, ground, covered)
-    return _greedy(context, ground, covered, alone, at_random, cautious)
+    sample = subsample(context, held, shares)
+    context = sample.context
+    targets = _targets(sample)
+    covered = _covered(context, targets)
+    candidates = _candidates(context, targets, covered)
+    return lazy_greedy(context, targets, covered, candidates, random_picks, strong_share)
 
 
-def _at_random(context: AcquisitionContext) -> int:
-    """How many images of the batch are drawn at random."""
-    share = doubt_beforehand(_seen(context, context.targets), context.size.classes)
-    first = context.labelled[:FIRST]
+def _random_picks(context: AcquisitionContext) -> int:
+    """How many images of the batch are sampled at random."""
+    settings = context.settings
+    directions = _directions_without_labels(context, context.targets)
+    share = uninformative_before_labels(directions, context.size.classes, settings)
+    first = context.labelled[: settings.cluster_test_labels]
     if len(first):
-        directions = _seen(context, first)
-        labels = context.labels[:FIRST].to(directions.device)
-        share = doubt_of_kinship(directions, labels, share)
+        directions = _directions_without_labels(context, first)
+        labels = context.labels[: len(first)].to(directions.device)
+        share = uninformative_given_labels(directions, labels, share, settings)
     return round(share * min(context.batch_size, len(context.candidates)))
 
 
-def _cautious(context: AcquisitionContext) -> float:
-    """Share of the picks that the cautious view has."""
+def _strong_share(context: AcquisitionContext) -> float:
+    """Share of the picks in the strong setting, between 0 and 1."""
+    settings = context.settings
     if context.unknown_names:
         return 1.0
     if not len(context.labelled):
-        return _UNTESTED
-    start = replace(context.learner, update=None, taught=None, predictor=None)
+        return settings.strong_share_without_labels
+    zero_shot = replace(context.learner, update=None, taught=None, predictor=None)
     held = _cost(context.size).memory - _row(context.size)
     blocks = context.blocks(context.labelled, context.size.logits_row, held)
-    foretold = torch.cat([start.logits(features).softmax(dim=-1) for features in blocks])
-    return min(1.0, _CAUTION * misleading(foretold, context.labels))
+    predicted = torch.cat([zero_shot.logits(features).softmax(dim=-1) for features in blocks])
+    rate = contamination_rate(predicted, context.labels)
+    return min(1.0, settings.strong_share_per_contamination * rate)
 
 
-def _seen(context: AcquisitionContext, rows: Int[Tensor, "n"]) -> Float[Tensor, "n P"]:
-    """Directions as the model sees them without labels: whether those are right is asked here."""
-    root = context.learner.model.image_activation_root
-    size = context.size
+def _directions_without_labels(
+    context: AcquisitionContext, rows: Int[Tensor, "n"]
+) -> Float[Tensor, "n P"]:
+    """Directions under the posterior before any label, which is what the cluster test is about."""
+    root, size = context.learner.model.image_activation_root, context.size
     blocks = context.blocks(rows, _row(size), _cost(size).memory - _row(size))
     return torch.cat([directions_of(features, root) for features in blocks])
 
 
-def _ground(considered: Considered) -> _Ground:
-    context = considered.context
+def _targets(sample: Subsample) -> Targets:
+    context = sample.context
     size = context.size
     root = root_given_labels(context, _row(size))
     held = _cost(size).memory - _row(size)
     parts = [
-        places_of(context.learner, features, root)
+        embedded_images(context.learner, features, root)
         for features in context.blocks(context.targets, _row(size), held)
     ]
-    places = Places.concatenate(parts)
-    probabilities = places.roots.square()
-    weighing = considered.weighing
-    if weighing is None:
-        tested = tested_by(context.labels, size.classes)
-        weighing = Weighing.by(context.goal, probabilities.sum(dim=0), tested)
-    weights = considered.stood_for(weighing.of(probabilities))
+    images = EmbeddedImages.concatenate(parts)
+    probabilities = images.root_probabilities.square()
+    target_weights = sample.target_weights
+    if target_weights is None:
+        mass = probabilities.sum(dim=0)
+        target_weights = TargetWeights.for_goal(
+            context.goal, mass, context.labels, context.settings
+        )
+    weights = sample.represented(target_weights.of(probabilities))
     total = weights.sum(dim=0).clamp_min(torch.finfo(weights.dtype).tiny)
-    return _Ground(root, places, weights / total)
+    return Targets(root, images, weights / total)
 
 
-def _covered(context: AcquisitionContext, ground: _Ground) -> Float[Tensor, "M"]:
-    """How well each target is stood for by the images that were answered."""
-    covered = torch.zeros_like(ground.weights[:, 0])
+def _covered(context: AcquisitionContext, targets: Targets) -> Float[Tensor, "M"]:
+    """max_i kappa_ij over the images that were answered, for each target j."""
+    covered = torch.zeros_like(targets.weights[:, 0])
     size = context.size
     done = 0
     for features in context.blocks(context.labelled, _row(size)):
-        directions = directions_of(features, ground.root)
+        directions = directions_of(features, targets.root)
         labels = context.labels[done : done + len(features)].to(covered.device)
         done += len(features)
-        told = torch.nn.functional.one_hot(labels, size.classes).to(covered)
-        ties = Places(directions, told).ties(ground.places)
-        covered = torch.maximum(covered, ties.amax(dim=0))
+        certain = torch.nn.functional.one_hot(labels, size.classes).to(covered)
+        similarity = EmbeddedImages(directions, certain).similarity(targets.images)
+        covered = torch.maximum(covered, similarity.amax(dim=0))
     for features in context.blocks(context.refused, _row(size)):
-        near = directions_of(features, ground.root) @ ground.places.directions.T
-        covered = torch.maximum(covered, near.clamp_min(0.0).square().amax(dim=0))
+        correlation = directions_of(features, targets.root) @ targets.images.directions.T
+        covered = torch.maximum(covered, correlation.clamp_min(0.0).square().amax(dim=0))
     return covered
 
 
-@dataclass(frozen=True, slots=True)
-class _Alone:
-    """Each candidate by itself, before anything is picked."""
-
-    places: Places
-    gains: Float[Tensor, "N V"]
-    torn: Float[Tensor, "N"]
-    predicted: Int[Tensor, "N"]
-
-
-def _alone(context: AcquisitionContext, ground: _Ground, covered: Float[Tensor, "M"]) -> _Alone:
+def _candidates(
+    context: AcquisitionContext, targets: Targets, covered: Float[Tensor, "M"]
+) -> Candidates:
     size = context.size
     held = _cost(size).memory - _row(size)
-    parts, gains, own, predicted = [], [], [], []
+    parts, gains, uncertainty, predicted = [], [], [], []
     for features in context.blocks(context.candidates, _row(size), held):
-        places = places_of(context.learner, features, ground.root)
-        parts.append(places)
-        gains.append(ground.gains(places, covered))
-        own.append(torn(places.roots.square()))
-        predicted.append(places.roots.argmax(dim=-1))
-    return _Alone(Places.concatenate(parts), torch.cat(gains), torch.cat(own), torch.cat(predicted))
-
-
-def _greedy(
-    context: AcquisitionContext,
-    ground: _Ground,
-    covered: Float[Tensor, "M"],
-    alone: _Alone,
-    at_random: int,
-    cautious: float,
-) -> Batch:
-    """Pick by pick: gains only fall, so one that was not computed again is a bound from above.
-
-    Where nothing is left to gain (more picks than distinct images, say), the model's own doubt decides.
-    `at_random` picks, evenly spread, are drawn from the candidates instead; of the others, `cautious` is
-    the cautious view's share, which is counted on from batch to batch, so that batches of one image have
-    both views. Scores are gains, the mean of both views.
-    """
-    count = min(context.batch_size, len(context.candidates))
-    shuffled = iter(_shuffled(context, alone.predicted).tolist())
-    picked = len(context.labelled) + len(context.refused)
-    bounds = alone.gains.clone()
-    own = {CAUTIOUS: torch.ones_like(alone.torn), TRUSTING: alone.torn.clamp_min(_CERTAIN)}
-    appeal = torch.stack([own[view] for view in VIEWS], dim=-1)
-    rows: list[int] = []
-    scores: list[float] = []
-    stale = torch.zeros_like(alone.torn, dtype=torch.bool)
-    taken = torch.zeros_like(stale)
-    while len(rows) < count:
-        if _falls_due(len(rows), at_random / count):
-            best = next(row for row in shuffled if not bool(taken[row]))
-            if bool(stale[best]):
-                bounds[best] = ground.gains(alone.places[[best]], covered)[0]
-        else:
-            view = VIEWS.index(CAUTIOUS if _falls_due(picked, cautious) else TRUSTING)
-            appeals = (bounds[:, view] * appeal[:, view]).masked_fill(taken, -torch.inf)
-            best = _first(appeals)
-            if float(appeals[best]) <= 0.0:
-                best = _first(alone.torn.masked_fill(taken, -torch.inf))
-            elif bool(stale[best]):
-                first = appeals.masked_fill(~stale, -torch.inf).topk(min(_AT_ONCE, len(appeals)))
-                again = first.indices[stale[first.indices]].sort().values
-                bounds[again] = ground.gains(alone.places[again], covered)
-                stale[again] = False
-                continue
-            picked += 1
-        rows.append(int(context.candidates[best]))
-        scores.append(max(0.0, float(bounds[best].mean())))
-        covered = torch.maximum(covered, alone.places[[best]].ties(ground.places)[0])
-        taken[best] = True
-        stale = ~taken
-    return Batch(tuple(rows), tuple(scores))
-
-
-def _falls_due(turn: int, share: float) -> bool:
-    """Whether this turn, from zero, is one of a share of all turns that is evenly spread."""
-    return math.floor((turn + 1) * share + _ROUNDING) > math.floor(turn * share + _ROUNDING)
-
-
-def _shuffled(context: AcquisitionContext, predicted: Int[Tensor, "N"]) -> Int[Tensor, "N"]:
-    if context.goal is Goal.BALANCED:
-        return in_turns(predicted, context.size.classes, context.generator())
-    return torch.randperm(len(predicted), generator=context.generator())
-
-
-def _first(values: Float[Tensor, "N"]) -> int:
-    """The first of the highest values."""
-    return int((values == values.max()).to(torch.uint8).argmax())
+        images = embedded_images(context.learner, features, targets.root)
+        parts.append(images)
+        gains.append(targets.gains(images, covered))
+        uncertainty.append(one_minus_margin(images.root_probabilities.square()))
+        predicted.append(images.root_probabilities.argmax(dim=-1))
+    return Candidates(
+        EmbeddedImages.concatenate(parts),
+        torch.cat(gains),
+        torch.cat(uncertainty),
+        torch.cat(predicted),
+    )

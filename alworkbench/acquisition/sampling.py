@@ -1,15 +1,15 @@
 """Sampling a batch without replacement, with probabilities proportional to a score.
 
-The images with the highest scores are often near-copies of each other. Sampling spreads the batch, and the
-probability of every pick is known, so that an estimate from the labels can be corrected for the selection
-(LURE: Farquhar et al. 2021, arXiv:2101.11665). At each turn, image i of the n candidates that are left is
-picked with probability
+The images with the highest scores are often near-copies of each other. Sampling spreads the batch, and
+the probability of every pick is known, so that an estimate from the labels can be corrected for the
+selection (LURE: Farquhar et al. 2021, arXiv:2101.11665). At each turn, image i of the n candidates that
+are left is picked with probability
 
     (1 - eps) s_i / sum_j s_j + eps / n          s_i >= 0: the score of image i
 
 Kirsch et al. 2021, arXiv:2106.12059 ("power" acquisition with exponent 1; PowerBALD if s is BALD). The
-uniform share eps is added here: without it an image with score 0 would never be picked, and LURE could not
-correct the estimate. O(N B) operations, 24 N bytes.
+uniform share eps (`AcquisitionSettings.uniform_share`) is added here: without it an image with score 0
+would never be picked, and LURE could not correct the estimate. O(N B) operations, 24 N bytes.
 
 Dimensions used in this file
     N  candidates
@@ -28,9 +28,6 @@ from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.score import Score
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy
 from alworkbench.acquisition.uncertainty import BALD, MARGIN
-
-UNIFORM_SHARE = 0.1
-"""eps. An image has at least probability eps / n, so a LURE weight 1 / (n q) is at most 1 / eps = 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +79,14 @@ def sample_one(probabilities: Float[Tensor, "N"], generator: torch.Generator) ->
     return position
 
 
-def sampler(
-    score: Score, *, uniform_share: float = UNIFORM_SHARE
-) -> Callable[[AcquisitionContext], Batch]:
-    """A choosing function that samples in proportion to a score. Negative scores count as 0.
-
-    Raises ValueError if `uniform_share` is not between 0 and 1.
-    """
-    if not 0 <= uniform_share <= 1:
-        raise ValueError(f"the uniform share must be between 0 and 1, found {uniform_share}")
+def sampler(score: Score) -> Callable[[AcquisitionContext], Batch]:
+    """A choosing function that samples in proportion to a score. Negative scores count as 0."""
 
     def choose(context: AcquisitionContext) -> Batch:
         values = score.of(context).cpu()
         weights = values.double().clamp_min(0.0)
-        picks = sample(weights, context.batch_size, uniform_share, context.generator())
+        share = context.settings.uniform_share
+        picks = sample(weights, context.batch_size, share, context.generator())
         positions = torch.tensor([pick.position for pick in picks], dtype=torch.long)
         return Batch(
             tuple(context.candidates.cpu()[positions].tolist()),
@@ -115,7 +106,7 @@ def power_strategy(score: Score, shown_as: str) -> Strategy:
 
     return Strategy(
         name=f"power-{score.name}",
-        summary=f"sampled in proportion to {shown_as}; one in {1 / UNIFORM_SHARE:.0f} uniformly",
+        summary=f"sampled in proportion to {shown_as}; one in ten uniformly",
         unit=score.unit,
         cost=cost,
         choose=sampler(score),

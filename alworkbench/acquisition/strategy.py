@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Goal
 from alworkbench.core.errors import MemoryBudgetTooSmall
@@ -57,6 +58,8 @@ class AcquisitionContext:
     draws: int = 128
     memory: int = 1 << 30
     """Bytes that a strategy may hold beside the features."""
+    settings: AcquisitionSettings = DEFAULT_SETTINGS
+    """The tuned numbers."""
 
     @property
     def size(self) -> Size:
@@ -74,6 +77,7 @@ class AcquisitionContext:
             text_activation=classes.whitened.shape[1],
             own_weights=self.learner.taught is not None and self.learner.taught.own is not None,
             pool_is_target=self.pool_is_target,
+            settings=self.settings,
         )
 
     def generator(self) -> torch.Generator:

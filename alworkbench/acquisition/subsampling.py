@@ -1,14 +1,18 @@
-"""Which images are looked at where a pool has more than can be compared with each other.
+"""Subsampling of large pools: fewer targets and candidates, without bias.
 
-Where the pool is what matters, its images without an answer are the targets: all of them, or of more than
-4,096 (`TARGETS`) a priority sample by their weight, doubt counted for the classes (`doubt`), of which
-either view has its share. It adds up to the same on average and keeps every image of large weight: of a class
-that is predicted for a dozen images of a large pool, that dozen. Images of a rare class that are taken for
-others are as rare in it as in the pool. Of more than 8,192 candidates (`SHORTLIST`) the first in order of
-priority may be chosen: places where doubt is common are drawn often, and one image of each suffices.
+If the pool is the target, its images without an answer are the targets. Up to `most_targets` (4,096) of
+them are all used. A larger pool is represented by a priority sample, weighted by the target weights
+(`target_weights`). Each shrinkage setting has a share of the weight, equal to its share of the picks.
+Sums over the sample are unbiased and every image with a large weight is kept: if a class is predicted for
+a dozen images of a large pool, all twelve are targets. Images of a rare class that are predicted as
+another class are as rare in the sample as in the pool.
+
+If there are more than `most_candidates` (8,192) candidates, only those with the highest priorities can be
+picked. Where uncertain images are common many of them are sampled, and one image of a group of similar
+ones is enough.
 
 Dimensions used in this file
-    N  candidates          C  classes          V  the two views of doubt
+    N  candidates          M  targets          C  classes          S  settings: weak, strong
 """
 
 from __future__ import annotations
@@ -22,91 +26,88 @@ from torch import Tensor
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.priority_sampling import priorities, priority_sample
 from alworkbench.acquisition.strategy import AcquisitionContext
-from alworkbench.acquisition.target_weights import Weighing, tested_by
+from alworkbench.acquisition.target_weights import TargetWeights
 
-TARGETS = 4096
-"""Images that stand for a pool."""
-
-SHORTLIST = 8192
-"""Candidates that may be chosen; more where the batch is larger."""
-
-COUNTED = 16_384
-"""Images of a pool, drawn at random, over which predicted classes are counted."""
-
-HELD = 56
-"""Bytes for each candidate while some are drawn."""
+BYTES_PER_CANDIDATE = 56
+"""Memory for each candidate while the sample is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
-    """What is looked at when there are many images."""
+class Subsample:
+    """The targets and candidates that are used, and what each target represents."""
 
     context: AcquisitionContext
-    """With the targets and the candidates that were drawn, if any were."""
-    weighing: Weighing | None = None
-    """None: classes are counted on the targets."""
-    scale: Float[Tensor, "V"] | None = None
-    """What a unit of either view's doubt is of all doubt; None: no targets were drawn."""
-    least: float = 0.0
-    """Smallest share of the doubt that a target stands for."""
+    """The context with the sampled targets and candidates."""
+    target_weights: TargetWeights | None = None
+    """Computed on the whole pool; None if classes are to be counted on the targets."""
+    scale: Float[Tensor, "S"] | None = None
+    """By what the weights of each setting were multiplied for the sampling; None: nothing was sampled."""
+    threshold: float = 0.0
+    """theta of the priority sample."""
 
-    def stood_for(self, weights: Float[Tensor, "M V"]) -> Float[Tensor, "M V"]:
-        """What targets of such weights stand for: themselves, and those that were not drawn."""
+    def represented(self, weights: Float[Tensor, "M S"]) -> Float[Tensor, "M S"]:
+        """The weight that each target represents: its own, and that of images which were not sampled."""
         if self.scale is None:
             return weights
-        shares = (weights @ self.scale.to(weights)).clamp_min(torch.finfo(weights.dtype).tiny)
-        return weights * (self.least / shares).clamp_min(1.0)[:, None]
+        combined = (weights @ self.scale.to(weights)).clamp_min(torch.finfo(weights.dtype).tiny)
+        return weights * (self.threshold / combined).clamp_min(1.0)[:, None]
 
 
-def targets_of(size: Size) -> int:
-    """How many targets will be looked at."""
-    return min(TARGETS, size.candidates) if size.pool_is_target else size.targets
+def target_count(size: Size) -> int:
+    """Number of targets that will be used."""
+    return min(size.settings.most_targets, size.candidates) if size.pool_is_target else size.targets
 
 
-def shortlist_of(size: Size) -> int:
-    """How many candidates may be chosen."""
-    return min(size.candidates, max(SHORTLIST, size.batch))
+def candidate_count(size: Size) -> int:
+    """Number of candidates that can be picked."""
+    return min(size.candidates, max(size.settings.most_candidates, size.batch))
 
 
-def logits_for(size: Size) -> int:
-    """Operations at most: the logits of all candidates, and of those that classes are counted on."""
-    counted = min(COUNTED, size.candidates) if size.pool_is_target else size.targets
+def logit_operations(size: Size) -> int:
+    """Largest number of operations: logits of all candidates and of the images that count classes."""
+    counted = size.targets
+    if size.pool_is_target:
+        counted = min(size.settings.class_count_images, size.candidates)
     return size.logits_of(size.candidates + counted)
 
 
-def consider(context: AcquisitionContext, held: int, views: Float[Tensor, "V"]) -> Considered:
-    """One draw serves targets and candidates. `held` are bytes held beside what streams.
+def subsample(context: AcquisitionContext, held: int, shares: Float[Tensor, "S"]) -> Subsample:
+    """Choose the targets and candidates, both from the same priorities.
 
-    `views` are their shares of the picks.
+    `shares` are the shares of the picks of both settings. `held` is the memory in bytes that is in use while
+    images are streamed.
     """
     size, candidates = context.size, context.candidates
-    few = shortlist_of(size)
-    if context.pool_is_target and len(candidates) <= TARGETS:
-        return Considered(replace(context, targets=candidates))
+    few = candidate_count(size)
+    if context.pool_is_target and len(candidates) <= context.settings.most_targets:
+        return Subsample(replace(context, targets=candidates))
     if not context.pool_is_target and len(candidates) == few:
-        return Considered(context)
-    weighing = _weighing(context, held)
+        return Subsample(context)
+    target_weights = _target_weights(context, held)
     weights = torch.cat(
-        [weighing.of(logits.softmax(dim=-1)).cpu() for logits in context.streamed_logits(held)]
+        [
+            target_weights.of(logits.softmax(dim=-1)).cpu()
+            for logits in context.streamed_logits(held)
+        ]
     )
     totals = weights.sum(dim=0)
-    scale = views.to(totals) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
+    scale = shares.to(totals) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
     found = priorities(weights @ scale, context.generator())
     first = candidates[found.topk(few).indices.sort().values]
     if not context.pool_is_target:
-        return Considered(replace(context, candidates=first), weighing)
-    drawn, least = priority_sample(found, TARGETS)
-    asked = replace(context, candidates=first, targets=candidates[drawn])
-    return Considered(asked, weighing, scale, least)
+        return Subsample(replace(context, candidates=first), target_weights)
+    sampled, threshold = priority_sample(found, context.settings.most_targets)
+    smaller = replace(context, candidates=first, targets=candidates[sampled])
+    return Subsample(smaller, target_weights, scale, threshold)
 
 
-def _weighing(context: AcquisitionContext, held: int) -> Weighing:
-    """With classes counted on the targets, or on many of the pool where it is what matters."""
+def _target_weights(context: AcquisitionContext, held: int) -> TargetWeights:
+    """Classes are counted on the targets, or on a random part of the pool if the pool is the target."""
     rows = context.targets
     if context.pool_is_target:
         order = torch.randperm(len(context.candidates), generator=context.generator())
-        rows = context.candidates[order[:COUNTED].sort().values]
+        rows = context.candidates[order[: context.settings.class_count_images].sort().values]
     mass = context.learner.class_activations.new_zeros(context.size.classes)
     for logits in context.streamed_logits_of(rows, held):
         mass = mass + logits.softmax(dim=-1).sum(dim=0)
-    return Weighing.by(context.goal, mass, tested_by(context.labels, context.size.classes))
+    return TargetWeights.for_goal(context.goal, mass, context.labels, context.settings)

@@ -1,24 +1,27 @@
-"""How much a label could still change: the doubt of an image, in two views, and what it counts for.
+"""Target weights: how much a label could still change about an image, and how much the image counts.
 
-An image's doubt is one minus the margin m_j of its two likeliest classes. As long as few labels have tested
-the model, its confidence is believed in part only, and class by class: with L_c labels of class c and
+The *uncertainty weight* u_j of image j is one minus its margin Delta_j, the gap between the two largest
+class probabilities. While few labels have tested the model, its confidence counts in part only. With
+pseudo-counts of b confirming and a contradicting labels,
 
-    L_j = C sum_c p_jc L_c
+    u_j = [a + (b + m_j) (1 - Delta_j)] / (a + b + m_j)          m_j = C sum_c p_jc m_c
 
-(all labels, where the classes have as many each), it is
+where m_c is the number of labels of class c. If all classes have equally many labels, m_j is the number
+of all labels. The shrinkage is applied class by class: a class that the model predicts with confidence,
+but that has no labels, may hide a class that the model does not know.
 
-    u_j = [a + (b + L_j) (1 - m_j)] / (a + b + L_j)
+There are two settings of (a, b), `weak` and `strong` shrinkage, because nobody knows beforehand how far a
+model can be trusted. They agree where labels are many. `contamination` estimates how often to use which.
 
-as if b labels had borne the model out and a had not. Nobody knows beforehand how far a model is to be
-believed, so that two views stand side by side: to `CAUTIOUS` a class that the model is sure of and nobody
-was asked about may hide another one that it does not know; `TRUSTING` looks where the model is torn. They
-agree where labels are many. `honesty` tells which of them is to be asked how often.
+The target weight is w_j u_j. With the goal `balanced` all predicted classes count equally, otherwise all
+images:
 
-The doubt is weighed by w_j: one, or, where all classes are to count alike, sum_c p_jc / sum_i p_ic with i
-over what the classes are counted on.
+    w_j = sum_c p_jc / sum_i p_ic   (balanced)          w_j = 1   (accuracy)
+
+The index i runs over the images on which classes are counted.
 
 Dimensions used in this file
-    N  images          C  classes          n  labelled images          V  the two views
+    N  images          C  classes          n  labelled images          S  settings: weak, strong
 """
 
 from __future__ import annotations
@@ -29,60 +32,80 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.core.domain import Goal
+
+WEAK, STRONG = 0, 1
+"""Positions of the two settings on the axis S."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How far the model is believed before it is tested."""
+class Shrinkage:
+    """Shrinkage of the model's confidence by pseudo-counts."""
 
-    against: float
-    """a: labels' worth of doubt about everything."""
-    trust: float
-    """b: labels' worth of the model's own doubt."""
+    contradicting: float
+    """a: number of pseudo-labels that contradict the model."""
+    confirming: float
+    """b: number of pseudo-labels that confirm it."""
 
-    def doubt(self, torn: Float[Tensor, "N"], labels: Float[Tensor, "N"]) -> Float[Tensor, "N"]:
-        """u of images that are torn by so much, whose classes so many labels have tested."""
-        trust = self.trust + labels
-        return (self.against + trust * torn) / (self.against + trust)
+    def uncertainty_weight(
+        self, uncertainty: Float[Tensor, "N"], labels: Float[Tensor, "N"]
+    ) -> Float[Tensor, "N"]:
+        """u_j, between `uncertainty` and 1.
+
+        `uncertainty` is one minus the margin. `labels` is m_j: the labels that tested the image's classes.
+        """
+        confirming = self.confirming + labels
+        return (self.contradicting + confirming * uncertainty) / (self.contradicting + confirming)
 
 
-TRUSTING = View(against=1.0, trust=9.0)
-CAUTIOUS = View(against=5.0, trust=5.0)
-VIEWS = (TRUSTING, CAUTIOUS)
-"""In the order of the axis V."""
+def shrinkages(settings: AcquisitionSettings) -> tuple[Shrinkage, Shrinkage]:
+    """The weak and the strong setting, in the order of the axis S."""
+    return Shrinkage(*settings.weak_shrinkage), Shrinkage(*settings.strong_shrinkage)
 
 
-def tested_by(labels: Int[Tensor, "n"], classes: int) -> Float[Tensor, "C"]:
-    """C L_c: how many labels there would be if all classes had as many as each has."""
+def scaled_label_counts(labels: Int[Tensor, "n"], classes: int) -> Float[Tensor, "C"]:
+    """C m_c: the number of all labels if every class had as many as class c."""
     return classes * torch.bincount(labels, minlength=classes).float()
 
 
-def torn(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
-    """1 - m: one where two classes are as likely as each other, zero where one is certain."""
+def one_minus_margin(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
+    """1 - Delta: 1 if the two most likely classes are equally likely, 0 if one class is certain."""
     first, second = probabilities.topk(2, dim=-1).values.unbind(dim=-1)
     return 1.0 - (first - second)
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
-    """w u of any image, in either view."""
+class TargetWeights:
+    """Computes w_j u_j of any image, in both settings."""
 
     mass: Float[Tensor, "C"]
-    """Images predicted in each class; all alike where the goal does not ask for it."""
-    tested: Float[Tensor, "C"]
-    """By labels: see `tested_by`."""
+    """Predicted number of images of each class; all ones if the goal is `accuracy`."""
+    label_counts: Float[Tensor, "C"]
+    """See `scaled_label_counts`."""
+    shrinkages: tuple[Shrinkage, Shrinkage]
+    """Weak, strong."""
 
     @classmethod
-    def by(cls, goal: Goal, mass: Float[Tensor, "C"], tested: Float[Tensor, "C"]) -> Weighing:
-        """With `mass` the sum of probabilities over what classes are counted on."""
-        tested = tested.to(mass)
-        if goal is not Goal.BALANCED:
-            return cls(torch.ones_like(mass), tested)
-        return cls(mass.clamp_min(torch.finfo(mass.dtype).tiny), tested)
+    def for_goal(
+        cls,
+        goal: Goal,
+        mass: Float[Tensor, "C"],
+        labels: Int[Tensor, "n"],
+        settings: AcquisitionSettings,
+    ) -> TargetWeights:
+        """`mass` is the sum of the class probabilities over the images on which classes are counted."""
+        counts = scaled_label_counts(labels, len(mass)).to(mass)
+        if goal is Goal.BALANCED:
+            mass = mass.clamp_min(torch.finfo(mass.dtype).tiny)
+        else:
+            mass = torch.ones_like(mass)
+        return cls(mass, counts, shrinkages(settings))
 
-    def of(self, probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
-        """The weight of each image under each confidence setting (N, V)."""
-        own, labels = torn(probabilities), probabilities @ self.tested
-        doubts = torch.stack([view.doubt(own, labels) for view in VIEWS], dim=-1)
-        return doubts * (probabilities / self.mass).sum(dim=-1, keepdim=True)
+    def of(self, probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N S"]:
+        """w_j u_j of images with these predictions."""
+        uncertainty, labels = one_minus_margin(probabilities), probabilities @ self.label_counts
+        weights = torch.stack(
+            [each.uncertainty_weight(uncertainty, labels) for each in self.shrinkages], dim=-1
+        )
+        return weights * (probabilities / self.mass).sum(dim=-1, keepdim=True)

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.estimate import Estimate
+from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.methods import find_method
@@ -91,14 +92,16 @@ class Rounds:
         *,
         targets: TargetSet | None = None,
         memory: int = MEMORY,
+        acquisition: AcquisitionSettings = DEFAULT_SETTINGS,
     ) -> Round:
         """Rank the pool, and open a round with the batch that a strategy chose.
 
         Defaults come from the project's settings; the seed moves on with the round number. With
         `targets` (see `Targets.take`), their predictions are what matters; of more than TARGETS a
         random sample, fixed by the project's seed. `memory` is what a strategy may hold beside the
-        features, in bytes. Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing,
-        PoolExhausted, MemoryBudgetTooSmall.
+        features, in bytes; `acquisition` are the tuned numbers of the strategies. Raises
+        UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted,
+        MemoryBudgetTooSmall.
         """
         with self._session.computing:
             started = time.perf_counter()
@@ -144,6 +147,7 @@ class Rounds:
                 ),
                 draws=DRAWS,
                 memory=memory,
+                settings=acquisition,
             )
             batch = chosen.select(context)
             progress("ranking the pool", 1, 2)
@@ -169,6 +173,7 @@ class Rounds:
                     "draws": context.draws,
                     "candidates": len(candidates),
                     "memory": memory,
+                    "acquisition_settings": acquisition.record(),
                     **({"targets": targets.name} if targets else {}),
                     "record": asked_at,
                     "versions": versions(self._session.engine().device),

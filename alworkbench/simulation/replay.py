@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.adaptation.learner import Strengths
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
@@ -239,6 +240,9 @@ class _Replay:
                 round_.seed,
                 targets=load_targets(self._folder, targets) if targets else None,
                 memory=int(settings["memory"]),
+                acquisition=AcquisitionSettings.from_record(
+                    settings.get("acquisition_settings", {})
+                ),
             )
         known = {id_: content for content, id_ in self._ids.items()}
         then = [self._campaign.hashes[i.image_id] for i in self._campaign.items[round_.id]]

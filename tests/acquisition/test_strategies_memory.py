@@ -8,9 +8,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from alworkbench.acquisition import subsampling as considered
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import learn, zero_shot
 from alworkbench.features.table import FeatureTable
@@ -109,10 +109,10 @@ def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
     assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
 
 
-def test_a_default_that_looks_at_the_whole_pool_stays_within_its_memory(monkeypatch):
-    monkeypatch.setattr(considered, "TARGETS", 300)
-    monkeypatch.setattr(considered, "SHORTLIST", 500)
-    asked, strategy = replace(context(20), pool_is_target=True), find_strategy("coverage")
+def test_the_default_stays_within_its_memory_if_it_subsamples_the_pool():
+    settings = AcquisitionSettings(most_targets=300, most_candidates=500)
+    asked = replace(context(20), pool_is_target=True, settings=settings)
+    strategy = find_strategy("coverage")
     needed = strategy.cost(asked.size).memory
     with Alive() as alive:
         strategy.select(replace(asked, memory=needed + needed // 4))

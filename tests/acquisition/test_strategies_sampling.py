@@ -4,13 +4,13 @@ import itertools
 from collections import Counter
 from dataclasses import replace
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from alworkbench.acquisition.sampling import pick_probabilities, sample, sample_one, sampler
+from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.acquisition.uncertainty import MARGIN
 from tests.acquisition.test_strategies import context
 from tests.factories import generator
@@ -72,15 +72,10 @@ def test_probabilities_are_proportional_and_equal_if_all_scores_are_zero():
 
 
 def test_negative_scores_count_as_zero():
-    asked = context(batch_size=2)
+    asked = context(batch_size=2, settings=AcquisitionSettings(uniform_share=0.0))
     values = torch.full((len(asked.candidates),), -1e-9)
     values[:2] = torch.tensor([1.0, 3.0])
-    found = sampler(replace(MARGIN, of=lambda _: values), uniform_share=0.0)(asked)
+    found = sampler(replace(MARGIN, of=lambda _: values))(asked)
     first = dict(zip(asked.candidates[:2].tolist(), (0.25, 0.75), strict=True))
     assert set(found.rows) == set(first)
     assert found.probabilities == (first[found.rows[0]], 1.0)
-
-
-def test_a_share_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        sampler(MARGIN, uniform_share=1.5)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.core.domain import ClassList, LabelClass, Role
 from alworkbench.core.errors import NotReplayable
 from alworkbench.simulation.load.project import data_of_project
@@ -54,6 +55,20 @@ def test_a_campaign_replays_to_the_same_batches(campaign):
     found = replay(campaign, memory_store)
     assert found.difference is None
     assert (found.rounds, found.images, found.learners) == (5, 21, 4)
+
+
+def test_a_round_is_asked_again_with_the_settings_that_it_recorded(project):
+    """A uniform share of 1 samples other images than the default share does."""
+    with closing(project.open()) as workbench:
+        settings = AcquisitionSettings(uniform_share=1.0)
+        workbench.rounds.propose("power-margin", 4, acquisition=settings)
+        (stored,) = workbench.rounds.all()
+        assert stored.settings["acquisition_settings"] == settings.record()
+        assert replay(workbench, memory_store).difference is None
+        record = record_of(workbench)
+        unknown = {k: v for k, v in stored.settings.items() if k != "acquisition_settings"}
+        old = replace(record, rounds=(replace(stored, settings=unknown),))
+        assert replay(workbench, memory_store, campaign=old).difference is not None
 
 
 def record_of(workbench):
