@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.core.progress import Progress
+from alworkbench.core.unexpected import keep_trace, what_to_do
 
 _log = logging.getLogger(__name__)
-
-_UNEXPECTED = "It stopped with an unexpected error; the server's log says why. Nothing was lost."
 
 
 class JobStopped(BaseException):
@@ -57,7 +57,9 @@ class JobView:
 class Jobs:
     """The computations of this process, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """Traces of unexpected errors go to the logs of the project in `folder`."""
+        self._folder = folder
         self._lock = threading.Lock()
         self._view: JobView | None = None
         self._thread: threading.Thread | None = None
@@ -102,9 +104,12 @@ class Jobs:
             error = "It was stopped because the server was shut down. Start it again."
         except WorkbenchError as problem:
             error = str(problem)
-        except Exception:
+        except Exception as problem:
             _log.exception("a computation started from the browser failed")
-            error = _UNEXPECTED
+            trace = keep_trace(problem, self._folder)
+            error = "An unexpected error stopped it. Your labels are kept. " + what_to_do(
+                trace, "Start it again"
+            )
         with self._lock:
             if self._view is not None:
                 self._view = replace(self._view, finished_at=time.monotonic(), error=error)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.curves import Row
+from alworkbench.evaluation.intervals import Estimate, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,8 @@ class CurvePoint:
 
     strategy: str
     labels: int
-    mean: float
-    standard_error: float | None
-    """Of the mean; None with one seed."""
-    seeds: int
+    accuracy: Estimate
+    """Mean over seeds with its 95 % interval, as in reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class ClassChange:
 
 
 def summarise(rows: Iterable[Row]) -> list[CurvePoint]:
-    """Mean and standard error over seeds, by strategy and number of labels.
+    """Mean over seeds with its 95 % interval, by strategy and number of labels.
 
     A seed that appears twice at one point counts once, with its last value. Strategies keep their
     order of appearance.
@@ -60,11 +58,10 @@ def summarise(rows: Iterable[Row]) -> list[CurvePoint]:
     for row in rows:
         order.setdefault(row.strategy, len(order))
         by_point[row.strategy, row.labels][row.seed] = row.accuracy
-    points = []
-    for (strategy, labels), by_seed in by_point.items():
-        values = list(by_seed.values())
-        error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-        points.append(CurvePoint(strategy, labels, statistics.fmean(values), error, len(values)))
+    points = [
+        CurvePoint(strategy, labels, estimate(list(by_seed.values())))
+        for (strategy, labels), by_seed in by_point.items()
+    ]
     return sorted(points, key=lambda p: (order[p.strategy], p.labels))
 
 

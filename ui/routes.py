@@ -16,6 +16,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -33,6 +34,7 @@ from alworkbench.core.errors import (
     UnknownItem,
     WorkbenchError,
 )
+from alworkbench.core.unexpected import keep_trace, what_to_do
 from ui.guard import Refused, check_caller, check_host, check_same_site
 from ui.messages import AnswerMessage, parse_answer, parse_undo, read_json
 from ui.state import UiState
@@ -58,14 +60,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 def make_routes(state: UiState) -> list[BaseRoute]:
     """Our routes, to be mounted beside Streamlit's."""
     desk = _Desk(state)
+    folder = state.workbench.session.folder.path
     return [
         Mount(
             PREFIX,
             routes=[
-                Route("/image/{content_hash}", _guarded(desk.image), methods=["GET"]),
-                Route("/queue", _guarded(desk.queue), methods=["GET"]),
-                Route("/answer", _guarded(desk.answer), methods=["POST"]),
-                Route("/undo", _guarded(desk.undo), methods=["POST"]),
+                Route("/image/{content_hash}", _guarded(desk.image, folder), methods=["GET"]),
+                Route("/queue", _guarded(desk.queue, folder), methods=["GET"]),
+                Route("/answer", _guarded(desk.answer, folder), methods=["POST"]),
+                Route("/undo", _guarded(desk.undo, folder), methods=["POST"]),
             ],
         )
     ]
@@ -209,7 +212,7 @@ def _json(content: dict[str, Any], status: int = 200) -> JSONResponse:
     return JSONResponse(content, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-def _guarded(handler: Handler) -> Handler:
+def _guarded(handler: Handler, folder: Path) -> Handler:
     """Every failure becomes a status and a plain reason; what went wrong inside stays inside."""
 
     async def guarded(request: Request) -> Response:
@@ -231,10 +234,13 @@ def _guarded(handler: Handler) -> Handler:
             final, status, code, reason = False, 503, "project", str(problem)
         except WorkbenchError as problem:
             final, status, code, reason = True, 409, "refused", str(problem)
-        except Exception:
+        except Exception as problem:
             _log.exception("a request of the labelling page failed")
             final, status, code = False, 500, "server"
-            reason = "The server could not do this now; its log says why."
+            trace = await run_in_threadpool(keep_trace, problem, folder)
+            reason = "An unexpected error stopped this request. " + what_to_do(
+                trace, "The page tries again by itself"
+            )
         return _json({"refused": final, "code": code, "reason": reason}, status)
 
     return guarded

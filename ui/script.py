@@ -7,23 +7,24 @@ from streamlit.navigation.page import StreamlitPage
 
 from ui.state import current
 from ui.views import curves, label, project
+from ui.views.trouble import draw_calmly
 
 state = current()
 
 
 def project_page() -> None:
     """The page of the project."""
-    project.render(state, go)
+    draw_calmly(project.render, state, go)
 
 
 def label_page() -> None:
     """The page for labelling."""
-    label.render(state, go)
+    draw_calmly(label.render, state, go)
 
 
 def curves_page() -> None:
     """The page of the learning curves."""
-    curves.render(state, go)
+    draw_calmly(curves.render, state, go)
 
 
 def go(name: str) -> None:

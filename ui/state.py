@@ -24,9 +24,13 @@ class UiState:
     """Who answers, as the server knows it; a request never says who it is."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """Proof that a request comes from a page of this very process."""
-    jobs: Jobs = field(default_factory=Jobs)
+    jobs: Jobs = field(init=False)
+    """The computations of this process."""
     allowed_hosts: tuple[str, ...] | None = ("127.0.0.1", "localhost", "::1")
     """Names under which the server may be addressed; None allows any (a server on a network)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "jobs", Jobs(self.workbench.session.folder.path))
 
     @property
     def project_key(self) -> str:

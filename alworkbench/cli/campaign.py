@@ -194,7 +194,7 @@ def _print_counterfactual(found: AccuracyReport) -> None:
     other = found.counterfactual
     assert other is not None
     table = _table("Replayed among the collected labels", "strategy", "labels")
-    for heading in ("accuracy", "lowest to highest of seeds"):
+    for heading in ("accuracy", "95 % interval"):
         table.add_column(heading, header_style="bold", justify="right")
     for labels, accuracy in other.own:
         table.add_row("this project", str(labels), f"{accuracy:.3f}", "")
@@ -204,7 +204,7 @@ def _print_counterfactual(found: AccuracyReport) -> None:
     console.print(table)
     console.print(escape(other.validity), soft_wrap=True)
     if other.stale:
-        console.print("Answers came since: compute it again with --counterfactual.")
+        console.print("It is out of date: compute it again with --counterfactual.")
 
 
 def _table(title: str, *headings: str) -> Table:

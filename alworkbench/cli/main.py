@@ -1,13 +1,16 @@
 """The command line: `alworkbench COMMAND`, joined from the groups in `alworkbench.cli`.
 
-Exit codes: 0 done, 2 the command was not understood, and those of `alworkbench.core.errors` otherwise.
+Exit codes: 0 done, 2 the command was not understood, those of `alworkbench.core.errors`, 70 for an error
+that nobody foresaw, 130 interrupted.
 Heavy parts are imported by the command that needs them, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +30,9 @@ from alworkbench.cli import (
     support,
 )
 from alworkbench.cli.common import complaints, console, escape
+from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project.register),
@@ -76,6 +81,26 @@ def main() -> None:
             "Interrupted. What was finished is kept; the same command goes on from there."
         )
         sys.exit(130)
+    except Exception as error:
+        trace = keep_trace(error, project_of(sys.argv[1:]))
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        words = what_to_do(trace, "What was finished is kept. Run the same command again")
+        complaints.print(
+            f"[bold red]Unexpected error:[/] {escape(found)}. {escape(words)}", soft_wrap=True
+        )
+        sys.exit(EXIT_CODE)
+
+
+def project_of(arguments: Sequence[str]) -> Path | None:
+    """The folder of the project that a command names; None where there is no project."""
+    given = os.environ.get("ALWORKBENCH_PROJECT", "")
+    for at, argument in enumerate(arguments):
+        if argument in ("--project", "-p") and at + 1 < len(arguments):
+            given = arguments[at + 1]
+        elif argument.startswith("--project="):
+            given = argument.removeprefix("--project=")
+    folder = Path(given)
+    return folder if ProjectFolder(folder).database.is_file() else None
 
 
 @app.callback()

@@ -13,7 +13,8 @@ from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import InvalidResult
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 had the lowest and highest accuracy of the seeds as `low` and `high`: it reads as stale."""
 VALIDITY = (
     "Replayed among the images that were labelled, which the project's own strategy chose, and measured "
     "on the audit set; shown up to half of the labels, since beyond it every strategy asks nearly the "
@@ -33,7 +34,7 @@ class CounterfactualPoint:
     """On the audit set, mean over seeds."""
     low: float
     high: float
-    """Lowest and highest of the seeds; equal where the strategy draws nothing."""
+    """Ends of the 95 % t-interval over seeds. Both are the mean where it cannot be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Counterfactual:
     """Answers that the project held when it was computed."""
     computed_at: datetime
     stale: bool = False
-    """Answers came since."""
+    """It must be computed again: answers came since, or the file has no intervals."""
     validity: str = VALIDITY
 
 
@@ -90,7 +91,7 @@ def newest_counterfactual(folder: ProjectFolder, recorded: int) -> Counterfactua
     except (OSError, ValueError) as error:
         raise InvalidResult(path, f"it cannot be read ({error})") from error
     try:
-        if content["format"] != FORMAT:
+        if content["format"] not in (1, FORMAT):
             raise ValueError(f"its format is {content['format']!r}, needed is {FORMAT}")
         return _parsed(content, recorded)
     except (KeyError, TypeError, ValueError) as error:
@@ -98,14 +99,15 @@ def newest_counterfactual(folder: ProjectFolder, recorded: int) -> Counterfactua
 
 
 def _parsed(content: Mapping[str, Any], recorded: int) -> Counterfactual:
+    has_intervals = content["format"] == FORMAT
     return Counterfactual(
         points=tuple(
             CounterfactualPoint(
                 str(p["strategy"]),
                 int(p["labels"]),
                 float(p["accuracy"]),
-                float(p["low"]),
-                float(p["high"]),
+                float(p["low" if has_intervals else "accuracy"]),
+                float(p["high" if has_intervals else "accuracy"]),
             )
             for p in content["points"]
         ),
@@ -125,5 +127,5 @@ def _parsed(content: Mapping[str, Any], recorded: int) -> Counterfactual:
         audit_images=int(content["audit_images"]),
         recorded=int(content["recorded"]),
         computed_at=datetime.fromisoformat(content["computed_at"]),
-        stale=int(content["recorded"]) != recorded,
+        stale=int(content["recorded"]) != recorded or not has_intervals,
     )

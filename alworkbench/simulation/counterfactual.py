@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from statistics import fmean, median
+from statistics import median
 
 from alworkbench.core.domain import AUDIT_STRATEGY, MetricRecord, SimulationPoint
 from alworkbench.core.errors import TooFewLabels
 from alworkbench.core.progress import Progress, silent
+from alworkbench.evaluation.intervals import Estimate, estimate
 from alworkbench.project.counterfactual_file import (
     Counterfactual,
     CounterfactualPoint,
@@ -104,14 +105,18 @@ def own_curve(metrics: Sequence[MetricRecord], half: int) -> tuple[tuple[int, fl
 
 
 def averaged(points: Sequence[SimulationPoint]) -> tuple[CounterfactualPoint, ...]:
-    """Mean, lowest and highest accuracy over seeds, by strategy and labels."""
+    """Mean accuracy over seeds with its 95 % interval, by strategy and labels."""
     found: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for point in points:
         found[point.arm.strategy, point.labels].append(point.accuracy)
     return tuple(
-        CounterfactualPoint(strategy, labels, fmean(each), min(each), max(each))
-        for (strategy, labels), each in found.items()
+        _point(strategy, labels, estimate(each)) for (strategy, labels), each in found.items()
     )
+
+
+def _point(strategy: str, labels: int, found: Estimate) -> CounterfactualPoint:
+    low, high = (found.low, found.high) if found.seeds > 1 else (found.mean, found.mean)
+    return CounterfactualPoint(strategy, labels, found.mean, low, high)
 
 
 def reached(

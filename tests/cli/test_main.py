@@ -162,6 +162,44 @@ def test_a_failure_says_what_mends_it_and_has_its_exit_code(
     assert "Traceback" not in said
 
 
+def test_an_unforeseen_error_is_one_line_with_the_place_of_its_trace(
+    project, monkeypatch, capsys, tmp_path
+):
+    def fail(*_):
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr("alworkbench.project.workbench.Workbench.status", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["alworkbench", "status", "--project", str(project.folder)])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 70
+        said = capsys.readouterr().err
+        assert "RuntimeError: two lines" in said
+        assert "Run the same command again" in said
+        assert said.count("\n") == 1
+        (trace,) = (project.folder / "logs").iterdir()
+        assert str(trace) in said
+        assert "Traceback" in trace.read_text()
+        assert "two\nlines" in trace.read_text()
+
+
+def test_without_a_project_the_trace_goes_to_the_temporary_folder(monkeypatch, capsys, tmp_path):
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr("alworkbench.acquisition.catalogue.STRATEGIES", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["alworkbench", "strategies"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 70
+    (trace,) = (tmp_path / "alworkbench-logs").iterdir()
+    assert str(trace) in capsys.readouterr().err
+
+
 def test_an_empty_folder_and_broken_pictures(run, project, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -195,6 +195,33 @@ def test_a_failed_computation_is_told_on_the_page(
     assert "alworkbench encode" in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("secret"), "the full trace is in"),
+        (FeaturesMissing(5, 10), "alworkbench encode"),
+    ],
+)
+@pytest.mark.usefixtures("state")
+def test_a_page_that_cannot_be_drawn_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    workbench = nothing_open(tmp_path)
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(workbench, "status", fail)
+    install(workbench)
+    app = AppTest.from_file(str(SCRIPT), default_timeout=20).run()
+    assert not app.exception
+    assert words in texts(app).lower().replace("\\", "")
+    assert "secret" not in texts(app)
+    traces = list((tmp_path / "logs").glob("error-*.txt"))
+    assert len(traces) == isinstance(error, RuntimeError)
+    assert all("secret" in trace.read_text() for trace in traces)
+
+
 HOSTILE = (
     "![x](http://evil.example/p.png)",
     "<img src=http://evil.example/i.png onerror=alert(1)>",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from alworkbench.core.domain import MetricRecord
 from alworkbench.core.errors import PortInUse
+from alworkbench.evaluation.intervals import estimates
 from ui.jobs import Jobs
 from ui.measures import audit_curve, class_changes, intervals_overlap, summarise
 from ui.serve import check_port, is_loopback, server_options, url_of
@@ -34,22 +39,22 @@ def record(labels: int, **values: object) -> MetricRecord:
 
 @settings(deadline=None, derandomize=True)
 @given(values=some.lists(some.floats(0, 1), min_size=2, max_size=8))
-def test_mean_and_standard_error_are_those_of_the_seeds(values: list[float]) -> None:
+def test_bands_are_the_intervals_of_reports(values: list[float]) -> None:
     (point,) = summarise(Point("epig", seed, 10, v) for seed, v in enumerate(values))
+    (reported,) = estimates(np.array(values)[:, None])
+    assert point.accuracy == reported
     mean = sum(values) / len(values)
     variance = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
-    assert point.mean == pytest.approx(mean)
-    assert point.standard_error == pytest.approx((variance / len(values)) ** 0.5, abs=1e-9)
-    assert point.seeds == len(values)
+    quantile = scipy.stats.t.ppf(0.975, len(values) - 1)
+    half = quantile * (variance / len(values)) ** 0.5
+    assert point.accuracy.low == pytest.approx(mean - half, abs=1e-9)
+    assert point.accuracy.high == pytest.approx(mean + half, abs=1e-9)
 
 
-def test_strategies_keep_their_order_and_one_seed_has_no_error() -> None:
+def test_strategies_keep_their_order_and_one_seed_has_no_interval() -> None:
     points = summarise([Point("b", 0, 10, 0.5), Point("a", 0, 5, 0.25), Point("b", 0, 0, 0.125)])
-    assert [(p.strategy, p.labels, p.standard_error) for p in points] == [
-        ("b", 0, None),
-        ("b", 10, None),
-        ("a", 5, None),
-    ]
+    assert [(p.strategy, p.labels) for p in points] == [("b", 0), ("b", 10), ("a", 5)]
+    assert all(p.accuracy.seeds == 1 and math.isnan(p.accuracy.low) for p in points)
 
 
 def test_what_was_not_measured_is_not_drawn() -> None:
@@ -141,9 +146,9 @@ def test_a_shutdown_stops_the_computation_at_its_next_step() -> None:
 
 
 def test_an_unexpected_error_is_logged_and_told_without_its_details(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    jobs = Jobs()
+    jobs = Jobs(tmp_path)
 
     def work(progress: object) -> None:
         raise RuntimeError("secret")
@@ -155,3 +160,6 @@ def test_an_unexpected_error_is_logged_and_told_without_its_details(
     assert view.error is not None
     assert "secret" not in view.error
     assert "secret" in caplog.text
+    (trace,) = (tmp_path / "logs").iterdir()
+    assert str(trace) in view.error
+    assert "secret" in trace.read_text()

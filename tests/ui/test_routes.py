@@ -302,6 +302,9 @@ def test_what_went_wrong_inside_stays_inside(
     assert reply.json()["refused"] is False
     assert "secret" not in reply.text
     assert "secret path" in caplog.text
+    (trace,) = (workbench.session.folder.path / "logs").iterdir()
+    assert str(trace) in reply.json()["reason"]
+    assert "secret path" in trace.read_text()
 
 
 def test_images_are_served_by_content_and_kept_for_good(browser: Browser) -> None:

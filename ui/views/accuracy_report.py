@@ -14,6 +14,17 @@ _HEIGHT = 300
 _ACCURACY = alt.Axis(format=".0%", tickCount=6, grid=True)
 _LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 OWN = "this project"
+SEED_BAND = "Mean over seeds; band: 95 % t-interval"
+"""Legend title of every chart whose bands are intervals over seeds."""
+LEGEND = alt.Legend(
+    orient="top",
+    columns=4,
+    symbolOpacity=1,
+    symbolType="circle",
+    offset=12,
+    labelLimit=480,
+    titleLimit=480,
+)
 
 
 def population(report: AccuracyReport) -> None:
@@ -93,9 +104,7 @@ def replayed(report: AccuracyReport) -> None:
     st.altair_chart(_chart(found), alt="Accuracy on the audit set by labels, replayed strategies")
     st.caption(escape_markdown(found.validity))
     if found.stale:
-        st.caption(
-            "Answers came since it was computed: run `alworkbench curves --counterfactual` again."
-        )
+        st.caption("It is out of date: run `alworkbench curves --counterfactual` again.")
 
 
 def _chart(found: Counterfactual) -> alt.LayerChart:
@@ -117,11 +126,9 @@ def _chart(found: Counterfactual) -> alt.LayerChart:
         x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS),
         color=alt.Color(
             "who:N",
-            title=None,
+            title=SEED_BAND,
             sort=names,
-            legend=alt.Legend(
-                orient="top", columns=4, symbolOpacity=1, symbolType="circle", offset=12
-            ),
+            legend=LEGEND,
         ),
     )
     y = alt.Y(

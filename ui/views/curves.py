@@ -20,11 +20,19 @@ from ui.measures import (
     summarise,
 )
 from ui.state import UiState
-from ui.views.accuracy_report import drawn_labels, left_out, population, replayed
+from ui.views.accuracy_report import (
+    LEGEND,
+    SEED_BAND,
+    drawn_labels,
+    left_out,
+    population,
+    replayed,
+)
 from ui.views.audit_set import draw_call
 from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
 from ui.views.work import working
 
+AUDIT_BAND = "Accuracy on the audit set; band: 95 % Wilson interval"
 _HEIGHT = 340
 _GREY = "#8a8f94"
 """Legible on the light and on the dark page."""
@@ -127,13 +135,23 @@ def _audit(metrics: Sequence[MetricRecord], curve: Sequence[Accuracy]) -> None:
 def _audit_chart(curve: Sequence[Accuracy], zero_shot: Accuracy | None) -> alt.LayerChart:
     rows = alt.InlineData(
         values=[
-            {"labels": a.labels, "accuracy": a.value, "low": a.low, "high": a.high} for a in curve
+            {
+                "labels": a.labels,
+                "accuracy": a.value,
+                "low": a.low,
+                "high": a.high,
+                "legend": AUDIT_BAND,
+            }
+            for a in curve
         ]
     )
     y = alt.Y(
         "accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True)
     )
-    base = alt.Chart(rows).encode(x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS))
+    base = alt.Chart(rows).encode(
+        x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS),
+        color=alt.Color("legend:N", title=None, legend=LEGEND),
+    )
     tooltip = [
         alt.Tooltip("labels:Q", title="Labels"),
         alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
@@ -218,10 +236,10 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
             {
                 "strategy": p.strategy,
                 "labels": p.labels,
-                "mean": p.mean,
-                "low": p.mean - (p.standard_error or 0.0),
-                "high": p.mean + (p.standard_error or 0.0),
-                "seeds": p.seeds,
+                "mean": p.accuracy.mean,
+                "low": p.accuracy.low if p.accuracy.seeds > 1 else p.accuracy.mean,
+                "high": p.accuracy.high if p.accuracy.seeds > 1 else p.accuracy.mean,
+                "seeds": p.accuracy.seeds,
             }
             for p in points
         ]
@@ -231,11 +249,9 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
         x=alt.X("labels:Q", title="Labels", axis=_LABELS),
         color=alt.Color(
             "strategy:N",
-            title=None,
+            title=SEED_BAND if any(p.accuracy.seeds > 1 for p in points) else None,
             sort=strategies,
-            legend=alt.Legend(
-                orient="top", columns=4, symbolOpacity=1, symbolType="circle", offset=12
-            ),
+            legend=LEGEND,
         ),
     )
     y = alt.Y("mean:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True))
@@ -243,6 +259,8 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
         alt.Tooltip("strategy:N", title="Strategy"),
         alt.Tooltip("labels:Q", title="Labels"),
         alt.Tooltip("mean:Q", title="Mean accuracy", format=".1%"),
+        alt.Tooltip("low:Q", title="95 % from", format=".1%"),
+        alt.Tooltip("high:Q", title="95 % to", format=".1%"),
         alt.Tooltip("seeds:Q", title="Seeds"),
     ]
     return alt.layer(
@@ -254,9 +272,9 @@ def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
 
 def _simulation_words(simulation: SimulationResult, points: Sequence[CurvePoint]) -> str:
     band = (
-        "the band is one standard error of the mean over seeds"
-        if max(p.seeds for p in points) > 1
-        else "a single seed says nothing about chance"
+        "the band is the 95 % t-interval of the mean over seeds"
+        if max(p.accuracy.seeds for p in points) > 1
+        else "a single seed has no interval"
     )
     return escape_markdown(
         f"{simulation.summary()}. An oracle answers with the known labels; {band}."
@@ -267,6 +285,8 @@ def _simulation_table(rows: Sequence[TableRow]) -> dict[str, list[str]]:
     budgets = sorted({labels for row in rows for labels in row.at})
     table = {"Strategy": [row.strategy for row in rows]}
     for labels in budgets:
-        table[count(labels, "label")] = [str(row.at.get(labels, "–")) for row in rows]
-    table["Mean over the curve"] = [str(row.area) for row in rows]
+        table[count(labels, "label")] = [
+            row.at[labels].with_interval if labels in row.at else "–" for row in rows
+        ]
+    table["Mean over the curve"] = [row.area.with_interval for row in rows]
     return table

@@ -1,0 +1,38 @@
+"""A page that cannot be drawn: the user is told what to do, and never sees a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import streamlit as st
+
+from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.unexpected import keep_trace, what_to_do
+from ui.state import UiState
+from ui.views.parts import escape_markdown
+
+_log = logging.getLogger(__name__)
+
+Go = Callable[[str], None]
+Render = Callable[[UiState, Go], None]
+
+
+def draw_calmly(render: Render, state: UiState, go: Go) -> None:
+    """Draw a page. An error is shown as a sentence with what to do; an unexpected one is kept in a file.
+
+    Streamlit ends and repeats a drawing by exceptions that are no `Exception`: they pass.
+    """
+    try:
+        render(state, go)
+    except WorkbenchError as error:
+        st.error(escape_markdown(str(error)), title="This page cannot be shown now")
+    except Exception as error:
+        _log.exception("a page could not be drawn")
+        words = what_to_do(
+            keep_trace(error, state.workbench.session.folder.path), "Load the page again"
+        )
+        st.error(
+            f"An unexpected error occurred. Your labels are kept. {escape_markdown(words)}",
+            title="This page cannot be shown now",
+        )
