@@ -125,7 +125,15 @@ class KroneckerPosterior:
 
         Raises NotPositiveDefinite, or EncoderMismatch for factors of other sizes than the projection.
         """
-        _refuse_other_sizes(mean, factors)
+        size_d, size_p = mean.shape
+        found_p, found_d = len(factors.activation), len(factors.embedding)
+        if (found_p, found_d) != (size_p, size_d):
+            raise EncoderMismatch(
+                f"Curvature of {found_p} x {found_p} (activation) and {found_d} x {found_d} "
+                f"(embedding)",
+                f"with a projection of {found_d} x {found_p}",
+                f"one with {size_d} x {size_p}",
+            )
         posterior = cls(
             mean,
             Spectrum.of(factors.activation, "activation"),
@@ -155,30 +163,6 @@ class KroneckerPosterior:
         if not 0 < pseudo_data_weight < math.inf:
             raise ValueError(f"a pseudo-data weight is positive, found {pseudo_data_weight}")
         return replace(self, pseudo_data_weight=pseudo_data_weight)
-
-    def updated(self, labelled: KroneckerFactors) -> KroneckerPosterior:
-        """The posterior that a fit on its pairs and these examples together would have found.
-
-        Sums add up and so do counts: (A + A_new) (x) (B + B_new) / (n + m), with the same prior
-        precision, pseudo-data weight and mean. That is the normalisation of the fit, so an example
-        counts as much as a pair did, in whatever order they come.
-
-        Its weakness is that of the approximation. The product mixes the curvature of the labels with
-        activations of the pairs and the other way round, and some labels vanish among hundreds of
-        thousands of pairs: an image stays uncertain after many labels like it. The exact way, which
-        the learner goes, is `adaptation.linearised.condition`; this is for curvature that comes in
-        the numbers of a fit. Raises as `from_factors` does.
-        """
-        _refuse_other_sizes(self.mean, labelled)
-        device = self.activation.values.device
-        activation = self.activation.dense() + labelled.activation.double().to(device)
-        embedding = self.embedding.dense() + labelled.embedding.double().to(device)
-        return replace(
-            self,
-            activation=Spectrum.of(activation, "activation"),
-            embedding=Spectrum.of(embedding, "embedding"),
-            pairs=self.pairs + labelled.pairs,
-        )
 
     @property
     def activation_precisions(self) -> Float[Tensor, "P"]:
@@ -291,14 +275,3 @@ def best_prior_precision(posterior: KroneckerPosterior) -> float:
     NotPositiveDefinite where the evidence has no inner maximum.
     """
     return precision_of_most_evidence(*posterior._curvature(), posterior.square)
-
-
-def _refuse_other_sizes(mean: Float[Tensor, "D P"], factors: KroneckerFactors) -> None:
-    size_d, size_p = mean.shape
-    found_p, found_d = len(factors.activation), len(factors.embedding)
-    if (found_p, found_d) != (size_p, size_d):
-        raise EncoderMismatch(
-            f"Curvature of {found_p} x {found_p} (activation) and {found_d} x {found_d} (embedding)",
-            f"with a projection of {found_d} x {found_p}",
-            f"one with {size_d} x {size_p}",
-        )

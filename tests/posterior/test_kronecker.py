@@ -11,7 +11,6 @@ from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile, NotPo
 from alworkbench.posterior.curvature import KroneckerFactors
 from alworkbench.posterior.evidence import precision_of_most_evidence
 from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision, decompose
-from alworkbench.posterior.labelled import label_curvature
 from alworkbench.posterior.posterior_file import load_posterior, save_posterior
 from tests.factories import generator, normal, small_model
 
@@ -136,8 +135,6 @@ def test_factors_of_another_encoder_are_refused_with_both_shapes():
     swapped = KroneckerFactors(eye(D), eye(P), 5)
     with pytest.raises(EncoderMismatch, match=r"projection of 5 x 3.*one with 3 x 5"):
         KroneckerPosterior.from_factors(normal(1, D, P), swapped)
-    with pytest.raises(EncoderMismatch):
-        posterior().updated(swapped)
 
 
 def test_only_the_factors_are_ever_decomposed(monkeypatch):
@@ -185,80 +182,6 @@ def test_the_evidence_needs_only_eigenvalues_and_the_square_of_the_projection():
         scale * p.activation.values, scale * p.embedding.values, square
     )
     assert found == best_prior_precision(p)
-
-
-class TestUpdate:
-    model = small_model(images=20)
-
-    def fitted(self, factors: KroneckerFactors) -> KroneckerPosterior:
-        return KroneckerPosterior.from_factors(
-            self.model.head.image_projection,
-            factors,
-            pseudo_data_weight=2.0,
-            prior_precision=0.7,
-        )
-
-    def curvature(self, rows: slice) -> KroneckerFactors:
-        return label_curvature(self.model.head, self.model.images[rows], self.model.classes)
-
-    def test_an_update_is_the_fit_on_both_together(self):
-        first, second = self.curvature(slice(0, 12)), self.curvature(slice(12, 20))
-        updated, together = self.fitted(first).updated(second), self.fitted(first + second)
-        assert updated.pairs == together.pairs == 20
-        assert updated.log_determinant() == pytest.approx(together.log_determinant(), rel=1e-12)
-        for name in ("activation_covariance", "embedding_covariance"):
-            one, other = getattr(updated, name)(), getattr(together, name)()
-            assert torch.allclose(one, other, rtol=1e-10, atol=1e-14)
-
-    def test_an_update_is_the_dense_one(self):
-        first, second = self.curvature(slice(0, 12)), self.curvature(slice(12, 20))
-        scale, root = math.sqrt(2.0 / 20), math.sqrt(0.7)
-        a = scale * (first.activation + second.activation)
-        b = scale * (first.embedding + second.embedding)
-        wanted = torch.kron(
-            a + root * torch.eye(7, dtype=torch.float64),
-            b + root * torch.eye(5, dtype=torch.float64),
-        )
-        found = self.fitted(first).updated(second)
-        covariance = torch.kron(found.activation_covariance(), found.embedding_covariance())
-        assert torch.allclose(covariance, wanted.inverse(), rtol=1e-9, atol=1e-13)
-        assert found.log_determinant() == pytest.approx(float(torch.logdet(wanted)), rel=1e-12)
-        assert found.trace_of_covariance() == pytest.approx(float(wanted.inverse().trace()))
-
-    def test_updates_come_in_any_order_and_grouping(self):
-        a, b, c = (self.curvature(slice(k, k + 5)) for k in (0, 5, 10))
-        one = self.fitted(a).updated(b).updated(c)
-        other = self.fitted(a).updated(c + b)
-        assert torch.allclose(
-            one.activation_covariance(), other.activation_covariance(), rtol=1e-10
-        )
-        assert one.log_determinant() == pytest.approx(other.log_determinant(), rel=1e-12)
-
-    def test_the_label_curvature_is_that_of_cross_entropy(self):
-        """Against the Jacobian of the loss in the embedding, by automatic differentiation."""
-        head, images = self.model.head, self.model.images[:3]
-        texts = head.embed_texts(self.model.classes)
-        texts = texts / texts.norm(dim=-1, keepdim=True)
-
-        def logits(g: torch.Tensor) -> torch.Tensor:
-            return head.logit_scale * texts @ (g / g.norm())
-
-        wanted = torch.zeros(5, 5, dtype=torch.float64)
-        for g in head.embed_images(images):
-            jacobian = torch.autograd.functional.jacobian(logits, g)
-            p = logits(g).softmax(dim=-1)
-            wanted += jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian
-        found = label_curvature(head, images, self.model.classes)
-        assert torch.allclose(found.embedding, wanted, rtol=1e-10, atol=1e-12)
-        phi = images.activations
-        assert torch.allclose(found.activation, phi.T @ phi, rtol=1e-12)
-
-    def test_an_update_takes_uncertainty_away_where_the_labels_are(self):
-        """At a fixed count of pairs; the average of the curvature is what a fit is of."""
-        before = self.fitted(self.curvature(slice(0, 12)))
-        more = replace(self.curvature(slice(12, 20)), pairs=0)
-        phi = self.model.images.activations
-        assert (before.updated(more).quadratic(phi) < before.quadratic(phi)).all()
 
 
 class TestFiles:
