@@ -1,7 +1,9 @@
 """Features of a model that open_clip does not know, brought as one file: `--features FILE.npz`.
 
 The file is what `numpy.savez` (or `savez_compressed`) writes, with these arrays. Numbers are float16,
-float32 or float64 and finite; integers are of any width; texts are unicode arrays, never objects.
+float32 or float64 and finite, each array of its own type; they are read as float32. Only a table of
+features in float16 (activations, and residuals if there are any) is kept so, which halves its memory,
+and becomes float32 block by block. Integers are of any width; texts are unicode arrays, never objects.
 
     N images    P image activation size    D embedding size    T prompts    Q text activation size
     C classes   n pairs
@@ -216,11 +218,11 @@ class _Checker:
         return FeatureFile(
             encoder=self.arrays.text("encoder", self.path.stem),
             head=self._head(size, width, text_width),
-            features=self._features("activations", "residuals", (count, width, size), residual),
+            features=self._features(
+                "activations", "residuals", (count, width, size), residual, keep_half=True
+            ),
             class_names=names,
-            prompt_activations=self.arrays.numbers(
-                "prompt_activations", (prompts, text_width)
-            ).float(),
+            prompt_activations=self.arrays.numbers("prompt_activations", (prompts, text_width)),
             prompt_classes=self._prompt_classes(prompts, len(names)),
             paths=paths,
             hashes=hashes,
@@ -239,24 +241,33 @@ class _Checker:
         if loss not in get_args(Loss):
             raise invalid(self.path, f"loss is {loss!r}, and 'infonce' or 'siglip' is needed")
         return Head(
-            self.arrays.numbers("projection", (size, width)).float(),
-            self.arrays.numbers("text_projection", (size, text_width)).float(),
+            self.arrays.numbers("projection", (size, width)),
+            self.arrays.numbers("text_projection", (size, text_width)),
             scale,
             bias,
             "siglip" if loss == "siglip" else "infonce",
         )
 
     def _features(
-        self, activations: str, residuals: str, sizes: tuple[int, int, int], residual: bool
+        self,
+        activations: str,
+        residuals: str,
+        sizes: tuple[int, int, int],
+        residual: bool,
+        *,
+        keep_half: bool = False,
     ) -> Features:
+        """Both arrays as float32, or both as float16 if they are and `keep_half` says so."""
         count, width, size = sizes
         if residual and residuals not in self.arrays:
             raise invalid(self.path, f"it has residuals, but no {residuals}")
         if not residual and residuals in self.arrays:
             raise invalid(self.path, f"it has {residuals}, but no residuals")
+        half = keep_half and self.arrays.is_half(activations)
+        half = half and (not residual or self.arrays.is_half(residuals))
         return Features(
-            self.arrays.numbers(activations, (count, width)),
-            self.arrays.numbers(residuals, (count, size)) if residual else None,
+            self.arrays.numbers(activations, (count, width), half=half),
+            self.arrays.numbers(residuals, (count, size), half=half) if residual else None,
         )
 
     def _pairs(self, sizes: tuple[int, int, int], residual: bool) -> TrainingPairFeatures | None:

@@ -142,15 +142,22 @@ class Arrays:
             raise self._wrong(name, "a table of numbers, at least one row and one column")
         return shape
 
-    def numbers(self, name: str, shape: tuple[int, ...]) -> Float[Tensor, "*shape"]:
-        """float16 stays as it is (features are often large); all else becomes float32."""
+    def is_half(self, name: str) -> bool:
+        """Whether an array holds float16."""
+        found = self.by_name[name].dtype
+        return found.kind == "f" and found.itemsize == 2
+
+    def numbers(
+        self, name: str, shape: tuple[int, ...], *, half: bool = False
+    ) -> Float[Tensor, "*shape"]:
+        """Floating-point numbers of any width as float32; with `half`, those of float16 stay so."""
         found = self.by_name[name]
         if found.dtype.kind != "f" or found.dtype.itemsize > 8 or found.shape != shape:
             raise self._wrong(name, f"floating-point numbers of shape {shape}")
         native = found.astype(found.dtype.newbyteorder("="), order="C", copy=False)
         # Larger numbers than float32 holds become infinite here, and are refused below.
         with np.errstate(over="ignore"):
-            values = torch.from_numpy(native if native.itemsize == 2 else native.astype(np.float32))
+            values = torch.from_numpy(native if half else native.astype(np.float32))
         if not values.isfinite().all():
             raise invalid(self.path, f"{name} holds values that are not finite in float32")
         return values

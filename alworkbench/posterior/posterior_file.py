@@ -15,10 +15,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile
+from alworkbench.core.tensors import floats
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spectrum
 
 FORMAT = "alworkbench-posterior-1"
@@ -64,9 +66,7 @@ def save_posterior(
         metadata[f"{side}.prior_precision"] = repr(belief.prior_precision)
         metadata[f"{side}.pseudo_data_weight"] = repr(belief.pseudo_data_weight)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    write_atomically(path, save(tensors, metadata))
 
 
 def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFile:
@@ -108,20 +108,20 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
 def _side(
     side: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> KroneckerPosterior:
-    mean = tensors[f"{side}.mean"]
+    mean = floats(tensors[f"{side}.mean"], f"{side}.mean")
     size_d, size_p = mean.shape
     spectra = []
     for name, size in (("activation", size_p), ("embedding", size_d)):
-        values = tensors[f"{side}.{name}_values"].double()
-        vectors = tensors[f"{side}.{name}_vectors"].double()
+        values, vectors = (
+            floats(tensors[key], key, torch.float64)
+            for key in (f"{side}.{name}_values", f"{side}.{name}_vectors")
+        )
         if values.shape != (size,) or vectors.shape != (size, size):
             raise ValueError(
                 f"the {side} {name} factor does not fit a projection of {size_d} x {size_p}"
             )
-        if not (
-            torch.isfinite(values).all() and torch.isfinite(vectors).all() and (values >= 0).all()
-        ):
-            raise ValueError(f"the {side} {name} factor is not finite and positive")
+        if not bool((values >= 0).all()):
+            raise ValueError(f"the {side} {name} factor has negative eigenvalues")
         # Re-orthonormalised, since single precision keeps them so to seven digits only.
         spectra.append(Spectrum(values, torch.linalg.qr(vectors).Q))
     prior = float(metadata[f"{side}.prior_precision"])

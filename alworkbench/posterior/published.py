@@ -18,6 +18,7 @@ we write does, in an entry of the JSON file that other readers pass over. Files 
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import zipfile
@@ -155,9 +156,9 @@ def export_factors(
         short = _SIDES[side]
         root = math.sqrt(belief.pairs)
         for letter, spectrum in (("A", belief.activation), ("B", belief.embedding)):
-            partial = folder / f".{letter}_{short}.partial"
-            torch.save((spectrum.dense() / root).float().cpu().contiguous(), partial)
-            partial.replace(folder / f"{letter}_{short}_analytic.pt")
+            data = io.BytesIO()
+            torch.save((spectrum.dense() / root).float().cpu().contiguous(), data)
+            write_atomically(folder / f"{letter}_{short}_analytic.pt", data.getvalue())
         facts[f"lambda_{short}"] = belief.prior_precision
         facts[f"n_{short}"] = belief.pseudo_data_weight
         ours[f"pairs_{short}"] = belief.pairs

@@ -27,12 +27,15 @@ from torch import Tensor
 from alworkbench.core.assets import BUNDLED_POSTERIOR
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import ClassList
+from alworkbench.core.tensors import floats, integers
 from alworkbench.datasets.cards import DatasetCard
 from alworkbench.datasets.labelled_images import Collection
 from alworkbench.encoders.head import Features, Head, ensemble_prompts
 from alworkbench.posterior.posterior_file import load_posterior
 
 FORMAT = "alworkbench-collection-1"
+_FLOATS = ("activations", "residuals", "image_projection", "text_projection", "prompt_activations")
+_INTEGERS = ("labels", "copy_of", "prompt_classes")
 _DAMAGED = (OSError, SafetensorError, KeyError, ValueError, TypeError)
 """What reading a file raises that is no cache of ours, or not all of one."""
 
@@ -149,18 +152,20 @@ def _checked(
 ) -> EncodedCollection:
     """Raises KeyError, TypeError or ValueError for what does not fit together."""
     scale, bias, loss = facts["head"]
-    head = Head(tensors["image_projection"], tensors["text_projection"], scale, bias, loss)
+    given = [name for name in _FLOATS if name != "residuals" or name in tensors]
+    numbers = {name: floats(tensors[name], name) for name in given}
+    labels, copy_of, prompt_classes = (integers(tensors[name], name) for name in _INTEGERS)
+    head = Head(numbers["image_projection"], numbers["text_projection"], scale, bias, loss)
     hashes = tuple(bytes(row).hex() for row in tensors["hashes"].tolist())
-    features = Features(tensors["activations"], tensors.get("residuals"))
-    total, labels = len(hashes), tensors["labels"]
+    features = Features(numbers["activations"], numbers.get("residuals"))
+    total = len(hashes)
     promised = collection.card
     if (
         facts["pool_size"] != promised.images("pool") + promised.outside
         or total != facts["pool_size"] + promised.images("test")
         or features.activations.shape != (total, head.image_projection.shape[1])
-        or not features.activations.isfinite().all()
         or labels.shape != (total,)
-        or tensors["copy_of"].shape != (total,)
+        or copy_of.shape != (total,)
         or int(labels.max()) >= len(promised.classes)
     ):
         raise ValueError("it does not hold what the card says")
@@ -172,9 +177,9 @@ def _checked(
         features=features,
         labels=labels,
         pool_size=facts["pool_size"],
-        copy_of=tensors["copy_of"],
-        prompt_activations=tensors["prompt_activations"],
-        prompt_classes=tensors["prompt_classes"],
+        copy_of=copy_of,
+        prompt_activations=numbers["prompt_activations"],
+        prompt_classes=prompt_classes,
     )
 
 

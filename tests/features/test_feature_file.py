@@ -23,6 +23,9 @@ from alworkbench.features.feature_file import (
     read_feature_file,
     write_feature_file,
 )
+from alworkbench.features.table import FeatureTable
+from alworkbench.posterior.fit_pairs import posterior_of_pairs
+from alworkbench.posterior.predictive import logit_moments
 
 N, P, Q, D, C, T, PAIRS = 5, 4, 3, 2, 2, 3, 6
 
@@ -77,7 +80,8 @@ def assert_equal(found: FeatureFile, wanted: FeatureFile) -> None:
     assert_same_features(found.features, wanted.features)
     assert (found.pairs is None) == (wanted.pairs is None)
     if found.pairs is not None and wanted.pairs is not None:
-        assert_same_features(found.pairs.images, wanted.pairs.images)
+        # Pairs are computed with as a whole, so that they enter in the type of the projections.
+        assert_same_features(found.pairs.images, wanted.pairs.images.to("cpu", torch.float32))
         assert torch.equal(found.pairs.texts, wanted.pairs.texts)
 
 
@@ -189,6 +193,57 @@ def test_any_layout_of_the_same_numbers_is_read(tmp_path: Path, layout: str) -> 
     kept = torch.float16 if layout == "float16" else torch.float32
     assert found.dtype == kept
     np.testing.assert_allclose(found.float().numpy(), wanted, rtol=1e-3)
+
+
+FLOATS = [name for name, value in everything().items() if value.dtype.kind == "f"]
+INTEGERS = [name for name, value in everything().items() if value.dtype.kind == "i"]
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_one_array_of_another_type_fits_all_the_others(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    """The same numbers in another type give the same results to the bit, in float32."""
+    rounded = everything()[name].astype(np.float16)
+    found, plain = (
+        read_feature_file(saved(tmp_path, **(everything() | {name: rounded.astype(each)})))
+        for each in (kind, "float32")
+    )
+    for one, other in zip(computed(found), computed(plain), strict=True):
+        assert one.dtype == torch.float32
+        assert torch.equal(one, other)
+
+
+def computed(file: FeatureFile) -> list[torch.Tensor]:
+    """What the program computes from a file: logits and their moments under the fitted posterior."""
+    assert file.pairs is not None
+    belief = posterior_of_pairs(file.head, file.pairs.images, file.pairs.texts, "id", batch=PAIRS)
+    table = FeatureTable.from_features([str(i) for i in range(N)], file.features)
+    features, classes = table.gather(torch.arange(N)), file.class_activations
+    moments = logit_moments(file.head, belief, features, classes)
+    return [file.head.logits(features, classes), moments.mean, moments.variance]
+
+
+@pytest.mark.parametrize("name", ["activations", "residuals", "both"])
+def test_a_table_is_kept_in_half_precision_only_as_a_whole(tmp_path: Path, name: str) -> None:
+    given = everything()
+    for one in ("activations", "residuals") if name == "both" else (name,):
+        given[one] = given[one].astype(np.float16)
+    features = read_feature_file(saved(tmp_path, **given)).features
+    kept = torch.float16 if name == "both" else torch.float32
+    assert features.residuals is not None
+    assert features.activations.dtype == features.residuals.dtype == kept
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64"])
+def test_integers_of_any_width_are_read(tmp_path: Path, name: str, kind: str) -> None:
+    given = everything()
+    given[name] = given[name].astype(kind)
+    found = getattr(read_feature_file(saved(tmp_path, **given)), name)
+    assert found.dtype == torch.int64
+    assert found.tolist() == everything()[name].tolist()
 
 
 def test_an_encoder_is_known_by_its_head_and_name(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
 from alworkbench.posterior.curvature import KroneckerFactors
@@ -184,6 +186,23 @@ def test_the_evidence_needs_only_eigenvalues_and_the_square_of_the_projection():
     assert found == best_prior_precision(p)
 
 
+ARRAYS = (
+    "mean",
+    "activation_values",
+    "activation_vectors",
+    "embedding_values",
+    "embedding_vectors",
+)
+
+
+def change(path, name, function) -> None:
+    """Exchange one array of a posterior file."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file({**tensors, name: function(tensors[name])}, path, metadata)
+
+
 class TestFiles:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -199,6 +218,36 @@ class TestFiles:
             assert one.prior_precision == other.prior_precision
             phi = normal(9, 4, one.mean.shape[1])
             assert torch.allclose(one.quadratic(phi), other.quadratic(phi), rtol=1e-5)
+
+    @pytest.mark.parametrize("side", ["image", "text"])
+    @pytest.mark.parametrize("name", ARRAYS)
+    @pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+    def test_one_array_of_another_type_fits_all_the_others(self, tmp_path, side, name, kind):
+        """The same numbers in another type are the same posterior to the bit."""
+        path = tmp_path / "p.safetensors"
+        save_posterior(path, small_model().posterior, created_at=self.now, provenance={})
+        change(path, f"{side}.{name}", lambda values: values.half().float())
+        wanted = getattr(load_posterior(path).posterior, side)
+        change(path, f"{side}.{name}", lambda values: values.to(kind))
+        found = getattr(load_posterior(path).posterior, side)
+        assert found.mean.dtype == found.sample(1, generator(0)).dtype == torch.float32
+        assert found.activation_root().dtype == found.embedding_root().dtype == torch.float64
+        for part in ("mean", "activation_root", "embedding_root"):
+            one, other = (getattr(belief, part) for belief in (found, wanted))
+            assert torch.equal(one, other) if part == "mean" else torch.equal(one(), other())
+
+    @pytest.mark.parametrize("name", ARRAYS)
+    @pytest.mark.parametrize(
+        "broken",
+        [torch.Tensor.long, torch.Tensor.bool, lambda values: values / 0],
+        ids=["integers", "booleans", "not finite"],
+    )
+    def test_what_is_no_finite_number_is_refused_by_name(self, tmp_path, name, broken):
+        path = tmp_path / "p.safetensors"
+        save_posterior(path, small_model().posterior, created_at=self.now, provenance={})
+        change(path, f"image.{name}", broken)
+        with pytest.raises(InvalidPosteriorFile, match=f"image.{name} holds"):
+            load_posterior(path)
 
     def test_another_encoder_is_refused(self, tmp_path):
         path = tmp_path / "p.safetensors"

@@ -50,6 +50,21 @@ def imported(folder: Path, **options):
     return import_factors(folder, MODEL.head, "small", **options)
 
 
+@pytest.mark.parametrize("name", FACTORS)
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+def test_one_factor_of_another_type_fits_all_the_others(folder, name, kind):
+    """The same numbers in another type are the same posterior to the bit."""
+    change(folder, name, lambda values: values.half().float())
+    plain = imported(folder).posterior
+    change(folder, name, lambda values: values.to(kind))
+    found = imported(folder).posterior
+    for side in ("image", "text"):
+        one, other = getattr(found, side), getattr(plain, side)
+        assert one.activation_root().dtype == one.embedding_root().dtype == torch.float64
+        assert torch.equal(one.activation_root(), other.activation_root())
+        assert torch.equal(one.embedding_root(), other.embedding_root())
+
+
 def assert_same_belief(one, other, rel: float) -> None:
     for side in ("image", "text"):
         a, b = getattr(one, side), getattr(other, side)

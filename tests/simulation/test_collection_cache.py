@@ -190,6 +190,39 @@ def test_a_cache_that_contradicts_the_card_is_made_again(tmp_path, encodings, ch
     assert len(encodings) == 2
 
 
+NUMBERS = ("activations", "image_projection", "text_projection", "prompt_activations")
+INDICES = ("labels", "copy_of", "prompt_classes")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in NUMBERS for kind in (torch.float16, torch.float64)]
+    + [(name, kind) for name in INDICES for kind in (torch.int16, torch.int32)],
+)
+def test_one_array_of_another_type_fits_all_the_others(tmp_path, encodings, name, kind):
+    """The same numbers in another type give the same logits to the bit, from the cache."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    suites.encoded("few", tmp_path)
+    path = file_of(tmp_path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    values = tensors[name]
+    tensors[name] = values.half().float() if values.is_floating_point() else values
+    save_file(tensors, path, metadata)
+    wanted = suites.encoded("few", tmp_path)
+    save_file({**tensors, name: tensors[name].to(kind)}, path, metadata)
+    found = suites.encoded("few", tmp_path)
+    assert len(encodings) == 1
+    one, other = (x.head.logits(x.features, x.class_activations) for x in (found, wanted))
+    assert one.dtype == torch.float32
+    assert torch.equal(one, other)
+    for field in INDICES:
+        assert torch.equal(getattr(found, field), getattr(wanted, field))
+
+
 def test_an_interrupted_making_leaves_nothing(tmp_path, encodings, monkeypatch):
     def stop(*_: object) -> Features:
         raise KeyboardInterrupt
