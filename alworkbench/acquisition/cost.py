@@ -34,7 +34,7 @@ class Size:
     """P: size of an image's activation."""
     text_activation: int = 0
     """Q: size of a prompt's activation."""
-    own_weights: bool = False
+    residual_head: bool = False
     """Whether classes have weights of their own, P or D for each. Without labels they are left out."""
     pool_is_target: bool = False
     """Whether the targets are a sample of the pool, which is what matters."""
@@ -82,7 +82,7 @@ class Size:
     @property
     def own_numbers(self) -> int:
         """Of classes' own weights, in a draw: of activations or of embeddings, whatever is more."""
-        return self.classes * max(self.activation, self.embedding) if self.own_weights else 0
+        return self.classes * max(self.activation, self.embedding) if self.residual_head else 0
 
     @property
     def logits_row(self) -> int:

@@ -75,7 +75,8 @@ class AcquisitionContext:
             embedding=classes.unit.shape[1],
             activation=self.learner.model.head.image_projection.shape[1],
             text_activation=classes.whitened.shape[1],
-            own_weights=self.learner.taught is not None and self.learner.taught.own is not None,
+            residual_head=self.learner.state is not None
+            and self.learner.state.residual_head is not None,
             pool_is_target=self.pool_is_target,
             settings=self.settings,
         )

@@ -75,11 +75,11 @@ class LeftOut:
 
 def leaves_out(learner: Learner) -> bool:
     """Whether `leave_one_out` can answer, and in seconds: one core takes four for the most that it does."""
-    if learner.taught is None or len(learner.taught.images) == 0:
+    if learner.state is None or len(learner.state.images) == 0:
         return False
     if learner.predictor is not None:
         return False
-    count, classes = learner.taught.probabilities.shape
+    count, classes = learner.state.probabilities.shape
     return _FEWEST_GROUPS * _cost(count, classes) <= 2 * _BUDGET
 
 
@@ -98,8 +98,8 @@ def leave_one_out(
     few seconds, and in at least ten groups (label i in group i mod G) where it would cost more.
     Raises ValueError for a learner without labels, or of another kind.
     """
-    taught = learner.taught
-    if taught is None:
+    state = learner.state
+    if state is None:
         raise ValueError("a learner without labels has none to leave out")
     if learner.predictor is not None:
         raise ValueError(
@@ -112,15 +112,14 @@ def leave_one_out(
     elif groups is None:
         groups = max(_FEWEST_GROUPS, int(_BUDGET / _cost(count, classes)))
     groups = max(1, min(groups, count))
-    targets = targets.to(taught.probabilities)
+    targets = targets.to(state.probabilities)
     group_of = torch.arange(count, device=targets.device) % groups
-    weights = targets.new_ones(count) if taught.weights is None else taught.weights
     kernel = LinearisedKernel(
-        learner.model.double().classes, taught.images, taught.images, taught.own
+        learner.model.double().classes, state.images, state.images, state.residual_head
     )
-    dual = weights[:, None] * (targets - taught.probabilities)
-    fitted = taught.images.logits + kernel.matvec(dual)
-    left = fitted - held_out_changes(kernel, taught.probabilities, weights, dual, group_of)
+    dual = state.weights[:, None] * (targets - state.probabilities)
+    fitted = state.images.logits + kernel.matvec(dual)
+    left = fitted - held_out_changes(kernel, state.probabilities, state.weights, dual, group_of)
     return LeftOut(left, groups, measure(left.softmax(dim=-1).cpu(), targets.argmax(dim=-1).cpu()))
 
 

@@ -25,7 +25,7 @@ from torch.nn.functional import log_softmax
 
 from alworkbench.adaptation.label_gram import LabelGram
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
-from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 
@@ -75,18 +75,18 @@ def fit(
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"] | None = None,
-    own: OwnWeights | None = None,
+    head: ResidualHead | None = None,
     guess: Float[Tensor, "n C"] | None = None,
     tolerance: float = TOLERANCE,
 ) -> Fit:
     """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    With `own`, classes have weights of their own, and the update too. Otherwise see `optimum`.
+    With a residual head, the update holds its weights too. The rest is as in `optimum`.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
     found = optimum(
-        LinearisedKernel(model.classes, images, images, own),
+        LinearisedKernel(model.classes, images, images, head),
         images.logits,
         targets,
         weights,
@@ -94,7 +94,7 @@ def fit(
         tolerance,
     )
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
-    return Fit(**parts, update=_update_of(model, images, found.dual, own))
+    return Fit(**parts, update=_update_of(model, images, found.dual, head))
 
 
 def optimum(
@@ -199,7 +199,7 @@ def condition(
     draws: WeightUpdate,
     generator: torch.Generator,
     weights: Float[Tensor, "n"] | None = None,
-    own: OwnWeights | None = None,
+    head: ResidualHead | None = None,
 ) -> WeightUpdate:
     """Draws of the posterior given the labels, from draws of the posterior without them.
 
@@ -207,11 +207,11 @@ def condition(
     to CONDITIONED: each draw is corrected by what its own noisy labels would have taught, Matheron's
     rule; Wilson et al., "Pathwise conditioning of Gaussian processes", arXiv:2011.04026. `draws` and
     the result are K stacked changes about the optimum (mean zero), in the model's precision; `images`
-    and `probabilities`, those at the optimum, are float64. With `own` the classes have weights of
-    their own, and the draws too. `Size.draws_memory` states what is held.
+    and `probabilities`, those at the optimum, are float64. With a residual
+    head, the draws hold its weights too. `Size.draws_memory` states the memory that this needs.
     """
     count, classes = len(draws), probabilities.shape[1]
-    kernel = LinearisedKernel(model.double().classes, images, images, own)
+    kernel = LinearisedKernel(model.double().classes, images, images, head)
     gram = LabelGram(kernel, probabilities, weights)
     seen = images.to(model.classes.unit.dtype)
     noise = torch.randn(
@@ -228,7 +228,7 @@ def condition(
         )
         dual = gram.apply_root(gram.solve(right, CONDITIONED)).to(seen.logits)  # k n C
         for part, weighed in zip(parts, dual.split(DRAWS_AT_ONCE), strict=True):
-            kept[part].subtract_(_update_of(model, seen, weighed, own))
+            kept[part].subtract_(_update_of(model, seen, weighed, head))
     return kept
 
 
@@ -236,11 +236,11 @@ def _update_of(
     model: Linearisation,
     images: ImageCoordinates,
     dual: Float[Tensor, "*K n C"],
-    own: OwnWeights | None,
+    head: ResidualHead | None,
 ) -> WeightUpdate:
-    """What dual weights stand for, with weights of the classes' own where there are any."""
+    """The weight update of dual weights, with the residual head's weights if there is a head."""
     update = model.vjp(images, dual)
-    return update if own is None else own.beside(update, own.vjp(images, dual))
+    return update if head is None else head.add_to(update, head.vjp(images, dual))
 
 
 def solved_at_once(pairs: int) -> int:

@@ -19,7 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.learner import Learner, Predictor, check_lesson, learn
+from alworkbench.adaptation.learner import Learner, Predictor
+from alworkbench.adaptation.learning import LearnedWeights, check_labels, learn, restore
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features
 
@@ -66,15 +68,18 @@ class Method:
         targets: Float[Tensor, "n C"],
         weights: Float[Tensor, "n"] | None = None,
         pool: Features | None = None,
+        settings: AdaptationSettings = DEFAULT_SETTINGS,
     ) -> Learner:
         """The base learner after n labels. Arguments and errors are those of `learn`."""
-        return learn(start, labelled, targets, weights, own_weights=self.residual_head, pool=pool)
-
-    def add_predictor(self, base: Learner, labelled_set: LabelledSet, seed: int) -> Learner:
-        """The base learner with this method's predictor, if the method has one."""
-        if self.fit_predictor is None:
-            return base
-        return replace(base, predictor=self.fit_predictor(base, labelled_set, seed))
+        return learn(
+            start,
+            labelled,
+            targets,
+            weights,
+            residual_head=self.residual_head,
+            pool=pool,
+            settings=settings,
+        )
 
     def __call__(
         self,
@@ -84,44 +89,57 @@ class Method:
         weights: Float[Tensor, "n"] | None = None,
         seed: int = 0,
         pool: Features | None = None,
+        settings: AdaptationSettings = DEFAULT_SETTINGS,
     ) -> Learner:
-        """The learner after n labels; `start` is the zero-shot model. Without labels, `start`.
+        """The learner after n labels; `start` is the learner without labels.
 
-        Only the base learner uses the `pool`, see `learn`. Raises ValueError for targets or weights
-        that are invalid, ArithmeticError for a fit that does not converge.
+        The seed is of everything random. Only the base learner uses the `pool`. Arguments and errors
+        are those of `learn`.
         """
-        check_lesson(targets, weights)
+        check_labels(targets, weights)
         if len(labelled) == 0 or self.name == ZERO_SHOT:
             return Learner(start.model, start.class_activations, None, None)
-        base = self.fit_base(start, labelled, targets, weights, pool)
-        exact = targets.double().to(start.class_activations.device)
-        counts = exact.new_ones(len(exact)) if weights is None else weights.to(exact)
-        features = labelled.to(exact.device, exact.dtype)
-        return self.add_predictor(base, LabelledSet(features, exact, counts), seed)
+        base = self.fit_base(start, labelled, targets, weights, pool, settings)
+        return self._add_predictor(base, labelled, targets, weights, seed)
 
     def restore(
         self,
         start: Learner,
-        base: Learner,
+        learned: LearnedWeights,
         labelled: Features,
         labels: Sequence[int],
         seed: int,
         pool: Callable[[], Features | None] = lambda: None,
+        settings: AdaptationSettings = DEFAULT_SETTINGS,
     ) -> Learner:
-        """The learner whose base learner is known already; `labels` are n class indices.
+        """The learner of stored weights; `labels` are the n class indices that they were learned from.
 
-        A base learner that lacks the residual head of this method (an older file, or a class was added
-        since) is fitted again, with the images that `pool` then returns.
+        Stored weights that lack the residual head of this method (an older file, or a class was added
+        since) are learned again, with the images that `pool` then returns. A predictor is fitted again.
         """
         if self.name == ZERO_SHOT or not labels:
             return start
-        classes = base.class_activations
+        classes = start.class_activations
         targets = torch.nn.functional.one_hot(
             torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
         ).double()
+        base = restore(start, learned, labelled)
         if self.residual_head and (base.update is None or base.update.offset is None):
-            base = self.fit_base(start, labelled, targets, pool=pool())
-        features = labelled.to(classes.device, torch.float64)
-        return self.add_predictor(
-            base, LabelledSet(features, targets, torch.ones_like(targets[:, 0])), seed
-        )
+            base = self.fit_base(start, labelled, targets, pool=pool(), settings=settings)
+        return self._add_predictor(base, labelled, targets, None, seed)
+
+    def _add_predictor(
+        self,
+        base: Learner,
+        labelled: Features,
+        targets: Float[Tensor, "n C"],
+        weights: Float[Tensor, "n"] | None,
+        seed: int,
+    ) -> Learner:
+        if self.fit_predictor is None:
+            return base
+        targets = targets.double().to(base.class_activations.device)
+        counts = torch.ones_like(targets[:, 0]) if weights is None else weights.to(targets)
+        features = labelled.to(targets.device, targets.dtype)
+        labelled_set = LabelledSet(features, targets, counts)
+        return replace(base, predictor=self.fit_predictor(base, labelled_set, seed))

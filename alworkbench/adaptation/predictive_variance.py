@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.label_gram import LabelGram
-from alworkbench.adaptation.learner import Taught
+from alworkbench.adaptation.learner import LaplaceState
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 
@@ -27,7 +27,7 @@ BLOCK_NUMBERS = 1 << 22
 
 
 def logit_variance(
-    model: Linearisation, images: ImageCoordinates, taught: Taught | None
+    model: Linearisation, images: ImageCoordinates, state: LaplaceState | None
 ) -> Float[Tensor, "N C"]:
     """Variances of the logits of these images, in squared nats; `model` and `images` are float64.
 
@@ -36,18 +36,18 @@ def logit_variance(
     """
     classes, labels = model.classes, 0
     gram = residual = None
-    if taught is not None and len(taught.images):
-        residual, labels = taught.own, len(taught.images)
-        kernel = LinearisedKernel(classes, taught.images, taught.images, residual)
-        gram = LabelGram(kernel, taught.probabilities, taught.weights)
+    if state is not None and len(state.images):
+        residual, labels = state.residual_head, len(state.images)
+        kernel = LinearisedKernel(classes, state.images, state.images, residual)
+        gram = LabelGram(kernel, state.probabilities, state.weights)
     block = max(1, BLOCK_NUMBERS // (len(classes.unit) ** 2 * (labels + 1)))
     parts = [torch.zeros_like(images.logits[:0])]
     for start in range(0, len(images), block):
         part = images[start : start + block]
         own = LinearisedKernel(classes, part, part, residual).diagonal()  # N C C
         variance = own.diagonal(dim1=1, dim2=2)  # N C
-        if gram is not None and taught is not None:
-            cross = LinearisedKernel(classes, part, taught.images, residual).dense()  # N C n C
+        if gram is not None and state is not None:
+            cross = LinearisedKernel(classes, part, state.images, residual).dense()  # N C n C
             seen = gram.apply_root_transpose(cross.flatten(0, 1))  # NC n C
             known = (seen * gram.solve(seen)).sum(dim=(-2, -1))  # NC
             # Rounding alone can make it negative.

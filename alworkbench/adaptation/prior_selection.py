@@ -1,103 +1,95 @@
-"""How far labels may move the logits: a prior chosen by what it says of labels that it did not see.
+"""The prior of the default learner, chosen by the likelihood of each label given the others.
 
-Two numbers make the prior of `free_weights`: the variance v that it gives the logits of the labelled
-images, in squared nats, and the share s of it that classes' own weights have; the projections have the
-rest. In logits, since the scale of a posterior's precision follows how many pairs it was fitted from, and no
-strength of precision suits two models. A prior too wide forgets: labels of some classes draw images
-of the others to them, so that accuracy falls below that of the model as it came. One too narrow does
-not learn what the model is blind for. Every pair of a small grid learns from (some of) the labels, and
-is weighed by the likelihood of each label given the others,
+Two numbers define the prior: the variance v of the logits of the labelled images (squared nats), and
+the share s of v that the residual linear head has; the projections have the rest. v is a variance of
+logits, because the precision of a posterior depends on the pairs that it was fitted from, and no
+strength suits two models. If v is too large, labels of some classes pull images of other classes to
+them, and accuracy falls below zero-shot. If v is too small, nothing is learned that the model does not
+know.
 
-    weight of (v, s)  ~  prod_i p(y_i | y_-i, v, s)        ln v and s: their weighted means
+Every pair of a small grid is fitted to the labels and weighted by its leave-one-out likelihood,
 
-pseudo-Bayesian model averaging (Geisser & Eddy 1979; Yao et al. 2018, arXiv:1704.02030), of the prior
-and not of predictions, so that learner and draws stay one model. With few labels all weigh much the
-same and the prior is the middle of the grid; with more the best is left.
+    weight of (v, s)  ~  prod_i p(y_i | y_-i, v, s)        log v and s: their weighted means
 
-The left-out prediction is that of Gaussian processes under Laplace's approximation (Rasmussen &
-Williams 2006, sections 3.4 and 5.4.2), each class against the mean of the others by itself: C systems
-of n numbers instead of one of n C.
+pseudo-Bayesian model averaging (Geisser & Eddy 1979; Yao et al. 2018, arXiv:1704.02030). It averages
+the priors and not the predictions, so that learner and draws stay one model. Few labels give all pairs
+similar weights, and so the middle of the grid.
 
-What classes' own weights see is chosen after that: whitened activations as a rule, embeddings where the
-names tell LITTLE of the labels, and embeddings tell left-out labels better by MUCH. That is where
-the model was taught to see what the images show, and the names given mean nothing to it. Labels are
-learned anew without each fold, and all is told at its best temperature, since the question is what
-resembles what, and not how sure anything is. Where names tell more, embeddings make labels of some
-classes draw the images of others to them, which chosen labels do not show.
+The leave-one-out prediction is that of Gaussian processes under Laplace's approximation (Rasmussen &
+Williams 2006, sections 3.4 and 5.4.2). Each class is treated by itself, against the mean of the others:
+C systems of n unknowns instead of one of n C.
 
-See README.md beside for what is chosen and what that is worth.
+The input of the residual head is chosen afterwards: whitened activations, or unit embeddings. Embeddings
+are chosen if the zero-shot logits say little about the labels (the names mean nothing to the model) and
+embeddings predict left-out folds far better. Both are measured at their best temperature, because the
+question is which images resemble each other, and not how confident the prediction is.
+
+The figures behind the grid and the two bounds: docs/experiments/adaptation.md, L1 to L10.
 
 Dimensions used in this file
-    n  labelled images
+    n  labelled images, m of them looked at
     C  classes
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.map_fit import Fit, fit, optimum
-from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.adaptation.residual_head import ResidualHead
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 
-VARIANCES = (30.0, 300.0)
-SHARES = (0.0, 0.5, 0.9)
-"""The corners of what may be chosen. More values between change nothing; see README.md."""
-
-FEWEST, MOST, PAIRS = 20, 200, 5000
-"""Labels that a choice looks at, evenly spaced: as many as make this number of (image, class) pairs."""
-
-FOLDS = 5
-MUCH = 5.0
-"""Nats of all labels that are looked at: very strong evidence (Kass & Raftery 1995, section 3.2)."""
-LITTLE = 0.15
-"""Share of log C, the nats of a label that nothing tells, which the model as it came takes off."""
-_PAIRS = 20_000
-"""As PAIRS, for what own weights see: the few labels of a class must be enough to tell."""
-_TEMPERATURES = 2.0 ** torch.arange(-1.0, 4.25, 0.25, dtype=torch.float64)
-
 _ROUNDING = 1e-9
-"""A logit variance of less, relative to what its terms add up from, is their rounding."""
-
-_ROUGHLY = 1e-3
-"""Gradient to which what is weighed needs to be learned."""
-
-_LEAST = 1e-8
-"""Least curvature p (1 - p) of a label: where it is nothing, so is what leaving it out changes."""
+"""A logit variance below this share of the terms that it is the difference of is rounding."""
+_LEAST_CURVATURE = 1e-8
+"""Lower bound of p (1 - p), which is divided by; a label of no curvature changes nothing if left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What `free_weights` learns under."""
+    """The prior that was chosen from the labels."""
 
     widening: float
-    """Multiplies the posterior's covariance of either projection."""
-    own: float
-    """Variance of what a class adds by itself to the logit of a labelled image, squared nats."""
+    """Multiplies the posterior's covariance of both projections."""
+    residual_variance: float
+    """Variance that the residual head gives the logit of a labelled image, squared nats."""
     embedded: bool = False
-    """Whether what it adds is of embeddings, and not of whitened activations."""
+    """Whether the input of the residual head is unit embeddings; otherwise whitened activations."""
 
     def under(
         self,
         model: Linearisation,
         images: ImageCoordinates,
         weights: Float[Tensor, "n"] | None,
-    ) -> tuple[Linearisation, ImageCoordinates, OwnWeights]:
-        """The model and n labelled images under this prior, and the weights of the classes' own."""
+    ) -> tuple[Linearisation, ImageCoordinates, ResidualHead]:
+        """The model and n labelled images under this prior, and the residual head."""
         images = images.widened(self.widening)
-        return model.widened(self.widening), images, self.own_weights(images, weights)
+        return model.widened(self.widening), images, self.residual_head(images, weights)
 
-    def own_weights(
+    def residual_head(
         self, images: ImageCoordinates, weights: Float[Tensor, "n"] | None
-    ) -> OwnWeights:
-        """Of the classes, for n labelled images that are widened already."""
-        return OwnWeights.of(images, weights, self.own, embedded=self.embedded)
+    ) -> ResidualHead:
+        """The residual head for n labelled images that are widened already."""
+        return ResidualHead.of(images, weights, self.residual_variance, embedded=self.embedded)
+
+    def as_record(self) -> dict[str, Any]:
+        """As learner files and stores keep it."""
+        return {"widening": self.widening, "own": self.residual_variance, "embedded": self.embedded}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Prior:
+        """From `as_record`. Raises KeyError where a number is missing."""
+        return cls(record["widening"], record["own"], record.get("embedded", False))
 
 
 def choose_prior(
@@ -105,68 +97,139 @@ def choose_prior(
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
+    settings: AdaptationSettings = DEFAULT_SETTINGS,
 ) -> Prior:
-    """The prior for n labels, float64; `model` is under the posterior at any strength."""
-    wide = _width(model, *_some(images, targets, weights, PAIRS))
-    return _seeing(wide, model, *_some(images, targets, weights, _PAIRS))
+    """The prior for n labels, in float64. The result does not depend on the posterior's strength."""
+    few = _evenly_spaced(images, targets, weights, settings.prior_pairs, settings)
+    prior = _choose_variances(model, *few, settings)
+    many = _evenly_spaced(images, targets, weights, settings.head_input_pairs, settings)
+    return _choose_head_input(prior, model, *many, settings)
 
 
-def _some(
+def _evenly_spaced(
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
     pairs: int,
+    settings: AdaptationSettings,
 ) -> tuple[ImageCoordinates, Float[Tensor, "m C"], Float[Tensor, "m"]]:
-    """Evenly spaced labels, as many as make this number of (image, class) pairs."""
+    """As many evenly spaced labels as make this number of (image, class) pairs, within the bounds."""
     count, classes = targets.shape
-    most = min(count, max(FEWEST, min(MOST, pairs // classes)))
-    rows = torch.linspace(0, count - 1, most, device=targets.device).round().long().unique()
+    wanted = min(settings.most_prior_labels, pairs // classes)
+    wanted = min(count, max(settings.fewest_prior_labels, wanted))
+    rows = torch.linspace(0, count - 1, wanted, device=targets.device).round().long().unique()
     return images[rows], targets[rows], weights[rows]
 
 
-def _width(
+# ------------------------------------------------------------------------------------- the variances
+
+
+def _choose_variances(
     model: Linearisation,
     images: ImageCoordinates,
-    targets: Float[Tensor, "n C"],
-    weights: Float[Tensor, "n"],
+    targets: Float[Tensor, "m C"],
+    weights: Float[Tensor, "m"],
+    settings: AdaptationSettings,
 ) -> Prior:
-    """The prior whose own weights see whitened activations."""
+    """The mean of the grid, weighted by leave-one-out likelihood; the head's input is activations."""
     kernel = LinearisedKernel(model.classes, images, images)
     within = kernel.centred()
     unit = float(within.diagonal(dim1=1, dim2=2).mean())
     unit = unit if unit > _ROUNDING * kernel.scale else 0.0
-    pairs = [(variance, share) for variance in VARIANCES for share in SHARES]
-    scores = torch.zeros(len(pairs), dtype=torch.float64)
-    if len(targets) > 1:  # of one label nothing is left that could speak of it
+    grid = list(product(settings.prior_variances, settings.residual_shares))
+    scores = torch.zeros(len(grid), dtype=torch.float64)
+    if len(targets) > 1:  # a single label has no others to be predicted from
         guess = None
-        for i, pair in enumerate(pairs):
-            prior = _prior(*pair, unit)
-            found, left = _left_out(model, images, targets, weights, prior, within, guess)
-            scores[i] = (weights[:, None] * targets * left.log_softmax(dim=-1)).sum()
+        for i, (variance, share) in enumerate(grid):
+            prior = _prior_of(variance, share, unit)
+            found, left_out = _fit_and_leave_out(
+                model, images, targets, weights, prior, within, guess, settings
+            )
+            scores[i] = (weights[:, None] * targets * left_out.log_softmax(dim=-1)).sum()
             guess = found.dual
     shares = scores.softmax(dim=0).tolist()
-    variance = math.exp(sum(w * math.log(v) for w, (v, _) in zip(shares, pairs, strict=True)))
-    share = sum(w * s for w, (_, s) in zip(shares, pairs, strict=True))
-    return _prior(variance, share, unit)
+    log_variance = sum(w * math.log(v) for w, (v, _) in zip(shares, grid, strict=True))
+    residual_share = sum(w * s for w, (_, s) in zip(shares, grid, strict=True))
+    return _prior_of(math.exp(log_variance), residual_share, unit)
 
 
-def _seeing(
+def _prior_of(variance: float, share: float, unit: float) -> Prior:
+    """The prior of this variance and share; `unit` is the variance that the posterior gives a logit.
+
+    unit = 0: the projections cannot tell the classes apart, and nothing is widened.
+    """
+    return Prior(variance * (1 - share) / unit if unit > 0 else 1.0, variance * share)
+
+
+def _fit_and_leave_out(
+    model: Linearisation,
+    images: ImageCoordinates,
+    targets: Float[Tensor, "m C"],
+    weights: Float[Tensor, "m"],
+    prior: Prior,
+    within: Float[Tensor, "C m m"],
+    guess: Float[Tensor, "m C"] | None,
+    settings: AdaptationSettings,
+) -> tuple[Fit, Float[Tensor, "m C"]]:
+    """A rough fit under this prior, and the logits of each label predicted from the others.
+
+    `within` is the covariance within classes under the posterior as it is. It scales with the widening;
+    the residual head adds the same to every class, of which centring over the classes keeps 1 - 1 / C.
+    """
+    model, images, head = prior.under(model, images, weights)
+    found = fit(model, images, targets, weights, head, guess, tolerance=settings.rough_gradient)
+    centring = 1 - 1 / targets.shape[1]
+    within = torch.add(centring * head.covariance(images, images), within, alpha=prior.widening)
+    return found, left_out_logits(within, found, weights)
+
+
+def left_out_logits(
+    within: Float[Tensor, "C n n"], found: Fit, weights: Float[Tensor, "n"]
+) -> Float[Tensor, "n C"]:
+    """The logits of each image predicted from the labels of the others, from one fit to all labels.
+
+    u_c, the logit of a class minus the mean of the others', is C / (C - 1) times the centred logit,
+    whose covariance is `LinearisedKernel.centred`. With curvature W = weight p (1 - p) and
+    B = I + sqrt(W) K_u sqrt(W), the variance of u_i given the other labels is (1 / (B^-1)_ii - 1) / W_i.
+    """
+    p = found.probabilities
+    against_others = p.shape[1] / (p.shape[1] - 1)
+    curvature = (weights[:, None] * p * (1 - p)).T.clamp_min(_LEAST_CURVATURE)  # C n
+    root = curvature.sqrt()
+    gram = (against_others**2 * within).mul_(root[:, :, None]).mul_(root[:, None, :])
+    gram.diagonal(dim1=1, dim2=2).add_(1.0)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram)).diagonal(dim1=1, dim2=2)
+    variance = ((1 / inverse - 1) / curvature).T  # n C, of u
+    return found.logits - variance * found.dual / against_others
+
+
+# --------------------------------------------------------------------- the input of the residual head
+
+
+def _choose_head_input(
     prior: Prior,
     model: Linearisation,
     images: ImageCoordinates,
-    targets: Float[Tensor, "n C"],
-    weights: Float[Tensor, "n"],
+    targets: Float[Tensor, "m C"],
+    weights: Float[Tensor, "m"],
+    settings: AdaptationSettings,
 ) -> Prior:
-    """This prior, or the one whose own weights see embeddings."""
-    nothing = _at_best(torch.zeros_like(targets), targets, weights)
-    if _at_best(images.logits, targets, weights) > (1 - LITTLE) * nothing or len(targets) < 2:
+    """This prior, or the same with embeddings as the input of the residual head."""
+
+    def likelihood(logits: Float[Tensor, "m C"]) -> float:
+        return _best_log_likelihood(logits, targets, weights, settings.head_input_temperatures)
+
+    uniform = likelihood(torch.zeros_like(targets))
+    names_tell = likelihood(images.logits) > (1 - settings.names_information) * uniform
+    if names_tell or len(targets) < 2:
         return prior
     other = replace(prior, embedded=True)
-    told, better = (
-        _at_best(folds_left_out(each, model, images, targets, weights), targets, weights)
+    by_activations, by_embeddings = (
+        likelihood(folds_left_out(each, model, images, targets, weights, settings))
         for each in (prior, other)
     )
-    return other if better - told > MUCH else prior
+    log_bayes_factor = by_embeddings - by_activations
+    return other if log_bayes_factor > settings.embeddings_log_bayes_factor else prior
 
 
 def folds_left_out(
@@ -175,77 +238,33 @@ def folds_left_out(
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
+    settings: AdaptationSettings = DEFAULT_SETTINGS,
 ) -> Float[Tensor, "n C"]:
-    """The logits of each image after learning from the labels of the other folds, every FOLDS-th one.
+    """The logits of each image after a fit to the labels of the other folds; fold k has every K-th image.
 
-    What own weights are relative to, the images of all n labels fix.
+    The mean and scale of the residual head's input are those of all n images.
     """
-    model, images, own = prior.under(model, images, weights)
-    kernel = LinearisedKernel(model.classes, images, images, own)
-    left, guess = torch.zeros_like(targets), torch.zeros_like(targets)
-    for k in range(min(FOLDS, len(targets))):
-        fold = torch.arange(k, len(targets), FOLDS, device=targets.device)
+    model, images, head = prior.under(model, images, weights)
+    kernel = LinearisedKernel(model.classes, images, images, head)
+    folds = settings.head_input_folds
+    left_out, guess = torch.zeros_like(targets), torch.zeros_like(targets)
+    for k in range(min(folds, len(targets))):
+        fold = torch.arange(k, len(targets), folds, device=targets.device)
         others = weights.index_fill(0, fold, 0.0)
-        found = optimum(
-            kernel, images.logits, targets, others, guess.index_fill(0, fold, 0.0), _ROUGHLY
-        )
-        left[fold], guess = found.logits[fold], found.dual
-    return left
+        guess = guess.index_fill(0, fold, 0.0)
+        found = optimum(kernel, images.logits, targets, others, guess, settings.rough_gradient)
+        left_out[fold], guess = found.logits[fold], found.dual
+    return left_out
 
 
-def _at_best(
-    logits: Float[Tensor, "n C"], targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
+def _best_log_likelihood(
+    logits: Float[Tensor, "m C"],
+    targets: Float[Tensor, "m C"],
+    weights: Float[Tensor, "m"],
+    temperatures: tuple[float, ...],
 ) -> float:
-    """Log likelihood of labels at the temperature that is best for them."""
-    likelihoods = [
+    """Weighted log-likelihood of the labels, nats, at the best of these temperatures."""
+    return max(
         float((weights[:, None] * targets * (logits / temperature).log_softmax(dim=-1)).sum())
-        for temperature in _TEMPERATURES.tolist()
-    ]
-    return max(likelihoods)
-
-
-def _left_out(
-    model: Linearisation,
-    images: ImageCoordinates,
-    targets: Float[Tensor, "n C"],
-    weights: Float[Tensor, "n"],
-    prior: Prior,
-    within: Float[Tensor, "C n n"],
-    guess: Float[Tensor, "n C"] | None,
-) -> tuple[Fit, Float[Tensor, "n C"]]:
-    """A fit under this prior, and the logits of each label after learning from the others.
-
-    `within` is the covariance within classes under the model as it is: it grows as the projections'
-    prior widens, and classes' own weights add the same to all, of which centring leaves 1 - 1 / C.
-    """
-    model, images, own = prior.under(model, images, weights)
-    found = fit(model, images, targets, weights, own, guess, tolerance=_ROUGHLY)
-    centring = 1 - 1 / targets.shape[1]
-    within = torch.add(centring * own.covariance(images, images), within, alpha=prior.widening)
-    return found, left_out_logits(within, found, weights)
-
-
-def left_out_logits(
-    within: Float[Tensor, "C n n"], found: Fit, weights: Float[Tensor, "n"]
-) -> Float[Tensor, "n C"]:
-    """What the labels but its own say of each, from a fit to all of them.
-
-    u_c, the logit of a class less the mean of the others', is C / (C - 1) times the centred logit,
-    whose covariance is `LinearisedKernel.centred`. With curvature W = weight p (1 - p) and
-    B = I + sqrt(W) K_u sqrt(W), the covariance of u_i given the other labels is
-    (1 / (B^-1)_ii - 1) / W_i.
-    """
-    p = found.probabilities
-    against = p.shape[1] / (p.shape[1] - 1)
-    curvature = (weights[:, None] * p * (1 - p)).T.clamp_min(_LEAST)  # C n
-    root = curvature.sqrt()
-    gram = (against**2 * within).mul_(root[:, :, None]).mul_(root[:, None, :])
-    gram.diagonal(dim1=1, dim2=2).add_(1.0)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram)).diagonal(dim1=1, dim2=2)
-    covariance = ((1 / inverse - 1) / curvature).T  # n C, of u
-    return found.logits - covariance * found.dual / against
-
-
-def _prior(variance: float, share: float, unit: float) -> Prior:
-    """Where the projections cannot tell the classes apart, there is nothing to widen."""
-    return Prior(variance * (1 - share) / unit if unit > 0 else 1.0, variance * share)
+        for temperature in temperatures
+    )

@@ -1,24 +1,22 @@
-"""Weights of the classes' own: the linearised model and a probe in one.
+"""The residual linear head: a linear probe that is fitted together with the linearised model.
 
-    z_ic = z_0 + jvp(M, M')_ic + b_c . x_i       x_i = (phi~_i - mean) / r,  b_c ~ Normal(0, own I)
+    z_ic = z_0 + jvp(M, M')_ic + b_c . x_i      x_i = (input_i - mean) / r,  b_c ~ Normal(0, variance I)
 
-with r the root mean square length of the labelled images' centred whitened activations phi~ (means
-weighted as the labels are). The projections see classes through their names' embeddings; where a model
-does not know the names, these hardly differ and many labels teach less than a plain probe learns from
-them. The term in b_c is a linear probe with a Gaussian prior, learned together with the rest: the
-problem stays convex, and one more n x n matrix is all that its covariance costs. Learning, draws and
-leaving out are of this one model. A single image says nothing about how classes differ, nor do copies
-of one: there the term is zero, as it is without labels. How wide either prior is, `prior` chooses.
+The projections see classes through the embeddings of their names. Where a model does not know the names,
+these hardly differ, and many labels teach the projections less than they teach a plain linear probe. The
+term in b_c is a probe with a Gaussian prior; the whole problem stays convex, and its covariance costs one
+more n x n matrix. Fit, draws and leave-one-out are of this one model.
 
-Whitened activations show what the model was not taught to see. What it was taught to see, embeddings
-show better; where only the names for that are wrong, the image's unit embedding takes the place of its
-activations, whitened as the text's are: u'_i for phi~_i. That too `prior` chooses.
+The input is the whitened activations phi~_i, or, where `prior_selection` finds it better, the unit
+embedding whitened as the text side is, u'_i. `mean` is that of the labelled images, and r the root mean
+square length of their centred inputs (both weighted as the labels are). A single labelled image, or
+copies of one, say nothing about how classes differ: there the term is zero, as it is without labels.
 
 Dimensions used in this file
-    N, M  images, n labelled ones
+    N, M  images, n labelled images
     C  classes
     K  draws
-    D  embedding size, P image activation size, X the one that is seen
+    D  embedding size, P image activation size, X size of the input: P or D
 """
 
 from __future__ import annotations
@@ -32,19 +30,19 @@ from torch import Tensor
 from alworkbench.posterior.linearisation import ImageCoordinates, WeightUpdate
 
 _COPIES = 1e-20
-"""Images that differ by less, relative and squared, are one: float32 tells apart what differs by 1e-14."""
+"""Relative squared distance below which images are copies; float32 resolves differences of 1e-14."""
 
 
 @dataclass(frozen=True, slots=True)
-class OwnWeights:
-    """The term's prior, which the labelled images fix."""
+class ResidualHead:
+    """The prior of the residual head, which the labelled images determine."""
 
     mean: Float[Tensor, "X"]
-    """Of what is seen of the labelled images, weighted as the labels are."""
-    share: float
-    """Prior variance of a weight of what is seen less its mean: own / r^2."""
+    """Weighted mean input of the labelled images."""
+    weight_variance: float
+    """Prior variance of a weight of the centred input: variance / r^2."""
     embedded: bool
-    """Whether unit embeddings u' are seen, and not whitened activations phi~."""
+    """Whether the input is u' (embeddings); otherwise phi~ (activations)."""
 
     @classmethod
     def of(
@@ -54,50 +52,50 @@ class OwnWeights:
         variance: float,
         *,
         embedded: bool = False,
-    ) -> OwnWeights:
-        """For n labelled images; None weighs all alike.
+    ) -> ResidualHead:
+        """The head for n labelled images of these weights (None: all one).
 
-        `variance`, squared nats, is of what a class adds to the logit of an image of mean length.
+        `variance`, squared nats, is what the head gives the logit of an image of mean squared length.
         """
         if weights is None:
             weights = torch.ones_like(images.scale)
         shares = weights / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-        seen = images.by_text if embedded else images.whitened
-        mean = shares @ seen
-        square = float(shares @ (seen - mean).square().sum(dim=-1))
-        rounding = _COPIES * float(shares @ seen.square().sum(dim=-1))
+        inputs = images.by_text if embedded else images.whitened
+        mean = shares @ inputs
+        square = float(shares @ (inputs - mean).square().sum(dim=-1))
+        rounding = _COPIES * float(shares @ inputs.square().sum(dim=-1))
         return cls(mean, variance / square if square > rounding else 0.0, embedded)
 
     def covariance(
         self, images: ImageCoordinates, others: ImageCoordinates
     ) -> Float[Tensor, "N M"]:
-        """Covariance of what one class adds to images of either set; classes are independent."""
-        return self.share * self.centred(images) @ self.centred(others).T
+        """Prior covariance of the term of one class between two sets of images; classes are independent."""
+        return self.weight_variance * self.centred_inputs(images) @ self.centred_inputs(others).T
 
     def variance(self, images: ImageCoordinates) -> Float[Tensor, "N"]:
-        """Of what one class adds, before any label."""
-        return self.share * self.centred(images).square().sum(dim=-1)
+        """Prior variance of the term of one class."""
+        return self.weight_variance * self.centred_inputs(images).square().sum(dim=-1)
 
-    def centred(self, images: ImageCoordinates) -> Float[Tensor, "N X"]:
-        """What is seen of images, less its mean."""
-        seen = images.by_text if self.embedded else images.whitened
-        return seen - self.mean.to(seen)
+    def centred_inputs(self, images: ImageCoordinates) -> Float[Tensor, "N X"]:
+        """The inputs of images, less the mean of the labelled ones."""
+        inputs = images.by_text if self.embedded else images.whitened
+        return inputs - self.mean.to(inputs)
 
     def sample(self, draws: WeightUpdate, classes: int, generator: torch.Generator) -> WeightUpdate:
-        """Stacked draws of the change, with draws of the weights under their prior beside them."""
+        """K stacked draws of the projections, with draws of the head's weights from their prior added."""
         count, size = len(draws.image), len(self.mean)
         normal = torch.randn(count, classes, size, generator=generator, device=generator.device)
-        return self.beside(draws, normal.to(draws.image).mul_(self.share**0.5))
+        return self.add_to(draws, normal.to(draws.image).mul_(self.weight_variance**0.5))
 
     def vjp(
-        self, images: ImageCoordinates, weights: Float[Tensor, "*K n C"]
+        self, images: ImageCoordinates, dual: Float[Tensor, "*K n C"]
     ) -> Float[Tensor, "*K C X"]:
-        """The weights that dual weights of n labels stand for."""
-        return self.share * (weights.mT @ self.centred(images))
+        """The head's weights for dual weights of n labels: its vector-Jacobian product."""
+        return self.weight_variance * (dual.mT @ self.centred_inputs(images))
 
-    def beside(self, update: WeightUpdate, own: Float[Tensor, "*K C X"]) -> WeightUpdate:
-        """The update with these weights of what is seen less its mean."""
-        offset = -(own @ self.mean.to(own))
+    def add_to(self, update: WeightUpdate, weights: Float[Tensor, "*K C X"]) -> WeightUpdate:
+        """The update with these weights of the centred input; the offset takes the mean off."""
+        offset = -(weights @ self.mean.to(weights))
         if self.embedded:
-            return replace(update, residual_embedded=own, offset=offset)
-        return replace(update, residual=own, offset=offset)
+            return replace(update, residual_embedded=weights, offset=offset)
+        return replace(update, residual=weights, offset=offset)

@@ -148,7 +148,7 @@ def strategies(
             embedding=embedding,
             activation=activation,
             text_activation=embedding,
-            own_weights=labels > 0 and find_method(DEFAULT_ADAPTATION).residual_head,
+            residual_head=labels > 0 and find_method(DEFAULT_ADAPTATION).residual_head,
             pool_is_target=True,
         )
     costs = {s.name: s.cost(size) for s in STRATEGIES} if size else {}

@@ -38,11 +38,11 @@ from sklearn.utils.validation import _check_sample_weight, check_array, validate
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from alworkbench.adaptation.learner import Learner, Strengths, Taught
-from alworkbench.adaptation.map_fit import fit
+from alworkbench.adaptation.learner import Learner
+from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.method import FREE_WEIGHTS, LINEARISED
 from alworkbench.adaptation.predictive_variance import logit_variance
-from alworkbench.adaptation.prior_selection import choose_prior
+from alworkbench.adaptation.settings import Strengths
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spectrum
 from alworkbench.posterior.linearisation import Linearisation
@@ -187,23 +187,17 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         start = self._start(x.shape[1], len(names))
         features = self._features(x, scaling, start)
         kept = weights > 0
-        model, weights = start.model, weights[kept]
-        images = model.images(features[kept.nonzero()[:, 0]])
-        targets = one_hot(labels[kept], len(names)).double()
-        prior = own = None
-        if self.adaptation == FREE_WEIGHTS or (self.adaptation is None and self.head is not None):
-            prior = choose_prior(model, images, targets, weights)
-            model, images, own = prior.under(model, images, weights)
-        lesson = fit(model, images, targets, weights, own)
-        self._learner = dataclasses.replace(
+        usual = LINEARISED if self.head is None else FREE_WEIGHTS
+        self._learner = learn(
             start,
-            model=model,
-            update=model.unwhiten(lesson.update),
-            taught=Taught(images, lesson.probabilities, weights, own, prior),
+            features[kept.nonzero()[:, 0]],
+            one_hot(labels[kept], len(names)).double(),
+            weights[kept],
+            residual_head=(self.adaptation or usual) == FREE_WEIGHTS,
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
         self._named, self._scaling = names, scaling
-        self.n_iter_ = max(1, lesson.iterations)
+        self.n_iter_ = max(1, self._learner.state.iterations if self._learner.state else 0)
         return self
 
     def _class_list(self, y: np.ndarray, classes: Any) -> np.ndarray:
@@ -378,7 +372,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             single,
             learner.class_activations.float(),
             None if update is None else update.map(Tensor.float),
-            learner.taught,
+            learner.state,
         )
 
     def features(self, X: Any) -> Features:
@@ -414,7 +408,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _variance(learner: Learner, features: Features) -> Tensor:
-    return logit_variance(learner.model, learner.model.images(features), learner.taught)
+    return logit_variance(learner.model, learner.model.images(features), learner.state)
 
 
 def _indices(y: np.ndarray, names: np.ndarray) -> np.ndarray:

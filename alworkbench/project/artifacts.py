@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
+from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.settings import Strengths
 from alworkbench.core.domain import ClassList, EncoderRecord, PosteriorRecord, ProjectFolder
 from alworkbench.core.errors import (
     EncoderMismatch,

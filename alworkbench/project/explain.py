@@ -233,7 +233,7 @@ def explain(
         by_entropy=standing(float(own.entropy[0]), others.entropy),
         by_bald=standing(float(own.bald[0]), others.bald),
         draws=len(draws),
-        labels=0 if learner.taught is None else len(learner.taught.images),
+        labels=0 if learner.state is None else len(learner.state.images),
     )
 
 

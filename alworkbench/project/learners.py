@@ -9,12 +9,13 @@ from uuid import uuid4
 
 import torch
 
-from alworkbench.adaptation.learner import Learner, Strengths, restore
+from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.learner_file import load_learner, save_learner
+from alworkbench.adaptation.learning import LearnedWeights
 from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
-from alworkbench.adaptation.logit_adjustment import SEEN
 from alworkbench.adaptation.method import LINEARISED
 from alworkbench.adaptation.methods import find_method
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.core.domain import (
     ClassList,
     Goal,
@@ -28,7 +29,6 @@ from alworkbench.core.errors import NoOpenRound
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, taught_marks
 from alworkbench.encoders.head import Features
-from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.project import stability
 from alworkbench.project.artifacts import starting_learner
 from alworkbench.project.measurements import Measurements
@@ -89,16 +89,13 @@ class Learners:
             stored = load_learner(self._session.folder.path / newest.file)
             engine = self._session.engine()
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
-            update = stored.update.map(lambda part: part.to(engine.device))
-            way = newest.settings
-            learner = find_method(str(way.get("adaptation", LINEARISED))).restore(
+            recorded = newest.settings
+            learner = find_method(str(recorded.get("adaptation", LINEARISED))).restore(
                 learner,
-                restore(
-                    learner, update, labelled, prior=stored.prior, log_shares=stored.log_shares
-                ),
+                stored.weights,
                 labelled,
-                way.get("classes", ()),
-                int(way.get("seed", 0)),
+                recorded.get("classes", ()),
+                int(recorded.get("seed", 0)),
                 self._surroundings,
             )
         self._kept = (key, learner)
@@ -135,28 +132,12 @@ class Learners:
         labelled = engine.table().gather(rows, engine.device)
         method = find_method(settings.adaptation)
         learner = method.fit_base(start, labelled, onehot.double(), pool=self._surroundings())
-        if learner.update is None:  # nothing but skips so far: the model as it came, as a learner
-            prior = logs = None
-            zero = torch.zeros_like
-            update = WeightUpdate(
-                zero(engine.head.image_projection), zero(engine.head.text_projection)
-            )
-        else:
-            update, taught = learner.update, learner.taught
-            prior, logs = (taught.prior, taught.log_shares) if taught else (None, None)
+        learned = LearnedWeights.of(learner)
         # As it will be read from its file: opened again, a project goes on with the same bits.
-        learner = method.restore(
-            start,
-            restore(start, update, labelled, prior=prior, log_shares=logs),
-            labelled,
-            list(targets.values()),
-            settings.seed,
-        )
+        learner = method.restore(start, learned, labelled, list(targets.values()), settings.seed)
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
-        save_learner(
-            self._session.folder.path / file, update, list(targets), engine.encoder_id, prior, logs
-        )
+        save_learner(self._session.folder.path / file, learned, list(targets), engine.encoder_id)
         with self._session.store.write() as writer:
             stored = writer.computed.add_learner(
                 round_id=current.id,
@@ -169,7 +150,7 @@ class Learners:
                     "classes": list(targets.values()),
                     "seed": settings.seed,
                     **asdict(self._strengths),
-                    **({} if prior is None else {"prior": asdict(prior)}),
+                    **({} if learned.prior is None else {"prior": learned.prior.as_record()}),
                     "record": learned_at,
                     "taught": taught_marks(
                         (c, stored_id(classes.classes[i].id)) for c, i in targets.items()
@@ -197,7 +178,7 @@ class Learners:
         table, device = self._session.engine().table(), self._session.engine().device
         known = table.rows_by_hash()  # what was imported and not encoded yet is not seen
         rows = [known[content] for _, content in pool if content in known]
-        chosen = some_of(rows, SEEN, settings.seed)
+        chosen = some_of(rows, DEFAULT_SETTINGS.class_prior_images, settings.seed)
         return table.gather(torch.tensor(chosen, dtype=torch.long), device)
 
     def measure_all(self, progress: Progress = silent) -> MetricRecord | None:

@@ -219,7 +219,7 @@ class Rounds:
             embedding=head.image_projection.shape[0],
             activation=head.image_projection.shape[1],
             text_activation=head.text_projection.shape[1],
-            own_weights=labelled > 0 and find_method(settings.adaptation).residual_head,
+            residual_head=labelled > 0 and find_method(settings.adaptation).residual_head,
             pool_is_target=targets is None and not self._targets,
         )
         return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)

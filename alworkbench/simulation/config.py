@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from alworkbench.acquisition.catalogue import resolve
-from alworkbench.adaptation.learner import Strengths
+from alworkbench.adaptation.settings import Strengths
 from alworkbench.core.domain import DEFAULT_STRATEGY, Goal
 from alworkbench.core.errors import InvalidPlan, did_you_mean
 from alworkbench.simulation.plan import Confusion, OraclePlan, Plan

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkbench.acquisition.settings import AcquisitionSettings
-from alworkbench.adaptation.learner import Strengths
+from alworkbench.adaptation.settings import Strengths
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     Answer,

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch
-from alworkbench.adaptation.learner import Learner, learn, zero_shot
+from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.core.domain import Goal
 from alworkbench.encoders.head import Features
 from alworkbench.features.table import FeatureTable

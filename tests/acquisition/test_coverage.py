@@ -15,7 +15,7 @@ from alworkbench.acquisition import strategy as strategy_module
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.facility_location import is_due
 from alworkbench.acquisition.similarity import directions_of, root_given_labels
-from alworkbench.adaptation.learner import learn
+from alworkbench.adaptation.learning import learn
 from alworkbench.core.domain import DEFAULT_STRATEGY, Goal
 from alworkbench.encoders.head import Features
 from tests.acquisition.coverage_case import POOL, ROUNDING, Case, apart, small_case, written

@@ -9,7 +9,8 @@ import torch
 
 from alworkbench.acquisition.catalogue import STRATEGIES, find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext
-from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.learner import zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.core.errors import MemoryBudgetTooSmall
 from alworkbench.features.table import FeatureTable
 from tests.factories import small_model

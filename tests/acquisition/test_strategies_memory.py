@@ -12,7 +12,8 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.acquisition.strategy import AcquisitionContext
-from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.learner import zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.features.table import FeatureTable
 from tests.factories import small_model
 
@@ -46,7 +47,7 @@ class Alive(TorchDispatchMode):
 POOL = 1000
 
 
-def context(labelled, own_weights=False):
+def context(labelled, residual_head=False):
     small = small_model(
         images=200,
         classes=10,
@@ -64,7 +65,7 @@ def context(labelled, own_weights=False):
         table=FeatureTable.from_features([f"{i}" for i in range(POOL)], images),
         candidates=torch.arange(20, POOL),
         targets=torch.arange(0, POOL, 15),
-        learner=learn(start, images[:labelled], truth, own_weights=own_weights),
+        learner=learn(start, images[:labelled], truth, residual_head=residual_head),
         batch_size=10,
         seed=5,
         draw_seed=1,
@@ -121,7 +122,7 @@ def test_the_default_stays_within_its_memory_if_it_subsamples_the_pool():
 
 @pytest.mark.parametrize("name", ["bald", "epig-draws"])
 def test_weights_of_the_classes_own_are_counted(name):
-    with_them, without = context(20, own_weights=True), context(20)
+    with_them, without = context(20, residual_head=True), context(20)
     needed = find_strategy(name).cost(with_them.size).memory
     assert needed > find_strategy(name).cost(without.size).memory
     with Alive() as alive:
@@ -129,13 +130,13 @@ def test_weights_of_the_classes_own_are_counted(name):
     assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
 
 
-@pytest.mark.parametrize("own_weights", [False, True])
+@pytest.mark.parametrize("residual_head", [False, True])
 @pytest.mark.parametrize(
     ("labelled", "classes", "activation", "embedding", "draws"),
     [(12, 3, 64, 48, 64), (30, 10, 256, 128, 64), (200, 10, 256, 128, 40), (200, 40, 96, 64, 128)],
 )
 def test_draws_given_labels_stay_within_what_is_stated(
-    labelled, classes, activation, embedding, draws, own_weights
+    labelled, classes, activation, embedding, draws, residual_head
 ):
     small = small_model(
         images=labelled,
@@ -147,7 +148,7 @@ def test_draws_given_labels_stay_within_what_is_stated(
     )
     truth = torch.eye(classes, dtype=torch.float64)[torch.arange(labelled) % classes]
     start = zero_shot(small.head, small.posterior, small.classes)
-    learned = learn(start, small.images, truth, own_weights=own_weights)
+    learned = learn(start, small.images, truth, residual_head=residual_head)
     size = Size(
         candidates=1,
         targets=1,
@@ -158,7 +159,7 @@ def test_draws_given_labels_stay_within_what_is_stated(
         embedding=embedding,
         activation=activation,
         text_activation=activation,
-        own_weights=own_weights,
+        residual_head=residual_head,
     )
     with Alive() as alive:
         learned.draws(draws, 0)

@@ -10,10 +10,11 @@ from alworkbench.adaptation.conjugate_gradients import (
     conjugate_gradients,
 )
 from alworkbench.adaptation.label_gram import LabelGram, softmax_curvature_roots
-from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.learner import zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.map_fit import condition, fit
 from alworkbench.adaptation.newton import Slope, newton_direction
-from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import Linearisation, WeightUpdate
 from tests.factories import generator, normal, small_model
@@ -149,10 +150,10 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
     """The dense covariance is that of the products, and the optimum has no gradient."""
     m, images, targets = many_classes()
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
-    term = OwnWeights.of(images, weights, 100.0, embedded=embedded)
-    centred = term.centred(images)
+    term = ResidualHead.of(images, weights, 100.0, embedded=embedded)
+    centred = term.centred_inputs(images)
     length = (weights @ centred.square().sum(dim=-1) / weights.sum()).sqrt()
-    assert term.share * length**2 == pytest.approx(100.0)
+    assert term.weight_variance * length**2 == pytest.approx(100.0)
     assert (weights @ centred).abs().max() < 1e-9
     kernel = LinearisedKernel(m.classes, images, images, term)
     vectors = normal(3, 60, 15)
@@ -160,21 +161,23 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
     assert torch.allclose(kernel.matvec(vectors).flatten(), dense @ vectors.flatten(), atol=1e-7)
     found = fit(m, images, targets, weights, term)
     learned = found.update.residual_embedded if embedded else found.update.residual  # C X
-    own = (learned / term.share**0.5).requires_grad_()  # standard normal
-    update = term.beside(found.update, term.share**0.5 * own)
+    own = (learned / term.weight_variance**0.5).requires_grad_()  # standard normal
+    update = term.add_to(found.update, term.weight_variance**0.5 * own)
     logits = images.logits + m.jvp(images, update)
     loss = -(weights[:, None] * log_softmax(logits, -1) * targets).sum()
     (loss + 0.5 * own.square().sum()).backward()
     assert torch.allclose(logits, found.logits, atol=1e-6)
-    assert own.grad.abs().max() <= 1e-6 * (term.share**0.5 * centred).abs().sum(dim=0).max()
+    assert (
+        own.grad.abs().max() <= 1e-6 * (term.weight_variance**0.5 * centred).abs().sum(dim=0).max()
+    )
 
 
 @pytest.mark.parametrize("embedded", [False, True])
 def test_copies_of_one_image_say_nothing_about_how_classes_differ(embedded):
     m, images, targets = many_classes()
     copies = images[torch.zeros(7, dtype=torch.long)]
-    term = OwnWeights.of(copies, None, 100.0, embedded=embedded)
-    assert term.share == 0
+    term = ResidualHead.of(copies, None, 100.0, embedded=embedded)
+    assert term.weight_variance == 0
     assert fit(m, copies, targets[:7], None, term).gradient <= 1e-10
 
 

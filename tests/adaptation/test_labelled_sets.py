@@ -1,11 +1,12 @@
-"""Weights, soft and contradicting labels, classes without labels, and what leaving labels out says."""
+"""Label weights, soft and contradicting labels, classes without labels, and leave-one-out."""
 
 import pytest
 import torch
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation import leave_one_out as leaving_out
-from alworkbench.adaptation.learner import learn, restore, zero_shot
+from alworkbench.adaptation.learner import zero_shot
+from alworkbench.adaptation.learning import LearnedWeights, learn, restore
 from alworkbench.adaptation.leave_one_out import held_out_changes, leave_one_out, leaves_out
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.methods import find_method
@@ -14,7 +15,7 @@ from alworkbench.posterior.linearisation import Linearisation
 from tests.factories import generator, normal, small_model
 
 
-def lesson(images=24, classes=4, strength=0.05, seed=3):
+def labelled_set(images=24, classes=4, strength=0.05, seed=3):
     model = small_model(images=images, classes=classes, dtype=torch.float32)
     start = zero_shot(model.head, model.posterior.tempered(strength, strength), model.classes)
     labels = torch.randint(0, classes, (images,), generator=generator(seed))
@@ -22,7 +23,7 @@ def lesson(images=24, classes=4, strength=0.05, seed=3):
 
 
 def test_two_answers_that_contradict_are_one_soft_label_of_weight_two():
-    model, start, targets = lesson(8)
+    model, start, targets = labelled_set(8)
     other = targets.roll(1, dims=1)
     rows = torch.arange(8).repeat_interleave(2)
     both = torch.stack([targets, other], dim=1).reshape(16, -1)
@@ -34,7 +35,7 @@ def test_two_answers_that_contradict_are_one_soft_label_of_weight_two():
 
 
 def test_the_order_of_labels_does_not_matter():
-    model, start, targets = lesson()
+    model, start, targets = labelled_set()
     order = torch.randperm(24, generator=generator(1))
     one = learn(start, model.images, targets)
     other = learn(start, model.images[order], targets[order])
@@ -42,7 +43,7 @@ def test_the_order_of_labels_does_not_matter():
 
 
 def test_a_label_of_no_weight_teaches_nothing():
-    model, start, targets = lesson()
+    model, start, targets = labelled_set()
     weights = torch.ones(24, dtype=torch.float64)
     weights[10:] = 0
     one = learn(start, model.images, targets, weights)
@@ -51,8 +52,8 @@ def test_a_label_of_no_weight_teaches_nothing():
 
 
 @pytest.mark.parametrize("bad", [0.5, -1.0, float("nan")])
-def test_what_is_no_lesson_is_refused(bad):
-    model, start, targets = lesson(4)
+def test_invalid_targets_and_weights_are_refused(bad):
+    model, start, targets = labelled_set(4)
     if bad == 0.5:
         with pytest.raises(ValueError, match="sums to 1"):
             learn(start, model.images, bad * targets)
@@ -63,7 +64,7 @@ def test_what_is_no_lesson_is_refused(bad):
 
 def test_a_class_added_later_joins_as_if_it_had_always_been_there():
     """Old labels teach on with a zero for the new class; logits stay finite and that of a fit afresh."""
-    model, _, targets = lesson(classes=4)
+    model, _, targets = labelled_set(classes=4)
     classes = torch.cat([model.classes, normal(77, 1, model.classes.shape[1]).float()])
     tempered = model.posterior.tempered(0.05, 0.05)
     larger = zero_shot(model.head, tempered, classes)
@@ -82,10 +83,10 @@ def test_a_class_added_later_joins_as_if_it_had_always_been_there():
 
 
 def test_a_weighted_learner_comes_back_as_it_was():
-    model, start, targets = lesson()
+    model, start, targets = labelled_set()
     weights = torch.linspace(0.5, 2, 24, dtype=torch.float64)
     learned = learn(start, model.images, targets, weights)
-    found = restore(start, learned.update, model.images, weights)
+    found = restore(start, LearnedWeights.of(learned), model.images, weights)
     assert torch.equal(found.logits(model.images), learned.logits(model.images))
     assert torch.allclose(found.draws(8, 7).image, learned.draws(8, 7).image, atol=1e-2)
 
@@ -124,7 +125,7 @@ def test_leaving_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
 
 
 def test_leaving_out_is_close_to_learning_again_without_each_label():
-    model, start, targets = lesson(30, 5, strength=0.3)
+    model, start, targets = labelled_set(30, 5, strength=0.3)
     learned = learn(start, model.images, targets)
     found = leave_one_out(learned, targets)
     assert found.groups == 30
@@ -151,13 +152,13 @@ def test_leaving_out_is_close_to_learning_again_without_each_label():
 
 
 def test_a_learner_without_labels_has_none_to_leave_out():
-    _, start, targets = lesson(4)
+    _, start, targets = labelled_set(4)
     with pytest.raises(ValueError, match="none to leave out"):
         leave_one_out(start, targets)
 
 
-def test_leaving_out_covers_own_weights_of_classes():
-    model, start, targets = lesson(30, 5, strength=0.3)
+def test_leaving_out_covers_the_residual_head():
+    model, start, targets = labelled_set(30, 5, strength=0.3)
     way = find_method("free-weights")
     learned = way(start, model.images, targets)
     assert leaves_out(learned)
@@ -180,7 +181,7 @@ def test_leaving_out_covers_own_weights_of_classes():
 
 
 def test_a_probe_has_no_closed_form_to_leave_labels_out_of():
-    model, start, targets = lesson(12)
+    model, start, targets = labelled_set(12)
     learned = find_method("probe")(start, model.images, targets)
     assert not leaves_out(learned)
     assert not leaves_out(start)

@@ -1,12 +1,13 @@
-"""Classes' shares of the pool: what meets the labels has them, what answers has not."""
+"""Class prior (logit adjustment): training uses it, prediction does not."""
 
 import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from alworkbench.adaptation.learner import learn, restore, zero_shot
+from alworkbench.adaptation.learner import zero_shot
+from alworkbench.adaptation.learning import LearnedWeights, learn, restore
 from alworkbench.adaptation.leave_one_out import leave_one_out
-from alworkbench.adaptation.logit_adjustment import log_shares
+from alworkbench.adaptation.logit_adjustment import estimate_log_class_prior
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.methods import find_method
 from tests.factories import generator, normal, small_model
@@ -14,10 +15,12 @@ from tests.factories import generator, normal, small_model
 CLASSES = 4
 
 
-def lesson(images=40, labelled=16):
+def labelled_set(images=40, labelled=16):
     model = small_model(images=images, classes=CLASSES, dtype=torch.float32)
     start = zero_shot(model.head, model.posterior.tempered(0.05, 0.05), model.classes)
-    labels = torch.randint(0, 2, (labelled,), generator=generator(3))  # two classes nobody named
+    labels = torch.randint(
+        0, 2, (labelled,), generator=generator(3)
+    )  # two of the classes have no label
     return model.images, start, model.images[:labelled], one_hot(labels, CLASSES).double()
 
 
@@ -25,92 +28,95 @@ def predictions(seed=0, images=30):
     return normal(seed, images, CLASSES).mul(2).softmax(dim=-1)
 
 
-def test_shares_are_of_the_pool_as_a_whole():
-    found = log_shares(predictions(), 7.0)
+def test_the_class_prior_is_of_the_pool_as_a_whole():
+    found = estimate_log_class_prior(predictions(), 7.0)
     assert float(found.sum()) == pytest.approx(0, abs=1e-12)
-    assert torch.allclose(log_shares(predictions().flip(0), 7.0), found)
-    assert torch.allclose(log_shares(predictions().repeat(3, 1), 7.0), found)
+    assert torch.allclose(estimate_log_class_prior(predictions().flip(0), 7.0), found)
+    assert torch.allclose(estimate_log_class_prior(predictions().repeat(3, 1), 7.0), found)
 
 
-def test_their_differences_grow_with_labels_to_those_of_what_is_expected():
+def test_with_more_labels_the_class_prior_tends_to_the_mean_prediction():
     p = predictions()
     wanted = p.mean(dim=0).log() - p.mean(dim=0).log().mean()
-    spread = [float(log_shares(p, labels).std()) for labels in (0.0, 1.0, 10.0, 100.0)]
+    spread = [
+        float(estimate_log_class_prior(p, labels).std()) for labels in (0.0, 1.0, 10.0, 100.0)
+    ]
     assert spread == sorted(spread)
     assert spread[0] == pytest.approx(0, abs=1e-12)
-    assert torch.allclose(log_shares(p, 1e9), wanted, atol=1e-6)
+    assert torch.allclose(estimate_log_class_prior(p, 1e9), wanted, atol=1e-6)
 
 
-def test_a_class_that_nobody_expects_keeps_a_share_of_one_label():
+def test_a_class_that_is_never_predicted_keeps_its_part_of_the_pseudo_label():
     p = one_hot(torch.zeros(50, dtype=torch.long), CLASSES).double()
-    found = log_shares(p, 19.0)
+    found = estimate_log_class_prior(p, 19.0)
     assert float((found[0] - found[1]).exp()) == pytest.approx((19 + 1 / CLASSES) * CLASSES)
 
 
-def test_an_empty_pool_says_nothing():
+def test_an_empty_pool_gives_a_class_prior_of_zeros():
     assert torch.equal(
-        log_shares(predictions()[:0], 5.0), torch.zeros(CLASSES, dtype=torch.float64)
+        estimate_log_class_prior(predictions()[:0], 5.0), torch.zeros(CLASSES, dtype=torch.float64)
     )
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_logits_with_the_shares_meet_the_labels_and_without_they_answer(own):
-    """The answer is the optimum of labels met by z + log pi, found by a fit of its own."""
-    pool, start, labelled, targets = lesson()
-    learned = learn(start, labelled, targets, own_weights=own, pool=pool)
-    taught = learned.taught
+@pytest.mark.parametrize("head", [False, True])
+def test_training_uses_the_class_prior_and_prediction_does_not(head):
+    """softmax(z + log pi) fits the labels: a second fit at z_0 + log pi ends at the same optimum."""
+    pool, start, labelled, targets = labelled_set()
+    learned = learn(start, labelled, targets, residual_head=head, pool=pool)
+    state = learned.state
     answered = learned.logits(labelled).double()
-    met = (answered + taught.log_shares).softmax(dim=-1)
-    assert torch.allclose(met, taught.probabilities, atol=1e-4)
+    met = (answered + state.log_class_prior).softmax(dim=-1)
+    assert torch.allclose(met, state.probabilities, atol=1e-4)
     exact = learned.model.double()
-    images = taught.images
+    images = state.images
     images = type(images)(
-        images.logits + taught.log_shares,
+        images.logits + state.log_class_prior,
         *(
             getattr(images, name)
             for name in ("cosines", "scale", "whitened", "by_image", "by_text")
         ),
     )
-    found = fit(exact, images, targets, own=taught.own)
-    assert torch.allclose(found.probabilities, taught.probabilities, atol=1e-8)
-    assert torch.allclose(found.logits - taught.log_shares, answered, atol=1e-3)
+    found = fit(exact, images, targets, head=state.residual_head)
+    assert torch.allclose(found.probabilities, state.probabilities, atol=1e-8)
+    assert torch.allclose(found.logits - state.log_class_prior, answered, atol=1e-3)
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_the_shares_are_what_a_learner_without_them_expects(own):
-    pool, start, labelled, targets = lesson()
-    plain = learn(start, labelled, targets, own_weights=own)
-    found = learn(start, labelled, targets, own_weights=own, pool=pool).taught.log_shares
-    wanted = log_shares(plain.logits(pool).softmax(dim=-1), float(len(targets)))
+@pytest.mark.parametrize("head", [False, True])
+def test_the_class_prior_is_the_mean_prediction_of_a_fit_without_it(head):
+    pool, start, labelled, targets = labelled_set()
+    plain = learn(start, labelled, targets, residual_head=head)
+    found = learn(start, labelled, targets, residual_head=head, pool=pool).state.log_class_prior
+    wanted = estimate_log_class_prior(plain.logits(pool).softmax(dim=-1), float(len(targets)))
     assert torch.allclose(found, wanted, atol=1e-2)
 
 
-def test_without_a_pool_nothing_is_beside_the_logits():
-    _, start, labelled, targets = lesson()
-    assert learn(start, labelled, targets).taught.log_shares is None
+def test_without_a_pool_there_is_no_class_prior():
+    _, start, labelled, targets = labelled_set()
+    assert learn(start, labelled, targets).state.log_class_prior is None
 
 
 @pytest.mark.parametrize("name", ["linearised", "free-weights"])
-def test_a_learner_with_shares_comes_back_as_it_was(name):
-    pool, start, labelled, targets = lesson()
+def test_a_learner_with_a_class_prior_is_restored_as_it_was(name):
+    pool, start, labelled, targets = labelled_set()
     learned = find_method(name)(start, labelled, targets, pool=pool)
-    taught = learned.taught
-    found = restore(start, learned.update, labelled, None, taught.prior, taught.log_shares)
+    state = learned.state
+    found = restore(start, LearnedWeights.of(learned), labelled)
     assert torch.equal(found.logits(pool), learned.logits(pool))
-    assert torch.allclose(found.taught.probabilities, taught.probabilities, atol=1e-4)
-    assert torch.equal(found.taught.log_shares, taught.log_shares)
+    assert torch.allclose(found.state.probabilities, state.probabilities, atol=1e-4)
+    assert torch.equal(found.state.log_class_prior, state.log_class_prior)
 
 
-def test_shares_of_other_classes_are_left_out():
-    pool, start, labelled, targets = lesson()
+def test_a_class_prior_for_another_number_of_classes_is_left_out():
+    pool, start, labelled, targets = labelled_set()
     learned = learn(start, labelled, targets, pool=pool)
-    found = restore(start, learned.update, labelled, None, None, learned.taught.log_shares[1:])
-    assert found.taught.log_shares is None
+    other = LearnedWeights(learned.update, None, learned.state.log_class_prior[1:])
+    found = restore(start, other, labelled)
+    assert found.state.log_class_prior is None
 
 
 @pytest.mark.parametrize("with_pool", [False, True])
-def test_without_any_of_its_labels_a_learner_is_the_model_as_it_came(with_pool):
-    pool, start, labelled, targets = lesson()
-    learned = learn(start, labelled, targets, own_weights=True, pool=pool if with_pool else None)
+def test_with_all_labels_left_out_a_learner_is_the_zero_shot_model(with_pool):
+    pool, start, labelled, targets = labelled_set()
+    learned = learn(start, labelled, targets, residual_head=True, pool=pool if with_pool else None)
     left = leave_one_out(learned, targets, groups=1)
     assert torch.allclose(left.logits, start.logits(labelled).double(), atol=1e-3)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from alworkbench.adaptation.learner import Predictor, learn, zero_shot
+from alworkbench.adaptation.learner import Predictor, zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.method import LINEARISED
 from alworkbench.adaptation.methods import METHODS, find_method
 from alworkbench.core.domain import DEFAULT_ADAPTATION
@@ -75,10 +76,10 @@ def test_the_same_labels_give_the_same_learner(name):
 def test_draws_are_those_of_the_base_learner(name):
     model, start, _, targets = campaign()
     learned = find_method(name)(start, model.images, targets)
-    own = name == "free-weights"
-    plain = learn(start, model.images, targets, own_weights=own)
+    head = name == "free-weights"
+    plain = learn(start, model.images, targets, residual_head=head)
     assert torch.equal(learned.draws(4, 1).image, plain.draws(4, 1).image)
-    assert (learned.draws(4, 1).residual is not None) == own
+    assert (learned.draws(4, 1).residual is not None) == head
     if name not in (LINEARISED, "free-weights"):
         assert isinstance(learned.predictor, Predictor)
 
@@ -117,8 +118,8 @@ def test_a_probe_never_says_a_class_that_nobody_labelled():
     known = (labels < 2).nonzero()[:, 0]
     learned = find_method("probe")(start, model.images[known], targets[known])
     shares = learned.logits(model.images).softmax(dim=-1)
-    taught = labels[known].unique()
-    others = torch.tensor([c not in taught.tolist() for c in range(4)])
+    labelled = labels[known].unique()
+    others = torch.tensor([c not in labelled.tolist() for c in range(4)])
     assert float(shares[:, others].max()) < 1e-5
 
 

@@ -1,4 +1,4 @@
-"""The prior that is chosen from labels: what it rests on, and that no model's scale decides it."""
+"""The prior that is chosen from labels: its parts, and that the scale of the posterior does not matter."""
 
 import math
 from dataclasses import replace
@@ -7,27 +7,27 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from alworkbench.adaptation import prior_selection as prior_module
-from alworkbench.adaptation.learner import learn, zero_shot
+from alworkbench.adaptation.learner import zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.leave_one_out import held_out_changes
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.prior_selection import (
-    FOLDS,
-    MOST,
-    SHARES,
-    VARIANCES,
     Prior,
     choose_prior,
     folds_left_out,
     left_out_logits,
 )
-from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.adaptation.residual_head import ResidualHead
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.covariance import LinearisedKernel
 from tests.factories import generator, normal, small_model
 
+VARIANCES, SHARES = DEFAULT_SETTINGS.prior_variances, DEFAULT_SETTINGS.residual_shares
+MOST, FOLDS = DEFAULT_SETTINGS.most_prior_labels, DEFAULT_SETTINGS.head_input_folds
 
-def lesson(images=12, classes=4, seed=0):
+
+def labelled_set(images=12, classes=4, seed=0):
     model = small_model(seed=seed, images=images, classes=classes)
     m = model.linearisation()
     targets = one_hot(torch.randint(0, classes, (images,), generator=generator(3)), classes)
@@ -36,86 +36,86 @@ def lesson(images=12, classes=4, seed=0):
 
 def logit_variance(model, images):
     kernel = LinearisedKernel(model.classes, images, images)
-    return float(kernel.centred().diagonal(dim1=1, dim2=2).mean())
+    return float(kernel.centred_inputs().diagonal(dim1=1, dim2=2).mean())
 
 
 def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
-    m, images, targets = lesson(classes=2)
+    m, images, targets = labelled_set(classes=2)
     weights = torch.linspace(0.3, 2, 12, dtype=torch.float64)
-    own = OwnWeights.of(images, weights, 20.0)
-    kernel = LinearisedKernel(m.classes, images, images, own)
-    found = fit(m, images, targets, weights, own)
+    head = ResidualHead.of(images, weights, 20.0)
+    kernel = LinearisedKernel(m.classes, images, images, head)
+    found = fit(m, images, targets, weights, head)
     changes = held_out_changes(
         kernel, found.probabilities, weights, found.dual, torch.arange(len(targets))
     )
     wanted = (found.logits - changes).log_softmax(dim=-1)
-    left = left_out_logits(kernel.centred(), found, weights).log_softmax(dim=-1)
+    left = left_out_logits(kernel.centred_inputs(), found, weights).log_softmax(dim=-1)
     assert torch.allclose(left, wanted, rtol=1e-6)
 
 
-def test_classes_own_weights_and_width_change_the_covariance_within_classes_as_the_choice_takes_it():
-    m, images, _ = lesson()
-    before = LinearisedKernel(m.classes, images, images).centred()
+def test_widening_and_residual_head_change_the_covariance_within_classes_as_assumed():
+    m, images, _ = labelled_set()
+    before = LinearisedKernel(m.classes, images, images).centred_inputs()
     wide = images.widened(7.0)
-    own = OwnWeights.of(wide, None, 20.0)
-    after = LinearisedKernel(m.widened(7.0).classes, wide, wide, own).centred()
-    wanted = 7.0 * before + (1 - 1 / 4) * own.covariance(wide, wide)
+    head = ResidualHead.of(wide, None, 20.0)
+    after = LinearisedKernel(m.widened(7.0).classes, wide, wide, head).centred_inputs()
+    wanted = 7.0 * before + (1 - 1 / 4) * head.covariance(wide, wide)
     assert torch.allclose(after, wanted, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("factor", [1e-4, 1e4])
 def test_the_choice_is_the_same_whatever_the_scale_of_the_posterior(factor):
-    m, images, targets = lesson()
+    m, images, targets = labelled_set()
     ones = torch.ones_like(targets[:, 0])
     one = choose_prior(m, images, targets, ones)
     other = choose_prior(m.widened(factor), images.widened(factor), targets, ones)
-    assert other.own == pytest.approx(one.own, rel=1e-6)
+    assert other.residual_variance == pytest.approx(one.residual_variance, rel=1e-6)
     assert other.widening * factor == pytest.approx(one.widening, rel=1e-6)
     assert other.embedded == one.embedded
 
 
 def test_the_learner_is_the_same_whatever_the_strengths():
     model = small_model(images=12, classes=4, dtype=torch.float32)
-    targets = lesson()[2]
+    targets = labelled_set()[2]
     logits = [
         learn(
             zero_shot(model.head, model.posterior.tempered(rho, rho), model.classes),
             model.images,
             targets,
-            own_weights=True,
+            residual_head=True,
         ).logits(model.images)
         for rho in (1e-3, 10.0)
     ]
     assert torch.allclose(*logits, atol=1e-3 * float(logits[0].abs().max()))
 
 
-def test_one_label_speaks_for_no_prior_and_gets_the_middle_one():
-    m, images, targets = lesson()
+def test_one_label_gives_the_middle_of_the_grid():
+    m, images, targets = labelled_set()
     images, targets = images[torch.tensor([0])], targets[:1]
     chosen = choose_prior(m, images, targets, torch.ones_like(targets[:, 0]))
     variance = math.exp(sum(map(math.log, VARIANCES)) / len(VARIANCES))
     share = sum(SHARES) / len(SHARES)
-    assert chosen.own == pytest.approx(variance * share)
+    assert chosen.residual_variance == pytest.approx(variance * share)
     unit = logit_variance(m, images)
     assert chosen.widening * unit == pytest.approx(variance * (1 - share))
 
 
 def test_a_prior_within_the_grid_is_chosen_and_labels_without_a_pattern_narrow_it():
-    m, images, targets = lesson(images=40)
+    m, images, targets = labelled_set(images=40)
     ones = torch.ones(40, dtype=torch.float64)
     chosen = []
     for lessons in (targets, one_hot(images.logits.argmax(dim=1), 4).double()):
         prior = choose_prior(m, images, lessons, ones)
-        variance = prior.widening * logit_variance(m, images) + prior.own
+        variance = prior.widening * logit_variance(m, images) + prior.residual_variance
         assert VARIANCES[0] * (1 - 1e-9) <= variance <= VARIANCES[-1] * (1 + 1e-9)
-        assert 0 <= prior.own / variance <= SHARES[-1]
+        assert 0 <= prior.residual_variance / variance <= SHARES[-1]
         chosen.append(variance)
     assert chosen[0] < chosen[1]
 
 
-def test_no_more_labels_are_looked_at_than_the_choice_needs():
+def test_the_choice_uses_a_bounded_number_of_labels():
     """Labels between the evenly spaced ones do not matter to it."""
-    m, images, targets = lesson(images=2 * MOST - 1, classes=2)
+    m, images, targets = labelled_set(images=2 * MOST - 1, classes=2)
     ones = torch.ones_like(targets[:, 0])
     even = torch.arange(0, 2 * MOST - 1, 2)
     assert choose_prior(m, images, targets, ones) == choose_prior(
@@ -125,23 +125,23 @@ def test_no_more_labels_are_looked_at_than_the_choice_needs():
 
 @pytest.mark.parametrize("count", [2, 4, 13])
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_fold_left_out_is_what_the_other_labels_alone_teach_of_it(embedded, count, monkeypatch):
-    monkeypatch.setattr(prior_module, "_ROUGHLY", 1e-10)
-    m, images, targets = lesson(images=count, classes=3)
+def test_a_fold_left_out_is_what_the_other_labels_alone_teach_of_it(embedded, count):
+    exact = AdaptationSettings(rough_gradient=1e-10)
+    m, images, targets = labelled_set(images=count, classes=3)
     weights = torch.linspace(0.3, 2, count, dtype=torch.float64)
     prior = Prior(3.0, 40.0, embedded)
-    left = folds_left_out(prior, m, images, targets, weights).log_softmax(dim=-1)
-    wide, seen, own = prior.under(m, images, weights)
+    left = folds_left_out(prior, m, images, targets, weights, exact).log_softmax(dim=-1)
+    wide, seen, head = prior.under(m, images, weights)
     for k in range(min(FOLDS, count)):
         out = torch.arange(count) % FOLDS == k
         fold, rest = out.nonzero()[:, 0], (~out).nonzero()[:, 0]
-        found = fit(wide, seen[rest], targets[rest], weights[rest], own)
+        found = fit(wide, seen[rest], targets[rest], weights[rest], head)
         logits = images.logits[fold] + wide.jvp(seen[fold], found.update)
         assert torch.allclose(left[fold], logits.log_softmax(dim=-1), atol=1e-6)
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_own_weights_see_what_tells_the_classes_apart_where_names_do_not(embedded):
+def test_the_head_input_that_separates_the_classes_is_chosen_where_names_do_not(embedded):
     """Classes that differ in what the projection sees, or in what it does not; names of neither."""
     classes, count, size = 12, 144, 40
     model = small_model(images=100, classes=classes, image_size=size, text_size=16, embedding=10)
@@ -161,11 +161,11 @@ def test_own_weights_see_what_tells_the_classes_apart_where_names_do_not(embedde
     assert not choose_prior(m, telling, targets, ones).embedded
 
 
-def test_names_that_the_projections_cannot_tell_apart_leave_the_classes_own_weights():
+def test_equal_class_names_leave_the_residual_head_to_learn():
     model = small_model(images=8, classes=3, dtype=torch.float32)
     same = model.classes[:1].expand(3, -1).contiguous()
     start = zero_shot(model.head, model.posterior, same)
     targets = one_hot(torch.arange(8) % 3, 3).double()
-    learned = learn(start, model.images, targets, own_weights=True)
+    learned = learn(start, model.images, targets, residual_head=True)
     assert torch.isfinite(learned.logits(model.images)).all()
     assert (learned.logits(model.images).argmax(dim=1) == targets.argmax(dim=1)).all()

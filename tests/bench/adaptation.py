@@ -26,11 +26,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.conjugate_gradients import conjugate_gradients
-from alworkbench.adaptation.learner import Learner, Strengths, zero_shot
+from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.leave_one_out import leave_one_out
-from alworkbench.adaptation.logit_adjustment import SEEN
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.methods import find_method
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.covariance import LinearisedKernel
@@ -86,7 +86,9 @@ class World:
         label = torch.arange(labels) % classes
         images = self._view(latent[label] + self._normal(labels, LATENT), self._image)
         start = zero_shot(self.head, self.posterior, self._view(latent, self._text))
-        shown = latent[torch.arange(SEEN) % classes] + self._normal(SEEN, LATENT)
+        shown = latent[torch.arange(DEFAULT_SETTINGS.class_prior_images) % classes] + self._normal(
+            DEFAULT_SETTINGS.class_prior_images, LATENT
+        )
         pool = Features(self._view(shown, self._image))
         return Campaign(start, Features(images), one_hot(label, classes).double(), pool)
 
@@ -164,18 +166,20 @@ def measured(campaign: Campaign) -> list[str]:
         learned = find_method(name)(start, images, targets, pool=campaign.pool)
         seconds, worked = time.perf_counter() - began, time.process_time() - worked
         row += [f"{seconds:.3f}", f"{worked:.3f}"]
-    taught = learned.taught
+    taught = learned.state
     assert taught is not None
-    assert taught.log_shares is not None
-    met = replace(taught.images, logits=taught.images.logits + taught.log_shares)
-    row.append(f"{fit(exact, met, targets, own=taught.own).gradient:.0e}")
+    assert taught.log_class_prior is not None
+    met = replace(taught.images, logits=taught.images.logits + taught.log_class_prior)
+    row.append(f"{fit(exact, met, targets, head=taught.residual_head).gradient:.0e}")
     began = time.perf_counter()
     find_method(DEFAULT_ADAPTATION)(start, images, targets.roll(1, dims=1), pool=campaign.pool)
     row.append(f"{time.perf_counter() - began:.3f}")
     if targets.numel() <= OTHERS_UP_TO:
         began = time.perf_counter()
         plain(
-            LinearisedKernel(exact.classes, taught.images, taught.images, taught.own), met, targets
+            LinearisedKernel(exact.classes, taught.images, taught.images, taught.residual_head),
+            met,
+            targets,
         )
         took = time.perf_counter() - began
         row += [f"{took:.3f}", f"{took / seconds:.1f}"]

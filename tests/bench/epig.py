@@ -24,7 +24,9 @@ from torch import Tensor
 
 from alworkbench.acquisition.epig.draw_space import DrawSpace, Wanted
 from alworkbench.acquisition.epig.sampled import epig_sums, sampled_epig, sampled_interval
-from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
+from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.learning import learn
+from alworkbench.adaptation.settings import Strengths
 from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample

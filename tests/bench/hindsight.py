@@ -25,8 +25,9 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
-from alworkbench.adaptation.logit_adjustment import SEEN
+from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.learning import learn
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.evaluation.intervals import estimate
 from alworkbench.simulation.dataset import SimulationData, pool_of_seed
 from alworkbench.simulation.load.collection import load_collection
@@ -47,13 +48,13 @@ class _Campaign:
         self.data = data
         rows = torch.tensor(pool_of_seed(data.pool.tolist(), seed, Plan(("random",)).pool_fraction))
         self.rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
-        self.seen = data.table.gather(self.rows[:SEEN])
+        self.seen = data.table.gather(self.rows[: DEFAULT_SETTINGS.class_prior_images])
 
     def learner(self, rows: Int[Tensor, "n"]) -> Learner:
         labels = self.data.labels[rows]
         targets = one_hot(labels, len(self.data.classes)).double()
         labelled = self.data.table.gather(rows)
-        return learn(self.start, labelled, targets, own_weights=True, pool=self.seen)
+        return learn(self.start, labelled, targets, residual_head=True, pool=self.seen)
 
     def accuracy(self, learner: Learner, rows: Int[Tensor, "N"], *, by_class: bool) -> float:
         labels = self.data.labels[rows]

@@ -23,9 +23,10 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation import learner as learning
-from alworkbench.adaptation.learner import Learner, Strengths, learn, zero_shot
-from alworkbench.adaptation.logit_adjustment import SEEN
+from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.encoders.head import Features
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection
@@ -40,13 +41,13 @@ Way = Callable[[Learner, Features, torch.Tensor], Learner]
 
 def fixed(start: Learner, labelled: Features, targets: torch.Tensor) -> Learner:
     with patch.object(learning, "choose_prior", lambda *_: Prior(1.0, 100.0)):
-        return learn(start, labelled, targets, own_weights=True)
+        return learn(start, labelled, targets, residual_head=True)
 
 
 WAYS: dict[str, Way] = {
     "linearised": learn,
     "fixed": fixed,
-    "chosen": partial(learn, own_weights=True),
+    "chosen": partial(learn, residual_head=True),
 }
 ALIKE = "classes alike"
 
@@ -59,7 +60,7 @@ def accuracies(data: SimulationData, seed: int) -> dict[str, list[float]]:
     test, truth = data.table.gather(data.test), data.labels[data.test]
     order = torch.randperm(len(data.pool), generator=torch.Generator().manual_seed(seed))
     pool = data.pool[order]
-    seen = data.table.gather(pool[-SEEN:])
+    seen = data.table.gather(pool[-DEFAULT_SETTINGS.class_prior_images :])
 
     def right(logits: torch.Tensor) -> float:
         return float((logits.argmax(dim=1) == truth).double().mean())
@@ -71,7 +72,7 @@ def accuracies(data: SimulationData, seed: int) -> dict[str, list[float]]:
         targets = one_hot(labels, len(data.classes)).double()
         for name, way in WAYS.items():
             found.setdefault(name, []).append(right(way(start, labelled, targets).logits(test)))
-        alike = learn(start, labelled, targets, own_weights=True, pool=seen)
+        alike = learn(start, labelled, targets, residual_head=True, pool=seen)
         found.setdefault(ALIKE, []).append(right(alike.logits(test)))
         found.setdefault("probe, best by test", []).append(probed(labelled, labels, test, truth))
     return found

@@ -177,7 +177,7 @@ class TestUncertainty:
         found.fit(matrix(model.images)[:5], np.arange(5) % 4)
         learner = found._model()[0]
         exact = learner.model
-        images, taught = exact.images(model.images), learner.taught
+        images, taught = exact.images(model.images), learner.state
 
         def covariance(left, right):
             size = len(left) * 4, len(right) * 4

@@ -173,8 +173,10 @@ def test_every_method_predicts_what_it_does_on_the_cpu(name):
 class TestLearning:
     def test_the_step_and_the_prior_are_those_of_the_cpu(self, name, size):
         found, wanted = (learned(device, name, *size) for device in (CUDA, CPU))
-        assert found.taught.own is None or found.taught.prior.own == pytest.approx(
-            wanted.taught.prior.own, rel=1e-6
+        assert (
+            found.state.residual_head is None
+            or found.state.prior.residual_variance
+            == pytest.approx(wanted.state.prior.residual_variance, rel=1e-6)
         )
         for part in fields(found.update):
             one, other = getattr(found.update, part.name), getattr(wanted.update, part.name)
@@ -210,7 +212,7 @@ class TestLearning:
             logit_variance(
                 (learner := learned(device, name, *size)).model.double(),
                 learner.model.double().images(few.to(device, torch.float64)),
-                learner.taught,
+                learner.state,
             )
             for device in (CUDA, CPU)
         )

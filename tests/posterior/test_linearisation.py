@@ -5,14 +5,15 @@ import torch
 from torch.func import jvp
 from torch.nn.functional import log_softmax, one_hot
 
-from alworkbench.adaptation import learner as learning
+from alworkbench.adaptation import learning
 from alworkbench.adaptation import map_fit as linearised
 from alworkbench.adaptation.label_gram import LabelGram
-from alworkbench.adaptation.learner import Taught, learn, restore, zero_shot
+from alworkbench.adaptation.learner import LaplaceState, zero_shot
+from alworkbench.adaptation.learning import LearnedWeights, learn, restore
 from alworkbench.adaptation.map_fit import condition, fit
 from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.adaptation.prior_selection import Prior
-from alworkbench.adaptation.residual_head import OwnWeights
+from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.encoders.head import Head
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import WeightUpdate
@@ -137,8 +138,8 @@ def test_learning_on_what_is_known_changes_little_and_strength_holds_it_back(mod
 
 
 def own_jacobian(term, images, classes):
-    """(n C) x (C P) from standard normal weights of the classes' own."""
-    centred = term.share**0.5 * term.centred(images)
+    """(n C) x (C P) from standard normal weights of the residual head."""
+    centred = term.weight_variance**0.5 * term.centred_inputs(images)
     eye = torch.eye(classes, dtype=torch.float64)
     return torch.einsum("np,cd->ncdp", centred, eye).reshape(len(images) * classes, -1)
 
@@ -148,7 +149,7 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
     model = small_model(images=5, classes=3)
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, 5)
-    term = OwnWeights.of(images, None, 100.0, embedded=own == "embeddings") if own else None
+    term = ResidualHead.of(images, None, 100.0, embedded=own == "embeddings") if own else None
     found = fit(m, images, targets, None, term)
     count = 30_000
     start = m.sample(count, generator(1))
@@ -174,25 +175,25 @@ def test_conditioned_draws_have_the_posterior_covariance_of_the_dense_gaussian(o
     assert ((flat.T @ flat / count - wanted).abs() <= allowed).all()
     before = (both @ both.T).diagonal()
     assert (spread <= before + 1e-9).all()
-    known = Taught(images, found.probabilities, None, term)
+    known = LaplaceState(images, found.probabilities, torch.ones_like(images.scale), term)
     assert torch.allclose(logit_variance(m, test, known).flatten(), spread, rtol=1e-8)
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_with_weights_of_the_classes_own_the_learner_is_one_model(embedded, monkeypatch):
+def test_with_a_residual_head_the_learner_is_one_model(embedded, monkeypatch):
     """Its logits are those of its update, and it comes back from its update as it was."""
     monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(2.0, 90.0, embedded))
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
-    learned = learn(start, model.images[:6], labels_for(model, 6), own_weights=True)
-    prior = learned.taught.prior
+    learned = learn(start, model.images[:6], labels_for(model, 6), residual_head=True)
+    prior = learned.state.prior
     m = start.model.double().widened(prior.widening)
     images = m.images(model.images.to("cpu", torch.float64))
     labelled = images[torch.arange(6)]
-    found = fit(m, labelled, labels_for(model, 6), None, prior.own_weights(labelled, None))
+    found = fit(m, labelled, labels_for(model, 6), None, prior.residual_head(labelled, None))
     logits = learned.logits(model.images).double()
     assert torch.allclose(logits, images.logits + m.jvp(images, found.update), atol=1e-3)
-    back = restore(start, learned.update, model.images[:6], prior=prior)
+    back = restore(start, LearnedWeights.of(learned), model.images[:6])
     assert torch.equal(back.logits(model.images), learned.logits(model.images))
     one, other = back.draws(16, 7), learned.draws(16, 7)
     assert torch.allclose(one.image, other.image, atol=1e-3)
@@ -221,7 +222,7 @@ def test_a_stored_learner_comes_back_as_it_was():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     learned = learn(start, model.images[:6], labels_for(model, 6))
-    found = restore(start, learned.update, model.images[:6])
+    found = restore(start, LearnedWeights.of(learned), model.images[:6])
     assert torch.equal(found.logits(model.images), learned.logits(model.images))
     one, other = found.draws(16, 7), learned.draws(16, 7)
     assert torch.allclose(one.image, other.image, atol=1e-3)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext
-from alworkbench.adaptation.learner import Learner, learn, zero_shot
+from alworkbench.adaptation.learner import Learner, zero_shot
+from alworkbench.adaptation.learning import learn
 from alworkbench.core.domain import Image, Role
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.explain import (

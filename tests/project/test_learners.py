@@ -9,8 +9,9 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from alworkbench.adaptation import learner as learning
+from alworkbench.adaptation import learning
 from alworkbench.adaptation.learner_file import load_learner, save_learner
+from alworkbench.adaptation.learning import LearnedWeights
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.domain import Goal, Role
 from alworkbench.core.errors import UnknownAdaptation
@@ -60,7 +61,7 @@ def test_a_project_with_a_removed_method_opens_and_names_the_methods_when_it_lea
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_its_own_weights_see(
+def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_the_input_of_its_residual_head(
     project: Project, answers: Callable, monkeypatch: pytest.MonkeyPatch, embedded: bool
 ) -> None:
     monkeypatch.setattr(learning, "choose_prior", lambda *_: Prior(0.5, 90.0, embedded))
@@ -86,7 +87,7 @@ def test_a_learner_opened_again_is_the_same_to_the_bit_whatever_its_own_weights_
 
 
 @pytest.mark.parametrize("change", ["an older file", "another number of classes"])
-def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_that_fit(
+def test_a_residual_head_is_learned_again_if_the_file_has_none_for_these_classes(
     project: Project, answers: Callable, change: str
 ) -> None:
     workbench = project.open()
@@ -100,16 +101,19 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
     assert record is not None
     path = workbench.session.folder.path / record.file
     stored = load_learner(path)
-    assert stored.update.residual is not None
-    assert stored.update.offset is not None
-    update = WeightUpdate(stored.update.image, stored.update.text)
+    learned_update = stored.weights.update
+    assert learned_update.residual is not None
+    assert learned_update.offset is not None
+    update = WeightUpdate(learned_update.image, learned_update.text)
     prior = None
     if change != "an older file":
         update = replace(
-            update, residual=stored.update.residual[1:], offset=stored.update.offset[1:]
+            update, residual=learned_update.residual[1:], offset=learned_update.offset[1:]
         )
-        prior = stored.prior
-    save_learner(path, update, stored.hashes, workbench.session.engine().encoder_id, prior)
+        prior = stored.weights.prior
+    save_learner(
+        path, LearnedWeights(update, prior), stored.hashes, workbench.session.engine().encoder_id
+    )
     workbench.session.store.close()
     again = project.open()
     assert torch.allclose(again.learners.newest().logits(features), learned, atol=1e-3)
@@ -118,7 +122,7 @@ def test_weights_of_the_classes_own_are_learned_again_where_the_file_has_none_th
 
 
 @pytest.mark.parametrize("goal", list(Goal))
-def test_the_goal_decides_whether_all_classes_count_alike_and_its_shares_are_kept(
+def test_the_goal_decides_whether_there_is_a_class_prior_and_it_is_kept(
     project: Project, answers: Callable, goal: Goal
 ) -> None:
     with closing(open_store(project.folder)) as store, store.write() as writer:
@@ -128,17 +132,17 @@ def test_the_goal_decides_whether_all_classes_count_alike_and_its_shares_are_kep
     answers(workbench, 5)
     workbench.rounds.close()
     learner = workbench.learners.newest()
-    assert learner.taught is not None
-    shares = learner.taught.log_shares
-    assert (shares is not None) == (goal is Goal.BALANCED)
+    assert learner.state is not None
+    class_prior = learner.state.log_class_prior
+    assert (class_prior is not None) == (goal is Goal.BALANCED)
     workbench.session.store.close()
     again = project.open()
-    found = again.learners.newest().taught
+    found = again.learners.newest().state
     assert found is not None
-    if shares is None:
-        assert found.log_shares is None
+    if class_prior is None:
+        assert found.log_class_prior is None
     else:
-        assert found.log_shares is not None
-        assert torch.equal(found.log_shares, shares)
-    assert torch.equal(found.probabilities, learner.taught.probabilities)
+        assert found.log_class_prior is not None
+        assert torch.equal(found.log_class_prior, class_prior)
+    assert torch.equal(found.probabilities, learner.state.probabilities)
     again.session.store.close()

@@ -1,0 +1,75 @@
+"""All tuned numbers of learning from labels, as one frozen value.
+
+Functions take the value as an argument, whose default is DEFAULT_SETTINGS. A learner's record stores it
+(`asdict`), so that a replay learns with the numbers of that time. L1 to L15 are the experiments of
+docs/experiments/adaptation.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Strengths:
+    """Factors of the posterior's precision before any label, for learning and for draws alike (L11).
+
+    A method that chooses its prior from the labels replaces their size and keeps their ratio.
+    """
+
+    image: float = 1e-3
+    """rho, of the image projection."""
+    text: float = 1e-3
+    """rho', of the text projection."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptationSettings:
+    """Numbers that change what a learner learns; each names the experiment that it comes from."""
+
+    prior_variances: tuple[float, ...] = (30.0, 300.0)
+    """Grid of the prior variance of a logit, squared nats (L2)."""
+    residual_shares: tuple[float, ...] = (0.0, 0.5, 0.9)
+    """Grid of the share of that variance that the residual head has (L2)."""
+    fewest_prior_labels: int = 20
+    """The prior is chosen from at least this many labels, if there are as many (L1)."""
+    most_prior_labels: int = 200
+    """The prior is chosen from at most this many labels (L4: the time of more)."""
+    prior_pairs: int = 5000
+    """Between the two bounds: labels times classes that the choice of the variances uses (L4)."""
+    head_input_pairs: int = 20_000
+    """The same for the choice of the residual head's input: it needs several labels a class (L10)."""
+    head_input_folds: int = 5
+    """Folds that compare the two inputs of the residual head (L10)."""
+    names_information: float = 0.15
+    """Label information of the zero-shot logits, as a share of that of the label itself, above which
+    the residual head's input is not compared: activations are used (L10)."""
+    embeddings_log_bayes_factor: float = 5.0
+    """Nats by which embeddings must predict left-out labels better than activations (L10): very strong
+    evidence (Kass & Raftery 1995, section 3.2)."""
+    head_input_temperatures: tuple[float, ...] = tuple(2.0 ** (k / 4) for k in range(-4, 17))
+    """Temperatures at which the two inputs are compared: each at its best (L10)."""
+    rough_gradient: float = 1e-3
+    """Gradient at which the fits end that only compare priors or estimate the class prior (L14)."""
+    class_prior_images: int = 4096
+    """Images of the pool, at most, that the class prior is estimated from (L14: their time)."""
+    class_prior_pseudo_labels: float = 1.0
+    """Labels, spread evenly over the classes, that the estimate of the class prior adds (L13)."""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> AdaptationSettings:
+        """From a stored `asdict`, whose tuples may be lists; what it lacks has the default value."""
+        known = {field.name for field in fields(cls)}
+        return cls(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in record.items()
+                if name in known
+            }
+        )
+
+
+DEFAULT_SETTINGS = AdaptationSettings()
+"""The numbers that every figure in README and docs was measured with."""
