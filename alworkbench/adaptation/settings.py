@@ -62,13 +62,12 @@ class AdaptationSettings:
     def from_record(cls, record: Mapping[str, Any]) -> AdaptationSettings:
         """From a stored `asdict`, whose tuples may be lists; what it lacks has the default value."""
         known = {field.name for field in fields(cls)}
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in record.items()
-                if name in known
-            }
-        )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in record.items()
+            if name in known
+        }
+        return cls(**values)
 
 
 DEFAULT_SETTINGS = AdaptationSettings()
