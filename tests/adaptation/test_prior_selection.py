@@ -36,7 +36,7 @@ def labelled_set(images=12, classes=4, seed=0):
 
 def logit_variance(model, images):
     kernel = LinearisedKernel(model.classes, images, images)
-    return float(kernel.centred_inputs().diagonal(dim1=1, dim2=2).mean())
+    return float(kernel.centred().diagonal(dim1=1, dim2=2).mean())
 
 
 def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
@@ -49,16 +49,16 @@ def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
         kernel, found.probabilities, weights, found.dual, torch.arange(len(targets))
     )
     wanted = (found.logits - changes).log_softmax(dim=-1)
-    left = left_out_logits(kernel.centred_inputs(), found, weights).log_softmax(dim=-1)
+    left = left_out_logits(kernel.centred(), found, weights).log_softmax(dim=-1)
     assert torch.allclose(left, wanted, rtol=1e-6)
 
 
 def test_widening_and_residual_head_change_the_covariance_within_classes_as_assumed():
     m, images, _ = labelled_set()
-    before = LinearisedKernel(m.classes, images, images).centred_inputs()
+    before = LinearisedKernel(m.classes, images, images).centred()
     wide = images.widened(7.0)
     head = ResidualHead.of(wide, None, 20.0)
-    after = LinearisedKernel(m.widened(7.0).classes, wide, wide, head).centred_inputs()
+    after = LinearisedKernel(m.widened(7.0).classes, wide, wide, head).centred()
     wanted = 7.0 * before + (1 - 1 / 4) * head.covariance(wide, wide)
     assert torch.allclose(after, wanted, rtol=1e-9, atol=1e-9)
 

@@ -135,7 +135,7 @@ class TestTheSameImages:
     def test_centred_is_the_covariance_of_logits_less_their_mean(self, square):
         centre = torch.eye(CLASSES, dtype=torch.float64) - 1 / CLASSES
         wanted = torch.einsum("ca,iajb,cb->cij", centre, square.twin, centre)
-        assert square.close(square.kernel.centred_inputs(), wanted)
+        assert square.close(square.kernel.centred(), wanted)
 
     def test_no_variance_is_negative(self, square):
         size = len(LEFT) * CLASSES
@@ -147,7 +147,7 @@ class TestTheSameImages:
         with pytest.raises(ValueError, match="same images"):
             kernel.diagonal()
         with pytest.raises(ValueError, match="same images"):
-            kernel.centred_inputs()
+            kernel.centred()
 
 
 def test_without_images_there_is_nothing(model, head):
