@@ -35,19 +35,19 @@ class Workbench:
 
     Each object works on the session and on objects that stand before it here:
 
-    session         folder, store, engine, clock and lock of the project
-    posteriors      fitted, imported, exported
-    images          imported and shown
-    features        computed by the encoder, or read from a file
-    targets         images outside of the pool whose predictions matter
-    labels          items claimed, answers recorded and taken back, label files
-    measurements    accuracy on the audit set
-    learners        the model adapted to the labels
-    classes         the class list
-    rounds          the pool ranked, a batch asked, the round closed
-    explanations    why the model is uncertain about an image
-    audit           the audit set drawn, the accuracy report, the advice when to stop
-    support_sets    labelled images chosen for a target
+        session         folder, store, engine, clock and lock of the project
+        posteriors      fitted, imported, exported
+        images          imported and shown
+        features        computed by the encoder, or read from a file
+        targets         images outside of the pool whose predictions matter
+        labels          items claimed, answers recorded and taken back, label files
+        measurements    accuracy on the audit set
+        learners        the model adapted to the labels
+        classes         the class list
+        rounds          the pool ranked, a batch asked, the round closed
+        explanations    why the model is uncertain about an image
+        audit           the audit set drawn, the accuracy report, the advice when to stop
+        support_sets    labelled images chosen for a target
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md tells the truth: its templates run, and its rooms and files are those of the code."""
+"""Code in the documentation runs, and the rooms and files of CONTRIBUTING.md are those of the code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from types import ModuleType
 import pytest
 import torch
 
+import alworkbench
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.method import Method
 from alworkbench.features.table import FeatureTable
 from tests.contracts.test_architecture import ROOMS
 from tests.factories import small_model
+from tests.making_project import Project, made, project
+
+__all__ = ["made", "project"]
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -84,3 +88,16 @@ def test_files_and_folders_that_are_named_are_there() -> None:
     named = set(re.findall(r"`((?:alworkbench|tests|docs)/[\w./]+)`", TEXT))
     assert len(named) > 10
     assert not {place for place in named if not (ROOT / place).exists()}
+
+
+def test_the_script_for_one_round_runs(project: Project) -> None:
+    """Its project and the function that answers are put in; all else is as the page has it."""
+    page = (ROOT / "docs" / "api" / "project.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    script = script.replace('"birds"', repr(str(project.folder)))
+    names = {"ask": lambda image: project.truth[image.hash]}
+    exec(compile(script, "docs/api/project.md", "exec"), names)
+    with alworkbench.open_project(project.folder) as workbench:
+        (closed,) = workbench.rounds.all()
+        assert all(item.label is not None for item in workbench.rounds.items(closed.id))
+        assert [record.labels for record in workbench.measurements.all()] == [0, 5]
