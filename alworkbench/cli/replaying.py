@@ -24,7 +24,7 @@ from alworkbench.cli.report import found as found_result
 from alworkbench.core.domain import ProjectFolder
 
 if TYPE_CHECKING:
-    from alworkbench.simulation.replay import Difference
+    from alworkbench.simulation.difference import Difference
 
 
 def register(app: typer.Typer) -> None:

@@ -1,17 +1,16 @@
-"""A campaign asked again from its record: the same batches, or the first difference by name.
+"""Replay of a project's campaign: compute it again from its record and name the first difference.
 
-Class lists, posteriors, images, labels and take-backs are put into an empty store in the order in which
-they came; every round is proposed again and every learner learns again, through the same service. What
-was there at each of these steps is in their record (`campaign.record`). Features and posterior files
-are those of the project.
+Class lists, posteriors, images, labels and take-backs are added to an empty store in their recorded
+order. Every round is proposed again and every learner learns again, through the same workbench. The
+record of a round or learner (`core.provenance`) says what existed at that time. Features and posterior
+files are those of the project.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,71 +20,23 @@ from alworkbench.adaptation.settings import Strengths
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     Answer,
-    ClassList,
     EncoderRecord,
     FoundImage,
     Goal,
-    Item,
     Label,
     LearnerRecord,
-    PosteriorRecord,
     ProjectFolder,
-    ProjectSettings,
     Role,
     Round,
-    SimulationPoint,
-    TakeBack,
 )
-from alworkbench.core.errors import NotReplayable
-from alworkbench.core.ports import Reader, Store, Writer
+from alworkbench.core.ports import Writer
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import MARK, changed_versions, versions
 from alworkbench.project.target_sets import load_targets
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.plan import Run
-
-OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
-"""Makes an empty store that lasts as long as a replay."""
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """Everything of a project that decides what was asked."""
-
-    settings: ProjectSettings
-    encoder: EncoderRecord
-    class_lists: tuple[ClassList, ...]
-    """All versions, oldest first."""
-    posteriors: tuple[PosteriorRecord, ...]
-    images: tuple[tuple[str, Role], ...]
-    """(content hash, role when it was imported), in the order of import."""
-    rounds: tuple[Round, ...]
-    items: Mapping[int, tuple[Item, ...]]
-    """Round id -> its items in order."""
-    learners: tuple[LearnerRecord, ...]
-    labels: tuple[Label, ...]
-    take_backs: tuple[TakeBack, ...]
-    hashes: Mapping[int, str]
-    """Image id -> content hash."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first thing that was not as the record says."""
-
-    round: int
-    position: int | None
-    """Place in the batch, from 1; None where not the batch differs but what it rests on."""
-    image: str | None
-    """Content hash that the record has there."""
-    found: str | None
-    """Content hash that the replay has there."""
-    what: str
-    """What differs, in words."""
-    why: tuple[str, ...]
-    """Likely reasons, likeliest first."""
-    run: str | None = None
-    """Of a simulation: which run."""
+from alworkbench.simulation.campaign import Campaign, read_campaign
+from alworkbench.simulation.difference import Difference, batch_difference, first_other
+from alworkbench.simulation.run import OpenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +44,11 @@ class Replayed:
     """How far a record was computed again, and the first difference."""
 
     rounds: int
-    """Proposed again with the same batch."""
+    """Rounds that gave the same batch."""
     images: int
-    """Asked in these rounds."""
+    """Images asked in these rounds."""
     learners: int
-    """Learned again from the same labels."""
+    """Learners that learned from the same labels."""
     difference: Difference | None
 
     @property
@@ -112,59 +63,16 @@ class _Differs(Exception):
         self.difference = difference
 
 
-def read_campaign(reader: Reader) -> Campaign:
-    """The record of a project. Raises NotReplayable for rounds of versions that did not keep one."""
-    rounds = reader.rounds.all()
-    learners = reader.computed.learners()
-    for what, settings in [(f"round {r.number}", r.settings) for r in rounds] + [
-        (f"learner {each.id}", each.settings) for each in learners
-    ]:
-        if "record" not in settings:
-            raise NotReplayable(
-                f"The record of {what} does not say which labels were there: an earlier version of "
-                f"alworkbench made it. Campaigns begun with this version can be replayed."
-            )
-    encoder = reader.computed.encoder()
-    if encoder is None or not rounds:
-        raise NotReplayable(
-            "No round was asked yet, so there is nothing to replay. Start with `alworkbench propose`."
-        )
-    items = {r.id: tuple(reader.rounds.items(r.id)) for r in rounds}
-    drawn = {
-        item.image_id
-        for r in rounds
-        if r.strategy == AUDIT_STRATEGY
-        for item in items[r.id]
-        if item.probability is not None
-    }
-    images = sorted(
-        (id_, content, Role.POOL if id_ in drawn else role)
-        for role in Role
-        for id_, content in reader.images.ids_and_hashes(role)
-    )
-    newest = reader.classes.current().id or 1
-    return Campaign(
-        reader.settings(),
-        encoder,
-        tuple(reader.classes.get(id_) for id_ in range(1, newest + 1)),
-        tuple(reader.computed.posteriors()),
-        tuple((content, role) for _, content, role in images),
-        tuple(rounds),
-        items,
-        tuple(learners),
-        tuple(reader.labels.all()),
-        tuple(reader.labels.take_backs()),
-        {id_: content for id_, content, _ in images},
-    )
-
-
 def replay(
     workbench: Workbench,
     open_store: OpenStore,
     progress: Progress = silent,
     campaign: Campaign | None = None,
 ) -> Replayed:
-    """Ask a project's campaign again. `campaign` replaces the record that is read from its store."""
+    """Compute every round and learner of a project's record again, up to the first difference.
+
+    `campaign` replaces the record that is otherwise read from the project. Raises NotReplayable.
+    """
     if campaign is None:
         with workbench.session.store.read() as reader:
             campaign = read_campaign(reader)
@@ -193,7 +101,7 @@ def _strengths(campaign: Campaign) -> Strengths:
 
 
 class _Replay:
-    """The store of a replay, brought forward step by step."""
+    """A replay: a store that receives the record step by step, and the workbench over it."""
 
     def __init__(self, campaign: Campaign, bench: Workbench, folder: ProjectFolder) -> None:
         self._campaign = campaign
@@ -251,19 +159,12 @@ class _Replay:
         return len(then)
 
     def _compare(self, round_: Round, then: Sequence[str], now: Sequence[str]) -> None:
-        if then == now:
-            return
-        at = next(
-            (k for k, (one, other) in enumerate(zip(then, now, strict=False)) if one != other),
-            min(len(then), len(now)),
-        )
-        image, found = (side[at] if at < len(side) else None for side in (then, now))
         changed = changed_versions(
             round_.settings.get("versions", {}), versions(self._bench.session.engine().device)
         )
-        what = f"round {round_.number} asks another image at place {at + 1} of {len(then)}"
         why = changed or (_SAME_VERSIONS, _CHANGED)
-        raise _Differs(Difference(round_.number, at + 1, image, found, what, why))
+        if found := batch_difference(round_.number, then, now, why):
+            raise _Differs(found)
 
     def _learn(self, learner: LearnerRecord, round_: Round) -> None:
         self._forward(learner.settings["record"], learner.class_list_id, learner.posterior_id)
@@ -272,35 +173,32 @@ class _Replay:
             again = reader.computed.learner()
         then = str(learner.settings["taught"])
         now = "" if again is None else str(again.settings["taught"])
-        if then == now:
-            return
         marks = [[side[k : k + MARK] for k in range(0, len(side), MARK)] for side in (then, now)]
-        at = next(
-            (k for k, (one, other) in enumerate(zip(*marks, strict=False)) if one != other),
-            min(len(each) for each in marks),
-        )
+        at = first_other(*marks)
+        if at is None:
+            return
         taught = self._taught()
         found = taught[at] if at < len(taught) else None
         what = (
-            f"the learner of round {round_.number} was taught other labels: label {at + 1} of "
-            f"{len(marks[0])} is not what it was then"
+            f"the learner of round {round_.number} learned from other labels: label {at + 1} of "
+            f"{len(marks[0])} differs from the record"
         )
         raise _Differs(Difference(round_.number, None, found, found, what, (_CHANGED,)))
 
     def _taught(self) -> list[str]:
-        """Content hashes of the labelled images of the pool, as learners take them."""
+        """Content hashes of the labelled images of the pool, in the order of learning."""
         with self._bench.session.store.read() as reader:
             current = reader.labels.current(Role.POOL)
         known = {id_: content for content, id_ in self._ids.items()}
         ordered = sorted(current.values(), key=lambda label: label.id)
         return [known[label.image_id] for label in ordered if label.class_id is not None]
 
-    # ------------------------------------------------------------------- bringing the store forward
+    # ------------------------------------------------------------------------- adding the record
 
     def _forward(
         self, record: Mapping[str, Any], class_list_id: int, posterior_id: int | None
     ) -> None:
-        """Everything that was there when this was recorded."""
+        """Add everything that existed when this was recorded."""
         settings = replace(
             self._campaign.settings,
             seed=int(record["project_seed"]),
@@ -348,7 +246,7 @@ class _Replay:
         self._take_backs = max(self._take_backs, take_backs)
 
     def _answer(self, label: Label) -> Answer:
-        """The label as an answer to no item: in a replay nobody holds a lease."""
+        """The label as an answer without an item: a replay has no leases."""
         return Answer(
             label.event_id,
             self._ids[self._campaign.hashes[label.image_id]],
@@ -361,31 +259,6 @@ class _Replay:
 
 _CHANGED = "the record was changed after the round: a seed, a label, or the order of labels"
 _SAME_VERSIONS = (
-    "versions, threads and device are the same, so it is the data: features or a posterior file are "
-    "not those of the campaign, or strengths of adaptation were given then that are not given now"
+    "versions, threads and device are the same, so the data differ: features or a posterior file were "
+    "replaced, or other strengths of adaptation were given"
 )
-
-
-def first_difference(
-    then: Sequence[SimulationPoint], now: Sequence[SimulationPoint]
-) -> Difference | None:
-    """The first image that two simulations with one plan asked differently, or None."""
-    again = {(point.arm, point.seed, point.round): point for point in now}
-    for point in then:
-        other = again.get((point.arm, point.seed, point.round))
-        images = other.images if other is not None else ()
-        if point.images == images:
-            continue
-        pairs = zip(point.images, images, strict=False)
-        at = next(
-            (k for k, (one, two) in enumerate(pairs) if one != two),
-            min(len(point.images), len(images)),
-        )
-        image, found = (side[at] if at < len(side) else None for side in (point.images, images))
-        run = Run(point.arm, point.seed).name
-        what = (
-            f"{run}: round {point.round} asks another image at place {at + 1} of "
-            f"{len(point.images)}"
-        )
-        return Difference(point.round, at + 1, image, found, what, (), run)
-    return None

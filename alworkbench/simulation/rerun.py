@@ -15,8 +15,8 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import changed_versions
 from alworkbench.core.versions import code_version, versions
 from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.difference import Difference, first_difference
 from alworkbench.simulation.plan import OraclePlan, Plan, Run
-from alworkbench.simulation.replay import Difference, first_difference
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import rounds_of, simulate

@@ -7,9 +7,11 @@ import pytest
 from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.core.domain import ClassList, LabelClass, Role
 from alworkbench.core.errors import NotReplayable
+from alworkbench.simulation.campaign import read_campaign
+from alworkbench.simulation.difference import first_difference
 from alworkbench.simulation.load.project import data_of_project
 from alworkbench.simulation.plan import OraclePlan, Plan
-from alworkbench.simulation.replay import first_difference, read_campaign, replay
+from alworkbench.simulation.replay import replay
 from alworkbench.simulation.rerun import plan_of
 from alworkbench.simulation.results import save_result
 from alworkbench.simulation.runner import simulate

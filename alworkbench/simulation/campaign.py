@@ -1,0 +1,89 @@
+"""The record of a project's campaign: everything that decided which images were asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
+    ClassList,
+    EncoderRecord,
+    Item,
+    Label,
+    LearnerRecord,
+    PosteriorRecord,
+    ProjectSettings,
+    Role,
+    Round,
+    TakeBack,
+)
+from alworkbench.core.errors import NotReplayable
+from alworkbench.core.ports import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """All rows of a project that a replay needs."""
+
+    settings: ProjectSettings
+    encoder: EncoderRecord
+    class_lists: tuple[ClassList, ...]
+    """Every version, oldest first."""
+    posteriors: tuple[PosteriorRecord, ...]
+    images: tuple[tuple[str, Role], ...]
+    """(content hash, role at import), in the order of import."""
+    rounds: tuple[Round, ...]
+    items: Mapping[int, tuple[Item, ...]]
+    """Round id -> its items in order."""
+    learners: tuple[LearnerRecord, ...]
+    labels: tuple[Label, ...]
+    take_backs: tuple[TakeBack, ...]
+    hashes: Mapping[int, str]
+    """Image id -> content hash."""
+
+
+def read_campaign(reader: Reader) -> Campaign:
+    """Read the record. Raises NotReplayable without rounds, and for rounds of versions without a record."""
+    rounds = reader.rounds.all()
+    learners = reader.computed.learners()
+    for what, settings in [(f"round {r.number}", r.settings) for r in rounds] + [
+        (f"learner {each.id}", each.settings) for each in learners
+    ]:
+        if "record" not in settings:
+            raise NotReplayable(
+                f"The record of {what} does not say which labels existed then: an earlier version of "
+                f"alworkbench made it. Campaigns begun with this version can be replayed."
+            )
+    encoder = reader.computed.encoder()
+    if encoder is None or not rounds:
+        raise NotReplayable(
+            "No round was asked yet, so there is nothing to replay. Start with `alworkbench propose`."
+        )
+    items = {r.id: tuple(reader.rounds.items(r.id)) for r in rounds}
+    drawn = {
+        item.image_id
+        for r in rounds
+        if r.strategy == AUDIT_STRATEGY
+        for item in items[r.id]
+        if item.probability is not None
+    }
+    images = sorted(
+        (id_, content, Role.POOL if id_ in drawn else role)
+        for role in Role
+        for id_, content in reader.images.ids_and_hashes(role)
+    )
+    newest = reader.classes.current().id or 1
+    return Campaign(
+        reader.settings(),
+        encoder,
+        tuple(reader.classes.get(id_) for id_ in range(1, newest + 1)),
+        tuple(reader.computed.posteriors()),
+        tuple((content, role) for _, content, role in images),
+        tuple(rounds),
+        items,
+        tuple(learners),
+        tuple(reader.labels.all()),
+        tuple(reader.labels.take_backs()),
+        {id_: content for id_, content, _ in images},
+    )
