@@ -56,22 +56,23 @@ def simulate(
             )
             print(result.summary())
 
-    `parameters` are those of `alworkbench simulate` and of a plan file (`simulation.config.WORDS`);
-    with a `plan`, they count more than what the file says. Runs start new Python processes, which
-    import the main module: guard the call as above, or pass `processes=1`. `cache` is a folder for
-    encoded images; `tell` hears what a user should know. A finished result is read again and not
+    `parameters` are the fields of `simulation.config.SimulationConfig`: those of `alworkbench simulate`
+    and of a plan file. With a `plan`, they replace those of the file. Runs start new Python processes,
+    which import the main module: guard the call as above, or pass `processes=1`. `cache` is a folder
+    for encoded images; `tell` receives notes for the user. A finished result is read again and not
     computed again. Raises InvalidPlan, and what reading the data raises.
     """
     from alworkbench.report.writing import write_curve
-    from alworkbench.simulation import config, experiment
+    from alworkbench.simulation import experiment
+    from alworkbench.simulation.config import SimulationConfig
 
-    request = (
-        config.request_of(parameters)
+    config = (
+        SimulationConfig.of(parameters)
         if plan is None
-        else config.read_request(Path(plan), parameters)
+        else SimulationConfig.read(Path(plan), parameters)
     )
     context = load_context(cache or DEFAULT_CACHE.expanduser(), device, progress, tell)
-    results = experiment.run_request(request, context)
+    results = experiment.run_experiment(config, context)
     for result in results:
         write_curve(result)
     return results

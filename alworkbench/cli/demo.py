@@ -9,8 +9,8 @@ from alworkbench.core.progress import Progress
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
 from alworkbench.project.workbench import Workbench
 from alworkbench.report.writing import write_curve
+from alworkbench.simulation.config import SAMPLE as SAMPLE_TRUTH
 from alworkbench.simulation.experiment import run_plan
-from alworkbench.simulation.load.origin import SAMPLE as SAMPLE_TRUTH
 from alworkbench.simulation.load.origin import origin_of_project
 from alworkbench.simulation.load.project import data_of_project, sample_truth
 from alworkbench.simulation.plan import Plan

@@ -1,4 +1,4 @@
-"""The loop replayed with an oracle in the place of people."""
+"""The command `simulate`: labelling replayed with an oracle in the place of people."""
 
 from __future__ import annotations
 
@@ -21,186 +21,97 @@ from alworkbench.cli.common import (
 )
 from alworkbench.cli.datasets import CacheOption
 from alworkbench.core.domain import Goal
+from alworkbench.simulation.config import SOURCES, SimulationConfig
 
 if TYPE_CHECKING:
     from alworkbench.simulation.results import SimulationResult
 
 USUAL_PROJECT = "ALWORKBENCH_PROJECT"
-WHERE, HOW, WHO = "Where images come from", "What is compared", "Who answers"
+DATA, COMPARED, ORACLE = "Where images come from", "What is compared", "Who answers"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this group to the application."""
+    """Add the commands of this module."""
     app.command(
         epilog="Example: alworkbench simulate --data glyphs -s random -s coverage --seeds 10"
     )(simulate)
 
 
+def option(name: str, *flags: str, panel: str | None = None, min: int | None = None) -> Any:
+    """The option of one field of `SimulationConfig`, with its help text and its default."""
+    field = SimulationConfig.model_fields[name]
+    return typer.Option(
+        *flags,
+        help=field.description,
+        min=min,
+        rich_help_panel=panel,
+        show_default=shown(field.default),
+    )
+
+
+def shown(default: Any) -> str | bool:
+    """A default in words; nothing for one that stands for `not given`."""
+    if default in (None, (), False, Path()):
+        return False
+    values = default if isinstance(default, tuple) else (default,)
+    return ", ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in values)
+
+
 def simulate(
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A collection (`alworkbench datasets`); repeatable.", rich_help_panel=WHERE
-        ),
-    ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder with a folder for each class, a manifest or an archive.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(
-            help="The same for the test part; else 30 % of --images are.", rich_help_panel=WHERE
-        ),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="For --images; bundled if not given.", rich_help_panel=WHERE),
-    ] = None,
-    features: Annotated[
-        Path | None, typer.Option(help="A labelled features file (.npz).", rich_help_panel=WHERE)
-    ] = None,
-    project: Annotated[
-        Path | None,
-        typer.Option(
-            "--project",
-            "-p",
-            help="A project's folder. If nothing else is named: $ALWORKBENCH_PROJECT, or this one.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
-    truth: Annotated[
-        str | None,
-        typer.Option(
-            help="A manifest (label, split, sha256) of the project's images, or `sample`; else its own "
-            "labels.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
+    data: Annotated[list[str] | None, option("data", panel=DATA)] = None,
+    images: Annotated[Path | None, option("images", panel=DATA)] = None,
+    test: Annotated[Path | None, option("test", panel=DATA)] = None,
+    encoder: Annotated[str | None, option("encoder", panel=DATA)] = None,
+    features: Annotated[Path | None, option("features", panel=DATA)] = None,
+    project: Annotated[Path | None, option("project", "--project", "-p", panel=DATA)] = None,
+    truth: Annotated[str | None, option("truth", panel=DATA)] = None,
     strategies: Annotated[
-        list[str] | None,
-        typer.Option("--strategy", "-s", help="Repeatable.", rich_help_panel=HOW),
+        list[str] | None, option("strategies", "--strategy", "-s", panel=COMPARED)
     ] = None,
     adaptations: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--adaptation", help="How labels are learned; repeatable.", rich_help_panel=HOW
-        ),
+        list[str] | None, option("adaptations", "--adaptation", panel=COMPARED)
     ] = None,
-    batch: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="Images asked at once (10); repeatable.", rich_help_panel=HOW),
-    ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Repetitions, paired over what is compared (3).", rich_help_panel=HOW
-        ),
-    ] = None,
-    labels: Annotated[
-        int | None, typer.Option(min=1, help="Images each run asks (100).", rich_help_panel=HOW)
-    ] = None,
-    audit: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Images drawn as an audit set first; they are paid for (0).",
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    pool_fraction: Annotated[
-        float | None,
-        typer.Option(help="Share of the pool that each seed sees (2/3).", rich_help_panel=HOW),
-    ] = None,
-    goal: Annotated[
-        Goal | None, typer.Option(help="What strategies work for.", rich_help_panel=HOW)
-    ] = None,
+    batch: Annotated[list[int] | None, option("batch", panel=COMPARED, min=1)] = None,
+    seeds: Annotated[int | None, option("seeds", panel=COMPARED, min=1)] = None,
+    labels: Annotated[int | None, option("labels", panel=COMPARED, min=1)] = None,
+    audit: Annotated[int | None, option("audit", panel=COMPARED, min=0)] = None,
+    pool_fraction: Annotated[float | None, option("pool_fraction", panel=COMPARED)] = None,
+    goal: Annotated[Goal | None, option("goal", panel=COMPARED)] = None,
     transductive: Annotated[
-        bool | None,
-        typer.Option(
-            "--transductive",
-            help="Strategies may look at the test images, never at their labels; reports say so.",
-            rich_help_panel=HOW,
-        ),
+        bool | None, option("transductive", "--transductive", panel=COMPARED)
     ] = None,
-    strength_image: Annotated[
-        float | None,
-        typer.Option(help="How strongly the posterior holds the image side.", rich_help_panel=HOW),
-    ] = None,
-    strength_text: Annotated[
-        float | None, typer.Option(help="The same for the text side.", rich_help_panel=HOW)
-    ] = None,
-    noise: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of wrong answers; a plan file may give a confusion matrix.",
-            rich_help_panel=WHO,
-        ),
-    ] = None,
-    skip: Annotated[
-        float | None, typer.Option(help="Share of images that are skipped.", rich_help_panel=WHO)
-    ] = None,
-    seconds: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What an answer takes; repeatable, drawn at random. `own`: as the project's labels "
-            "did.",
-            rich_help_panel=WHO,
-        ),
-    ] = None,
+    strength_image: Annotated[float | None, option("strength_image", panel=COMPARED)] = None,
+    strength_text: Annotated[float | None, option("strength_text", panel=COMPARED)] = None,
+    noise: Annotated[float | None, option("noise", panel=ORACLE)] = None,
+    skip: Annotated[float | None, option("skip", panel=ORACLE)] = None,
+    seconds: Annotated[list[str] | None, option("seconds", panel=ORACLE)] = None,
+    out: Annotated[Path | None, option("out")] = None,
+    processes: Annotated[int | None, option("processes", min=1)] = None,
     plan: Annotated[
         Path | None,
-        typer.Option(help="A YAML file with the same words; what is said here counts more."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once; by default one for each core.")
+        typer.Option(help="A YAML file with the same words. Options replace those of the file."),
     ] = None,
     cache: CacheOption = api.DEFAULT_CACHE,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Replay the loop with an oracle, and show what each strategy's labels buy.
+    """Replay labelling with an oracle, and show what the labels of each strategy buy.
 
-    Test images are never asked, learned from or looked at. The oracle answers only what was asked; each
-    image asked is paid for, and so is each of the audit set. Finished runs are kept: interrupted, the
-    same command goes on where it stopped; done, it shows the result again.
+    Test images are never asked, and nothing is learned from them. The oracle answers only what was
+    asked. Each image asked is paid for, and so is each image of the audit set. Finished runs are
+    stored: an interrupted simulation continues when the same command is given again, and a finished
+    one is shown again.
 
-    A plan file says the same, a word a line with one value or a list: data, images, test, encoder,
+    A plan file has one word on each line with one value or a list: data, images, test, encoder,
     features, project, truth, strategies, adaptations, batch, seeds, labels, audit, pool_fraction, goal,
-    transductive, strength_image, strength_text, noise, skip, seconds, out, processes.
+    noise, skip, seconds, transductive, strength_image, strength_text, processes, out.
     """
     given = {
-        "data": data,
-        "images": images,
-        "test": test,
-        "encoder": encoder,
-        "features": features,
-        "project": project,
-        "truth": truth,
-        "strategies": strategies,
-        "adaptations": adaptations,
-        "batch": batch,
-        "seeds": seeds,
-        "labels": labels,
-        "audit": audit,
-        "pool_fraction": pool_fraction,
-        "goal": goal,
-        "transductive": transductive,
-        "strength_image": strength_image,
-        "strength_text": strength_text,
-        "noise": noise,
-        "skip": skip,
-        "seconds": seconds,
-        "out": out,
-        "processes": processes,
+        name: value for name, value in locals().items() if name in SimulationConfig.model_fields
     }
     words = {name: value for name, value in given.items() if value not in (None, [])}
     usual = os.environ.get(USUAL_PROJECT)
-    if plan is None and usual and not words.keys() & {"data", "images", "features", "project"}:
+    if plan is None and usual and not words.keys() & set(SOURCES):
         words["project"] = usual
     with progress_bar(as_json) as progress:
         results = api.simulate(

@@ -1,4 +1,4 @@
-"""What is asked of `alworkbench simulate`, by flags, by a YAML file or from Python: one set of words.
+"""The parameters of a simulation: one model for flags, plan files and Python.
 
     data: [glyphs, digits]          # or project, images (and test), features
     strategies: [random, margin, coverage]
@@ -7,286 +7,282 @@
     batch: [5, 10]
     noise: 0.1
 
-`WORDS` lists them all. Paths in a file are relative to it.
+`SimulationConfig` has a field for each word. Paths in a plan file are relative to it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
-from alworkbench.acquisition.catalogue import resolve
-from alworkbench.adaptation.settings import Strengths
-from alworkbench.core.domain import DEFAULT_STRATEGY, Goal
+from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY, Goal
 from alworkbench.core.errors import InvalidPlan, did_you_mean
-from alworkbench.simulation.plan import Confusion, OraclePlan, Plan
+from alworkbench.simulation.plan_file import read_plan_file
+
+if TYPE_CHECKING:
+    from alworkbench.simulation.plan import Plan
 
 OWN = "own"
-"""Seconds: those that the labels of the project took."""
-MOST_BYTES = 1 << 20
-"""Of a plan file; a confusion matrix of 200 classes takes a third."""
-USUAL = ("random", "entropy", "margin", DEFAULT_STRATEGY)
-"""Strategies that are compared where none is named: chance, two usual ones, and the default."""
+"""Value of `seconds`: the recorded times of the project's own labels."""
+SAMPLE = "sample"
+"""Value of `truth`: the labels of the bundled sample."""
+SOURCES = ("data", "images", "features", "project")
+PATHS = frozenset({"images", "test", "features", "project", "truth", "out"})
+BELONGS_TO = {"test": "images", "encoder": "images", "truth": "project"}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A plan and what to run it on: collections, a folder of images, a features file or a project."""
-
-    plan: Plan
-    data: tuple[str, ...] = ()
-    """Names of collections, as `alworkbench datasets` lists them."""
-    images: Path | None = None
-    test: Path | None = None
-    encoder: str = "bundled"
-    features: Path | None = None
-    project: Path = field(default_factory=Path)
-    """Where none of the others is given."""
-    truth: str | None = None
-    """A manifest of the project's images, or `sample`."""
-    own_seconds: bool = False
-    """Answers cost what the labels of the project took."""
-    processes: int | None = None
-    out: Path | None = None
-
-
-def read_request(path: Path, more: Mapping[str, Any] | None = None) -> Request:
-    """A plan file, and what is said beside it, which counts more. Raises InvalidPlan."""
-    values = read_plan_file(path)
-    for name in values.keys() & PATHS:
-        if isinstance(values[name], str) and values[name] != "sample":
-            values[name] = str(path.parent / Path(values[name]).expanduser())
-    return request_of({**values, **(more or {})}, str(path))
-
-
-def read_plan_file(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises InvalidPlan."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InvalidPlan(f"{path} has more than {MOST_BYTES:,} bytes: that is no plan file.")
-        values = yaml.load(path.read_text(encoding="utf-8"), _OnceLoader)
-    except OSError as error:
-        raise InvalidPlan(f"The plan file {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPlan(f"{path} is not YAML: {str(error) or 'it is nested too deep'}") from error
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise InvalidPlan(
-            f"{path} must hold lines such as `strategies: [random, coverage]`. {_known_words()}"
-        )
-    return values
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """Plain values only, and no word twice: YAML itself would take the last and say nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.YAMLError(f"{name!r} stands twice, line {node.start_mark.line + 1}")
-        return super().construct_mapping(node, deep=deep)
-
-
-def request_of(values: Mapping[str, Any], where: str = "The plan") -> Request:
-    """Words and values as a request. Raises InvalidPlan for unknown words and impossible values."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in WORDS:
-            near = did_you_mean(name, WORDS)
-            raise InvalidPlan(
-                f"{where} says {name!r}, which is no word of a plan.{near} {_known_words()}"
-            )
-        if value is None:
-            continue
-        try:
-            found[name] = WORDS[name].read(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidPlan(
-                f"{where} says {name}: {str(value)[:200]!r}; needed is {WORDS[name].needed}"
-                f"{f' ({error})' if str(error) else ''}."
-            ) from error
-    sources = [name for name in ("data", "images", "features", "project") if name in found]
-    if len(sources) > 1:
-        raise InvalidPlan(
-            f"{where} names {' and '.join(sources)}: give one of data, images, features or project."
-        )
-    for name, needs in (("test", "images"), ("encoder", "images"), ("truth", "project")):
-        if name in found and sources and needs not in sources:
-            raise InvalidPlan(
-                f"{where} says {name}, which belongs to {needs}, not to {sources[0]}."
-            )
-    seconds = found.get("seconds", ())
-    if seconds == OWN and sources not in ([], ["project"]):
-        raise InvalidPlan(f"{where} says seconds: own, which belongs to a project.")
-    noise = found.get("noise", 0.0)
-    oracle = OraclePlan(noise, found.get("skip", 0.0), () if seconds == OWN else seconds)
-    plan = Plan(
-        strategies=tuple(resolve(name) for name in found.get("strategies", USUAL)),
-        oracle=oracle,
-        strengths=Strengths(
-            **{
-                side: found[f"strength_{side}"]
-                for side in ("image", "text")
-                if f"strength_{side}" in found
-            }
-        ),
-        **{PLAN_FIELDS[name]: found[name] for name in found.keys() & PLAN_FIELDS.keys()},
-    )
-    rest = {name: found[name] for name in found.keys() & REQUEST_FIELDS}
-    return Request(plan, own_seconds=seconds == OWN, **rest)
-
-
-# ----------------------------------------------------------------------------------- words and values
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """How the value of a parameter is read."""
-
-    read: Callable[[Any], Any]
-    """The value as it is used; raises TypeError or ValueError."""
-    needed: str
+# ----------------------------------------------------------------------------------- kinds of values
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str | Path) or not str(value).strip():
-        raise TypeError
+        raise ValueError
     return str(value)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    found = tuple(_text(one) for one in (value if isinstance(value, list | tuple) else [value]))
-    _refuse_repeats(found)
-    return found
-
-
-def _counts(value: Any) -> tuple[int, ...]:
-    found = tuple(_count(one) for one in (value if isinstance(value, list | tuple) else [value]))
-    _refuse_repeats(found)
-    return found
-
-
-def _refuse_repeats(found: tuple[Any, ...]) -> None:
-    if not found:
-        raise ValueError("the list is empty")
-    if repeated := [one for one in found if found.count(one) > 1]:
-        raise ValueError(f"{repeated[0]!r} stands twice")
-
-
-def _count(value: Any) -> int:
-    if _whole(value) < 1:
-        raise ValueError
-    return int(value)
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError
-    return float(value)
-
-
-def _share(value: Any) -> float:
-    found = _number(value)
-    if not 0 <= found < 1:
-        raise ValueError
-    return found
-
-
-def _part(value: Any) -> float:
-    found = _number(value)
-    if not 0 < found <= 1:
-        raise ValueError
-    return found
-
-
-def _positive(value: Any) -> float:
-    found = _number(value)
-    if found <= 0:
-        raise ValueError
-    return found
-
-
-def _noise(value: Any) -> float | Confusion:
-    if not isinstance(value, list | tuple):
-        return _share(value)
-    rows = tuple(tuple(_number(one) for one in row) for row in value)
-    if any(len(row) != len(rows) for row in rows):
-        raise ValueError("it is not square")
-    for number, row in enumerate(rows, 1):
-        if min(row) < 0 or abs(sum(row) - 1) > 1e-6:
-            raise ValueError(f"row {number} does not add up to 1")
-    return rows
-
-
-def _seconds(value: Any) -> tuple[float, ...] | str:
-    if value == OWN or (isinstance(value, list | tuple) and tuple(value) == (OWN,)):
-        return OWN
-    given = value if isinstance(value, list | tuple) else [value]
-    # On the command line `own` and numbers come alike, as words.
-    return tuple(_positive(float(one) if isinstance(one, str) else one) for one in given)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
 
 
 def _path(value: Any) -> Path:
     return Path(_text(value)).expanduser()
 
 
-WORDS: Mapping[str, Word] = {
-    "data": Word(_names, "a collection, or a list of them (`alworkbench datasets`)"),
-    "images": Word(_path, "a folder with a folder for each class"),
-    "test": Word(_path, "a folder like that of images, for the test part"),
-    "encoder": Word(_text, "bundled, ARCH:TAG, or ARCH:path/to/weights"),
-    "features": Word(_path, "a features file"),
-    "project": Word(_path, "the folder of a project"),
-    "truth": Word(_text, "a manifest with label, split and sha256, or sample"),
-    "strategies": Word(_names, "a strategy, or a list of them (`alworkbench strategies`)"),
-    "adaptations": Word(_names, "an adaptation, or a list of them"),
-    "batch": Word(_counts, "a number of images, or a list of such"),
-    "seeds": Word(_count, "a number of repetitions"),
-    "labels": Word(_count, "a number of images"),
-    "audit": Word(_whole, "a number of images"),
-    "pool_fraction": Word(_part, "a share above 0, up to 1"),
-    "goal": Word(Goal, f"one of {', '.join(Goal)}"),
-    "noise": Word(_noise, "a share below 1, or a confusion matrix"),
-    "skip": Word(_share, "a share below 1"),
-    "seconds": Word(_seconds, "seconds an answer takes, a list of such, or own"),
-    "transductive": Word(_flag, "true or false"),
-    "strength_image": Word(_positive, "a number above 0"),
-    "strength_text": Word(_positive, "a number above 0"),
-    "processes": Word(_count, "a number of processes"),
-    "out": Word(_path, "a folder"),
-}
-PATHS = frozenset({"images", "test", "features", "project", "truth", "out"})
-PLAN_FIELDS = {
-    "adaptations": "adaptations",
-    "batch": "batch_sizes",
-    "seeds": "seeds",
-    "labels": "labels",
-    "audit": "audit",
-    "pool_fraction": "pool_fraction",
-    "goal": "goal",
-    "transductive": "transductive",
-}
-REQUEST_FIELDS = frozenset(
-    {"data", "images", "test", "encoder", "features", "project", "truth", "processes", "out"}
-)
+def _listed(value: Any) -> Any:
+    """One value stands for a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("the list is empty")
+    if repeated := [one for one in values if values.count(one) > 1]:
+        raise ValueError(f"{repeated[0]!r} stands twice")
+    return values
+
+
+def _confusion(value: Any) -> Any:
+    """Refuse a matrix that is not square or whose rows are no probabilities."""
+    rows = value if isinstance(value, tuple) else ()
+    if any(len(row) != len(rows) for row in rows):
+        raise ValueError("it is not square")
+    for number, row in enumerate(rows, 1):
+        if min(row) < 0 or abs(sum(row) - 1) > 1e-6:
+            raise ValueError(f"row {number} does not add up to 1")
+    return value
+
+
+def _seconds(value: Any) -> Any:
+    """`own`, or numbers. The command line gives numbers as text, because `own` is text."""
+    given = _listed(value)
+    if list(given) == [OWN]:
+        return OWN
+    return [float(one) if isinstance(one, str) else one for one in given]
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Place = Annotated[Path, BeforeValidator(_path)]
+Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Counts = Annotated[tuple[Count, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+Confusion = tuple[tuple[Number, ...], ...]
+Noise = Annotated[Share | Confusion, AfterValidator(_confusion)]
+Seconds = Annotated[Literal["own"] | tuple[Positive, ...], BeforeValidator(_seconds)]
+
+
+def _word(default: Any, what: str, needed: str) -> Any:
+    """A field: its default, its help text, and the values that it takes, for error messages."""
+    return Field(default, description=what, json_schema_extra={"needed": needed})
+
+
+# ----------------------------------------------------------------------------------------- the model
+
+
+class SimulationConfig(BaseModel):
+    """What is simulated, on which data, and where results go. Use `of` or `read` for plain errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Names = _word(
+        (),
+        "A collection (`alworkbench datasets`); repeatable.",
+        "a collection, or a list of them (`alworkbench datasets`)",
+    )
+    images: Place | None = _word(
+        None,
+        "A folder with a folder for each class, a manifest or an archive.",
+        "a folder with a folder for each class",
+    )
+    test: Place | None = _word(
+        None,
+        "The same for the test part. Without it, 30 % of each class in --images.",
+        "a folder like that of images, for the test part",
+    )
+    encoder: Text = _word(
+        "bundled", "Encoder for --images.", "bundled, ARCH:TAG, or ARCH:path/to/weights"
+    )
+    features: Place | None = _word(None, "A labelled features file (.npz).", "a features file")
+    project: Place = _word(
+        Path(),
+        "Folder of a project. Used if no other source is given; then by default "
+        "$ALWORKBENCH_PROJECT, or the current folder.",
+        "the folder of a project",
+    )
+    truth: Text | None = _word(
+        None,
+        "A manifest (label, split, sha256) of the project's images, or `sample`. Without it, the "
+        "project's own labels.",
+        "a manifest with label, split and sha256, or sample",
+    )
+    strategies: Names = _word(
+        ("random", "entropy", "margin", DEFAULT_STRATEGY),
+        "A strategy (`alworkbench strategies`); repeatable.",
+        "a strategy, or a list of them (`alworkbench strategies`)",
+    )
+    adaptations: Names = _word(
+        (DEFAULT_ADAPTATION,),
+        "How the model learns from labels; repeatable.",
+        "an adaptation, or a list of them",
+    )
+    batch: Counts = _word(
+        (10,), "Images in a batch; repeatable.", "a number of images, or a list of such"
+    )
+    seeds: Count = _word(
+        3, "Repetitions. All arms share the seeds, so they are paired.", "a number of repetitions"
+    )
+    labels: Count = _word(100, "Images that each run asks.", "a number of images")
+    audit: Annotated[int, Field(strict=True, ge=0)] = _word(
+        0, "Images drawn as an audit set first. They are paid for.", "a number of images"
+    )
+    pool_fraction: Annotated[Number, Field(gt=0, le=1)] = _word(
+        2 / 3, "Share of the pool that each seed sees.", "a share above 0, up to 1"
+    )
+    goal: Goal = _word(Goal.BALANCED, "What strategies optimise.", f"one of {', '.join(Goal)}")
+    noise: Noise = _word(
+        0.0,
+        "Share of wrong answers; a plan file may give a confusion matrix.",
+        "a share below 1, or a confusion matrix",
+    )
+    skip: Share = _word(0.0, "Share of images that are skipped.", "a share below 1")
+    seconds: Seconds = _word(
+        (),
+        "Seconds that an answer takes; repeatable, drawn at random. `own`: the recorded times of "
+        "the project's labels.",
+        "seconds an answer takes, a list of such, or own",
+    )
+    transductive: StrictBool = _word(
+        False,
+        "Strategies may look at the test images, never at their labels; reports say so.",
+        "true or false",
+    )
+    strength_image: Positive | None = _word(
+        None, "Factor on the posterior precision of the image projection.", "a number above 0"
+    )
+    strength_text: Positive | None = _word(
+        None, "Factor on the posterior precision of the text projection.", "a number above 0"
+    )
+    processes: Count | None = _word(
+        None, "Runs at the same time; by default one for each core.", "a number of processes"
+    )
+    out: Place | None = _word(None, "Folder for the results.", "a folder")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SimulationConfig:
+        found = [name for name in SOURCES if name in self.model_fields_set]
+        if len(found) > 1:
+            raise ValueError(
+                f"names {' and '.join(found)}: give one of data, images, features or project"
+            )
+        for name, source in BELONGS_TO.items():
+            if name in self.model_fields_set and found and source not in found:
+                raise ValueError(f"says {name}, which belongs to {source}, not to {found[0]}")
+        if self.own_seconds and found not in ([], ["project"]):
+            raise ValueError("says seconds: own, which belongs to a project")
+        return self
+
+    @classmethod
+    def of(cls, words: Mapping[str, Any], where: str = "The plan") -> SimulationConfig:
+        """The configuration with these words; None stands for the default.
+
+        `where` names the source in messages. Raises InvalidPlan for unknown words and wrong values.
+        """
+        try:
+            return cls(**{name: value for name, value in words.items() if value is not None})
+        except ValidationError as error:
+            raise InvalidPlan(f"{where} {_complaint(error)}") from error
+
+    @classmethod
+    def read(cls, path: Path, words: Mapping[str, Any] | None = None) -> SimulationConfig:
+        """The configuration in a plan file; `words` replace those of the file. Raises InvalidPlan."""
+        found = read_plan_file(path)
+        for name in found.keys() & PATHS:
+            if isinstance(found[name], str) and found[name] != SAMPLE:
+                found[name] = str(path.parent / Path(found[name]).expanduser())
+        return cls.of({**found, **(words or {})}, str(path))
+
+    @property
+    def own_seconds(self) -> bool:
+        """Whether answers take the recorded times of the project's labels."""
+        return self.seconds == OWN
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the runs. With `own_seconds`, its oracle has no times yet."""
+        from alworkbench.acquisition.catalogue import resolve
+        from alworkbench.adaptation.settings import Strengths
+        from alworkbench.simulation.plan import OraclePlan, Plan
+
+        strengths = {"image": self.strength_image, "text": self.strength_text}
+        return Plan(
+            strategies=tuple(resolve(name) for name in self.strategies),
+            adaptations=self.adaptations,
+            batch_sizes=self.batch,
+            seeds=self.seeds,
+            labels=self.labels,
+            audit=self.audit,
+            pool_fraction=self.pool_fraction,
+            goal=self.goal,
+            transductive=self.transductive,
+            oracle=OraclePlan(
+                self.noise, self.skip, () if isinstance(self.seconds, str) else self.seconds
+            ),
+            strengths=Strengths(**{k: v for k, v in strengths.items() if v is not None}),
+        )
+
+
+def needed(name: str) -> str:
+    """The values that a word takes."""
+    extra = SimulationConfig.model_fields[name].json_schema_extra
+    return str(extra["needed"]) if isinstance(extra, dict) else ""
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first fault: what was found, and what is needed."""
+    faults = error.errors()
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
+    detail = str(fault.get("ctx", {}).get("error", ""))
+    if not fault["loc"]:
+        return f"{detail}."
+    name = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        near = did_you_mean(name, SimulationConfig.model_fields)
+        return f"says {name!r}, which is no word of a plan.{near} {_known_words()}"
+    return (
+        f"says {name}: {str(fault['input'])[:200]!r}; needed is {needed(name)}"
+        f"{f' ({detail})' if detail else ''}."
+    )
 
 
 def _known_words() -> str:
-    return f"Its words are {', '.join(WORDS)}."
+    return f"Its words are {', '.join(SimulationConfig.model_fields)}."

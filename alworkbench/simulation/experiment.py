@@ -1,6 +1,6 @@
-"""Simulations from a request to a stored result.
+"""Simulations from a configuration to a stored result.
 
-A finished result is stored under a key of plan, data and code; the same request reads it again. Each
+A finished result is stored under a key of plan, data and code; the same configuration reads it again. Each
 finished run is stored at once, so that an interrupted simulation continues with the runs that are left.
 """
 
@@ -16,7 +16,7 @@ from alworkbench.core.errors import InvalidResult
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.versions import code_version, versions
 from alworkbench.project.session import utc_now
-from alworkbench.simulation.config import Request
+from alworkbench.simulation.config import SimulationConfig
 from alworkbench.simulation.dataset import SimulationData, pool_of_seed
 from alworkbench.simulation.load.context import LoadContext
 from alworkbench.simulation.load.origin import (
@@ -42,30 +42,30 @@ from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import check, simulate
 
 SIMULATIONS = Path("simulations")
-"""Folder for results on collections and on folders of images, unless the request names another."""
+"""Folder for results on collections and on folders of images, unless `out` names another."""
 
 
-def run_request(request: Request, context: LoadContext) -> list[SimulationResult]:
-    """Run the plan of a request on each of its data sets; one result for each.
+def run_experiment(config: SimulationConfig, context: LoadContext) -> list[SimulationResult]:
+    """Run a configuration's plan on each of its data sets; one result for each.
 
-    Results are written to the request's `out`, or else into the project, beside the features file, or
-    to `simulations`. Raises InvalidPlan and what loading the data raises.
+    Results are written to `config.out`, or else into the project, beside the features file, or to
+    `simulations`. Raises InvalidPlan, UnknownStrategy, UnknownAdaptation and what loading raises.
     """
-    return [_run_on(origin, request, context) for origin in origins_of(request)]
+    return [_run_on(origin, config, context) for origin in origins_of(config)]
 
 
-def _run_on(origin: Origin, request: Request, context: LoadContext) -> SimulationResult:
-    plan = request.plan
-    if request.own_seconds:
+def _run_on(origin: Origin, config: SimulationConfig, context: LoadContext) -> SimulationResult:
+    plan = config.plan
+    if config.own_seconds:
         with opened_project(origin, context) as workbench:
             plan = replace(plan, oracle=replace(plan.oracle, seconds=own_seconds(workbench)))
     return run_plan(
         data_of(origin, context),
         plan,
         context.stores.memory,
-        request.out or _default_folder(origin),
+        config.out or _default_folder(origin),
         context.progress,
-        request.processes or os.cpu_count() or 1,
+        config.processes or os.cpu_count() or 1,
         origin,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from contextlib import closing
@@ -11,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from alworkbench.api import simulate
+from alworkbench.cli import simulating
 from alworkbench.cli.main import app
 from alworkbench.core.domain import DEFAULT_STRATEGY, AnswerKind, Goal, Role
 from alworkbench.core.errors import InvalidPlan, NothingToImport, UnreadableSource
-from alworkbench.simulation.config import Request, read_request, request_of
+from alworkbench.simulation.config import SimulationConfig, needed
 from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.results import SimulationResult, load_results
 from store import open_store
@@ -30,15 +32,15 @@ SMALL = {
 
 
 @pytest.fixture
-def requested(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+def requested(monkeypatch: pytest.MonkeyPatch) -> list[SimulationConfig]:
     """What the command asks for, instead of doing it."""
-    found: list[Request] = []
+    found: list[SimulationConfig] = []
 
-    def note(request: Request, *_: object, **__: object) -> list[SimulationResult]:
-        found.append(request)
+    def note(config: SimulationConfig, *_: object, **__: object) -> list[SimulationResult]:
+        found.append(config)
         return []
 
-    monkeypatch.setattr("alworkbench.simulation.experiment.run_request", note)
+    monkeypatch.setattr("alworkbench.simulation.experiment.run_experiment", note)
     return found
 
 
@@ -47,7 +49,9 @@ def run(*words: object) -> None:
     assert result.exit_code == 0, result.output
 
 
-def test_flags_and_a_plan_file_say_the_same(tmp_path: Path, requested: list[Request]) -> None:
+def test_flags_and_a_plan_file_say_the_same(
+    tmp_path: Path, requested: list[SimulationConfig]
+) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(
         """
@@ -82,8 +86,16 @@ def test_flags_and_a_plan_file_say_the_same(tmp_path: Path, requested: list[Requ
     assert by_file.plan.oracle == OraclePlan(0.1, 0.2, (2.5, 4.0))
 
 
+def test_every_parameter_has_an_option_and_stands_in_the_help() -> None:
+    words = SimulationConfig.model_fields
+    options = inspect.signature(simulating.simulate).parameters
+    assert set(options) - {"plan", "cache", "device", "as_json"} == set(words)
+    assert all(name in str(simulating.simulate.__doc__) for name in words)
+    assert all(field.description and needed(name) for name, field in words.items())
+
+
 def test_what_is_said_beside_a_plan_file_counts_more(
-    tmp_path: Path, requested: list[Request]
+    tmp_path: Path, requested: list[SimulationConfig]
 ) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("data: glyphs\nseeds: 4\n")
@@ -92,13 +104,16 @@ def test_what_is_said_beside_a_plan_file_counts_more(
     assert requested[0].data == ("glyphs",)
 
 
-def test_nothing_said_is_the_usual_plan_on_the_project_here(requested: list[Request]) -> None:
+def test_nothing_said_is_the_usual_plan_on_the_project_here(
+    requested: list[SimulationConfig],
+) -> None:
     run()
-    assert requested == [Request(Plan(("random", "entropy", "margin", DEFAULT_STRATEGY)))]
+    assert requested == [SimulationConfig()]
+    assert requested[0].plan == Plan(("random", "entropy", "margin", DEFAULT_STRATEGY))
 
 
 def test_the_usual_project_gives_way_to_another_source(
-    monkeypatch: pytest.MonkeyPatch, requested: list[Request]
+    monkeypatch: pytest.MonkeyPatch, requested: list[SimulationConfig]
 ) -> None:
     monkeypatch.setenv("ALWORKBENCH_PROJECT", "birds")
     run("--data", "glyphs")
@@ -134,7 +149,7 @@ def test_impossible_plans_are_refused_with_what_is_needed(
     words: dict[str, object], told: str
 ) -> None:
     with pytest.raises(InvalidPlan, match=told):
-        request_of(words)
+        SimulationConfig.of(words)
 
 
 @pytest.mark.parametrize(
@@ -145,15 +160,15 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text(text)
     with pytest.raises(InvalidPlan):
-        read_request(path)
+        SimulationConfig.read(path)
     with pytest.raises(InvalidPlan, match="cannot be read"):
-        read_request(tmp_path / "absent.yaml")
+        SimulationConfig.read(tmp_path / "absent.yaml")
 
 
 def test_a_confusion_matrix_comes_from_a_plan_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text("noise:\n- [0.9, 0.1]\n- [0, 1]\n")
-    assert read_request(path).plan.oracle.noise == ((0.9, 0.1), (0.0, 1.0))
+    assert SimulationConfig.read(path).plan.oracle.noise == ((0.9, 0.1), (0.0, 1.0))
 
 
 # ------------------------------------------------------------------------------------------ sources

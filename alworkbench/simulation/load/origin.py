@@ -11,7 +11,7 @@ from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import NotReplayable
 from alworkbench.features.feature_file import read_feature_file
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.config import Request
+from alworkbench.simulation.config import SAMPLE, SimulationConfig
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.load.context import LoadContext
@@ -22,8 +22,6 @@ from alworkbench.simulation.results import SimulationResult
 
 COLLECTION, IMAGES, FEATURES, PROJECT = "collection", "images", "features", "project"
 KINDS = (COLLECTION, IMAGES, FEATURES, PROJECT)
-SAMPLE = "sample"
-"""Value of `truth` that stands for the labels of the bundled sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,16 @@ class Origin:
         return replace(self, place=str(place.absolute()))
 
 
-def origins_of(request: Request) -> list[Origin]:
-    """What a request names, one for each result."""
-    if request.data:
-        return [Origin(COLLECTION, name) for name in request.data]
-    if request.images is not None:
-        test = None if request.test is None else str(request.test.absolute())
-        return [Origin(IMAGES, str(request.images.absolute()), test, request.encoder)]
-    if request.features is not None:
-        return [Origin(FEATURES, str(request.features.absolute()))]
-    return [origin_of_project(request.project, request.truth)]
+def origins_of(config: SimulationConfig) -> list[Origin]:
+    """The data sets of a configuration, one for each result."""
+    if config.data:
+        return [Origin(COLLECTION, name) for name in config.data]
+    if config.images is not None:
+        test = None if config.test is None else str(config.test.absolute())
+        return [Origin(IMAGES, str(config.images.absolute()), test, config.encoder)]
+    if config.features is not None:
+        return [Origin(FEATURES, str(config.features.absolute()))]
+    return [origin_of_project(config.project, config.truth)]
 
 
 def origin_of_project(folder: Path, truth: str | None) -> Origin:
