@@ -1,15 +1,16 @@
-"""BADGE: k-means++ on the gradients that the model's own guesses would give.
+"""BADGE: k-means++ seeding on gradient embeddings. Ash et al. 2020, arXiv:1906.03671.
 
-The gradient of the cross-entropy of image i with its likeliest class, with respect to a layer on the
-posterior-whitened activation, is the outer product x_i = (p_i - e_y) (x) phi~_i with C P numbers. It is
-never formed: inner products are products of two small ones,
+The gradient embedding of image i is the gradient of the cross-entropy with the most likely class y as
+label, with respect to a linear layer on the whitened activation phi~_i. It is the outer product x_i =
+(p_i - e_y) (x) phi~_i with C P numbers, and it is never formed: inner products factorise,
 
-    x_i . x_j = ((p_i - e_y) . (p_j - e_y')) (phi_i^T A~^-1 phi_j)        |x_i - x_j|^2 from three of them
+    x_i . x_j = ((p_i - e_y) . (p_j - e_y')) (phi_i^T A~^-1 phi_j)
 
-Ash et al. 2020, arXiv:1906.03671. Every pick is drawn with probability in proportion to the squared
-distance from the nearest pick before it, the first one in proportion to |x_i|^2 (the original takes
-the largest there, which leaves its choice no known chance). Images that are all at distance zero are
-drawn evenly. O(N (C + P)) a pick, C + 6 numbers a candidate and a pass over the features for every pick.
+and squared distances follow from three of them. At each turn an image is sampled with probability
+proportional to its squared distance from the nearest earlier pick, at the first turn proportional to
+|x_i|^2. The original takes the largest |x_i| first; sampling it gives every pick a known probability. If
+all distances are zero, images are sampled uniformly. O(N (C + P)) operations a pick, C + 6 numbers a
+candidate, and one pass over the features for every pick.
 
 Dimensions used in this file
     N  candidates
@@ -30,22 +31,22 @@ from alworkbench.acquisition.sampling import pick_probabilities, sample_one
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 SAME = 1e-6
-"""A squared distance below this share of the squared lengths is rounding: the same gradient."""
+"""A squared distance below this share of the squared lengths is rounding: the gradients are equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """All gradients x_i = (p_i - e_y) (x) phi~_i of a pool, as their factors."""
+    """The gradient embeddings x_i of all candidates, as their factors."""
 
     context: AcquisitionContext
     errors: Float[Tensor, "N C"]
-    """p - e_y."""
+    """p_i - e_y."""
     squares: Float[Tensor, "N"]
-    """|x|^2."""
+    """|x_i|^2."""
 
     @classmethod
     def of(cls, context: AcquisitionContext) -> Gradients:
-        """The gradient embeddings of the candidates, in closed form: no backward pass."""
+        """Computed in closed form, without a backward pass."""
         size = context.size
         root = context.learner.model.image_activation_root
         device = context.learner.class_activations.device
@@ -67,7 +68,7 @@ class Gradients:
         return cls(context, errors, squares)
 
     def distances(self, position: int) -> Float[Tensor, "N"]:
-        """Squared distances of all gradients from one of them."""
+        """Squared distances of all gradient embeddings from the one at this position."""
         context, root = self.context, self.context.learner.model.image_activation_root
         row = context.candidates[position : position + 1]
         own = context.table.gather(row, root.device).activations[0]
@@ -92,7 +93,7 @@ def _cost(size: Size) -> Cost:
 
 @strategy(
     "badge",
-    "k-means++ on gradients of the model's own guesses, whitened by the posterior",
+    "k-means++ on gradients of the predicted labels, whitened by the posterior",
     unit="none",
     cost=_cost,
     source="Ash et al. 2020, arXiv:1906.03671",
@@ -109,11 +110,11 @@ def badge(context: AcquisitionContext) -> Batch:
     values: list[float] = []
     probabilities: list[float] = []
     for _ in range(min(context.batch_size, count)):
-        chances = pick_probabilities(nearest.double().cpu(), left, 0.0)
-        position = sample_one(chances, generator)
+        pick_chances = pick_probabilities(nearest.double().cpu(), left, 0.0)
+        position = sample_one(pick_chances, generator)
         positions.append(position)
         values.append(float(nearest[position]))
-        probabilities.append(float(chances[position]))
+        probabilities.append(float(pick_chances[position]))
         left[position] = 0.0
         if len(positions) < min(context.batch_size, count):
             nearest = torch.minimum(nearest, gradients.distances(position))

@@ -1,4 +1,4 @@
-"""Strategies that every other one is measured against: random, and random balanced by class.
+"""Baselines: random images, and random images balanced over the predicted classes.
 
 Dimensions used in this file
     N  candidates
@@ -12,19 +12,19 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from alworkbench.acquisition.cost import Cost, of_streamed_logits
-from alworkbench.acquisition.score import predicted_classes
+from alworkbench.acquisition.cost import Cost, streamed_logits_cost
+from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, batch_in_order, strategy
 
 
 @strategy(
     "random",
-    "images drawn at random: the yardstick",
+    "images sampled uniformly at random: the baseline",
     unit="none",
     cost=lambda size: Cost(size.candidates, 8 * size.candidates),
 )
 def random(context: AcquisitionContext) -> Batch:
-    """A uniform sample without replacement; records the probability of each draw."""
+    """A uniform sample without replacement. The batch records the probability of each pick."""
     count = len(context.candidates)
     order = torch.randperm(count, generator=context.generator())
     chosen = batch_in_order(context, order, torch.zeros(count))
@@ -34,13 +34,13 @@ def random(context: AcquisitionContext) -> Batch:
 
 @strategy(
     "balanced-random",
-    "random, in turn from each class that the model predicts",
+    "random images, from each predicted class in turn",
     unit="none",
-    cost=of_streamed_logits,
+    cost=streamed_logits_cost,
 )
 def balanced_random(context: AcquisitionContext) -> Batch:
-    """Each round of turns asks one image of every predicted class, classes in random order."""
-    predicted = predicted_classes(context)
+    """One random image of every predicted class, then a second one, and so on; classes in random order."""
+    predicted = joined([logits.argmax(dim=-1) for logits in context.streamed_logits()])
     order = in_turns(predicted, context.size.classes, context.generator())
     return batch_in_order(context, order, torch.zeros(len(predicted)))
 
@@ -48,13 +48,13 @@ def balanced_random(context: AcquisitionContext) -> Batch:
 def in_turns(
     predicted: Int[Tensor, "N"], classes: int, generator: torch.Generator
 ) -> Int[Tensor, "N"]:
-    """Positions in random order, one of each class in turn as long as there are any."""
+    """Positions in random order, in which the predicted classes take turns while they have images."""
     predicted = predicted.cpu()
     shuffled = torch.randperm(len(predicted), generator=generator)
     order = torch.randperm(classes, generator=generator)
     turn = torch.empty(len(predicted), dtype=torch.long)
     for position, label in enumerate(order.tolist()):
         own = shuffled[predicted[shuffled] == label]
-        # turn-major, so that sorting by it goes round the classes
+        # sorting by this key takes one image of each class, then the next of each
         turn[own] = torch.arange(len(own)) * classes + position
     return turn.argsort()

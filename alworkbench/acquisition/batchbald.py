@@ -1,18 +1,18 @@
-"""BatchBALD: greedy batches of most information about the model. Kirsch et al. 2019, arXiv:1906.08158.
+"""BatchBALD: a greedy batch with the most information about the model. Kirsch et al. 2019, arXiv:1906.08158.
 
-With y the labels of the picks so far, the gain of one more image is
+Let y be the labels of the picks so far. The gain of one more image is
 
     I(y_i; w | y) = E_y H[ sum_k q_k(y) p_ki ] - mean_k H[ p_ki ]          q_k(y) = p_k(y) / sum_l p_l(y)
 
-which adds up to the information of the whole batch, and for the first pick is BALD. As long as the C^b
-labellings of b picks are few they are all gone through, each with its probability; from then on
-`LABELLINGS` of them are drawn, with as many from each draw of the model, and each goes on with every
-pick. Kept are q, as logarithms: products of many probabilities would vanish.
+The gains add up to the information of the whole batch, and the first gain is BALD. While the C^b
+labellings of b picks are few, all of them are enumerated, each with its probability. After that,
+`LABELLINGS` labellings are sampled, equally many from each draw of the model, and every pick extends
+them. q is kept as logarithms, because products of many probabilities underflow.
 
-A gain is never above the BALD of its image, 0 <= gain <= BALD <= log C, and all of them together are
-never above log K: K draws cannot tell more than which of them it is, and past that the batch is as good
-as unordered. O(N K C S) a pick with S labellings, K C numbers a candidate; where these do not fit the
-memory, the greedy choice is among the best by BALD, as many as fit.
+A gain is at most the BALD of its image: 0 <= gain <= BALD <= log C. All gains together are at most log K,
+because K draws cannot tell more than which of them it is; beyond that the order of the batch means
+nothing. O(N K C S) operations a pick with S labellings, K C numbers a candidate. If these do not fit the
+memory, the batch is chosen among the candidates with the highest BALD, as many as fit.
 
 Dimensions used in this file
     K  draws
@@ -37,24 +37,25 @@ from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 LABELLINGS = 1024
+"""Labellings that are enumerated or sampled at most."""
 BLOCK_BYTES = 16 << 20
-"""Of the products of labellings and images, made block by block."""
+"""Bytes of the products of labellings and images, which are computed in blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labellings:
-    """Labels that the picks so far may get."""
+    """Possible labels of the picks so far."""
 
     log_likelihood: Float[Tensor, "S K"]
     """log p_k(y)."""
     weights: Float[Tensor, "S"]
-    """Probability of each labelling; those drawn weigh alike. They sum to one."""
+    """Probability of each labelling; equal for sampled ones. They sum to 1."""
     source: Int[Tensor, "S"] | None
-    """Draw of the model that each labelling was drawn from; None while all are gone through."""
+    """Draw of the model that each labelling was sampled from; None while all are enumerated."""
 
     @classmethod
     def none(cls, like: Float[Tensor, "K N C"]) -> Labellings:
-        """Before the first pick there is one labelling: the empty one."""
+        """Before the first pick: one empty labelling."""
         return cls(like.new_zeros(1, len(like)), like.new_ones(1), None)
 
     def posterior(self) -> Float[Tensor, "S K"]:
@@ -67,7 +68,7 @@ class Labellings:
         generator: torch.Generator,
         most: int,
     ) -> Labellings:
-        """After one more pick; `picks` are the drawn probabilities of all of them, newest last."""
+        """After one more pick. `picks` are the drawn probabilities of all picks, newest last."""
         _, draws, classes = picks.shape
         tiny = torch.finfo(picks.dtype).tiny
         if self.source is None and len(self.weights) * classes <= most:
@@ -93,9 +94,9 @@ class Gain:
     """An image that was picked, with what its label adds to the labels of the picks before it."""
 
     position: int
-    """Among the images given."""
+    """Position among the images that were given."""
     nats: float
-    """I(y_i; w | the picks before it)."""
+    """I(y_i; w | labels of the earlier picks)."""
 
 
 def batch_bald(
@@ -106,7 +107,7 @@ def batch_bald(
     labellings: int = LABELLINGS,
     block_bytes: int = BLOCK_BYTES,
 ) -> list[Gain]:
-    """Up to `count` images, one by one, each given those before it; ties go to the earlier one."""
+    """Up to `count` picks, each given the earlier ones; ties go to the earlier image."""
     draws_count, images, classes = draws.shape
     certain = torch.cat([scores.entropy(part).mean(dim=0) for part in draws.split(4096, dim=1)])
     free = torch.ones(images, dtype=torch.bool, device=draws.device)
@@ -142,17 +143,17 @@ def _row(size: Size) -> int:
 
 
 def _held(size: Size) -> int:
-    """Labellings and the products of one block, beside the images' draws."""
+    """Bytes of the labellings and of the products of one block, beside the draws of the images."""
     return 24 * LABELLINGS * size.draws + BLOCK_BYTES
 
 
 def _cost(size: Size) -> Cost:
     pick = size.candidates * size.draws * size.classes * LABELLINGS
     held = _held(size) + 2 * size.batch * _row(size) + 24 * size.candidates + size.drawn_row
-    streaming = held + size.step_memory
+    streaming = held + size.draws_held
     return Cost(
         size.logits + size.drawn(size.candidates) + (size.batch - 1) * pick,
-        max(size.draws_memory, streaming),
+        max(size.draws_peak, streaming),
     )
 
 
@@ -170,7 +171,7 @@ def batchbald(context: AcquisitionContext) -> Batch:
     draws = context.learner.draws(context.draws, context.draw_seed)
     candidates = context.candidates.cpu()
     beside = _held(size) + 24 * size.candidates
-    free = context.memory - beside - size.step_memory - size.drawn_row
+    free = context.memory - beside - size.draws_held - size.drawn_row
     most = max(size.batch, free // _row(size) // 2)
     if len(candidates) > most:
         alone = joined([scores.bald(p) for p in context.drawn_probabilities(draws=draws)])

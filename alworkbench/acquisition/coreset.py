@@ -1,9 +1,10 @@
-"""Core-set by greedy k-centre: cover the pool, so that no image is far from one that has a label.
+"""Core-set by greedy k-centre: every image of the pool is near a labelled one. Sener and Savarese 2018,
+arXiv:1708.00489.
 
-Each pick is the image farthest from every labelled image and every pick before it. The largest distance
-left is at most twice that of the best batch (Gonzalez 1985); Sener and Savarese 2018, arXiv:1708.00489.
-Distances are those of unit embeddings, 0 to 2. Without labels the image nearest the mean comes first.
-O(N D) a pick while the embeddings fit half of the memory, else O(N P) and a pass over the features.
+Each pick is the image that is farthest from all labelled images and earlier picks. The largest remaining
+distance is at most twice that of the best batch (Gonzalez 1985). Distances are those of unit embeddings,
+between 0 and 2. Without labels, the first pick is the image nearest to the mean. O(N D) operations a pick
+if the embeddings fit half of the memory, otherwise O(N P) and one pass over the features.
 
 Dimensions used in this file
     N  candidates
@@ -37,7 +38,7 @@ def coreset(context: AcquisitionContext) -> Batch:
     """Farthest-first traversal: each pick is farthest from all labelled and picked images."""
     cosines = Cosines(context)
     count = len(context.candidates)
-    # the largest cosine with anything covered: smallest is farthest
+    # largest cosine with a labelled or picked image; the farthest candidate has the smallest
     covered = torch.full((count,), -1.0, device=context.learner.class_activations.device)
     first: int | None = None
     if len(context.labelled):

@@ -1,4 +1,8 @@
-"""What choosing a batch costs, stated before it is done: work and memory as functions of sizes."""
+"""The cost of a batch, stated before it is chosen: operations and memory as functions of sizes.
+
+Memory is in bytes and counts what a strategy holds beside the features. It is the least that is needed:
+images stream in blocks, and the blocks adapt to the budget.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,15 @@ from alworkbench.adaptation.label_gram import DENSE_LIMIT
 from alworkbench.adaptation.map_fit import DRAWS_AT_ONCE, solved_at_once
 
 OPERATIONS_PER_SECOND = 2e10
-"""Multiply-adds in single precision that one processor core does, for an estimate of seconds."""
+"""Multiply-adds in single precision of one processor core, for the estimate of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The figures that a strategy's cost depends on."""
+    """The sizes that the cost of a strategy depends on."""
 
     candidates: int
-    """N: images that may be asked."""
+    """N: images that can be picked."""
     targets: int
     """M: images whose predictions matter."""
     classes: int
@@ -25,7 +29,7 @@ class Size:
     draws: int
     """K: posterior draws."""
     batch: int
-    """B: images to choose."""
+    """B: images in the batch."""
     labelled: int
     """L: images with a label."""
     embedding: int
@@ -35,9 +39,9 @@ class Size:
     text_activation: int = 0
     """Q: size of a prompt's activation."""
     residual_head: bool = False
-    """Whether classes have weights of their own, P or D for each. Without labels they are left out."""
+    """Whether the learner has a residual linear head: P or D weights for each class."""
     pool_is_target: bool = False
-    """Whether the targets are a sample of the pool, which is what matters."""
+    """Whether the targets are a random sample of the pool, so that the pool is what matters."""
     settings: AcquisitionSettings = DEFAULT_SETTINGS
     """The tuned numbers: how many images of a large pool are used."""
 
@@ -47,41 +51,41 @@ class Size:
         return self.logits_of(self.candidates)
 
     def logits_of(self, images: int) -> int:
-        """Operations for the logits of some images: embed them, and compare with the classes."""
+        """Operations for the logits of this many images: their embeddings, and products with the classes."""
         return images * self.embedding * (self.activation + self.classes)
 
     def drawn(self, images: int) -> int:
-        """Operations for the draws of the logits of some images."""
+        """Operations for the drawn logits of this many images."""
         moved = self.embedding * (self.activation + 2 * self.classes)
-        return images * self.draws * (moved + self.own_numbers)
+        return images * self.draws * (moved + self.head_numbers)
 
     @property
-    def step_memory(self) -> int:
-        """Bytes of the draws of both projections and of classes' own weights, in single precision."""
+    def draws_held(self) -> int:
+        """Bytes of the draws of both projections and of the residual head, in single precision."""
         both = self.embedding * (self.activation + self.text_activation)
-        return 4 * self.draws * (both + self.own_numbers)
+        return 4 * self.draws * (both + self.head_numbers)
 
     @property
-    def draws_memory(self) -> int:
-        """Bytes at most while the draws are made.
+    def draws_peak(self) -> int:
+        """Largest number of bytes in use while the draws are made.
 
-        With labels: the draws before and after, what a few of them are corrected by, the system that
-        they are corrected with, and the labels' covariance.
+        Given labels these are the draws before and after conditioning, the corrections of a few draws, the
+        linear system of the corrections, and the covariance of the labelled logits.
         """
         if not self.labelled:
-            return self.step_memory
+            return self.draws_held
         pairs = self.labelled * self.classes
         few = min(self.draws, DRAWS_AT_ONCE)
-        a_draw = self.step_memory // max(1, self.draws)
+        a_draw = self.draws_held // max(1, self.draws)
         correcting = few * (a_draw + 12 * self.labelled * self.embedding)
         solving = 92 * min(self.draws, solved_at_once(pairs)) * pairs
         sides = 2 * self.embedding**2 + self.activation**2 + self.text_activation**2
         covariance = 96 * self.labelled**2 + 24 * min(pairs, DENSE_LIMIT) ** 2 + 8 * sides
-        return 2 * self.step_memory + 8 * self.draws * pairs + max(solving, correcting) + covariance
+        return 2 * self.draws_held + 8 * self.draws * pairs + max(solving, correcting) + covariance
 
     @property
-    def own_numbers(self) -> int:
-        """Of classes' own weights, in a draw: of activations or of embeddings, whatever is more."""
+    def head_numbers(self) -> int:
+        """Numbers of the residual head in one draw, whether it sees activations or embeddings."""
         return self.classes * max(self.activation, self.embedding) if self.residual_head else 0
 
     @property
@@ -97,30 +101,51 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one batch."""
+    """The cost of one batch."""
 
     operations: int
     """Multiply-adds."""
     memory: int
-    """Bytes held beside the features, at least: what is streamed adapts to the budget."""
+    """Bytes that are needed beside the features."""
 
     @property
     def seconds(self) -> float:
-        """A rough estimate on one processor core."""
+        """Rough estimate of the seconds on one processor core."""
         return self.operations / OPERATIONS_PER_SECOND
 
 
-def of_logits(size: Size) -> Cost:
-    """Of a strategy that holds the logits of every candidate."""
+def logits_cost(size: Size) -> Cost:
+    """Cost of a strategy that holds the logits of all candidates."""
     return Cost(size.logits, 8 * size.candidates * (size.classes + 2))
 
 
-def of_streamed_logits(size: Size) -> Cost:
-    """Of a strategy that needs the logits of every candidate once, streamed."""
+def streamed_logits_cost(size: Size) -> Cost:
+    """Cost of a strategy that streams the logits of all candidates once."""
     return Cost(size.logits, 40 * size.candidates + size.logits_row)
 
 
-def of_draws(size: Size) -> Cost:
-    """Of a strategy that needs the draws of every candidate once, streamed."""
-    streaming = size.step_memory + size.drawn_row + 24 * size.candidates
-    return Cost(size.logits + size.drawn(size.candidates), max(size.draws_memory, streaming))
+def draws_cost(size: Size) -> Cost:
+    """Cost of a strategy that streams the drawn logits of all candidates once."""
+    streaming = size.draws_held + size.drawn_row + 24 * size.candidates
+    return Cost(size.logits + size.drawn(size.candidates), max(size.draws_peak, streaming))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of one batch beside the memory that is allowed, for people."""
+
+    strategy: str
+    size: Size
+    operations: int
+    """Multiply-adds."""
+    seconds: float
+    """Rough, on one processor core in single precision, without loading and reading files."""
+    memory: int
+    """Bytes that are needed beside the features."""
+    allowed: int
+    """Bytes that the strategy may hold beside the features."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the strategy can start. It can still find that a block of one image does not fit."""
+        return self.memory <= self.allowed

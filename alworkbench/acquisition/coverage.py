@@ -56,6 +56,7 @@ from alworkbench.acquisition.facility_location import (
     Targets,
     lazy_greedy,
 )
+from alworkbench.acquisition.scores import margin
 from alworkbench.acquisition.similarity import (
     EmbeddedImages,
     directions_of,
@@ -71,7 +72,7 @@ from alworkbench.acquisition.subsampling import (
     subsample,
     target_count,
 )
-from alworkbench.acquisition.target_weights import TargetWeights, one_minus_margin
+from alworkbench.acquisition.target_weights import TargetWeights
 
 
 def _cost(size: Size) -> Cost:
@@ -208,7 +209,7 @@ def _candidates(
         images = embedded_images(context.learner, features, targets.root)
         parts.append(images)
         gains.append(targets.gains(images, covered))
-        uncertainty.append(one_minus_margin(images.root_probabilities.square()))
+        uncertainty.append(1 - margin(images.root_probabilities.square()))
         predicted.append(images.root_probabilities.argmax(dim=-1))
     return Candidates(
         EmbeddedImages.concatenate(parts),

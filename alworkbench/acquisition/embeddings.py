@@ -1,7 +1,7 @@
-"""Embeddings of the candidates, for strategies that look at where images lie.
+"""Unit embeddings of the candidates, for strategies that compare images by distance.
 
-Unit embeddings of the model as it came, whose distances are |u - v|^2 = 2 - 2 u . v. They change with no
-label, so what a strategy finds typical in one round is typical in the next.
+The embeddings are those of the model before any label. Squared distances are |u - v|^2 = 2 - 2 u . v.
+Labels do not change them, so an image that is typical in one round is typical in the next.
 
 Dimensions used in this file
     N  images
@@ -40,7 +40,7 @@ def unit_blocks(
 def unit_embeddings(
     context: AcquisitionContext, rows: Int[Tensor, "n"], held: int = 0
 ) -> Float[Tensor, "n D"]:
-    """Unit embeddings of these rows, written into one tensor. `held` bytes are held beside it."""
+    """Unit embeddings of these rows in one tensor. `held` is the number of bytes in use beside it."""
     size = context.size
     own = 4 * len(rows) * size.embedding
     whole = torch.empty(len(rows), size.embedding, device=context.learner.class_activations.device)
@@ -54,9 +54,9 @@ def unit_embeddings(
 class Cosines:
     """Cosines of all candidates with any vectors.
 
-    The embeddings are held where they fit half of the memory. Where they do not, each request streams
-    the features again: u . v = (phi . W^T v + r . v) / |g| costs P + D operations an image and vector,
-    and embeds nothing again.
+    The embeddings are held in memory if they fit half of it. Otherwise every request streams the features
+    again: u . v = (phi . W^T v + r . v) / |g| takes P + D operations for an image and a vector, and the image
+    is not embedded again.
     """
 
     def __init__(self, context: AcquisitionContext) -> None:

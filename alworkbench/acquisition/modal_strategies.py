@@ -1,12 +1,12 @@
-"""modAL's strategies for our learners; `modal` goes the other way.
+"""Strategies of modAL with our learner; `alworkbench.estimators` goes the other way.
 
-modAL: Danka & Horvath 2018, arXiv:1805.00979. It is imported when it is first used. Its strategies
-take ties at random from NumPy's global generator only where they are asked to, which is never done
-here. Their classifier is our learner (its mean probabilities); their committee is K joint draws of
-the posterior given the labels, one model each.
+modAL: Danka & Horvath 2018, arXiv:1805.00979. It is imported when it is first used. Its classifier is our
+learner with its mean probabilities; its committee is K joint draws of the posterior given the labels, one
+member each. modAL breaks ties at random from the global generator of NumPy only if it is asked to, which
+never happens here.
 
 Dimensions used in this file
-    N  images that may be asked
+    N  candidates
     C  classes
     K  posterior draws, the members of a committee
 """
@@ -18,42 +18,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alworkbench.acquisition.cost import Cost, Size, of_draws, of_logits
+from alworkbench.acquisition.cost import Cost, Size, draws_cost, logits_cost
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 
 @dataclass(frozen=True, slots=True)
 class AsClassifier:
-    """Our learner as modAL's strategies see one: fitted, asked about the candidates alone."""
+    """Our learner with the interface that modAL expects, for the candidates alone."""
 
     probabilities: np.ndarray
-    """N x C, of the candidates."""
+    """Of the candidates, N x C."""
     X_training: np.ndarray | None = None
-    """What it learned from; None before any label."""
+    """Activations of the labelled images; None before any label."""
     on_transformed: bool = False
 
     @property
     def images(self) -> int:
-        """How many images can be asked."""
+        """Number of candidates."""
         return len(self.probabilities)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Class probabilities (N, C). Raises ValueError for another number of rows."""
         if len(X) != len(self.probabilities):
-            raise ValueError(f"{len(self.probabilities)} images may be asked about, found {len(X)}")
+            raise ValueError(
+                f"{len(self.probabilities)} candidates have probabilities, found {len(X)}"
+            )
         return self.probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class AsCommittee:
-    """Joint draws of our posterior as a committee of modAL, asked about one block of candidates."""
+    """Joint posterior draws with the interface of a modAL committee, for one block of candidates."""
 
     members: np.ndarray
     """Probabilities, N x K x C."""
 
     @property
     def images(self) -> int:
-        """How many images can be asked."""
+        """Number of candidates."""
         return len(self.members)
 
     def __len__(self) -> int:
@@ -68,7 +70,7 @@ class AsCommittee:
         return np.arange(self.members.shape[2])
 
     def vote(self, X: np.ndarray) -> np.ndarray:
-        """The likeliest class of each member: N x K."""
+        """The most likely class by each member: N x K."""
         return self.members.argmax(axis=2)
 
     def vote_proba(self, X: np.ndarray) -> np.ndarray:
@@ -90,7 +92,7 @@ def _classifier(context: AcquisitionContext) -> AsClassifier:
 
 
 def _committee(context: AcquisitionContext) -> Iterator[AsCommittee]:
-    """Block by block: all draws of all candidates would not fit the memory."""
+    """One committee for each block: all draws of all candidates would not fit the memory."""
     for block in context.drawn_probabilities():  # K n C
         yield AsCommittee(block.permute(1, 0, 2).cpu().numpy().astype(np.float64))
 
@@ -98,21 +100,18 @@ def _committee(context: AcquisitionContext) -> Iterator[AsCommittee]:
 def _by_measure(
     context: AcquisitionContext,
     measure: Callable[..., np.ndarray],
-    asked: Iterable[AsClassifier | AsCommittee],
-    *,
-    smallest: bool = False,
+    views: Iterable[AsClassifier | AsCommittee],
 ) -> Batch:
-    """The batch of a measure of modAL, by modAL's way of taking the largest (or smallest) values.
+    """The candidates with the largest value of a modAL measure, picked by modAL.
 
-    Best first, the earlier image where two are alike.
+    The best comes first; of equal values, the earlier image.
     """
-    from modAL.utils.selection import multi_argmax, multi_argmin
+    from modAL.utils.selection import multi_argmax
 
-    # The measures hand on what stands for the images, and look at no more of it than its length.
-    values = np.concatenate([measure(one, np.zeros((one.images, 1))) for one in asked])
-    take = multi_argmin if smallest else multi_argmax
-    indices, scores = take(values, min(context.batch_size, len(values)))
-    best = np.lexsort((indices, scores if smallest else -scores))
+    # The measures pass the rows on to our class and use only their number.
+    values = np.concatenate([measure(one, np.zeros((one.images, 1))) for one in views])
+    indices, scores = multi_argmax(values, min(context.batch_size, len(values)))
+    best = np.lexsort((indices, -scores))
     return _answer(context, indices[best], scores[best])
 
 
@@ -122,13 +121,13 @@ def _answer(context: AcquisitionContext, indices: np.ndarray, scores: np.ndarray
 
 
 def _of_ranked_batch(size: Size) -> Cost:
-    """Each pick measures all images left against all that were labelled or picked, in full."""
+    """Every pick compares all remaining images with all that are labelled or picked."""
     distances = size.candidates * (size.labelled + size.batch // 2 + 1) * size.activation
-    if not size.labelled:  # a cold start compares every image with every other
+    if not size.labelled:  # without labels modAL compares every image with every other
         distances += size.candidates**2 * size.activation // size.batch
     rows = size.candidates * size.activation * 4
     cold = 0 if size.labelled else 8 * size.candidates**2
-    return Cost(size.logits + size.batch * distances, of_logits(size).memory + 3 * rows + cold)
+    return Cost(size.logits + size.batch * distances, logits_cost(size).memory + 3 * rows + cold)
 
 
 _SOURCE = "modAL, Danka & Horvath 2018, arXiv:1805.00979"
@@ -143,28 +142,28 @@ _SOURCE = "modAL, Danka & Horvath 2018, arXiv:1805.00979"
     range="0 to 1 - 1/C",
 )
 def ranked_batch(context: AcquisitionContext) -> Batch:
-    """In the space of the activations. The scores are the uncertainties of the images chosen."""
+    """Distances are those of the activations. The scores are one minus the largest probability."""
     from modAL.batch import uncertainty_batch_sampling
 
     learner = _classifier(context)
     pool = context.table.gather(context.candidates).activations.numpy()
     count = min(context.batch_size, len(pool))
     indices, _ = uncertainty_batch_sampling(learner, pool, count)
-    # Without labels modAL starts from the image nearest to all others, looked up by its value: among
-    # exact copies it may ask one row twice. The most uncertain image left then stands for it.
-    doubt = 1 - learner.probabilities.max(axis=-1)
+    # Without labels modAL starts from the image nearest to all others and finds it by its values: among
+    # exact copies it can return one row twice. The most uncertain remaining image replaces the second.
+    uncertainty = 1 - learner.probabilities.max(axis=-1)
     rows = list(dict.fromkeys(np.asarray(indices).tolist()))
     taken = set(rows)
-    rest = [row for row in np.argsort(-doubt, kind="stable").tolist() if row not in taken]
+    rest = [row for row in np.argsort(-uncertainty, kind="stable").tolist() if row not in taken]
     rows += rest[: count - len(rows)]
-    return _answer(context, np.array(rows), doubt[rows])
+    return _answer(context, np.array(rows), uncertainty[rows])
 
 
 @strategy(
     "modal-vote-entropy",
     "modAL's vote entropy, with posterior draws as the committee",
     unit="nats",
-    cost=of_draws,
+    cost=draws_cost,
     source="Engelson & Dagan 1996, arXiv:cmp-lg/9606030; modAL",
     range="0 to log C",
 )
@@ -179,7 +178,7 @@ def vote_entropy(context: AcquisitionContext) -> Batch:
     "modal-consensus-entropy",
     "modAL's consensus entropy, with posterior draws as the committee",
     unit="nats",
-    cost=of_draws,
+    cost=draws_cost,
     source=_SOURCE,
     range="0 to log C",
 )
@@ -194,7 +193,7 @@ def consensus_entropy(context: AcquisitionContext) -> Batch:
     "modal-max-disagreement",
     "modAL's largest divergence of a member, with posterior draws as the committee",
     unit="nats",
-    cost=of_draws,
+    cost=draws_cost,
     source="McCallum & Nigam 1998; modAL",
     range="0 and above",
 )

@@ -1,16 +1,18 @@
-"""ProbCover: the images whose balls cover most of the pool that no ball covers yet.
+"""ProbCover: the images whose balls cover most of the pool that is not covered yet. Yehuda et al. 2022,
+arXiv:2205.11320.
 
-The radius is the largest with which balls are pure: 95 % of the images have no image of another
-predicted class within it. It needs no search: a ball is pure up to the distance of the nearest image of
-another class, so the radius is the 5 % quantile of that distance, taken over a seeded sample.
-Yehuda et al. 2022, arXiv:2205.11320, who take k-means clusters for classes where the model's own
-predictions are known here. Greedy, so at least 1 - 1/e of the best cover of that size. When everything is
-covered, everything counts as uncovered again.
+An image covers the images within a radius of it. The radius is the largest one for which 95 % of the
+balls are pure: they hold no image of another predicted class. No search is needed. A ball is pure up to
+the distance of the nearest image of another class, so the radius is the 5 % quantile of that distance
+over a seeded sample. The paper uses k-means clusters as classes; here the predicted classes are known.
+Greedy picks reach at least 1 - 1/e of the best cover of that size. When every image is covered, all
+images count as uncovered again.
 
-O(N^2 D) once. Holds the embeddings and the pairs of neighbours; refuses where these do not fit.
+O(N^2 D) operations once. The embeddings and the pairs of neighbours are held; the strategy refuses if
+they do not fit the memory.
 
 Dimensions used in this file
-    N  images, labelled ones and candidates
+    N  images: labelled images and candidates
     D  embedding size
     E  pairs of neighbours
 """
@@ -30,15 +32,16 @@ from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.core.errors import MemoryBudgetTooSmall
 
 PURITY = 0.95
+"""Share of the balls that hold one predicted class only."""
 SAMPLE = 1000
-"""Images that the radius is estimated from."""
+"""Images on which the radius is estimated."""
 LARGEST = 2.0
 """Distance between opposite unit embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """For each image, those within the radius, itself among them; rows one after the other."""
+    """For each image, the images within the radius, itself included, in compressed sparse rows."""
 
     starts: Int[Tensor, "N_plus_1"]
     others: Int[Tensor, "E"]
@@ -64,7 +67,7 @@ def pure_radius(
     purity: float = PURITY,
     block: int = 256,
 ) -> float:
-    """The largest radius with which a share `purity` of the balls hold one class alone."""
+    """The largest radius for which a share `purity` of the balls hold one class only."""
     sample = torch.randperm(len(embeddings), generator=generator)[:SAMPLE]
     sample = sample.to(embeddings.device)
     distances = []
@@ -73,14 +76,14 @@ def pure_radius(
         other = torch.where(own[:, None] == classes, torch.inf, squares).amin(dim=-1)
         distances.append(other.sqrt().clamp_max(LARGEST))
     ordered = torch.cat(distances).sort().values
-    # the balls of that share must stay pure, and a ball ends before its first stranger
+    # a ball is open: it ends before its nearest image of another class
     return float(ordered[int((1 - purity) * len(ordered))])
 
 
 def neighbours(
     embeddings: Float[Tensor, "N D"], radius: float, memory: int, *, block: int = 256
 ) -> Neighbours:
-    """All pairs nearer than the radius, and each image with itself. Raises MemoryBudgetTooSmall."""
+    """All pairs within the radius, and each image with itself. Raises MemoryBudgetTooSmall."""
     counts, others, found = [], [], 0
     for start, squares in _squares(embeddings, embeddings, block):
         near = squares < radius**2
@@ -89,7 +92,7 @@ def neighbours(
         counts.append(near.sum(dim=-1).cpu())
         some = near.nonzero()[:, 1].to(torch.int32).cpu()
         found += len(some)
-        if 8 * found > memory:  # once in blocks and once joined
+        if 8 * found > memory:  # in blocks, and joined
             expected = found * len(embeddings) // (start + len(near))
             raise MemoryBudgetTooSmall(8 * expected, memory, "probcover")
         others.append(some)
@@ -98,12 +101,12 @@ def neighbours(
 
 
 def cover(near: Neighbours, free: Tensor, covered: Tensor, count: int) -> list[tuple[int, int]]:
-    """Greedy: (image, images newly covered) among the `free` ones; ties go to the earlier."""
+    """Greedy picks among the `free` images: (image, images newly covered). Ties go to the earlier image."""
     free, covered = free.clone(), covered.clone()
     degrees = _degrees(near, covered)
     picks: list[tuple[int, int]] = []
     for _ in range(min(count, int(free.sum()))):
-        if not bool(((degrees > 0) & free).any()):  # a new layer
+        if not bool(((degrees > 0) & free).any()):  # everything is covered: start again
             covered = ~free
             degrees = _degrees(near, covered)
         image = int(torch.where(free, degrees, -1).argmax())
@@ -112,7 +115,7 @@ def cover(near: Neighbours, free: Tensor, covered: Tensor, count: int) -> list[t
         ball = near.of(image).long()
         new = ball[~covered[ball]]
         covered[new] = True
-        for other in new.tolist():  # every pair once in all: neighbourhood is mutual
+        for other in new.tolist():  # each pair is visited once in all: neighbourhood is mutual
             degrees[near.of(other).long()] -= 1
     return picks
 

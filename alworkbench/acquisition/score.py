@@ -1,6 +1,4 @@
-"""Scores of single images, and the simplest strategy with one: take the best.
-
-A `Score` is what wrappers start from: sampling in proportion to it, or turns of the predicted classes.
+"""A score for every candidate, and the strategy that picks the highest scores.
 
 Dimensions used in this file
     N  candidates
@@ -12,35 +10,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.strategy import (
-    AcquisitionContext,
-    Batch,
-    Strategy,
-    batch_in_order,
-)
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy, batch_in_order
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A value for each candidate: the higher, the sooner it should be asked."""
+    """A value for each candidate. The higher it is, the sooner the image should be labelled."""
 
     name: str
     unit: str
     """nats, probability, or none."""
     range: str
+    """Range of the values, in their unit."""
     source: str
+    """Authors, year, arXiv number."""
     cost: Callable[[Size], Cost]
-    """Of computing it for every candidate; choosing among the values is next to nothing."""
+    """Cost of the score of all candidates. Picking among the values costs almost nothing."""
     of: Callable[[AcquisitionContext], Float[Tensor, "N"]]
+    """Computes the score of all candidates."""
 
 
-def top(score: Score, summary: str) -> Strategy:
-    """Register the strategy that takes the images of highest score; ties go to the earlier row."""
+def highest(score: Score, summary: str) -> Strategy:
+    """The strategy that picks the highest scores; ties go to the earlier row."""
 
     def choose(context: AcquisitionContext) -> Batch:
         values = score.of(context)
@@ -49,11 +45,6 @@ def top(score: Score, summary: str) -> Strategy:
     return Strategy(score.name, summary, score.unit, score.cost, choose, score.source, score.range)
 
 
-def predicted_classes(context: AcquisitionContext) -> Int[Tensor, "N"]:
-    """The likeliest class of every candidate, on the CPU."""
-    return joined([logits.argmax(dim=-1) for logits in context.streamed_logits()])
-
-
 def joined(parts: list[Tensor]) -> Shaped[Tensor, "N"]:
-    """Blocks of values as one, on the CPU."""
+    """Blocks of values in one tensor, on the CPU."""
     return torch.cat([part.cpu() for part in parts])

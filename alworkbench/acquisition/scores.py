@@ -1,4 +1,4 @@
-"""How uncertain a prediction is, and how much of that a label could remove: nats, if nothing else is said.
+"""Formulas: how uncertain a prediction is, and how much of that a label could remove. In nats if not stated.
 
 Dimensions used in this file
     K  posterior draws, shared by all images
@@ -19,23 +19,23 @@ def entropy(probabilities: Float[Tensor, "*N C"]) -> Float[Tensor, "*N"]:
 
 
 def margin(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
-    """p_first - p_second, between 0 (undecided) and 1. A probability, not nats."""
+    """Gap between the two largest probabilities, between 0 (undecided) and 1 (certain). Not in nats."""
     top = probabilities.topk(2, dim=-1).values  # N 2
     return top[:, 0] - top[:, 1]
 
 
 def least_confidence(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
-    """1 - p_first, between 0 and 1 - 1/C. A probability, not nats. Lewis and Gale, 1994."""
+    """One minus the largest probability, between 0 and 1 - 1/C. Not in nats. Lewis and Gale, 1994."""
     return 1 - probabilities.amax(dim=-1)
 
 
 def predictive_entropy(draws: Float[Tensor, "K N C"]) -> Float[Tensor, "N"]:
-    """H[mean_k p_k]: of the prediction that averages over the posterior, between 0 and log C."""
+    """H[mean_k p_k]: entropy of the prediction averaged over the posterior, between 0 and log C."""
     return entropy(draws.mean(dim=0))
 
 
 def bald(draws: Float[Tensor, "K N C"]) -> Float[Tensor, "N"]:
-    """H[mean_k p_k] - mean_k H[p_k]: what a label tells about the model, between 0 and log C.
+    """H[mean_k p_k] - mean_k H[p_k]: information of a label about the model, between 0 and log C.
 
     Houlsby et al., 2011, arXiv:1112.5745.
     """
@@ -43,10 +43,10 @@ def bald(draws: Float[Tensor, "K N C"]) -> Float[Tensor, "N"]:
 
 
 def epig(draws: Float[Tensor, "K N C"], targets: Float[Tensor, "K M C"]) -> Float[Tensor, "N"]:
-    """mean_j I(y; y_j): what a label tells about the targets' predictions, 0 <= EPIG <= BALD.
+    """mean_j I(y; y_j): information of a label about the predictions of the targets, 0 <= EPIG <= BALD.
 
-    The draws must be shared by images and targets. Holds N * M * C^2 numbers: a truth to compare with,
-    not a way to score a pool. Bickford Smith et al., 2023, arXiv:2304.08151.
+    Images and targets must share the draws. Holds N M C^2 numbers: tests compare faster forms with it.
+    Bickford Smith et al., 2023, arXiv:2304.08151.
     """
     joint = torch.einsum("knc,kmd->nmcd", draws, targets) / len(draws)  # N M C C
     apart = torch.einsum("nc,md->nmcd", draws.mean(dim=0), targets.mean(dim=0))  # N M C C

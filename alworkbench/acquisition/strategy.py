@@ -1,4 +1,4 @@
-"""What a strategy is asked, what it answers, and where strategies are found by name."""
+"""What a strategy is: a function from an `AcquisitionContext` to a `Batch`, with a name and a stated cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.acquisition.cost import Cost, Size
+from alworkbench.acquisition.cost import Cost, Estimate, Size
 from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Goal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alworkbench.features.table import FeatureTable
 
 BLOCK_ROWS = 8192
-"""Images that stream through the model at once."""
+"""Largest number of images that stream through the model at once."""
 
 
 def _none() -> Int[Tensor, "L"]:
@@ -31,31 +31,33 @@ def _none() -> Int[Tensor, "L"]:
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionContext:
-    """Everything that a strategy may look at: no label is in it that was not given before."""
+    """Everything that a strategy may look at. It has no labels but those that people gave."""
 
     table: FeatureTable
     candidates: Int[Tensor, "N"]
-    """Rows of the table that may be asked."""
+    """Rows of the table that can be picked."""
     targets: Int[Tensor, "M"]
-    """Rows whose predictions matter; by default a random sample of the pool."""
+    """Rows of the images whose predictions matter; by default a random sample of the pool."""
     learner: Learner
     batch_size: int
     seed: int
-    """Of this round: anything random comes from a generator seeded with it."""
+    """Seed of this round. Everything random in the strategy comes from it, but for the posterior draws."""
     draw_seed: int
-    """Of the posterior draws: the same in all rounds of a project (common random numbers)."""
+    """Seed of the posterior draws: the same in all rounds of a project (common random numbers)."""
     labelled: Int[Tensor, "L"] = field(default_factory=_none)
-    """Rows that have a label already, in the order in which they were given."""
+    """Rows of the labelled images, in the order in which the labels were given."""
     labels: Int[Tensor, "L"] = field(default_factory=_none)
-    """Class index of each of them."""
+    """Class of each labelled image: its index in the class list."""
     refused: Int[Tensor, "R"] = field(default_factory=_none)
-    """Rows that were asked and got no class: skipped, or nobody could tell."""
+    """Rows of images that people answered without a class: skipped, or nobody could tell."""
     pool_is_target: bool = False
-    """Whether the targets are a random sample of the pool: then the candidates matter, all of them."""
+    """Whether the targets are a random sample of the pool. All candidates are then targets."""
     goal: Goal = Goal.BALANCED
+    """Whether all classes count equally, or all images."""
     unknown_names: int = 0
-    """Class names that the model does not know, where its posterior can tell (`vocabulary`)."""
+    """Number of class names that the model does not know; 0 if its posterior cannot tell (`name_novelty`)."""
     draws: int = 128
+    """K: posterior draws, for strategies that use them."""
     memory: int = 1 << 30
     """Bytes that a strategy may hold beside the features."""
     settings: AcquisitionSettings = DEFAULT_SETTINGS
@@ -63,7 +65,7 @@ class AcquisitionContext:
 
     @property
     def size(self) -> Size:
-        """The figures that a strategy's cost depends on."""
+        """The sizes that the cost of a strategy depends on."""
         classes = self.learner.model.classes
         return Size(
             candidates=len(self.candidates),
@@ -86,18 +88,18 @@ class AcquisitionContext:
         return torch.Generator().manual_seed(self.seed)
 
     def block_rows(self, bytes_per_row: int, held: int = 0) -> int:
-        """Rows to stream at once, when `held` bytes are held beside. Raises MemoryBudgetTooSmall."""
+        """Images to stream at once while `held` bytes are in use. Raises MemoryBudgetTooSmall."""
         rows = (self.memory - held) // max(1, bytes_per_row)
         if rows < 1:
             raise MemoryBudgetTooSmall(held + bytes_per_row, self.memory)
         return min(BLOCK_ROWS, rows)
 
     def logits(self) -> Float[Tensor, "N C"]:
-        """The learner's logits of all candidates, streamed."""
+        """The learner's logits of all candidates."""
         return self.logits_of(self.candidates)
 
     def logits_of(self, rows: Int[Tensor, "n"]) -> Float[Tensor, "n C"]:
-        """The learner's logits of these rows of the table, streamed."""
+        """The learner's logits of these rows of the table."""
         device = self.learner.class_activations.device
         blocks = [
             self.learner.logits(features)
@@ -108,7 +110,7 @@ class AcquisitionContext:
     def blocks(
         self, rows: Int[Tensor, "n"], bytes_per_row: int, held: int = 0
     ) -> Iterator[Features]:
-        """Features of these rows in order, in blocks that fit the memory beside `held` bytes."""
+        """Features of these rows, in order, in blocks that fit the memory beside `held` bytes."""
         device = self.learner.class_activations.device
         block = self.block_rows(bytes_per_row, held)
         for _, features in self.table.blocks(rows, block, device):
@@ -132,54 +134,62 @@ class AcquisitionContext:
         draws: WeightUpdate | None = None,
         held: int = 0,
     ) -> Iterator[Float[Tensor, "K n C"]]:
-        """Class probabilities under joint draws, block by block, in order.
+        """Class probabilities under K joint posterior draws, block by block, in order.
 
-        Of these rows of the table; by default of the candidates. `draws`, where they
-        were made already; `held` are bytes held beside the blocks and the draws.
+        `rows` are rows of the table, by default the candidates. `draws` are posterior draws, by default
+        those of `draw_seed`. `held` is the number of bytes in use beside the blocks and the draws.
         """
         model, size = self.learner.model, self.size
         if draws is None:
             draws = self.learner.draws(self.draws, self.draw_seed)
         wanted = self.candidates if rows is None else rows
-        for features in self.blocks(wanted, size.drawn_row, held + size.step_memory):
+        for features in self.blocks(wanted, size.drawn_row, held + size.draws_held):
             changes = model.jvp(model.images(features), draws)  # K n C
             yield (self.learner.logits(features) + changes).softmax(dim=-1)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch in the order in which it was chosen, with what the strategy thought of each."""
+    """The images that a strategy picked, in order, with their scores."""
 
     rows: tuple[int, ...]
     """Rows of the table."""
     scores: tuple[float, ...]
+    """One score for each image, in the unit that the strategy states."""
     probabilities: tuple[float, ...] | None = None
-    """With which each was drawn among the candidates left at its turn. None: nothing was drawn."""
+    """Probability of each pick among the candidates that were left. None if the picks were not sampled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A named way to choose a batch, with what it costs and where it comes from."""
+    """A named way to choose a batch, with its cost and source."""
 
     name: str
+    """Name on the command line and in records; never reused for another strategy."""
     summary: str
-    """One line for lists."""
+    """At most 80 characters, for lists."""
     unit: str
-    """Of the scores: nats, probability, or none."""
+    """Unit of the scores: nats, probability, or none."""
     cost: Callable[[Size], Cost]
-    """What a batch costs, known before it is chosen."""
+    """Cost of a batch, known before it is chosen."""
     choose: Callable[[AcquisitionContext], Batch]
+    """Picks min(batch size, N) distinct candidates. Call `select`, which checks the memory first."""
     source: str = ""
-    """Where it comes from: authors, year, arXiv number."""
+    """Authors, year, arXiv number."""
     range: str = ""
-    """Of the scores, in their unit."""
+    """Range of the scores, in their unit."""
 
     def select(self, context: AcquisitionContext) -> Batch:
-        """The batch. Raises MemoryBudgetTooSmall where it cannot be chosen within the memory."""
+        """The batch. Raises MemoryBudgetTooSmall if it cannot be chosen within the memory."""
         needed = self.cost(context.size).memory
         if needed > context.memory:
             raise MemoryBudgetTooSmall(needed, context.memory, self.name)
         return self.choose(context)
+
+    def estimate(self, size: Size, allowed: int) -> Estimate:
+        """The cost of a batch of this size, when `allowed` bytes may be held."""
+        cost = self.cost(size)
+        return Estimate(self.name, size, cost.operations, cost.seconds, cost.memory, allowed)
 
 
 def strategy(
@@ -193,7 +203,7 @@ def strategy(
 ) -> Callable[[Callable[[AcquisitionContext], Batch]], Strategy]:
     """Decorator that turns a choosing function into a `Strategy` with these fields.
 
-    The strategy is listed once it stands in `catalogue.STRATEGIES`.
+    It is listed once it stands in `catalogue.STRATEGIES`.
     """
 
     def described(choose: Callable[[AcquisitionContext], Batch]) -> Strategy:
@@ -203,7 +213,7 @@ def strategy(
 
 
 def batch_in_order(context: AcquisitionContext, order: Tensor, scores: Tensor) -> Batch:
-    """The first images of an order over the candidates, with their scores."""
+    """The batch of the first candidates in `order` (positions among the candidates), with their scores."""
     order = order[: context.batch_size].cpu()
     rows = context.candidates.cpu()[order]
     return Batch(tuple(rows.tolist()), tuple(scores.cpu()[order].tolist()))

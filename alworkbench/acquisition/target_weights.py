@@ -32,6 +32,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.acquisition.scores import margin
 from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.core.domain import Goal
 
@@ -69,12 +70,6 @@ def scaled_label_counts(labels: Int[Tensor, "n"], classes: int) -> Float[Tensor,
     return classes * torch.bincount(labels, minlength=classes).float()
 
 
-def one_minus_margin(probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N"]:
-    """1 - Delta: 1 if the two most likely classes are equally likely, 0 if one class is certain."""
-    first, second = probabilities.topk(2, dim=-1).values.unbind(dim=-1)
-    return 1.0 - (first - second)
-
-
 @dataclass(frozen=True, slots=True)
 class TargetWeights:
     """Computes w_j u_j of any image, in both settings."""
@@ -104,7 +99,7 @@ class TargetWeights:
 
     def of(self, probabilities: Float[Tensor, "N C"]) -> Float[Tensor, "N S"]:
         """w_j u_j of images with these predictions."""
-        uncertainty, labels = one_minus_margin(probabilities), probabilities @ self.label_counts
+        uncertainty, labels = 1 - margin(probabilities), probabilities @ self.label_counts
         weights = torch.stack(
             [each.uncertainty_weight(uncertainty, labels) for each in self.shrinkages], dim=-1
         )

@@ -1,16 +1,18 @@
-"""TypiClust: the most typical image of each large part of the pool that has no label yet.
+"""TypiClust: the most typical image of each large cluster without labels. Hacohen et al. 2022,
+arXiv:2202.02794.
 
-Embeddings of labelled images and candidates are clustered into min(L + B, 500) clusters; turns go to the
-clusters with the fewest labels, the largest first, and each asks its most typical image left,
+Labelled images and candidates are clustered into min(L + B, 500) clusters by their embeddings. Clusters
+with the fewest labels take turns, the largest first, and each gives its most typical candidate,
 
-    typicality = 1 / mean distance to its 20 nearest neighbours in the cluster
+    typicality = 1 / mean distance to the 20 nearest neighbours in the cluster
 
-Hacohen et al. 2022, arXiv:2202.02794. Made for the first labels, where uncertain images teach little. Two
-things differ: clusters of fewer than 5 images come last instead of never, and batches may be larger than
-the number of clusters. Holds all embeddings, and refuses where they do not fit.
+The strategy is made for the first labels, when picking uncertain images teaches little. It differs from
+the paper in two points: clusters of fewer than 5 images come last instead of never, and a batch may be
+larger than the number of clusters. All embeddings are held; the strategy refuses if they do not fit the
+memory.
 
 Dimensions used in this file
-    N  images, labelled ones and candidates
+    N  images: labelled images and candidates
     D  embedding size
 """
 
@@ -28,27 +30,28 @@ from alworkbench.acquisition.embeddings import embedding_row, unit_embeddings
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 
 NEIGHBOURS = 20
+"""Nearest neighbours that typicality is measured on."""
 MOST_CLUSTERS = 500
 SMALL = 5
-"""Images below which a cluster is asked last: hardly more than its outliers."""
+"""Clusters with fewer images come last: they are hardly more than outliers."""
 FULL_LIMIT = 10_000
-"""Up to this many images ordinary k-means is quick; above, its mini-batch form."""
+"""Up to this many images k-means is used, above it mini-batch k-means."""
 ITERATIONS = 100
 SAME = 1e-6
-"""The mean distance of copies, so that typicality stays finite."""
+"""Smallest mean distance, so that the typicality of copies is finite."""
 COPY = 1e-5
-"""Squared distance of two unit embeddings below which nothing but rounding is left."""
+"""A squared distance of two unit embeddings below this is rounding."""
 
 
 def cluster(embeddings: Float[Tensor, "N D"], count: int, seed: int) -> Int[Tensor, "N"]:
-    """k-means into at most `count` clusters; fewer where there are fewer different images."""
+    """Cluster of each image by k-means: at most `count` clusters, fewer if fewer images are distinct."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
 
     kind = KMeans if len(embeddings) <= FULL_LIMIT else MiniBatchKMeans
     found = kind(count, n_init=1, max_iter=ITERATIONS, random_state=seed % 2**32)
     with warnings.catch_warnings():
-        # said when there are fewer different images than clusters: some stay empty, which is right
+        # warned when there are fewer distinct images than clusters; empty clusters are fine here
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = found.fit_predict(embeddings.cpu().numpy())
     return torch.from_numpy(labels).long()
@@ -57,7 +60,7 @@ def cluster(embeddings: Float[Tensor, "N D"], count: int, seed: int) -> Int[Tens
 def typicality(
     embeddings: Float[Tensor, "N D"], neighbours: int = NEIGHBOURS, block: int = 1024
 ) -> Float[Tensor, "N"]:
-    """1 / mean distance to the nearest neighbours, itself apart; of a lone image 0."""
+    """1 / mean distance to the nearest other images; 0 if there is no other image."""
     count = min(neighbours, len(embeddings) - 1)
     if count < 1:
         return torch.zeros(len(embeddings))
@@ -65,7 +68,7 @@ def typicality(
     for start in range(0, len(embeddings), block):
         part = embeddings[start : start + block]
         squares = 2 - 2 * part @ embeddings.T
-        squares = torch.where(squares > COPY, squares, 0.0)  # below is rounding: copies
+        squares = torch.where(squares > COPY, squares, 0.0)  # copies
         own = torch.arange(len(part))
         squares[own, start + own] = torch.inf
         nearest = squares.topk(count, dim=-1, largest=False).values
@@ -83,7 +86,7 @@ def _cost(size: Size) -> Cost:
     rounds = ITERATIONS if images <= FULL_LIMIT else 10
     means = images * _clusters(size) * size.embedding * rounds
     near = images * images // max(1, _clusters(size)) * size.embedding
-    # the embeddings, once more inside k-means, and its distances block by block
+    # the embeddings, a copy of them in k-means, and its distances in blocks
     memory = 8 * images * size.embedding + 96 * images + embedding_row(size)
     return Cost(images * size.embedding * size.activation + means + near, memory)
 
@@ -97,7 +100,7 @@ def _cost(size: Size) -> Cost:
     range="0 to 1e6, one over a mean distance",
 )
 def typiclust(context: AcquisitionContext) -> Batch:
-    """The most typical image of each large cluster, those with the fewest labels first."""
+    """Typical images, clusters with the fewest labels first."""
     rows = torch.cat([context.labelled.cpu(), context.candidates.cpu()])
     given = len(context.labelled)
     embeddings = unit_embeddings(context, rows)

@@ -1,96 +1,96 @@
-"""Strategies that rank each image by its own uncertainty and take the top. Formulas: `scores.py`."""
+"""Strategies that score each image by its own uncertainty and pick the highest scores. Formulas: `scores`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition import scores
-from alworkbench.acquisition.cost import of_draws, of_streamed_logits
-from alworkbench.acquisition.score import Score, joined, top
+from alworkbench.acquisition.cost import draws_cost, streamed_logits_cost
+from alworkbench.acquisition.score import Score, highest, joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, batch_in_order, strategy
 
-
-def _entropy(context: AcquisitionContext) -> Float[Tensor, "N"]:
-    return joined([scores.entropy(z.softmax(dim=-1)) for z in context.streamed_logits()])
+Formula = Callable[[Tensor], Tensor]
 
 
-def _least_confidence(context: AcquisitionContext) -> Float[Tensor, "N"]:
-    return joined([scores.least_confidence(z.softmax(-1)) for z in context.streamed_logits()])
+def _of_predictions(formula: Formula) -> Callable[[AcquisitionContext], Float[Tensor, "N"]]:
+    """A formula of class probabilities (n C), applied to the learner's predictions of all candidates."""
+    return lambda context: joined(
+        [formula(logits.softmax(dim=-1)) for logits in context.streamed_logits()]
+    )
 
 
-def _margins(context: AcquisitionContext) -> Float[Tensor, "N"]:
-    return joined([scores.margin(z.softmax(dim=-1)) for z in context.streamed_logits()])
+def _of_draws(formula: Formula) -> Callable[[AcquisitionContext], Float[Tensor, "N"]]:
+    """A formula of drawn class probabilities (K n C), applied to all candidates."""
+    return lambda context: joined([formula(block) for block in context.drawn_probabilities()])
 
 
-def _predictive_entropy(context: AcquisitionContext) -> Float[Tensor, "N"]:
-    return joined([scores.predictive_entropy(p) for p in context.drawn_probabilities()])
-
-
-def _bald(context: AcquisitionContext) -> Float[Tensor, "N"]:
-    return joined([scores.bald(p) for p in context.drawn_probabilities()])
-
+_margins = _of_predictions(scores.margin)
 
 ENTROPY = Score(
     "entropy",
     "nats",
     "0 to log C",
     "Settles 2009",
-    of_streamed_logits,
-    _entropy,
+    streamed_logits_cost,
+    _of_predictions(scores.entropy),
 )
 LEAST_CONFIDENCE = Score(
     "least-confidence",
     "probability",
     "0 to 1 - 1/C",
     "Lewis and Gale 1994",
-    of_streamed_logits,
-    _least_confidence,
+    streamed_logits_cost,
+    _of_predictions(scores.least_confidence),
 )
 MARGIN = Score(
     "margin",
     "probability",
     "0 to 1",
     "Scheffer et al. 2001",
-    of_streamed_logits,
+    streamed_logits_cost,
     lambda context: 1 - _margins(context),
 )
-"""1 - margin, so that undecided images score high; the strategy itself shows the margin."""
+"""1 - margin, so that undecided images have high scores. The strategy `margin` shows the margin itself."""
 PREDICTIVE_ENTROPY = Score(
     "predictive-entropy",
     "nats",
     "0 to log C",
     "Gal et al. 2017, arXiv:1703.02910",
-    of_draws,
-    _predictive_entropy,
+    draws_cost,
+    _of_draws(scores.predictive_entropy),
 )
 BALD = Score(
     "bald",
     "nats",
     "0 to log C",
     "Houlsby et al. 2011, arXiv:1112.5745",
-    of_draws,
-    _bald,
+    draws_cost,
+    _of_draws(scores.bald),
 )
-entropy = top(ENTROPY, "highest entropy of the model's prediction (no posterior)")
 
 
 @strategy(
     MARGIN.name,
-    "smallest gap between the two likeliest classes (no posterior)",
+    "smallest gap between the two most likely classes (no posterior)",
     unit=MARGIN.unit,
     cost=MARGIN.cost,
     source=MARGIN.source,
     range=MARGIN.range,
 )
 def margin(context: AcquisitionContext) -> Batch:
-    """The images with the smallest margin; the margin is the score that is shown."""
-    value = _margins(context)
-    return batch_in_order(context, scores.best(-value, context.batch_size), value)
+    """The images with the smallest margin. The scores of the batch are the margins."""
+    values = _margins(context)
+    return batch_in_order(context, scores.best(-values, context.batch_size), values)
 
 
-least_confidence = top(LEAST_CONFIDENCE, "least probability of the likeliest class (no posterior)")
-predictive_entropy = top(
+entropy = highest(ENTROPY, "highest entropy of the prediction (no posterior)")
+least_confidence = highest(
+    LEAST_CONFIDENCE, "smallest probability of the most likely class (no posterior)"
+)
+predictive_entropy = highest(
     PREDICTIVE_ENTROPY, "highest entropy of the prediction averaged over the posterior"
 )
-bald = top(BALD, "most information of the label about the model, by joint draws")
+bald = highest(BALD, "most information of a label about the model, by joint draws")

@@ -208,7 +208,7 @@ def condition(
     rule; Wilson et al., "Pathwise conditioning of Gaussian processes", arXiv:2011.04026. `draws` and
     the result are K stacked changes about the optimum (mean zero), in the model's precision; `images`
     and `probabilities`, those at the optimum, are float64. With a residual
-    head, the draws hold its weights too. `Size.draws_memory` states the memory that this needs.
+    head, the draws hold its weights too. `Size.draws_peak` states the memory that this needs.
     """
     count, classes = len(draws), probabilities.shape[1]
     kernel = LinearisedKernel(model.double().classes, images, images, head)

@@ -25,7 +25,7 @@ from alworkbench.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from alworkbench.acquisition.estimate import Estimate
+    from alworkbench.acquisition.cost import Estimate
     from alworkbench.project.workbench import Workbench
 
 

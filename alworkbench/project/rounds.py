@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Int
 
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.estimate import Estimate
+from alworkbench.acquisition.cost import Estimate, Size
 from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
@@ -222,7 +221,7 @@ class Rounds:
             residual_head=labelled > 0 and find_method(settings.adaptation).residual_head,
             pool_is_target=targets is None and not self._targets,
         )
-        return Estimate.of(find_strategy(strategy or settings.strategy), size, memory)
+        return find_strategy(strategy or settings.strategy).estimate(size, memory)
 
     def close(self, progress: Progress = silent) -> MetricRecord | None:
         """Learn from all labels, measure on the audit set, and close the open round.

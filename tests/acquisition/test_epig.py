@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from alworkbench.acquisition.epig.draw_space import DrawSpace, Wanted, greedy_epig
+from alworkbench.acquisition.epig.draw_space import DrawSpace, TargetSummary, greedy_epig
 from alworkbench.acquisition.epig.sampled import sampled_epig, sampled_interval
 from alworkbench.acquisition.scores import (
     bald,
@@ -139,7 +139,7 @@ def test_draw_space_ranks_as_sampled_epig_does():
     ]
     ones = torch.ones(len(target), dtype=torch.float64)
     candidates, targets = spaces
-    found = Wanted.of(targets, ones).scores(candidates)
+    found = TargetSummary.of(targets, ones).scores(candidates)
     assert spearmanr(truth, found).statistic > 0.97
 
 
@@ -213,7 +213,7 @@ def test_taking_the_bias_of_few_draws_off_brings_draw_space_nearer_to_the_truth(
     def scores(draws, seed, corrected):
         change = drawn(draws, seed)[0]
         spaces = [DrawSpace.of(change[:, rows], logits[rows]) for rows in (pool, targets)]
-        wanted = Wanted.of(spaces[1], torch.ones(len(targets), dtype=torch.float64))
+        wanted = TargetSummary.of(spaces[1], torch.ones(len(targets), dtype=torch.float64))
         return wanted.scores(spaces[0], corrected=corrected)
 
     for draws in (32, 64):

@@ -16,7 +16,7 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.embeddings import Cosines, embedding_row, unit_embeddings
 from alworkbench.acquisition.probcover import cover, neighbours, pure_radius
 from alworkbench.acquisition.scores import bald
-from alworkbench.acquisition.targeted import asking, in_turns, wasserstein_points
+from alworkbench.acquisition.targeted import nearest_in_turns, uncertain_targets, wasserstein_points
 from alworkbench.acquisition.typiclust import typicality
 from alworkbench.core.errors import MemoryBudgetTooSmall
 from alworkbench.posterior.predictive import wasserstein_coordinates
@@ -175,15 +175,15 @@ def test_typiclust_asks_the_places_that_have_no_label():
 def test_targets_get_their_nearest_candidates_in_turns():
     near = torch.tensor([[4, 2, 0], [4, 0, 2], [2, 4, 0]])
     distances = torch.tensor([[0.1, 0.2, 0.3], [0.0, 0.5, 0.6], [0.1, 0.2, 0.9]])
-    turns = in_turns(near, distances, 3)
+    turns = nearest_in_turns(near, distances, 3)
     assert [candidate for candidate, _ in turns] == [4, 0, 2]
-    assert len(in_turns(near, distances, 9)) == 3
+    assert len(nearest_in_turns(near, distances, 9)) == 3
 
 
 def test_targeted_finds_exact_wasserstein_neighbours_of_the_most_uncertain_targets():
     asked = context(batch_size=1)
     found = find_strategy("targeted").select(asked)
-    target = asking(asked)
+    target = uncertain_targets(asked)
     p = asked.learner.logits(asked.table.gather(asked.targets)).softmax(-1)
     entropies = torch.special.entr(p).sum(-1)
     assert int(target[0]) == int(asked.targets[entropies.argmax()])

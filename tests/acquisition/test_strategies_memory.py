@@ -163,4 +163,4 @@ def test_draws_given_labels_stay_within_what_is_stated(
     )
     with Alive() as alive:
         learned.draws(draws, 0)
-    assert size.draws_memory / 2 <= alive.peak <= 1.05 * size.draws_memory
+    assert size.draws_peak / 2 <= alive.peak <= 1.05 * size.draws_peak

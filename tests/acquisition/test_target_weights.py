@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from alworkbench.acquisition.contamination import contamination_rate
+from alworkbench.acquisition.scores import margin
 from alworkbench.acquisition.settings import DEFAULT_SETTINGS
 from alworkbench.acquisition.target_weights import (
     Shrinkage,
-    one_minus_margin,
     scaled_label_counts,
     shrinkages,
 )
@@ -32,7 +32,7 @@ def test_confidence_counts_as_far_as_labels_have_tested_it(
     shrinkage: Shrinkage, labels: float, wanted: list[float]
 ) -> None:
     predictions = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
-    uncertainty = one_minus_margin(predictions)
+    uncertainty = 1 - margin(predictions)
     found = shrinkage.uncertainty_weight(uncertainty, torch.full((3,), labels))
     assert found.tolist() == pytest.approx(wanted, abs=1e-5)
 
@@ -40,7 +40,7 @@ def test_confidence_counts_as_far_as_labels_have_tested_it(
 def test_labels_of_one_class_do_not_test_the_model_on_another() -> None:
     p = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     counts = scaled_label_counts(torch.tensor([0] * 30), 3)
-    found = STRONG_SHRINKAGE.uncertainty_weight(one_minus_margin(p), p @ counts)
+    found = STRONG_SHRINKAGE.uncertainty_weight(1 - margin(p), p @ counts)
     assert found.tolist() == pytest.approx([5 / 100, 0.5])
 
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from alworkbench.acquisition.epig.draw_space import DrawSpace, Wanted
+from alworkbench.acquisition.epig.draw_space import DrawSpace, TargetSummary
 from alworkbench.acquisition.epig.sampled import epig_sums, sampled_epig, sampled_interval
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
@@ -109,7 +109,7 @@ def in_draw_space(case: Case, draws: int, seed: int, *, corrected: bool = True) 
     for features in (case.candidates, case.targets):
         change = learner.model.jvp(learner.model.images(features), update)
         spaces.append(DrawSpace.of(change, learner.logits(features)))
-    wanted = Wanted.of(spaces[1], torch.ones(len(spaces[1])))
+    wanted = TargetSummary.of(spaces[1], torch.ones(len(spaces[1])))
     return wanted.scores(spaces[0], corrected=corrected)
 
 

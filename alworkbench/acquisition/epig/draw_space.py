@@ -1,20 +1,20 @@
-"""Greedy batches that teach most about the targets' predictions, in the space of joint draws.
+"""Greedy EPIG in the space of joint draws: batches that tell most about the predictions of the targets.
 
-EPIG (Bickford Smith et al., 2023, arXiv:2304.08151) of the linearised model, to second order: the
-information between the label of an image and the label of a target is the squared correlation of
-their logits, each weighed by its softmax curvature. With D_i (K x C) the centred draws of image i's
-logits divided by sqrt(K), the covariance of two images given the picks so far is D_i^T S D_j, where S
-starts as the identity. Then for each pick
+EPIG (Bickford Smith et al. 2023, arXiv:2304.08151) of the linearised model, to second order: the
+information between the label of an image and the label of a target is half the squared correlation of
+their logits, each weighted by its softmax curvature. Let D_i (K x C) be the centred draws of the logits
+of image i, divided by sqrt(K). The covariance of two images given the picks so far is D_i^T S D_j, and S
+starts as the identity. For each pick
 
     W_j = (I + Lambda_j D_j^T S D_j)^-1 Lambda_j        Q = S (sum_j w_j D_j W_j D_j^T) S
     G_i = (I + Lambda_i D_i^T S D_i)^-1 Lambda_i        score_i = 1/2 <G_i, D_i^T Q D_i>
 
-and S is conditioned on the image picked. The curvature does not depend on the label, so what a pick
-does to everything else is known before its label is: near-copies stop being attractive at once.
+and S is conditioned on the picked image. The curvature does not depend on the label, so the effect of a
+pick on all other images is known before its label is: near-copies lose their score at once.
 
-With Lambda = R R^T and V = D R, both W and G are R (I + V^T S V)^-1 R^T, and score_i becomes
-1/2 tr((I + V^T S V)^-1 V^T Q V): products of one matrix with all images, and solves of size C.
-O(N K C (K + C)) a pick.
+With Lambda = R R^T and V = D R, both W and G are R (I + V^T S V)^-1 R^T, and score_i is 1/2 tr((I + V^T S
+V)^-1 V^T Q V): products of one matrix with all images, and systems of size C. O(N K C (K + C)) operations
+a pick.
 
 Dimensions used in this file
     K  draws
@@ -33,30 +33,30 @@ from jaxtyping import Float
 from torch import Tensor
 
 BLOCK = 4096
-"""Images whose small systems are solved at once."""
+"""Images whose C x C systems are solved at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawSpace:
-    """Images as seen through K joint draws of their logits, weighed by their softmax curvature."""
+    """K joint draws of the logits of images, weighted by the softmax curvature of each image."""
 
     seen: Float[Tensor, "N C K"]
-    """(D R)^T: centred draws of the logits over sqrt(K), times R with Lambda = R R^T."""
+    """V^T = (D R)^T: centred draws of the logits over sqrt(K), times R with Lambda = R R^T."""
     probabilities: Float[Tensor, "N C"]
-    """Moderated class probabilities, which the curvature was taken at."""
+    """Moderated class probabilities, at which the curvature is taken."""
 
     @classmethod
     def of(cls, changes: Float[Tensor, "K N C"], logits: Float[Tensor, "N C"]) -> DrawSpace:
-        """From draws of the change of each logit about its mean `logits`.
+        """`changes` are draws of the change of each logit from its mean `logits`.
 
-        The curvature is taken at the probit-moderated probabilities softmax(z / sqrt(1 + pi / 8 Var z)),
-        which a confident but uncertain model needs.
+        The curvature is taken at the probit-moderated probabilities softmax(z / sqrt(1 + pi / 8 Var z)): a
+        model can be confident and its posterior uncertain.
         """
         deviations = changes - changes.mean(dim=0)  # K N C
         deviations = deviations.permute(1, 2, 0) / math.sqrt(len(changes))  # N C K: D^T
         variance = deviations.square().sum(dim=-1)  # N C
         probabilities = (logits * (1 + math.pi / 8 * variance).rsqrt()).softmax(dim=-1)
-        # R^T D with R = diag(sqrt p) - p sqrt(p)^T, and R never formed: C x C an image is too much
+        # R^T D with R = diag(sqrt p) - p sqrt(p)^T; R is not formed, C x C an image is too much memory
         mean = torch.einsum("nc,nck->nk", probabilities, deviations)
         seen = probabilities.sqrt()[:, :, None] * (deviations - mean[:, None, :])
         return cls(seen, probabilities)
@@ -74,24 +74,24 @@ class Pick:
     """An image that was picked."""
 
     row: int
-    """Among the candidates."""
+    """Position among the candidates."""
     score: float
-    """Expected information about the targets, in nats, given the picks before it."""
+    """Expected information about the targets in nats, given the earlier picks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the targets would have an image tell, before any pick: candidates stream past it."""
+class TargetSummary:
+    """All that a score before the first pick needs of the targets, so that candidates can stream."""
 
     matrix: Float[Tensor, "K K"]
     """Q with S = I."""
     own: float
-    """sum_j w_j tr(W_j Cov_jj): how uncertain the targets are, for the bias of few draws."""
+    """sum_j w_j tr(W_j Cov_jj): the uncertainty of the targets, for the correction of the bias."""
 
     @classmethod
     def of(
         cls, targets: DrawSpace, target_weights: Float[Tensor, "M"], *, block: int = BLOCK
-    ) -> Wanted:
+    ) -> TargetSummary:
         """The matrix K x K of the targets, summed in blocks of `block` targets."""
         weights = target_weights / target_weights.sum()
         state = torch.eye(targets.seen.shape[-1]).to(targets.seen)  # K K
@@ -101,17 +101,17 @@ class Wanted:
     def scores(
         self, candidates: DrawSpace, *, corrected: bool = False, block: int = BLOCK
     ) -> Float[Tensor, "N"]:
-        """Expected information of each candidate alone about the targets, in nats.
+        """Expected information of each candidate by itself about the targets, in nats.
 
         The square of a covariance estimated from K centred draws is too large: with n = K - 1,
         E tr(G C W C^T) (K/n)^2 = (1 + 1/n) tr(G Cov W Cov^T) + tr(G Cov_ii) tr(W Cov_jj) / n. With
-        `corrected` that is taken off, exactly for Gaussian draws and given curvatures; what is left
-        may be slightly negative.
+        `corrected` this bias is removed, exactly for Gaussian draws and given curvatures. The result can be
+        slightly negative.
         """
         eye = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K
         raw = _scores(candidates, eye, self.matrix, block)
         count = candidates.seen.shape[-1]
-        if not corrected or count < 3:  # of two draws nothing is left to correct with
+        if not corrected or count < 3:  # two draws are too few for the correction
             return raw
         own = 2 * _scores(candidates, eye, eye, block)  # tr(G_i Cov_ii)
         left = count - 1
@@ -127,10 +127,10 @@ def greedy_epig(
     *,
     block: int = BLOCK,
 ) -> list[Pick]:
-    """Up to `count` candidates, one by one, each given those before it.
+    """Up to `count` picks, each given the earlier ones.
 
-    `target_weights` say how much each target matters; they are made to add up to one, so that the score
-    is a weighted mean over targets.
+    `target_weights` say how much each target counts. They are scaled to sum 1, so the score is a weighted
+    mean over the targets.
     """
     weights = target_weights / target_weights.sum()
     state = torch.eye(candidates.seen.shape[-1]).to(candidates.seen)  # K K: S
@@ -152,7 +152,7 @@ def _inner(seen: Float[Tensor, "N C K"], matrix: Float[Tensor, "K K"]) -> Float[
 
 
 def _middle(seen: Float[Tensor, "N C K"], state: Float[Tensor, "K K"]) -> Float[Tensor, "N C C"]:
-    """Cholesky factor of I + V^T S V."""
+    """Cholesky factor of I + V^T S V for each image."""
     inner = _inner(seen, state)
     inner.diagonal(dim1=-2, dim2=-1).add_(1.0)
     return torch.linalg.cholesky(inner)
@@ -182,7 +182,7 @@ def _scores(
 
 
 def _given(state: Float[Tensor, "K K"], picked: DrawSpace) -> Float[Tensor, "K K"]:
-    """S after the one image in `picked` has been answered, whatever its answer is."""
+    """S after the one image in `picked` is labelled, whatever its label is."""
     through = picked.seen[0] @ state  # C K
     solved = torch.cholesky_solve(through, _middle(picked.seen, state)[0])
     after = state - through.T @ solved

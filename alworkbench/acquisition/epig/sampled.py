@@ -1,17 +1,17 @@
-"""EPIG by joint draws: the sampled estimator, with an interval for the value of infinitely many draws.
+"""EPIG from joint draws: the sampled estimate, with an interval for the value of infinitely many draws.
 
     EPIG(i) = mean_j sum_cd p_ij(c, d) log [ p_ij(c, d) / (p_i(c) p_j(d)) ]      p_ij = mean_k p_ki p_kj^T
 
-Bickford Smith et al. 2023, arXiv:2304.08151. Draws are shared by images and targets. The estimate of K
-draws is too high by O(1/K), since what K draws have in common by chance looks like information. Leaving
-out one of G groups of draws at a time (the jackknife; Quenouille 1956, Tukey 1958) takes that off and
-gives a standard error, from which the stated interval follows.
+Bickford Smith et al. 2023, arXiv:2304.08151. Images and targets share the draws. The estimate from K
+draws is too large by O(1/K), because what the draws have in common by chance looks like information. The
+jackknife (Quenouille 1956, Tukey 1958) leaves out one of G groups of draws at a time. It removes that
+bias and gives a standard error, and so an interval.
 
-O(N M C^2 K) for the estimate and O(G N M C^2) more for the interval, in blocks of candidates.
+O(N M C^2 K) operations for the estimate and O(G N M C^2) more for the interval, in blocks of candidates.
 
 Dimensions used in this file
     K  draws, shared by images and targets
-    N  candidates          n  of one block
+    N  candidates          n  candidates of one block
     M  targets
     C  classes
     G  groups of draws
@@ -30,18 +30,19 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.epig.strategies import SOURCE
-from alworkbench.acquisition.score import Score, joined, top
+from alworkbench.acquisition.score import Score, highest, joined
 from alworkbench.acquisition.strategy import AcquisitionContext
 
 GROUPS = 16
+"""G."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What is known of a score: the value of infinitely many draws lies within."""
+    """An interval for the score that infinitely many draws would give."""
 
     estimate: Float[Tensor, "N"]
-    """Corrected for the bias of few draws, and clipped to [lower, upper]."""
+    """Corrected for the bias of few draws."""
     lower: Float[Tensor, "N"]
     """At least 0."""
     upper: Float[Tensor, "N"]
@@ -51,9 +52,9 @@ class Interval:
 def epig_sums(
     joint: Float[Tensor, "n C M C"], own: Float[Tensor, "n C"], theirs: Float[Tensor, "M C"]
 ) -> Float[Tensor, "n"]:
-    """mean_j of the divergence of p_ij from p_i p_j, in nats: not below 0 but for rounding.
+    """mean_j of the divergence of p_ij from p_i p_j, in nats; below 0 only by rounding.
 
-    As H_i + H_j - H_ij; the sums of entropies keep six digits in single precision.
+    Computed as H_i + H_j - H_ij. The sums keep six digits in single precision.
     """
     together = torch.special.entr(joint).sum(dim=(1, 3)).mean(dim=-1)  # n
     return scores.entropy(own) + scores.entropy(theirs).mean() - together
@@ -62,7 +63,7 @@ def epig_sums(
 def sampled_epig(
     draws: Float[Tensor, "K n C"], targets: Float[Tensor, "K M C"]
 ) -> Float[Tensor, "n"]:
-    """The estimate from these draws, by one matrix product. Holds 2 n M C^2 numbers."""
+    """The estimate from these draws, as one matrix product. Holds 2 n M C^2 numbers."""
     joint = _products(draws, targets) / len(draws)
     return epig_sums(joint, draws.mean(dim=0), targets.mean(dim=0))
 
@@ -75,7 +76,7 @@ def sampled_interval(
     error: float = 1e-3,
     compared: int | None = None,
 ) -> Interval:
-    """The estimate, and the interval that holds the value of infinitely many draws.
+    """The estimate, with an interval for the value of infinitely many draws.
 
     Student's t with G - 1 degrees of freedom; the chance that any of the `compared` images (by
     default the n given) lies outside is `error` (Bonferroni). Holds 4 n M C^2 numbers. Raises
@@ -105,7 +106,7 @@ def sampled_interval(
     centre = pseudo.mean(dim=0)
     deviation = pseudo.std(dim=0) / math.sqrt(number)
     quantile = float(student.ppf(1 - error / (2 * (compared or len(centre))), number - 1))
-    # Beside the spread, the bias that was taken off: the correction itself is only of first order.
+    # The removed bias widens the interval too: the correction is of first order only.
     width = quantile * deviation + (plain - centre).abs()
     most = math.log(draws.shape[-1])
     lower = (centre - width).clamp(0.0, most)
@@ -123,7 +124,7 @@ def _products(
 
 
 def stacked(parts: Iterable[Float[Tensor, "K n C"]], like: Size, images: int) -> Tensor:
-    """Blocks of drawn probabilities, written into one tensor (K images C) made to size."""
+    """Blocks of drawn probabilities in one tensor of shape (K, images, C)."""
     whole: Tensor | None = None
     done = 0
     for part in parts:
@@ -140,16 +141,16 @@ def _pairs(size: Size) -> int:
 
 
 def _held(size: Size) -> int:
-    return size.step_memory + 4 * size.draws * size.targets * size.classes
+    return size.draws_held + 4 * size.draws * size.targets * size.classes
 
 
 def _cost(size: Size) -> Cost:
     images = size.candidates + size.targets
     pairs = size.candidates * size.targets * size.classes**2
-    # a logarithm costs about as much as twenty multiply-adds
+    # a logarithm takes about as long as twenty multiply-adds
     operations = size.logits + size.drawn(images) + pairs * (size.draws + 20)
     held = _held(size) + size.drawn_row + _pairs(size) + 24 * size.candidates
-    return Cost(operations, max(size.draws_memory, held))
+    return Cost(operations, max(size.draws_peak, held))
 
 
 def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
@@ -159,11 +160,13 @@ def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
     half = (context.memory - _held(size)) // 2
     block = max(1, half // _pairs(size))
     found = []
-    held = _held(size) - size.step_memory + half
+    held = _held(size) - size.draws_held + half
     for drawn in context.drawn_probabilities(draws=draws, held=held):
         found += [sampled_epig(part, targets) for part in drawn.split(block, dim=1)]
     return joined(found)
 
 
 EPIG_DRAWS = Score("epig-draws", "nats", "0 to log C", SOURCE, _cost, _scores)
-epig_draws = top(EPIG_DRAWS, "most information about the targets, each image alone, by joint draws")
+epig_draws = highest(
+    EPIG_DRAWS, "most information about the targets, each image alone, by joint draws"
+)

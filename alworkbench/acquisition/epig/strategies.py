@@ -1,9 +1,10 @@
-"""Strategies in the space of joint draws: EPIG of one image, and greedy batches by it. See `epig.py`.
+"""The strategy `epig`: greedy batches by EPIG in the space of joint draws. The mathematics is in
+`draw_space`.
 
-What an image needs is K C numbers. While these fit the memory for every candidate, the greedy choice
-looks at the whole pool. Where they do not, one streamed pass scores each image alone, and the greedy
-choice is made among the best of them, as many as fit: drawing a pool again for every pick would cost
-a pass per pick, and a random part of a pool has hardly any of its rare images.
+An image needs K C numbers. If these fit the memory for every candidate, the greedy choice is among all
+candidates. If not, one streamed pass scores every candidate by itself, and the greedy choice is among the
+best of them, as many as fit. Drawing the pool again for every pick would cost one pass a pick, and a
+random part of the pool has hardly any images of rare classes.
 
 Dimensions used in this file
     N  candidates
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.epig.draw_space import BLOCK, DrawSpace, Wanted, greedy_epig
+from alworkbench.acquisition.epig.draw_space import BLOCK, DrawSpace, TargetSummary, greedy_epig
 from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.posterior.linearisation import WeightUpdate
@@ -32,29 +33,29 @@ SOURCE = "Bickford Smith et al. 2023, arXiv:2304.08151"
 
 
 def _row(size: Size) -> int:
-    """Bytes that an image holds in the space of draws."""
+    """Bytes of one image in the space of draws."""
     return 4 * size.draws * size.classes
 
 
 def _working_row(size: Size) -> int:
-    """Bytes of one image while its draws are made and weighed."""
+    """Bytes of one image while its draws are computed and scored."""
     return size.drawn_row + 3 * _row(size) + 16 * size.classes**2
 
 
 def _held(size: Size) -> int:
-    """Bytes of the draws, the targets and the K x K matrices, beside which candidates stream."""
-    return size.step_memory + size.targets * (_row(size) + 8 * size.classes) + 32 * size.draws**2
+    """Bytes of the draws, the targets and the K x K matrices, which are held while candidates stream."""
+    return size.draws_held + size.targets * (_row(size) + 8 * size.classes) + 32 * size.draws**2
 
 
 def _cost_alone(size: Size) -> Cost:
     images = size.candidates + size.targets
     weigh = images * size.draws * size.classes * (size.draws + size.classes)
     held = _held(size) + _working_row(size) + 24 * size.candidates
-    return Cost(size.logits + size.drawn(images) + weigh, max(size.draws_memory, held))
+    return Cost(size.logits + size.drawn(images) + weigh, max(size.draws_peak, held))
 
 
 def _cost_greedy(size: Size) -> Cost:
-    """Draws of candidates and targets; per pick, products of K x K with all of them."""
+    """Draws of candidates and targets; for each pick, products of a K x K matrix with all of them."""
     alone = _cost_alone(size)
     pick = (
         (size.candidates + size.targets) * size.draws * size.classes * (size.draws + size.classes)
@@ -63,31 +64,31 @@ def _cost_greedy(size: Size) -> Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """The draws, and the targets as seen through them."""
+class DrawnTargets:
+    """The posterior draws, and the targets in their space."""
 
     draws: WeightUpdate
     targets: DrawSpace
     weights: Float[Tensor, "M"]
 
     @classmethod
-    def of(cls, context: AcquisitionContext) -> Aim:
-        """The targets of a context under the posterior draws."""
+    def of(cls, context: AcquisitionContext) -> DrawnTargets:
+        """With the draws and the targets of a context."""
         draws = context.learner.draws(context.draws, context.draw_seed)
-        targets = _space(context, context.targets, draws, context.size.step_memory)
+        targets = _space(context, context.targets, draws, context.size.draws_held)
         return cls(draws, targets, balanced_weights(targets.probabilities))
 
 
 def balanced_weights(probabilities: Float[Tensor, "M C"]) -> Float[Tensor, "M"]:
-    """Weights of the targets with which all predicted classes matter alike."""
-    mass = probabilities.sum(dim=0).clamp_min(1e-12)  # C: images predicted in each class
+    """Weights of the targets with which all predicted classes count equally."""
+    mass = probabilities.sum(dim=0).clamp_min(1e-12)  # C: predicted number of images of each class
     return (probabilities / mass).sum(dim=-1)
 
 
 def _spaces(
     context: AcquisitionContext, rows: Int[Tensor, "n"], draws: WeightUpdate, held: int
 ) -> Iterator[DrawSpace]:
-    """The images of these rows under the draws, block by block, in order."""
+    """The images of these rows in the space of draws, block by block, in order."""
     model = context.learner.model
     for features in context.blocks(rows, _working_row(context.size), held):
         change = model.jvp(model.images(features), draws)
@@ -97,7 +98,7 @@ def _spaces(
 def _space(
     context: AcquisitionContext, rows: Int[Tensor, "n"], draws: WeightUpdate, held: int
 ) -> DrawSpace:
-    """The images of these rows under the draws, streamed into one block of memory."""
+    """The images of these rows in the space of draws, in one block of memory."""
     size = context.size
     device = context.learner.class_activations.device
     seen = torch.empty(len(rows), size.classes, size.draws, device=device)
@@ -110,53 +111,55 @@ def _space(
     return DrawSpace(seen, probabilities)
 
 
-def _weighed_at_once(context: AcquisitionContext) -> int:
-    """Images whose C x C systems are solved at once: in 64 MiB, and an eighth of the memory."""
+def _solved_at_once(context: AcquisitionContext) -> int:
+    """Images whose C x C systems are solved at once: in at most 64 MiB and an eighth of the memory."""
     size = context.size
     most = min(64 << 20, context.memory // 8)
     return max(1, min(BLOCK, most // (16 * size.classes**2 + 4 * _row(size))))
 
 
-def _alone(context: AcquisitionContext, aim: Aim) -> Float[Tensor, "N"]:
-    """EPIG of every candidate by itself, streamed, with the bias of few draws taken off."""
-    size, block = context.size, _weighed_at_once(context)
-    wanted = Wanted.of(aim.targets, aim.weights, block=block)
+def _single_scores(context: AcquisitionContext, drawn: DrawnTargets) -> Float[Tensor, "N"]:
+    """EPIG of every candidate by itself, streamed, corrected for the bias of few draws."""
+    size, block = context.size, _solved_at_once(context)
+    wanted = TargetSummary.of(drawn.targets, drawn.weights, block=block)
     parts = [
         wanted.scores(part, corrected=True, block=block)
-        for part in _spaces(context, context.candidates, aim.draws, _held(size))
+        for part in _spaces(context, context.candidates, drawn.draws, _held(size))
     ]
     return joined(parts)
 
 
-def _greedy(context: AcquisitionContext, aim: Aim, rows: Int[Tensor, "n"]) -> Batch:
-    """The greedy batch among some candidates, whose draws fit the memory."""
+def _greedy(context: AcquisitionContext, drawn: DrawnTargets, rows: Int[Tensor, "n"]) -> Batch:
+    """The greedy batch among candidates whose draws fit the memory."""
     size = context.size
-    candidates = _space(context, rows, aim.draws, _held(size))
+    candidates = _space(context, rows, drawn.draws, _held(size))
     picks = greedy_epig(
-        candidates, aim.targets, aim.weights, context.batch_size, block=_weighed_at_once(context)
+        candidates, drawn.targets, drawn.weights, context.batch_size, block=_solved_at_once(context)
     )
     return Batch(tuple(int(rows[pick.row]) for pick in picks), tuple(pick.score for pick in picks))
 
 
 @strategy(
     "epig",
-    "greedy batch of most information about the targets' predictions",
+    "greedy batch with most information about the predictions of the targets",
     unit="nats",
     cost=_cost_greedy,
     source=SOURCE,
     range="0 to log C",
 )
 def epig(context: AcquisitionContext) -> Batch:
-    """Greedy EPIG in draw space, targets weighted so that all predicted classes matter alike.
+    """Greedy EPIG; the targets are weighted so that all predicted classes count equally.
 
-    Over the whole pool where its draws fit the memory, else among its best by EPIG alone.
+    Among all candidates if their draws fit the memory, otherwise among those with the highest single scores.
     """
     size = context.size
-    aim = Aim.of(context)
+    drawn = DrawnTargets.of(context)
     free = context.memory - _held(size) - _working_row(size) - 24 * size.candidates
     most = max(size.batch, free // _row(size))
     if size.candidates <= most:
-        return _greedy(context, aim, context.candidates)
-    alone = _alone(context, aim)
-    kept = scores.best(alone, most).sort().values  # in the order of the pool: ties by row
-    return _greedy(context, aim, context.candidates.cpu()[kept])
+        return _greedy(context, drawn, context.candidates)
+    single = _single_scores(context, drawn)
+    kept = (
+        scores.best(single, most).sort().values
+    )  # in the order of the pool, so that ties go to the earlier row
+    return _greedy(context, drawn, context.candidates.cpu()[kept])
