@@ -1,10 +1,10 @@
-"""Curvature sums on their way: what a long fit has finished, kept shard by shard.
+"""Partial sums of curvature: the finished part of a long fit, kept shard by shard.
 
     partial-<key>/00000.safetensors, 00001.safetensors, ...
 
-A shard is the sum over some consecutive batches. The key is a hash of everything that the sums hang on,
-so that only the same fit goes on from them. The total is the sum of the shards in their order, whether
-or not the fit was interrupted: the same bits either way, on the same device with as many threads.
+A shard is the sum over some consecutive batches. The key is a hash of everything that the sums depend on,
+so that only the same fit continues from them. The total is the sum of the shards in their order. It has
+the same bits whether the fit was interrupted or not, on the same device with as many threads.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ FORMAT = "alworkbench-partial-sums-1"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The sums over consecutive pairs, and how many were read for them."""
+    """The sums over consecutive pairs, and the number of pairs that were read for them."""
 
     factors: PairFactors | None
-    """None where no pair of the shard could be used."""
+    """None if no pair of the shard could be used."""
     seen: int
     unreadable: int
 
 
 def key_of(encoder_id: str, files: Sequence[Path], batch: int, seed: int) -> str:
-    """16 hexadecimal digits for these arguments; other files are told by path, size and time."""
+    """16 hexadecimal digits for these arguments; files count by path, size and modification time."""
     facts = [FORMAT, encoder_id, batch, seed]
     for path in files:
         found = path.stat()
@@ -68,7 +68,7 @@ class PartialSums:
             index += 1
 
     def save(self, index: int, shard: Shard) -> None:
-        """Write a shard: whole, or not at all."""
+        """Write a shard, atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
         metadata = {"format": FORMAT, "seen": str(shard.seen), "unreadable": str(shard.unreadable)}
         tensors = {"none": torch.zeros(1)}
@@ -89,7 +89,7 @@ class PartialSums:
         return self.folder / f"{index:05d}.safetensors"
 
     def _read(self, index: int) -> Shard | None:
-        """None for a shard that is not there or cannot be trusted: it is then computed again."""
+        """None for a shard that is missing or damaged: it is then computed again."""
         path = self._path(index)
         if not path.is_file():
             return None

@@ -5,7 +5,7 @@ approximated by A (x) B with A = sum phi_i phi_i^T and B = sum J_i^T Lambda_i J_
 J_i = dz_i / dg_i is the Jacobian of the logits and Lambda_i the curvature of the loss in the logits.
 Baumann et al., arXiv:2412.06014; Ritter et al., "A scalable Laplace approximation", ICLR 2018.
 
-No D x D matrix is formed for an example. With u_i = g_i / |g_i|, unit targets T, cosines S,
+No D x D matrix is formed for a single example. With u_i = g_i / |g_i|, unit targets T, cosines S,
 w_i = s^2 / |g_i|^2 and P = softmax(z), J_i = (s / |g_i|) (T - S_i u_i^T) gives, summed,
 
     B = T^T diag(q) T - Y^T w Y - U^T w R - R^T w U + U^T diag(w a) U
@@ -34,14 +34,14 @@ from torch import Tensor
 from alworkbench.encoders.head import Features, Head, Loss
 
 DEFAULT_BUDGET = 256 * 2**20
-"""Bytes that the logits of one block may take, with the temporaries made from them."""
+"""Bytes that the logits of one block may take, with their temporaries."""
 
-_TEMPORARIES = 4  # logits, weights, weights * cosines, and the exponential in flight
+_TEMPORARIES = 4  # logits, weights, weights * cosines, and an exponential
 
 
 @dataclass(frozen=True, slots=True)
 class KroneckerFactors:
-    """Curvature sums of one projection. Sums of disjoint pairs add up, in any grouping."""
+    """Curvature sums of one projection. The sums of disjoint sets of pairs can be added."""
 
     activation: Float[Tensor, "P P"]
     """A = sum phi phi^T, float64."""
@@ -91,8 +91,8 @@ def infonce_curvature(
 ) -> Float[Tensor, "D D"]:
     """sum_i J_i^T (diag(p_i) - p_i p_i^T) J_i for a softmax over the targets, in float64.
 
-    Neither side needs to be normalised. N and C are both streamed: at most `budget` bytes of logits
-    exist at once.
+    Sources and targets need not be normalised. Both are processed in blocks: the logits that exist at
+    once take at most `budget` bytes.
     """
     units = _normalised(targets)  # C D
     weighted_targets = torch.zeros(len(targets), dtype=torch.float64, device=targets.device)  # C
@@ -103,7 +103,7 @@ def infonce_curvature(
         unit = _normalised(block)  # n D
         weight = (logit_scale / block.norm(dim=-1)) ** 2  # n
         whole = columns >= len(units)
-        if whole:  # one block of columns: its logits need not be computed twice
+        if whole:  # with one block of columns, its cosines are computed once
             cosines = unit @ units.T  # n C
             log_normaliser = (logit_scale * cosines).logsumexp(dim=-1)
         else:
@@ -146,7 +146,10 @@ def siglip_curvature(
     *,
     budget: int = DEFAULT_BUDGET,
 ) -> Float[Tensor, "D D"]:
-    """sum_i J_i^T diag(sigma(z_i) (1 - sigma(z_i))) J_i for pairwise sigmoids, in float64."""
+    """sum_i J_i^T diag(sigma(z_i) (1 - sigma(z_i))) J_i for pairwise sigmoids, in float64.
+
+    Blocks and budget are those of `infonce_curvature`.
+    """
     units = _normalised(targets)  # C D
     weighted_targets = torch.zeros(len(targets), dtype=torch.float64, device=targets.device)  # C
     size = sources.shape[1]
@@ -180,14 +183,14 @@ def embedding_factor(
     *,
     budget: int = DEFAULT_BUDGET,
 ) -> Float[Tensor, "D D"]:
-    """B for either loss."""
+    """The factor B for either loss, in float64."""
     if loss == "siglip":
         return siglip_curvature(sources, targets, logit_scale, logit_bias, budget=budget)
     return infonce_curvature(sources, targets, logit_scale, budget=budget)
 
 
 def pair_batches(pairs: int, batch: int) -> Iterator[slice]:
-    """Consecutive slices of `batch` pairs, over which the loss compares. The last may be smaller."""
+    """Consecutive slices of `batch` pairs, which the loss compares; the last may be smaller."""
     for start in range(0, pairs, batch):
         yield slice(start, min(start + batch, pairs))
 
@@ -202,9 +205,9 @@ def pair_curvature(
 ) -> PairFactors:
     """Factors of both projections from N image-caption pairs.
 
-    `batch` is the number of pairs that the contrastive loss compares at once (its denominator): each
-    image is held against the captions of its batch, each caption against the images. More pairs in a
-    batch make sharper contrasts and larger curvature; it should be of the order used in training.
+    `batch` is the number of pairs that the contrastive loss compares at once (in its denominator): each
+    image with the captions of its batch, each caption with the images. A larger batch has a larger
+    curvature; it should be of the order of the batches in training.
     """
     if len(images) != len(texts):
         raise ValueError(f"pairs are needed: found {len(images)} images and {len(texts)} captions")
@@ -225,7 +228,7 @@ def pair_curvature(
 
 
 def _block_shape(sources: int, targets: int, element_size: int, budget: int) -> tuple[int, int]:
-    """Rows and columns of a block of logits that fits the budget; columns are cut first."""
+    """Rows and columns of the largest block of logits within the budget; columns are reduced first."""
     cells = max(1, budget // (element_size * _TEMPORARIES))
     columns = min(targets, max(1, cells // min(sources, 256)))
     rows = min(sources, max(1, cells // columns))

@@ -1,10 +1,10 @@
-"""The prior precision of most evidence, from the eigenvalues of the factors and |W|^2 alone.
+"""The prior precision that maximises the evidence, from the factors' eigenvalues and |W|^2 alone.
 
     log evidence(lambda) = -lambda / 2 |W|^2 + D P / 2 log lambda - 1 / 2 (D logdet A~ + P logdet B~)
     A~ = A + sqrt(lambda) I (P x P)      B~ = B + sqrt(lambda) I (D x D)
 
-up to what does not depend on lambda, with A and B scaled by sqrt(tau / n) already. D multiplies
-logdet A~ although A~ is P x P: det(A~ (x) B~) = det(A~)^D det(B~)^P.
+up to a constant, with A and B multiplied by sqrt(tau / n) beforehand. D multiplies logdet A~ although
+A~ is P x P, because det(A~ (x) B~) = det(A~)^D det(B~)^P.
 
 Dimensions used in this file
     P  activation size
@@ -30,7 +30,10 @@ def log_evidence(
     embedding: Float[Tensor, "D"],
     square: float,
 ) -> Float[Tensor, "G"]:
-    """The evidence of each prior precision; `square` is |W|^2, the rest eigenvalues (float64)."""
+    """Log evidence of each prior precision, in nats up to a constant.
+
+    `activation` and `embedding` are eigenvalues in float64, `square` is |W|^2.
+    """
     size_p, size_d = len(activation), len(embedding)
     roots = prior_precisions.sqrt()[:, None]
     of_a = (activation + roots).log().sum(dim=-1)  # G
@@ -39,13 +42,13 @@ def log_evidence(
     return 0.5 * (freedom - prior_precisions * square - size_d * of_a - size_p * of_b)
 
 
-def precision_of_most_evidence(
+def maximise_evidence(
     activation: Float[Tensor, "P"], embedding: Float[Tensor, "D"], square: float
 ) -> float:
-    """Maximise `log_evidence` by a bracketed scalar search on log lambda, to 1e-7 relative.
+    """Maximise `log_evidence` over log lambda, to a relative error of 1e-7.
 
-    A grid over 24 decades finds the basin (it is two small tables, so it costs nothing), Brent's
-    method finishes inside it. Raises NotPositiveDefinite where the evidence has no inner maximum.
+    A grid over 24 decades brackets the maximum and Brent's method refines it. Raises
+    NotPositiveDefinite if the evidence has no inner maximum.
     """
     activation, embedding = activation.double().cpu(), embedding.double().cpu()
     exponents = torch.linspace(-27.6, 27.6, 241, dtype=torch.float64)

@@ -1,8 +1,8 @@
-"""Fitting the posterior of an encoder from image-caption pairs, as a stream of batches.
+"""Fit the posterior of an encoder from image-caption pairs, batch by batch.
 
-What is kept of a batch is its curvature, so memory does not grow with the number of pairs. Pictures
-are decoded ahead by threads while the tower computes. With a folder for partial sums, a fit that was
-interrupted goes on after its last finished shard.
+Only the curvature of a batch is kept, so that memory does not grow with the number of pairs. Threads
+decode images in advance while the tower computes. With a folder for partial sums, a fit that was
+interrupted continues after its last finished shard.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from alworkbench.posterior.curvature import PairFactors, pair_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
 
 PAIR_BATCH = 1024
-"""Pairs that the contrastive loss compares at once, unless the user says another number."""
+"""Pairs that the contrastive loss compares at once, by default."""
 TOWER_ROWS = 64
 """Images that the tower sees at once."""
 AHEAD = 4 * TOWER_ROWS
-"""Images that are decoded before the tower asks for them."""
+"""Images that are decoded in advance."""
 SHARD_PAIRS = 1024
 MOST_SHARDS = 64
-"""An interruption costs at most one shard: a batch, 1,024 pairs or 1/64 of all, whichever is most. On disk
-a shard is 8 (P^2 + Q^2 + 2 D^2) bytes: 11 MB for ViT-B/32 (P = 768, Q = D = 512)."""
+"""An interruption loses at most one shard: a batch, 1,024 pairs or 1/64 of all pairs, whichever is most.
+A shard takes 8 (P^2 + Q^2 + 2 D^2) bytes on disk: 11 MB for ViT-B/32 (P = 768, Q = D = 512)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class FittedPosterior:
 def posterior_of_pairs(
     head: Head, images: Features, texts: Float[Tensor, "N Q"], encoder_id: str, *, batch: int
 ) -> Posterior:
-    """The posterior of pairs whose activations are at hand; `batch` as in `pair_curvature`."""
+    """The posterior from the activations of n pairs; `batch` as in `pair_curvature`."""
     return posterior_of_factors(head, pair_curvature(head, images, texts, batch=batch), encoder_id)
 
 
 def posterior_of_factors(head: Head, factors: PairFactors, encoder_id: str) -> Posterior:
-    """Decompose the factors and take the prior precisions of most evidence."""
+    """Decompose the factors; the prior precisions maximise the evidence."""
     return Posterior(
         KroneckerPosterior.from_factors(head.image_projection.cpu(), factors.image),
         KroneckerPosterior.from_factors(head.text_projection.cpu(), factors.text),
@@ -78,11 +78,11 @@ def fit_posterior(
     progress: Progress,
     partial: Path | None = None,
 ) -> FittedPosterior:
-    """Sum the curvature over shuffled batches of pairs and take the prior of most evidence.
+    """Sum the curvature over shuffled batches of pairs; the prior precisions maximise the evidence.
 
-    `batch` is the denominator of the contrastive loss; see `pair_curvature`. Pairs whose image cannot
-    be read are left out and counted. Below `partial`, sums are kept until the fit is finished; the
-    same call goes on from them, and ends with the same factors to the bit.
+    `batch` is the number of pairs that the contrastive loss compares; see `pair_curvature`. Pairs whose
+    image cannot be read are left out and counted. Partial sums are kept in a folder below `partial`
+    until the fit is finished; the same call continues from them and gives the same factors to the bit.
     Raises NothingToImport for fewer than two pairs, DataError where no image could be read.
     """
     started = time.perf_counter()
@@ -145,7 +145,7 @@ def _sum(
     progress: Progress,
     sums: PartialSums | None,
 ) -> _Total:
-    """Finished shards are read, the others computed and saved."""
+    """Read the finished shards, compute and save the others."""
     done = _Total()
     for shard in sums.finished() if sums is not None else ():
         done.add(shard)
@@ -168,7 +168,7 @@ def _sum(
             if sums is not None:
                 sums.save(done.shards, shard)
             done.add(shard)
-    progress("summing curvature", done.seen, max(done.seen, 1))  # a count is an upper bound
+    progress("summing curvature", done.seen, max(done.seen, 1))  # the count is an upper bound
     return done
 
 
@@ -180,7 +180,7 @@ def _added(one: PairFactors | None, other: PairFactors | None) -> PairFactors | 
 
 @dataclass(slots=True)
 class _Batch:
-    """The pairs that the loss compares with each other, as activations."""
+    """The pairs that the loss compares with each other: activations and captions."""
 
     features: list[Features] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
@@ -207,7 +207,7 @@ class _Batch:
         return made
 
     def curvature(self, encoder: Encoder, batch: int) -> PairFactors | None:
-        """None for less than two pairs: they have no contrast."""
+        """None for fewer than two pairs: they have no contrast."""
         if len(self.captions) < 2:
             return None
         images, texts = Features.concatenate(self.features), encoder.encode_prompts(self.captions)
@@ -215,7 +215,7 @@ class _Batch:
 
 
 def _on_cpu(factors: PairFactors) -> PairFactors:
-    """Sums stay where files are written from: small, and the same after reading them back."""
+    """The sums on the CPU, from where they are written: reading them back gives the same bits."""
     return PairFactors(factors.image.to("cpu"), factors.text.to("cpu"))
 
 
@@ -225,13 +225,13 @@ def _on_cpu(factors: PairFactors) -> PairFactors:
 @dataclass(frozen=True, slots=True)
 class _Decoded:
     pixels: Tensor | None
-    """For the tower; None for an image that cannot be read."""
+    """Input of the tower; None for an image that cannot be read."""
     caption: str
     problem: str = ""
 
 
 def _decoded(encoder: Encoder, pairs: Iterator[Pair]) -> Generator[_Decoded, None, None]:
-    """Pixels in the order of the pairs, decoded by threads up to AHEAD images in advance."""
+    """Pixels in the order of the pairs; threads decode up to AHEAD images in advance."""
 
     def decode(pair: Pair) -> _Decoded:
         if isinstance(pair.image, Path) and not pair.image.is_file():  # nor a device, nor a pipe

@@ -1,21 +1,20 @@
-"""A posterior without captions: the pool's images against prompts. An approximation, and called so.
+"""An approximate posterior without captions: the images of the pool against prompts.
 
-A fit from pairs holds every image against the captions of its batch, and every caption against the
-images. Without captions, prompts stand in for them: those of the project's classes, and those of a
-general vocabulary, which serves as everything else that captions speak of. The factors are what a fit
-would give on average if each of the N images came with one of the T prompts, drawn at random:
+A fit from pairs compares every image with the captions of its batch, and every caption with the images.
+Without captions, prompts take their place: those of the project's classes, and those of a general
+vocabulary, which represents everything else that captions describe. The factors are the expected
+factors of a fit in which each of the N images comes with one of the T prompts, drawn at random:
 
     image side   every image against all prompts                              n = N
     text side    every prompt against batches of images, averaged over the
                  batches, and counted N / T times                             n = N
 
-So both sides have seen the same n pairs, as in a fit from pairs. (Counting every prompt once, n = T,
-agreed less with the real fit, and made few prompts into a text side that knows next to nothing.) As n
-narrows the posterior although the pool teaches the model nothing, at most `POOL_MOST` images count.
+So both sides have seen the same n pairs, as in a fit from pairs. A larger n narrows the posterior
+although the pool teaches the model nothing; therefore at most `POOL_MOST` images are used.
 
-What is lost: a caption that is true of its image; and that images and words are those the model was
-trained on. The posterior takes the pool's unfamiliar images for familiar ones, and its text side says
-nothing on which class names the model knows. `posterior/README.md` has the figures.
+What is lost: no caption is true of its image, and neither images nor words are those of the training.
+The posterior treats unfamiliar images of the pool as familiar, and its text side cannot tell which class
+names the model knows. Figures: docs/experiments/posterior.md, P1 and P2.
 
 Dimensions used in this file
     T  prompts
@@ -47,9 +46,10 @@ from alworkbench.posterior.curvature import (
 from alworkbench.posterior.fit_pairs import FittedPosterior, posterior_of_factors
 
 POOL_MOST = 16_384
-"""Images of the pool that are used: more say little new of the factors' shape, and would only narrow
-the posterior."""
+"""Images of the pool that are used at most. More would hardly change the shape of the factors, and would
+narrow the posterior."""
 PROMPT_ROWS = 256
+"""Prompts that are encoded at once."""
 
 
 def pool_factors(
@@ -63,8 +63,8 @@ def pool_factors(
 ) -> PairFactors:
     """Factors of both projections from images (rows of the table) and prompts.
 
-    `batch` is the number of images that a prompt is held against at once: the denominator of the text
-    side. The last batch is no smaller than the others by more than one, as they are averaged.
+    `batch` is the number of images that a prompt is compared with at once, in the denominator of the
+    text side. The batches are averaged, so that their sizes differ by one at most.
     """
     device, scale, bias = prompts.device, head.logit_scale, head.logit_bias
     texts = head.embed_texts(prompts)  # T D
@@ -74,7 +74,7 @@ def pool_factors(
     text_side = torch.zeros_like(image_side)
     parts = rows.tensor_split(max(1, round(len(rows) / batch)))
     done = 0
-    share = len(rows) / len(prompts)  # pairs that a prompt stands for
+    share = len(rows) / len(prompts)  # pairs that one prompt represents
     for part in parts:
         features = table.gather(part, device)
         images = head.embed_images(features)  # n D
@@ -94,10 +94,10 @@ def pool_factors(
 def prompts_of(
     features: FeatureStore, classes: ClassList, encoder: Encoder | None, progress: Progress = silent
 ) -> Float[Tensor, "T Q"]:
-    """Activations of the classes' prompts and of the vocabulary's, encoded once and kept.
+    """Activations of the prompts of the classes and of the vocabulary; they are encoded once and kept.
 
-    Without an encoder (features that came from a file), of the classes' prompts alone. Raises
-    FeaturesMissing if those were never encoded.
+    Without an encoder (the features came from a file), only those of the classes. Raises
+    FeaturesMissing if they were never encoded.
     """
     prompts = list(dict.fromkeys(prompt for c in classes.classes for prompt in c.prompts))
     own = len(prompts)

@@ -1,13 +1,13 @@
-"""Gaussian belief over one projection matrix, with a Kronecker-factored precision.
+"""Gaussian posterior of one projection matrix, with a Kronecker-factored precision.
 
     precision = A~ (x) B~      A~ = sqrt(tau / n) A + sqrt(lambda) I
                                B~ = strength * (sqrt(tau / n) B + sqrt(lambda) I)
 
     Cov[W_dp, W_eq] = (B~^-1)_de (A~^-1)_pq
 
-A and B are decomposed once; every prior precision lambda, pseudo-data weight tau and strength after
-that is a vector operation. tau = 1 counts the n pairs as what they are in the approximation
-(A (x) B) / n; Baumann et al., arXiv:2412.06014, use tau = 10 with factors divided by sqrt(n).
+A and B are decomposed once; another prior precision lambda, pseudo-data weight tau or strength is then
+a vector operation. With tau = 1 the n pairs count once in the approximation (A (x) B) / n; Baumann et
+al., arXiv:2412.06014, use tau = 10 with factors divided by sqrt(n).
 
 Dimensions used in this file
     P  activation size
@@ -27,11 +27,11 @@ from torch import Tensor
 
 from alworkbench.core.errors import EncoderMismatch, NotPositiveDefinite
 from alworkbench.posterior.curvature import KroneckerFactors
-from alworkbench.posterior.evidence import log_evidence, precision_of_most_evidence
+from alworkbench.posterior.evidence import log_evidence, maximise_evidence
 
 ROUNDING = 1e-5
-"""Sums of float32 blocks leave eigenvalues of this share of the largest, of either sign, where the
-exact factor has zeros. What is more negative is no rounding."""
+"""Rounding error of float32 sums, relative to the largest eigenvalue: zeros of the exact factor become
+eigenvalues of this size and either sign. An eigenvalue more negative than this is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, factor: Float[Tensor, "M M"], name: str) -> Spectrum:
-        """Decompose; rounding below zero is cut off, more is refused as NotPositiveDefinite."""
+        """Decompose a factor; `name` is for messages. Raises NotPositiveDefinite, see `decompose`."""
         return decompose(factor, name).spectrum
 
     def dense(self) -> Float[Tensor, "M M"]:
@@ -51,7 +51,7 @@ class Spectrum:
         return (self.vectors * self.values) @ self.vectors.T
 
     def scaled(self, factor: float) -> Spectrum:
-        """Of the matrix times a number that is not negative."""
+        """The spectrum of the matrix times a number that is not negative."""
         return Spectrum(factor * self.values, self.vectors)
 
     def to(self, device: torch.device | str) -> Spectrum:
@@ -61,13 +61,13 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """A spectrum, and what had to be cut off to make it positive semi-definite."""
+    """A spectrum, and which eigenvalues were set to zero to make it positive semi-definite."""
 
     spectrum: Spectrum
     clipped: int
-    """Eigenvalues that were below zero."""
+    """Number of eigenvalues that were below zero."""
     worst: float
-    """The most negative of them as a share of the largest eigenvalue: 0 to the tolerance."""
+    """The most negative eigenvalue, as a share of the largest and without its sign: 0 to the tolerance."""
 
 
 def decompose(
@@ -75,8 +75,8 @@ def decompose(
 ) -> Decomposition:
     """Symmetrise and decompose in float64.
 
-    Eigenvalues down to -`tolerance` times the largest are rounding and are set to zero; more negative
-    ones, or values that are not finite, raise NotPositiveDefinite.
+    Eigenvalues down to -`tolerance` times the largest are rounding errors and become zero. Raises
+    NotPositiveDefinite for more negative ones and for values that are not finite.
     """
     if not torch.isfinite(factor).all():
         raise NotPositiveDefinite(
@@ -99,7 +99,7 @@ def decompose(
 
 @dataclass(frozen=True, slots=True)
 class KroneckerPosterior:
-    """Belief about one projection: matrix-normal around the projection of the model."""
+    """Matrix-normal posterior of one projection; its mean is the projection of the model."""
 
     mean: Float[Tensor, "D P"]
     activation: Spectrum
@@ -110,7 +110,7 @@ class KroneckerPosterior:
     prior_precision: float
     pseudo_data_weight: float = 1.0
     strength: float = 1.0
-    """A factor on the whole precision: below 1, the posterior is a weaker prior for learning."""
+    """Factor on the whole precision. Below 1, the posterior is a weaker prior for learning."""
 
     @classmethod
     def from_factors(
@@ -121,7 +121,7 @@ class KroneckerPosterior:
         pseudo_data_weight: float = 1.0,
         prior_precision: float | None = None,
     ) -> KroneckerPosterior:
-        """Decompose the factors; without a prior precision, take the one of most evidence.
+        """Decompose the factors; without a prior precision, take the one that maximises the evidence.
 
         Raises NotPositiveDefinite, or EncoderMismatch for factors of other sizes than the projection.
         """
@@ -147,19 +147,19 @@ class KroneckerPosterior:
         return posterior
 
     def tempered(self, strength: float) -> KroneckerPosterior:
-        """The same belief with its precision multiplied by `strength`."""
+        """The same posterior with its precision multiplied by `strength`."""
         if not strength > 0:
             raise ValueError(f"a strength is positive, found {strength}")
         return replace(self, strength=self.strength * strength)
 
     def with_prior(self, prior_precision: float) -> KroneckerPosterior:
-        """The same curvature under another prior precision: nothing is decomposed."""
+        """The same curvature under another prior precision; nothing is decomposed again."""
         if not 0 < prior_precision < math.inf:
             raise ValueError(f"a prior precision is positive, found {prior_precision}")
         return replace(self, prior_precision=prior_precision)
 
     def with_weight(self, pseudo_data_weight: float) -> KroneckerPosterior:
-        """The same curvature counted tau times: nothing is decomposed. The prior stays as it is."""
+        """The same curvature with another tau and the same prior; nothing is decomposed again."""
         if not 0 < pseudo_data_weight < math.inf:
             raise ValueError(f"a pseudo-data weight is positive, found {pseudo_data_weight}")
         return replace(self, pseudo_data_weight=pseudo_data_weight)
@@ -210,14 +210,14 @@ class KroneckerPosterior:
         return size_d * of_a + size_p * of_b
 
     def trace_of_covariance(self) -> float:
-        """sum of the variances of all entries of W: tr A~^-1 tr B~^-1."""
+        """Sum of the variances of all entries of W: tr A~^-1 tr B~^-1."""
         of_a = float(self.activation_precisions.reciprocal().sum())
         return of_a * float(self.embedding_precisions.reciprocal().sum())
 
     def log_evidence(self) -> float:
-        """Log marginal likelihood of lambda, up to what does not depend on it; see `evidence`.
+        """Log marginal likelihood of lambda in nats, up to a constant; see `evidence`.
 
-        Of the posterior as it was fitted: a strength is no part of it.
+        It belongs to the posterior as it was fitted: the strength has no effect.
         """
         candidate = torch.tensor([self.prior_precision], dtype=torch.float64)
         return float(log_evidence(candidate, *self._curvature(), self.square)[0])
@@ -228,12 +228,12 @@ class KroneckerPosterior:
         return float(self.mean.double().square().sum())
 
     def _curvature(self) -> tuple[Float[Tensor, "P"], Float[Tensor, "D"]]:
-        """Eigenvalues of sqrt(tau / n) A and sqrt(tau / n) B, on the CPU."""
+        """Eigenvalues of sqrt(tau / n) A and of sqrt(tau / n) B, on the CPU."""
         scaled = self._scale * self.activation.values, self._scale * self.embedding.values
         return scaled[0].cpu(), scaled[1].cpu()
 
     def sample(self, draws: int, generator: torch.Generator) -> Float[Tensor, "K D P"]:
-        """Joint draws of the whole matrix: W + L_B E L_A^T with standard normal E."""
+        """K joint draws of the whole matrix: W + L_B E L_A^T with standard normal E."""
         noise = torch.randn(
             draws, *self.mean.shape, generator=generator, device=generator.device
         ).to(self.mean)
@@ -253,7 +253,7 @@ class KroneckerPosterior:
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """Beliefs about both projections of one encoder; independent of each other."""
+    """Posteriors of both projections of one encoder; they are independent."""
 
     image: KroneckerPosterior
     text: KroneckerPosterior
@@ -269,9 +269,8 @@ class Posterior:
 
 
 def best_prior_precision(posterior: KroneckerPosterior) -> float:
-    """The prior precision of most evidence, to 1e-7 relative.
+    """The prior precision that maximises the evidence, to a relative error of 1e-7.
 
-    `evidence.precision_of_most_evidence` needs no more than eigenvalues and |W|^2. Raises
-    NotPositiveDefinite where the evidence has no inner maximum.
+    Raises NotPositiveDefinite if the evidence has no inner maximum.
     """
-    return precision_of_most_evidence(*posterior._curvature(), posterior.square)
+    return maximise_evidence(*posterior._curvature(), posterior.square)

@@ -1,14 +1,14 @@
-"""The model, linearised in both projections about where it came from.
+"""The model, linearised in both projections at their values before any label.
 
-With u_i, t_c the unit embeddings, S_ic their cosine, s the logit scale, a small change (dW, dV) of the
-projections moves a logit by
+With unit embeddings u_i (images) and t_c (classes), their cosine S_ic and the logit scale s, a small
+change (dW, dV) of the projections changes a logit by
 
     dz_ic = (s / |g_i|) (t_c - S_ic u_i) . dW phi_i  +  (s / |h_c|) (u_i - S_ic t_c) . dV psi_c
 
-In this model learning is convex, the posterior of the labels is Gaussian in closed form, and draws are
-cheap. All of it is done in *whitened* coordinates, dW = L_B M L_A^T with A~^-1 = L_A L_A^T and
-B~^-1 = L_B L_B^T (the text side likewise with M'): there the posterior is a standard normal and its
-penalty is |M|^2. The bias of a SigLIP model shifts all classes alike and stays in the logits.
+In this model learning from labels is convex, the posterior given the labels is Gaussian, and draws are
+cheap. Changes are kept in *whitened* coordinates: dW = L_B M L_A^T with A~^-1 = L_A L_A^T and
+B~^-1 = L_B L_B^T, and dV likewise with M'. There the posterior is a standard normal distribution and its
+penalty is |M|^2. The bias of a SigLIP model is the same for all classes and stays in the logits.
 
 Dimensions used in this file
     N  images          C  classes         K  draws
@@ -31,7 +31,7 @@ from alworkbench.posterior.kronecker import Posterior
 
 @dataclass(frozen=True, slots=True)
 class ClassCoordinates:
-    """What the linearised model needs to know of the classes."""
+    """Everything about the classes that the linearised model uses."""
 
     unit: Float[Tensor, "C D"]
     """t, unit text embeddings."""
@@ -51,10 +51,10 @@ class ClassCoordinates:
 
 @dataclass(frozen=True, slots=True)
 class ImageCoordinates:
-    """What the linearised model needs to know of some images."""
+    """Everything about some images that the linearised model uses."""
 
     logits: Float[Tensor, "N C"]
-    """z_0, of the model as it came."""
+    """z_0: logits of the model before any label."""
     cosines: Float[Tensor, "N C"]
     scale: Float[Tensor, "N"]
     """s / |g_i|."""
@@ -76,7 +76,7 @@ class ImageCoordinates:
         return ImageCoordinates(*(getattr(self, field.name).to(dtype) for field in fields(self)))
 
     def widened(self, factor: float) -> ImageCoordinates:
-        """Of the same images under `Linearisation.widened`."""
+        """The same images in the model `Linearisation.widened(factor)`."""
         return replace(self, whitened=self.whitened * factor**0.5)
 
 
@@ -123,7 +123,8 @@ class WeightUpdate:
 class Linearisation:
     """The linearised model of one head, posterior and class list.
 
-    Built once per class list. The posterior may be tempered: its strength is the prior's strength.
+    It is built once per class list. The strength of the posterior (`tempered`) is the strength of the
+    prior that labels update.
     """
 
     head: Head
@@ -137,7 +138,7 @@ class Linearisation:
     def build(
         cls, head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]
     ) -> Linearisation:
-        """In the dtype and on the device of the class activations."""
+        """Linearise about the head's projections, in the dtype and on the device of `classes`."""
         head = head.to(classes.device, classes.dtype)
         text_activation_root = posterior.text.activation_root().to(classes)
         image_embedding_root = posterior.image.embedding_root().to(classes)
@@ -173,7 +174,7 @@ class Linearisation:
         )
 
     def widened(self, factor: float) -> Linearisation:
-        """Under this many times the posterior's covariance, of either projection."""
+        """The same model with the posterior covariance of each projection multiplied by a factor."""
         root = factor**0.5
         return replace(
             self,
@@ -183,7 +184,7 @@ class Linearisation:
         )
 
     def images(self, features: Features) -> ImageCoordinates:
-        """Coordinates of a block of images (features in this model's dtype and device)."""
+        """Coordinates of a block of images; the features have this model's dtype and device."""
         embeddings = self.head.embed_images(features)
         norms = embeddings.norm(dim=-1)
         unit = embeddings / norms[:, None]
@@ -228,7 +229,7 @@ class Linearisation:
         return WeightUpdate(image, text)
 
     def unwhiten(self, update: WeightUpdate) -> WeightUpdate:
-        """The update in the coordinates of the projections: dW = L_B M L_A^T, dV likewise.
+        """The update as changes of the projections themselves: dW = L_B M L_A^T, dV likewise.
 
         Weights of a residual head become weights over activations or unit embeddings.
         """
@@ -243,7 +244,7 @@ class Linearisation:
         )
 
     def sample(self, draws: int, generator: torch.Generator) -> WeightUpdate:
-        """K joint draws of the change, from the posterior: standard normals in these coordinates."""
+        """K joint draws of the update from the posterior: standard normal in whitened coordinates."""
         classes = self.classes
 
         def noise(rows: int, columns: int) -> Tensor:

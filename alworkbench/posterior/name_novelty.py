@@ -1,33 +1,24 @@
-"""Which class names the model does not know, told by its text posterior before any label.
+"""Find the class names that the model does not know, from its text posterior and before any label.
 
-The activations psi of the n captions that the posterior was fitted from are in its factor
-A = sum psi psi^T. A direction in which no caption pointed has no curvature, and a name whose
-activation points there is one that the model's text projection was never held to anything on. The
-measure is the leverage psi^T (A + delta I)^-1 psi, which is beta_c of the posterior in the limit of a
-weak prior: the prior's own beta compares a name with the prior, this compares it with the captions.
+The factor A = sum psi psi^T of the text side holds the text activations psi of the n captions that the
+posterior was fitted from. A name is unusual if its activation points where no caption pointed. The
+measure is the statistical leverage psi^T (A + delta I)^-1 psi, normalised by that of the captions:
 
-    strangeness of c  =  psi_c^T (A + delta I)^-1 psi_c / |V psi_c|^2  *  tr(V A V^T) / d
-    d = sum_k a_k / (a_k + delta)       a_k the eigenvalues of A, delta their rounding
+    normalised leverage of c  =  psi_c^T (A + delta I)^-1 psi_c / |V psi_c|^2  *  tr(V A V^T) / d
+    d = sum_k a_k / (a_k + delta)       a_k the eigenvalues of A, delta their rounding error
 
-Its mean over the captions themselves is exactly 1 (weighted by the squared length of their
-embeddings, which hardly differs), whatever the model, the number of captions, the scale of A or the
-number of classes is. So no training captions are needed for a statement without a distribution: by
-Markov's inequality at most one caption in s has a strangeness of s or more. A name is called unknown
-where that share is at most `RARE`; the share says how sure it is. Names are judged one by one,
-against the captions and never against each other: all of a list may be known, or none.
+The mean over the captions, weighted by the squared lengths of their embeddings, is exactly 1 for every
+model, number of captions, scale of A and number of classes. So the captions themselves are not needed,
+and no distribution is assumed: by Markov's inequality at most a share 1/s of the captions has a
+normalised leverage of s or more. A name is called unknown if this share is at most `RARE`. Each name is
+compared with the captions and never with other names, so that all names of a list may be known, or none.
 
-Measured on the bundled model (3,000 captions of six names, three templates of a photo): those six are
-at 0.2 to 0.4, the four names never seen at 19 to 64; digits and letters, as words or signs, at 10 to
-92; words without meaning at 23 to 163; captions with adjectives, as it was trained on, at 0.6 to 4. With
-a template that it never saw ("something about {} here") known names come to 4 to 9, and one to 90:
-what is strange may be the wording, and this cannot tell it from the name.
-
-What it cannot tell either: a name that is written like a known one and means something else ("boot"
-is at 2 beside "ankle boot", "dress shirt" at 11); whether pictures of a known word look as the project's do;
-anything at all of a posterior that was fitted from prompts instead of captions, since the list's own
-prompts are then in A. Of a model trained on more captions than its posterior was fitted from, it says
-what those captions held: a name missing from a small sample of them is called unknown, although the
-model may know it.
+Limits. It cannot tell an unusual wording from an unusual name: with a template that the model never saw,
+known names come close to unknown ones. It does not know meanings: "dress shirt" is written like a known
+name. It does not say whether images of a known name look like those of the project. It needs captions: a
+posterior that was fitted from prompts contains the prompts of the list itself (`has_captions`). If
+the posterior was fitted from a small sample of the training captions, names that the sample lacks are
+called unknown although the model may know them. Figures: docs/experiments/posterior.md, P3.
 
 Dimensions used in this file
     C  classes
@@ -48,7 +39,7 @@ from torch import Tensor
 from alworkbench.posterior.kronecker import ROUNDING, KroneckerPosterior
 
 RARE = 0.1
-"""A name is unknown where at most this share of the captions can be as strange."""
+"""A name is unknown if at most this share of the captions can have so high a leverage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +47,16 @@ class NameKnowledge:
     """What the text posterior says of one class name."""
 
     name: str
-    strangeness: float
-    """Against the captions that the posterior was fitted from, whose mean is 1."""
+    leverage: float
+    """Normalised leverage: 1 is the mean of the captions that the posterior was fitted from."""
     most_captions: int
-    """No more of those captions can have been this very prompt (one of average length), since m equal
-    captions leave a leverage of at most 1 / m. Zero: it was not among them."""
+    """Upper bound on the number of captions that were equal to this prompt, for a prompt of average
+    length: m equal captions have a leverage of at most 1 / m. Zero: it was not among them."""
 
     @property
     def share(self) -> float:
-        """At most this share of the captions is as strange, between 0 and 1 (Markov's inequality)."""
-        return min(1.0, 1 / self.strangeness) if self.strangeness > 0 else 1.0
+        """Upper bound, in [0, 1], on the share of captions with so high a leverage (Markov)."""
+        return min(1.0, 1 / self.leverage) if self.leverage > 0 else 1.0
 
     @property
     def unknown(self) -> bool:
@@ -73,10 +64,13 @@ class NameKnowledge:
         return self.share <= RARE
 
 
-def strangeness(text: KroneckerPosterior, activations: Float[Tensor, "C Q"]) -> Float[Tensor, "C"]:
-    """Of each activation, float64; strength, prior and pseudo-data weight of the belief play no part.
+def normalised_leverage(
+    text: KroneckerPosterior, activations: Float[Tensor, "C Q"]
+) -> Float[Tensor, "C"]:
+    """Normalised leverage of each activation, float64; 1 is the mean of the captions.
 
-    `activations` may be those of prompts or of prompt ensembles: their length does not matter.
+    `activations` may be those of prompts or of prompt ensembles: their lengths have no effect. Neither
+    have the strength, the prior precision and the pseudo-data weight of the posterior.
     """
     values, delta = _rounded(text)
     exact = activations.double().to(values.device)
@@ -84,33 +78,38 @@ def strangeness(text: KroneckerPosterior, activations: Float[Tensor, "C Q"]) -> 
     mass = ((projection @ text.activation.vectors).square() * values).sum()  # tr(V A V^T)
     lengths = (exact @ projection.T).square().sum(dim=-1)  # C: |V psi|^2
     leverage = ((exact @ text.activation.vectors).square() / (values + delta)).sum(dim=-1)  # C
-    return leverage / lengths.clamp_min(torch.finfo(lengths.dtype).tiny) * mass / _freedom(text)
+    return (
+        leverage
+        / lengths.clamp_min(torch.finfo(lengths.dtype).tiny)
+        * mass
+        / _effective_dimension(text)
+    )
 
 
 def known_names(
     text: KroneckerPosterior, names: Sequence[str], activations: Float[Tensor, "C Q"]
 ) -> tuple[NameKnowledge, ...]:
-    """What the belief about the text projection says of each name, in their order."""
-    # 1 / leverage at the captions' average length; rounded down, as captions are counted
-    captions = text.pairs / _freedom(text)
+    """What the posterior of the text projection says of each name, in the order of the names."""
+    # 1 / leverage at the average length of the captions, rounded down to a count of captions.
+    captions = text.pairs / _effective_dimension(text)
     return tuple(
         NameKnowledge(name, value, int(captions / value) if value > 0 else text.pairs)
-        for name, value in zip(names, strangeness(text, activations).tolist(), strict=True)
+        for name, value in zip(names, normalised_leverage(text, activations).tolist(), strict=True)
     )
 
 
 def has_captions(provenance: Mapping[str, Any]) -> bool:
-    """Whether a posterior was fitted from captions; prompts in their place cannot tell of names."""
+    """Whether a posterior was fitted from captions and not from prompts, by its provenance."""
     return "approximation" not in provenance
 
 
 def _rounded(text: KroneckerPosterior) -> tuple[Float[Tensor, "Q"], float]:
-    """Eigenvalues of A, and delta: what single precision leaves of the largest where there is zero."""
+    """Eigenvalues of A, and delta: the rounding error of float32 sums, relative to the largest."""
     values = text.activation.values
     return values, ROUNDING * float(values[-1])
 
 
-def _freedom(text: KroneckerPosterior) -> float:
+def _effective_dimension(text: KroneckerPosterior) -> float:
     """d: the sum of the captions' leverages, at most min(n, Q)."""
     values, delta = _rounded(text)
     return float((values / (values + delta)).sum())

@@ -1,7 +1,8 @@
-"""Posteriors as files: safetensors with the decomposed factors and where they came from.
+"""Posterior files: safetensors with the decomposed factors and their provenance.
 
-Metadata (strings, as safetensors wants): format, encoder_id, created_at, provenance (JSON), and for
-each side pairs, prior_precision and pseudo_data_weight. Nothing in the file can run.
+The metadata are strings: format, encoder_id, created_at, provenance (JSON), and for each side pairs,
+prior_precision and pseudo_data_weight. Means are read as float32, eigenvalues and eigenvectors as float64,
+whatever type they have in the file. Nothing in the file can be executed.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ class PosteriorFile:
 def save_posterior(
     path: Path, posterior: Posterior, *, created_at: datetime, provenance: Mapping[str, Any]
 ) -> None:
-    """Write a posterior; `provenance` says what it was fitted from. Strengths are not stored."""
+    """Write a posterior file, atomically; `provenance` says what it was fitted from.
+
+    Strengths are not stored. Folders that are missing are made.
+    """
     tensors: dict[str, Tensor] = {}
     metadata = {
         "format": FORMAT,
@@ -58,7 +62,7 @@ def save_posterior(
     for side, belief in (("image", posterior.image), ("text", posterior.text)):
         tensors[f"{side}.mean"] = belief.mean.contiguous()
         tensors[f"{side}.activation_values"] = belief.activation.values.contiguous()
-        # Eigenvectors keep twice their float32 rounding out of the roots; the file stays small.
+        # Eigenvectors in float32 halve the file; reading makes them orthonormal in float64 again.
         tensors[f"{side}.activation_vectors"] = belief.activation.vectors.float().contiguous()
         tensors[f"{side}.embedding_values"] = belief.embedding.values.contiguous()
         tensors[f"{side}.embedding_vectors"] = belief.embedding.vectors.float().contiguous()
@@ -70,9 +74,10 @@ def save_posterior(
 
 
 def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFile:
-    """Read a posterior; with `encoder_id`, refuse one of another encoder.
+    """Read a posterior file.
 
-    Raises InvalidPosteriorFile for anything that is not such a file, EncoderMismatch.
+    Raises InvalidPosteriorFile for anything that is not such a file, and EncoderMismatch for a
+    posterior of another encoder than `encoder_id`, if one is given.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -122,7 +127,7 @@ def _side(
             )
         if not bool((values >= 0).all()):
             raise ValueError(f"the {side} {name} factor has negative eigenvalues")
-        # Re-orthonormalised, since single precision keeps them so to seven digits only.
+        # Orthonormal in float64 again: float32 keeps seven digits only.
         spectra.append(Spectrum(values, torch.linalg.qr(vectors).Q))
     prior = float(metadata[f"{side}.prior_precision"])
     weight = float(metadata[f"{side}.pseudo_data_weight"])

@@ -1,17 +1,17 @@
-"""What the posterior says of a cosine: moments, factorised, and class probabilities.
+"""Means and variances of cosine logits under the posterior, in closed form; class probabilities.
 
 With alpha_i = phi_i^T A~^-1 phi_i on the image side and beta_c likewise on the text side, the
-embeddings have Cov[g_i] = alpha_i S and Cov[h_c] = beta_c S' with S = B~^-1 and S' of the text side.
-With mu and eta the mean embeddings,
+embeddings have Cov[g_i] = alpha_i S and Cov[h_c] = beta_c S', where S = B~^-1 and S' belongs to the text
+side. With mu and eta the mean embeddings,
 
     N_i = E |g_i|^2 = |mu_i|^2 + alpha_i tr S        M_c = E |h_c|^2 = |eta_c|^2 + beta_c tr S'
     E z_ic   = s mu_i . eta_c / sqrt(N_i M_c) + bias
     Var z_ic = s^2 [beta_c mu_i^T S' mu_i + alpha_i eta_c^T S eta_c + alpha_i beta_c tr(S S')] / (N_i M_c)
 
-which is exact for s g . h / sqrt(N M). ProbCosine of Baumann et al., arXiv:2412.06014, which keeps the
-diagonals of S and S' alone; the full forms cost the same, since alpha_i and mu_i^T S' mu_i belong to an
-image and a posterior and are computed once. Then one N x D x C product is left, as plain cosine costs,
-and an outer sum.
+These are the exact moments of s g . h / sqrt(N M), which approximates the cosine. Source: ProbCosine of
+Baumann et al., arXiv:2412.06014, which keeps only the diagonals of S and S'. The full matrices cost no
+more, since alpha_i and mu_i^T S' mu_i are computed once for an image. What remains is one product of
+N x D and D x C matrices, as for plain cosines, and an outer sum.
 
 Dimensions used in this file
     K  draws
@@ -39,7 +39,7 @@ from alworkbench.posterior.kronecker import Posterior
 
 @dataclass(frozen=True, slots=True)
 class LogitMoments:
-    """Mean and variance of every logit."""
+    """Mean and variance of the logit of each image and class."""
 
     mean: Float[Tensor, "N C"]
     variance: Float[Tensor, "N C"]
@@ -47,7 +47,7 @@ class LogitMoments:
 
 @dataclass(frozen=True, slots=True)
 class ImageSpread:
-    """How uncertain images are, apart from any class: computed once per posterior."""
+    """The part of the uncertainty that depends on images alone: computed once per posterior."""
 
     alpha: Float[Tensor, "N"]
     """phi^T A~^-1 phi."""
@@ -61,7 +61,7 @@ class ImageSpread:
         activations: Float[Tensor, "N P"],
         embeddings: Float[Tensor, "N D"],
     ) -> ImageSpread:
-        """What the variances need of N images."""
+        """For N images with these activations and mean embeddings."""
         root = posterior.text.embedding_root().to(embeddings)
         through_text = (embeddings @ root).square().sum(dim=-1)
         return cls(posterior.image.quadratic(activations), through_text)
@@ -69,7 +69,7 @@ class ImageSpread:
 
 @dataclass(frozen=True, slots=True)
 class CosineMoments:
-    """The class side of the moments, prepared once; images stream through it."""
+    """The part of the moments that depends on classes: prepared once for all blocks of images."""
 
     logit_scale: float
     logit_bias: float
@@ -86,7 +86,7 @@ class CosineMoments:
     def prepare(
         cls, head: Head, posterior: Posterior, classes: Float[Tensor, "C Q"]
     ) -> CosineMoments:
-        """What the moments need of C classes, computed once."""
+        """For C classes with these effective text activations."""
         means = head.embed_texts(classes)  # C D
         image_root = posterior.image.embedding_root().to(means)
         text_root = posterior.text.embedding_root().to(means)
@@ -104,7 +104,7 @@ class CosineMoments:
         )
 
     def of(self, embeddings: Float[Tensor, "N D"], spread: ImageSpread) -> LogitMoments:
-        """Moments of all logits of images with these mean embeddings."""
+        """Moments of the logits of N images with these mean embeddings."""
         norms = torch.linalg.vector_norm(embeddings, dim=-1).square()
         norms += spread.alpha * self.image_trace  # N
         mean = embeddings @ self.directions.T  # N C
@@ -137,7 +137,8 @@ def stream_moments(
 ) -> Iterator[tuple[Int[Tensor, "B"], LogitMoments]]:
     """Moments of the logits of a whole table, block by block: (rows, moments).
 
-    At most about `budget` bytes are held, however large the table is. Runs on the device of `classes`.
+    It runs on the device of `classes` and holds about `budget` bytes at most, for tables of any size.
+    `rows=None` gives the whole table.
     """
     prepared = CosineMoments.prepare(head, posterior, classes)
     whitening = posterior.image.activation_root().to(classes)  # P P
@@ -165,8 +166,8 @@ def sampled_probabilities(
 ) -> Float[Tensor, "K N C"]:
     """Class probabilities under K joint draws of both projections, by Monte Carlo.
 
-    Each draw is one pair of projections for all images and classes, and the model itself, not its
-    linearisation. Holds K N C numbers, and one drawn pair of projections at a time.
+    Each draw is one pair of projections for all images and classes, put into the model itself and not
+    into its linearisation. It holds K N C numbers and one drawn pair of projections at a time.
     """
     found = []
     for _ in range(draws):
@@ -180,9 +181,9 @@ def sampled_probabilities(
 
 
 def class_probabilities(logits: Float[Tensor, "*N C"], loss: Loss) -> Float[Tensor, "*N C"]:
-    """What the model was trained to say: a softmax over the classes, or for SigLIP a sigmoid each.
+    """The probabilities that the training loss defines: a softmax, or one sigmoid a class for SigLIP.
 
-    Sigmoid scores do not add up to one: they answer for each class apart whether it is there.
+    Sigmoid values do not add up to one: each is the probability that its class fits the image.
     """
     return logits.sigmoid() if loss == "siglip" else logits.softmax(dim=-1)
 
@@ -190,15 +191,15 @@ def class_probabilities(logits: Float[Tensor, "*N C"], loss: Loss) -> Float[Tens
 def wasserstein_coordinates(
     posterior: Posterior, embeddings: Float[Tensor, "N D"], alpha: Float[Tensor, "N"]
 ) -> Float[Tensor, "N D_plus_1"]:
-    """Points whose Euclidean distances are the 2-Wasserstein distances of the embeddings' beliefs.
+    """Points whose Euclidean distances are the 2-Wasserstein distances of the embeddings' posteriors.
 
-    All images share S = B~^-1, so W2^2 = |mu_i - mu_j|^2 + (sqrt alpha_i - sqrt alpha_j)^2 tr S: the
-    coordinates are [mu, sqrt(alpha tr S)], and any exact nearest-neighbour search serves.
+    All images share S = B~^-1, so W2^2 = |mu_i - mu_j|^2 + (sqrt alpha_i - sqrt alpha_j)^2 tr S. The
+    coordinates are [mu, sqrt(alpha tr S)], so that any search for nearest neighbours can be used.
     """
     trace = posterior.image.embedding_precisions.reciprocal().sum().to(alpha)
     return torch.cat([embeddings, (alpha * trace).sqrt()[:, None]], dim=-1)
 
 
 def probit_logits(moments: LogitMoments) -> Float[Tensor, "N C"]:
-    """Mean logits, moderated: E z / sqrt(1 + pi / 8 Var z) (MacKay 1992)."""
+    """Probit approximation: mean logits divided by sqrt(1 + pi / 8 Var z) (MacKay 1992)."""
     return moments.mean * (1 + math.pi / 8 * moments.variance).rsqrt()

@@ -1,19 +1,19 @@
-"""Posteriors in the layout of the published BayesVLM factor folders: read and written.
+"""Read and write posteriors in the layout of the published BayesVLM factor folders.
 
     A_img_analytic.pt   B_img_analytic.pt     image side: A (P x P) and B (D x D)
     A_txt_analytic.pt   B_txt_analytic.pt     text side
     prior_precision_analytic.json             lambda_img, n_img, lambda_txt, n_txt
 
-The factors there are sums over n pairs divided by sqrt(n), n = 327,680 for the published ones. `n_img`
-is not that n: it is the pseudo-data weight tau at which `lambda_img` was found, so that the precision
-is (sqrt(n_img) A + sqrt(lambda_img) I) (x) (sqrt(n_img) B + sqrt(lambda_img) I); the text side
-likewise. Baumann et al., arXiv:2412.06014, keep the stored precisions and replace n by 10 in their
-experiments, hence WEIGHT. The stored precisions maximise a form of the evidence whose two
-log-determinants are swapped; `prior="evidence"` takes the maximum of the right one instead.
+The factors are sums over n pairs divided by sqrt(n), with n = 327,680 for the published ones. `n_img` is
+not this n: it is the pseudo-data weight tau at which `lambda_img` was found, so that the precision is
+(sqrt(n_img) A + sqrt(lambda_img) I) (x) (sqrt(n_img) B + sqrt(lambda_img) I), and likewise for the text
+side. Baumann et al., arXiv:2412.06014, keep the stored precisions and use tau = 10 in their experiments:
+WEIGHT. The stored precisions maximise a form of the evidence in which the two log-determinants are
+exchanged; `prior="evidence"` maximises the correct form instead.
 
-A folder does not say which model it belongs to: only the sizes of its factors can be checked. What
-we write does, in an entry of the JSON file that other readers pass over. Files are read as tensors
-(`weights_only`), from zip archives of bounded size: nothing in them can run.
+A folder does not say which model it belongs to: only the sizes of its factors can be checked. Folders that
+this program writes say it, in an entry of the JSON file that other readers ignore. Files are read as
+tensors (`weights_only`) from zip archives of bounded size: nothing in them is executed.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from alworkbench.posterior.kronecker import (
 )
 
 PAIRS = 327_680
-"""Pairs that the published factors were summed over; for folders that do not say."""
+"""Number of pairs of the published factors, for folders that do not state theirs."""
 WEIGHT = 10.0
 """Pseudo-data weight of the paper's experiments."""
 TOLERANCE = 1e-3
-"""Negative eigenvalues down to this share of the largest are taken for rounding, and cut off.
+"""Negative eigenvalues down to this share of the largest count as rounding errors and become zero.
 
-A hundred times what our own sums may have: the published ones were added up in single precision as a
-difference of large terms. In a direction that is cut off the prior alone remains.
+This is a hundred times the tolerance for sums of this program, because the published factors are
+differences of large terms in single precision. In the direction of such an eigenvalue the prior remains.
 """
 FORMAT = "alworkbench-factors-1"
 PRIORS = "prior_precision_analytic.json"
@@ -63,8 +63,8 @@ _SIDES = {"image": "img", "text": "txt"}
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What the JSON file says of one side."""
+class StoredPrior:
+    """What the JSON file states about one side."""
 
     prior_precision: float
     pseudo_data_weight: float
@@ -73,22 +73,22 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Rounding:
-    """What had to be mended in one factor."""
+    """Rounding errors that were removed from one factor."""
 
     clipped: int
-    """Eigenvalues below zero."""
+    """Number of eigenvalues below zero."""
     worst: float
-    """The most negative as a share of the largest."""
+    """The most negative eigenvalue as a share of the largest, without its sign."""
     asymmetry: float
     """max |F - F^T| / max |F|."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """An imported posterior, and what is worth knowing of how it came to be."""
+class ImportedPosterior:
+    """An imported posterior, with what its folder stated and which rounding errors were removed."""
 
     posterior: Posterior
-    stored: Mapping[str, Stored]
+    stored: Mapping[str, StoredPrior]
     """By side, image and text."""
     rounding: Mapping[str, Rounding]
     """By file name without its suffix."""
@@ -101,11 +101,12 @@ def import_factors(
     *,
     prior: Prior = "evidence",
     weight: float | None = WEIGHT,
-) -> Published:
+) -> ImportedPosterior:
     """Read a factor folder as the posterior of this head.
 
-    `weight` is tau; None takes the one that each side was stored with. Raises InvalidPosteriorFile,
-    NotPositiveDefinite, or EncoderMismatch where sizes or the encoder's name differ.
+    `weight` is tau; None takes the stored one of each side. Raises InvalidPosteriorFile for a file that
+    cannot be read, NotPositiveDefinite for a factor that is no sum of outer products, EncoderMismatch
+    if the sizes or the name of the encoder differ.
     """
     stored = _read_priors(folder, encoder_id)
     sides: dict[str, KroneckerPosterior] = {}
@@ -133,7 +134,7 @@ def import_factors(
         if prior == "evidence":
             posterior = posterior.with_prior(best_prior_precision(posterior))
         sides[side] = posterior
-    return Published(Posterior(sides["image"], sides["text"], encoder_id), stored, rounding)
+    return ImportedPosterior(Posterior(sides["image"], sides["text"], encoder_id), stored, rounding)
 
 
 def export_factors(
@@ -162,7 +163,7 @@ def export_factors(
         facts[f"lambda_{short}"] = belief.prior_precision
         facts[f"n_{short}"] = belief.pseudo_data_weight
         ours[f"pairs_{short}"] = belief.pairs
-    # Last: with this file the folder is complete.
+    # Written last: this file makes the folder complete.
     text = json.dumps({**facts, "alworkbench": ours}, indent=2, sort_keys=True)
     write_atomically(folder / PRIORS, text.encode())
 
@@ -170,7 +171,7 @@ def export_factors(
 # ------------------------------------------------------------------------------------------ inside
 
 
-def _read_priors(folder: Path, encoder_id: str) -> dict[str, Stored]:
+def _read_priors(folder: Path, encoder_id: str) -> dict[str, StoredPrior]:
     path = folder / PRIORS
     try:
         if path.stat().st_size > _LARGEST_JSON:
@@ -182,7 +183,7 @@ def _read_priors(folder: Path, encoder_id: str) -> dict[str, Stored]:
         if not isinstance(ours, dict) or ours.get("format", FORMAT) != FORMAT:
             raise ValueError(f"its entry alworkbench is not of the format {FORMAT!r}")
         stored = {
-            side: Stored(
+            side: StoredPrior(
                 _positive(facts, f"lambda_{short}"),
                 _positive(facts, f"n_{short}"),
                 int(_positive(ours, f"pairs_{short}")) if ours else PAIRS,
@@ -213,7 +214,7 @@ def _read_factor(folder: Path, name: str, size: int, size_d: int, size_p: int) -
     try:
         _refuse_large(path, size)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a hostile file fails in whichever part of the reader it reaches
+    except Exception as error:  # a damaged or hostile file may fail in any part of the reader
         reason = str(error).strip().splitlines() or [""]
         raise _unreadable(path, f"{type(error).__name__}: {reason[0][:300]}") from error
     if (
@@ -234,8 +235,8 @@ def _read_factor(folder: Path, name: str, size: int, size_d: int, size_p: int) -
 
 
 def _refuse_large(path: Path, size: int) -> None:
-    """Before anything is unpacked: a matrix of double precision, and something to spare."""
-    # A factor of another model may be larger and deserves the error that names both shapes.
+    """Refuse an archive that would unpack to more than a float64 matrix, before it is unpacked."""
+    # A factor of another, larger model must reach the error that names both shapes.
     most = 8 * max(size, 8192) ** 2 + (1 << 20)
     with zipfile.ZipFile(path) as archive:
         total = sum(entry.file_size for entry in archive.infolist())
@@ -245,7 +246,7 @@ def _refuse_large(path: Path, size: int) -> None:
 
 def _decomposed(factor: Float[Tensor, "M M"], name: str, folder: Path) -> Decomposition:
     asymmetry = _asymmetry(factor)
-    if asymmetry > TOLERANCE:  # a NaN is left to `decompose`, which names it
+    if asymmetry > TOLERANCE:  # `decompose` refuses NaN with a message
         raise NotPositiveDefinite(
             f"The factor {name} in {folder} is not symmetric: entries differ by {asymmetry:.2g} of "
             f"the largest. Get the folder again, or fit a posterior with "

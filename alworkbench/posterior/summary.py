@@ -1,4 +1,4 @@
-"""A posterior in figures, for people and programs."""
+"""Figures about a posterior, for `alworkbench posterior show`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alworkbench.posterior.posterior_file import FORMAT, PosteriorFile
 
 @dataclass(frozen=True, slots=True)
 class SideSummary:
-    """Of the belief about one projection W (D x P)."""
+    """Figures about the posterior of one projection W (D x P)."""
 
     activation_size: int
     embedding_size: int
@@ -21,16 +21,16 @@ class SideSummary:
     pseudo_data_weight: float
     prior_precision: float
     prior_of_most_evidence: float
-    """What the evidence would choose at this weight."""
+    """The prior precision that maximises the evidence at this pseudo-data weight."""
     log_evidence: float
-    """At the prior precision, up to what does not depend on it; nats."""
+    """Log evidence of the prior precision, nats, up to a constant."""
     square: float
-    """|W|^2."""
+    """|W|^2 of the mean."""
     trace_of_covariance: float
 
     @classmethod
     def of(cls, belief: KroneckerPosterior) -> SideSummary:
-        """The figures of one projection's posterior."""
+        """Compute the figures."""
         embedding_size, activation_size = belief.mean.shape
         return cls(
             activation_size,
@@ -47,10 +47,10 @@ class SideSummary:
 
 @dataclass(frozen=True, slots=True)
 class PosteriorSummary:
-    """The figures of a posterior that people compare."""
+    """Figures about the posteriors of both projections, and where they come from."""
 
     file: str
-    """Relative to the project."""
+    """Path relative to the project folder."""
     format: str
     encoder_id: str
     created_at: datetime
@@ -60,7 +60,7 @@ class PosteriorSummary:
 
     @classmethod
     def of(cls, file: str, found: PosteriorFile) -> PosteriorSummary:
-        """The figures of a posterior file; `file` is relative to the project."""
+        """Compute the figures of a posterior file; `file` is relative to the project folder."""
         posterior = found.posterior
         return cls(
             file,

@@ -18,7 +18,13 @@ from alworkbench.posterior.fit_pool import fit_from_pool, prompts_of
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.name_novelty import NameKnowledge, has_captions, known_names
 from alworkbench.posterior.posterior_file import PosteriorFile, load_posterior, save_posterior
-from alworkbench.posterior.published import WEIGHT, Prior, Published, export_factors, import_factors
+from alworkbench.posterior.published import (
+    WEIGHT,
+    ImportedPosterior,
+    Prior,
+    export_factors,
+    import_factors,
+)
 from alworkbench.posterior.summary import PosteriorSummary
 from alworkbench.project.artifacts import load_project_encoder
 from alworkbench.project.session import Session
@@ -104,7 +110,7 @@ class Posteriors:
 
     def take(
         self, folder: Path, *, prior: Prior = "evidence", weight: float | None = WEIGHT
-    ) -> Published:
+    ) -> ImportedPosterior:
         """Take a folder of published factors as the posterior. See `posterior.published`.
 
         Raises InvalidPosteriorFile, NotPositiveDefinite, EncoderMismatch.

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
 from alworkbench.posterior.curvature import KroneckerFactors
-from alworkbench.posterior.evidence import precision_of_most_evidence
+from alworkbench.posterior.evidence import maximise_evidence
 from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision, decompose
 from alworkbench.posterior.posterior_file import load_posterior, save_posterior
 from tests.factories import generator, normal, small_model
@@ -180,9 +180,7 @@ def test_the_evidence_needs_only_eigenvalues_and_the_square_of_the_projection():
     p = posterior(weight=10.0, strength=1.0)
     scale = math.sqrt(10.0 / p.pairs)
     square = float(p.mean.square().sum())
-    found = precision_of_most_evidence(
-        scale * p.activation.values, scale * p.embedding.values, square
-    )
+    found = maximise_evidence(scale * p.activation.values, scale * p.embedding.values, square)
     assert found == best_prior_precision(p)
 
 

@@ -1,4 +1,4 @@
-"""Names that the model does not know: told from the text posterior alone, name by name."""
+"""Unknown names are found from the text posterior alone, each by itself."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from alworkbench.encoders import load_encoder
 from alworkbench.encoders.head import ensemble_prompts
 from alworkbench.posterior.curvature import KroneckerFactors
 from alworkbench.posterior.kronecker import KroneckerPosterior
-from alworkbench.posterior.name_novelty import has_captions, known_names, strangeness
+from alworkbench.posterior.name_novelty import has_captions, known_names, normalised_leverage
 from alworkbench.posterior.posterior_file import load_posterior
 from tests.factories import normal
 
@@ -43,17 +43,17 @@ def unknown(found):
     return [each.name for each in found if each.unknown]
 
 
-def test_captions_are_of_strangeness_one_on_average():
+def test_captions_have_normalised_leverage_one_on_average():
     captions = normal(1, 60, 8)
     text = belief(captions)
     weights = (captions @ text.mean.T).square().sum(dim=-1)
-    mean = (weights * strangeness(text, captions)).sum() / weights.sum()
+    mean = (weights * normalised_leverage(text, captions)).sum() / weights.sum()
     assert float(mean) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_lengths_strengths_and_the_scale_of_the_factors_change_nothing():
     captions, names = normal(1, 60, 8), normal(2, 6, 8)
-    expected = strangeness(belief(captions), names)
+    expected = normalised_leverage(belief(captions), names)
     stretched = normal(3, 6, 1).abs() * names
     for text, given in (
         (belief(captions), stretched),
@@ -61,7 +61,7 @@ def test_lengths_strengths_and_the_scale_of_the_factors_change_nothing():
         (belief(captions).tempered(1e-3), names),
         (belief(captions).with_prior(50.0), names),
     ):
-        assert torch.allclose(strangeness(text, given), expected, rtol=1e-6)
+        assert torch.allclose(normalised_leverage(text, given), expected, rtol=1e-6)
 
 
 def test_a_caption_that_was_there_often_is_bounded_below_by_its_number():
@@ -113,8 +113,8 @@ def test_each_name_is_judged_alone_so_that_lists_of_two_do_as_well():
     for one, other in itertools.combinations(range(4), 2):
         pair = known_names(text, "abcd"[one] + "abcd"[other], activations[[one, other]])
         assert [p.most_captions for p in pair] == [together[k].most_captions for k in (one, other)]
-        assert [p.strangeness for p in pair] == pytest.approx(
-            [together[k].strangeness for k in (one, other)]
+        assert [p.leverage for p in pair] == pytest.approx(
+            [together[k].leverage for k in (one, other)]
         )
 
 

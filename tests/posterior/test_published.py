@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
-from alworkbench.posterior.evidence import precision_of_most_evidence
+from alworkbench.posterior.evidence import maximise_evidence
 from alworkbench.posterior.kronecker import best_prior_precision
 from alworkbench.posterior.published import (
     PAIRS,
@@ -306,4 +306,4 @@ def test_the_evidence_of_the_published_factors_is_maximal_where_it_was_found(sho
         spectrum = decompose(factor, path.name, TOLERANCE).spectrum
         values.append(math.sqrt(WEIGHT) * spectrum.values)
     # |W|^2 is known to four digits, which is what is left of the maximum.
-    assert precision_of_most_evidence(*values, square) == pytest.approx(best, rel=5e-4)
+    assert maximise_evidence(*values, square) == pytest.approx(best, rel=5e-4)
