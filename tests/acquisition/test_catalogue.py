@@ -1,4 +1,4 @@
-"""The list of strategies: its order, names that are gone, and what importing it loads."""
+"""The list of strategies: its order, removed names, and what importing it loads."""
 
 import subprocess
 import sys

@@ -279,9 +279,7 @@ def test_labels_remove_similarity_that_all_images_share() -> None:
     assert after < 0.6 * before
 
 
-def test_strong_shrinkage_has_half_of_the_picks_and_with_labels_what_their_errors_call_for() -> (
-    None
-):
+def test_the_share_of_strong_shrinkage_follows_the_contamination_rate() -> None:
     """The rate is that of the zero-shot predictions, whatever the learner learned."""
     case = small_case(labels=())
     assert module._strong_share(case.context) == 0.5

@@ -27,7 +27,7 @@ def random_draws(seed, draws, images, classes, spread=2.0):
 
 
 @given(st.integers(0, 9999), st.integers(2, 9), st.integers(2, 6))
-def test_a_label_teaches_no_more_about_predictions_than_about_the_model(seed, draws, classes):
+def test_epig_is_at_most_bald_and_bald_at_most_the_entropy(seed, draws, classes):
     """0 <= EPIG <= BALD <= H <= log C, exactly, when the draws are shared."""
     pool = random_draws(seed, draws, 5, classes)
     targets = random_draws(seed + 1, draws, 4, classes)
@@ -109,7 +109,7 @@ def test_blocks_do_not_change_the_batch():
         assert math.isclose(one.score, other.score, rel_tol=1e-9)
 
 
-def test_a_copy_of_a_picked_image_is_worth_less_than_the_image_was():
+def test_a_copy_of_a_picked_image_has_a_lower_score():
     pool, targets = spaces()
     twice = DrawSpace(
         torch.cat([pool.seen, pool.seen]), torch.cat([pool.probabilities, pool.probabilities])
@@ -207,7 +207,7 @@ def test_too_few_draws_for_an_interval_are_refused():
         sampled_interval(p, p)
 
 
-def test_taking_the_bias_of_few_draws_off_brings_draw_space_nearer_to_the_truth(linear_case):
+def test_the_bias_correction_brings_draw_space_nearer_to_the_truth(linear_case):
     drawn, logits, pool, targets, truth = linear_case
 
     def scores(draws, seed, corrected):

@@ -1,4 +1,4 @@
-"""Laws of a weighted sample that stands for a whole population."""
+"""Laws of a priority sample, which represents a weighted population."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ REPEATS = 4000
 
 
 def estimates(count: int) -> torch.Tensor:
-    """What each image stands for, in many draws: the weight of those drawn, none of the others."""
+    """The weight that each image represents, over many samples; 0 for images that are not sampled."""
     random = generator(3)
     found = torch.zeros(REPEATS, len(WEIGHTS), dtype=torch.float64)
     for repeat in range(REPEATS):
@@ -29,7 +29,7 @@ def test_every_sum_is_unbiased(count: int) -> None:
     assert bool(((values.mean(dim=0) - wanted).abs() <= 4 * error + 1e-6).all())
 
 
-def test_a_heavy_image_is_all_but_always_drawn_and_counts_for_itself() -> None:
+def test_a_heavy_image_is_almost_always_sampled_and_keeps_its_weight() -> None:
     weights = torch.ones(2000)
     weights[7] = 1e7
     for seed in range(20):
@@ -38,14 +38,14 @@ def test_a_heavy_image_is_all_but_always_drawn_and_counts_for_itself() -> None:
         assert 1 < least < 1e7
 
 
-def test_few_images_stand_for_themselves_alone() -> None:
+def test_all_images_of_a_small_population_are_sampled() -> None:
     for count in (12, 13, 100):
         rows, least = priority_sample(priorities(WEIGHTS, generator(1)), count)
         assert rows.tolist() == list(range(12))
         assert least == 0
 
 
-def test_the_unit_of_weights_says_nothing_and_what_weighs_nothing_comes_last() -> None:
+def test_the_scale_of_weights_does_not_matter_and_weight_zero_comes_last() -> None:
     one = priority_sample(priorities(WEIGHTS, generator(1)), 4)
     other = priority_sample(priorities(8 * WEIGHTS, generator(1)), 4)
     assert one[0].tolist() == other[0].tolist()

@@ -17,7 +17,7 @@ def test_a_record_through_json_gives_the_same_settings(settings):
     assert AcquisitionSettings.from_record(json.loads(json.dumps(settings.record()))) == settings
 
 
-def test_what_a_record_lacks_has_its_default_and_what_it_has_more_is_ignored():
+def test_missing_fields_of_a_record_have_defaults_and_others_are_ignored():
     found = AcquisitionSettings.from_record({"label_noise": 0.1, "of_another_version": 3})
     assert found == replace(DEFAULT_SETTINGS, label_noise=0.1)
     assert AcquisitionSettings.from_record({}) == DEFAULT_SETTINGS

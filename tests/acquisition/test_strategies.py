@@ -1,4 +1,4 @@
-"""What every strategy promises: a batch of distinct candidates, the same for the same seed."""
+"""Laws of every strategy: a batch of distinct candidates, the same for the same seed."""
 
 from dataclasses import replace
 from functools import cache
@@ -18,7 +18,7 @@ from tests.factories import small_model
 POOL, LABELLED = 40, 6
 NAMES = [s.name for s in STRATEGIES]
 DRAWN = ("random", "badge", "power-margin", "power-bald")
-"""Strategies that say with which probability they drew."""
+"""Strategies that record the probability of every pick."""
 SEEDED = {*DRAWN, "balanced-random", "batchbald", "coverage", "typiclust", "probcover"}
 """Strategies whose batch may depend on the seed."""
 
@@ -72,7 +72,7 @@ class TestEveryStrategy:
         ],
         ids=str,
     )
-    def test_it_answers_with_distinct_candidates_and_finite_scores(self, name, changes):
+    def test_it_returns_distinct_candidates_and_finite_scores(self, name, changes):
         asked = context(**changes)
         found = find_strategy(name).select(asked)
         wanted = min(asked.batch_size, len(asked.candidates))
@@ -84,7 +84,7 @@ class TestEveryStrategy:
             assert len(found.probabilities) == wanted
             assert all(0 < p <= 1 + 1e-9 for p in found.probabilities)
 
-    def test_the_same_question_has_the_same_answer_and_no_global_state_is_used(self, name):
+    def test_the_same_context_gives_the_same_batch_without_global_state(self, name):
         torch.manual_seed(1)
         np.random.seed(1)  # noqa: NPY002
         before = random_states()
@@ -106,7 +106,7 @@ class TestEveryStrategy:
             assert set(small.rows) == set(whole.rows)
         assert len(small.rows) == len(whole.rows)
 
-    def test_it_refuses_less_than_it_needs_and_says_so(self, name):
+    def test_it_refuses_a_budget_below_its_stated_memory(self, name):
         asked = context()
         needed = find_strategy(name).cost(asked.size).memory
         with pytest.raises(MemoryBudgetTooSmall, match=name):
@@ -122,7 +122,7 @@ class TestEveryStrategy:
         assert name in ("random", "balanced-random") or (strategy.source and strategy.range)
 
 
-def test_the_seed_moves_what_is_random_and_nothing_else():
+def test_only_random_strategies_depend_on_the_seed():
     for name in NAMES:
         one = find_strategy(name).select(context(seed=1))
         other = find_strategy(name).select(context(seed=2))
@@ -131,7 +131,7 @@ def test_the_seed_moves_what_is_random_and_nothing_else():
             assert one.rows != other.rows, name
 
 
-def test_balanced_random_goes_round_the_predicted_classes():
+def test_balanced_random_takes_predicted_classes_in_turn():
     asked = context()
     found = find_strategy("balanced-random").select(asked)
     predicted = asked.learner.logits(asked.table.gather(torch.tensor(found.rows))).argmax(-1)

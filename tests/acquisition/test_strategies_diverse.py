@@ -60,7 +60,7 @@ def test_drawn_labellings_find_the_gains_of_all_labellings():
     assert abs(sum(g.nats for g in many) - joint_information(p, [g.position for g in many])) < 0.05
 
 
-def test_badge_distances_are_those_of_the_gradients_themselves():
+def test_badge_distances_are_those_of_explicit_gradients():
     asked = context()
     gradients = Gradients.of(asked)
     features = asked.table.gather(asked.candidates)
@@ -77,13 +77,13 @@ def test_badge_distances_are_those_of_the_gradients_themselves():
     assert torch.allclose(gradients.squares, dense.square().sum(-1), rtol=1e-4)
 
 
-def test_badge_does_not_ask_a_copy_while_there_is_anything_else():
+def test_badge_picks_no_copy_while_other_images_are_left():
     found = find_strategy("badge").select(context(copies=4, batch_size=POOL // 4))
     assert len({row % (POOL // 4) for row in found.rows}) == POOL // 4
 
 
 @pytest.mark.parametrize("labelled", [0, LABELLED])
-def test_coreset_takes_the_farthest_each_time_and_covers_twice_as_well_as_anything(labelled):
+def test_coreset_takes_the_farthest_image_and_is_within_twice_the_best_radius(labelled):
     asked = context(labelled=labelled, batch_size=3)
     found = find_strategy("coreset").select(asked)
     units = unit_embeddings(asked, torch.arange(POOL))
@@ -166,7 +166,7 @@ def test_one_ball_of_each_group_covers_them_all_largest_first():
         neighbours(units, 0.5, 100)
 
 
-def test_typiclust_asks_the_places_that_have_no_label():
+def test_typiclust_picks_clusters_without_labels():
     asked = context(copies=8, labelled=2, batch_size=3)  # five places, two of them with a label
     found = find_strategy("typiclust").select(asked)
     assert {row % 5 for row in found.rows} == {2, 3, 4}
@@ -193,7 +193,7 @@ def test_targeted_finds_exact_wasserstein_neighbours_of_the_most_uncertain_targe
     assert math.isclose(found.scores[0], float(distances.min()), rel_tol=1e-3, abs_tol=2e-3)
 
 
-def test_its_points_are_those_of_the_posterior():
+def test_wasserstein_points_are_those_of_the_posterior():
     small = small_model(images=8)
     model = small.linearisation()
     alpha = small.posterior.image.quadratic(small.images.activations)

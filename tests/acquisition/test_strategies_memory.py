@@ -1,4 +1,4 @@
-"""What strategies say that they hold is what they hold: tensors alive at once, counted as they are made."""
+"""Strategies hold as much memory as they state. Living tensors are counted as they are made."""
 
 import weakref
 from dataclasses import replace
@@ -89,7 +89,7 @@ MEASURED = [
 ]
 
 
-def test_what_is_alive_is_counted():
+def test_living_tensors_are_counted():
     with Alive() as alive:
         kept = torch.ones(1000)
         gone = kept + kept
@@ -101,7 +101,7 @@ def test_what_is_alive_is_counted():
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_it_stays_within_its_memory_and_needs_about_what_it_says(name):
+def test_the_peak_is_near_the_stated_memory(name):
     asked, strategy = context(20), find_strategy(name)
     needed = strategy.cost(asked.size).memory
     with Alive() as alive:
@@ -121,7 +121,7 @@ def test_the_default_stays_within_its_memory_if_it_subsamples_the_pool():
 
 
 @pytest.mark.parametrize("name", ["bald", "epig-draws"])
-def test_weights_of_the_classes_own_are_counted(name):
+def test_the_residual_head_is_counted(name):
     with_them, without = context(20, residual_head=True), context(20)
     needed = find_strategy(name).cost(with_them.size).memory
     assert needed > find_strategy(name).cost(without.size).memory
@@ -135,7 +135,7 @@ def test_weights_of_the_classes_own_are_counted(name):
     ("labelled", "classes", "activation", "embedding", "draws"),
     [(12, 3, 64, 48, 64), (30, 10, 256, 128, 64), (200, 10, 256, 128, 40), (200, 40, 96, 64, 128)],
 )
-def test_draws_given_labels_stay_within_what_is_stated(
+def test_draws_given_labels_stay_within_the_stated_peak(
     labelled, classes, activation, embedding, draws, residual_head
 ):
     small = small_model(

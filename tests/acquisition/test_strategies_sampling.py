@@ -21,7 +21,7 @@ from tests.factories import generator
     st.floats(0, 1),
     st.integers(0, 999),
 )
-def test_each_turn_sums_to_one_over_those_left_and_is_what_was_stated(values, share, seed):
+def test_probabilities_of_a_turn_sum_to_one_and_are_the_recorded_ones(values, share, seed):
     weights = torch.tensor(values, dtype=torch.float64)
     drawn = sample(weights, len(values), share, generator(seed))
     assert sorted(one.position for one in drawn) == list(range(len(values)))
@@ -35,7 +35,7 @@ def test_each_turn_sums_to_one_over_those_left_and_is_what_was_stated(values, sh
         left[one.position] = 0
 
 
-def test_batches_come_as_often_as_their_probabilities_say():
+def test_batches_are_as_frequent_as_their_probabilities():
     """All ordered pairs of a pool of four, against the product of the stated probabilities."""
     weights = torch.tensor([0.9, 0.5, 0.1, 0.0], dtype=torch.float64)
     share, times = 0.2, 4000
@@ -56,7 +56,7 @@ def test_batches_come_as_often_as_their_probabilities_say():
     assert chisquare(found, [times * p for p in expected.values()]).pvalue > 1e-3
 
 
-def test_nothing_of_probability_zero_is_ever_picked():
+def test_images_with_probability_zero_are_never_sampled():
     chances = torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0], dtype=torch.float64)
     source = generator(1)
     assert {sample_one(chances, source) for _ in range(200)} == {1, 3}

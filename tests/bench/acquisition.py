@@ -1,14 +1,14 @@
-"""Choosing a batch of 50 from 100,000 images x 100 classes: ours, and other libraries where they can.
+"""A batch of 50 from 100,000 images x 100 classes: our strategies, and those of other libraries.
 
-    python -m tests.bench.acquisition                 the table of the README; minutes
+    python -m tests.bench.acquisition                 the full table; minutes
     python -m tests.bench.acquisition 20              every pool 20 times smaller, to see that it works
     python -m tests.bench.acquisition 1 baal BADGE    only rows with one of these words
 
-P = 768, D = 512, 200 labels, a made-up model, and images made from a seed, 100 kinds of them. Each row
-runs in a process of its own on two threads. `above features` is the peak of its memory above what it
-held when it was asked: our pools lie on disk as float16 and stream, the others' are one matrix in
-memory. The others are given the largest size that they hold in a few GiB and minutes; it stands in the
-row. Needs the extra `bench` for them.
+P = 768, D = 512, 200 labels, a synthetic model, and synthetic images of 100 kinds from a seed. Each row
+runs in a process of its own on two threads. `above features` is the peak of its memory above the memory
+in use before the batch. Our pools are float16 files and stream; the other libraries get one matrix in
+memory, of the largest size that they process in a few GiB and minutes, which the row states. They need
+the extra `bench`.
 """
 
 from __future__ import annotations

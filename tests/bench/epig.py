@@ -1,9 +1,9 @@
-"""Ways to compute EPIG against the truth, 20,000 joint draws: `-m tests.bench.epig`.
+"""Algorithms for EPIG against the truth from 20,000 joint draws: `python -m tests.bench.epig`.
 
-300 candidates and 200 targets of the bundled sample as the bundled model sees it, before any label and
-after 30. Each way gets Spearman's rank correlation with the truth, its seconds (draws included, the median
-of three) and their share of the truth's seconds; the last table counts how many of the stated intervals
-hold the truth. One thread, one process.
+300 candidates and 200 targets of the bundled sample with the bundled model, without labels and with 30.
+Each algorithm gets Spearman's rank correlation with the truth, its seconds (draws included, median of
+three) and their share of the seconds of the truth. The last table counts how many of the stated intervals
+contain the truth. One thread, one process.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""How far choosing could go at best: labels picked by somebody who knows every class of the pool.
+"""How far selection could go at best: labels picked with the classes of the whole pool known.
 
-`python -m tests.bench.hindsight`: from candidates of all classes alike, each next label is the one after
-which the learner is right most often on other images of the pool, all classes alike: a choice that no
-strategy can make, since it looks at their classes. Greedy, and so no strict bound; but what a strategy
-saves against random is to be read beside it. Accuracy on the test part, mean and standard error over
-seeds, and the accuracy of random labels under the same seeds, whose level is to be reached.
+`python -m tests.bench.hindsight`: among candidates of all classes, each next label is the one after which
+the learner has the highest balanced accuracy on other images of the pool. No strategy can do this,
+because it looks at the classes. The picks are greedy, so this is not a strict bound. Compare it with what
+a strategy saves against random. The output is the accuracy on the test part, mean and standard error over
+seeds, and that of random labels with the same seeds.
 
 Dimensions used in this file
-    n  labelled images or candidates, N images that are measured on
+    n  labelled images or candidates, N images that accuracy is measured on
 """
 
 from __future__ import annotations

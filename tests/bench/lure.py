@@ -1,8 +1,9 @@
-"""LURE against the naive mean of chosen labels: `python -m tests.bench.lure`.
+"""LURE against the naive mean over selected labels: `python -m tests.bench.lure`.
 
-Synthetic: a pool of 400 images whose loss (1 = wrong) is likelier the higher their score; 40 are drawn
-without replacement with q ~ score^power, 200 times. Project: a real pool behind the real service, whose
-own strategies draw; the truth is the asking learner's accuracy on all images that could be drawn.
+Synthetic: a pool of 400 images in which an image with a high score is more often wrong. 40 images are
+sampled without replacement with q proportional to score^power, 200 times. Project: a real pool in a real
+project, sampled by its own strategies; the truth is the accuracy of the learner that asked on all images
+that could be sampled.
 """
 
 from __future__ import annotations

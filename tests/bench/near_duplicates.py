@@ -1,7 +1,8 @@
-"""Which copies of test images are found in the pool by features, and how often chance looks like one.
+"""Which copies of test images are found in the pool by their features, and how often a chance pair looks
+like a copy.
 
-`python -m tests.bench.near_duplicates`: the dev collections that have no copies, and copies made here
-of 200 test images and put into the pool, beside the plain rule of a cosine of 0.999 of embeddings.
+`python -m tests.bench.near_duplicates`: the dev collections without copies, and 200 test images whose
+altered copies are put into the pool. The rule that a cosine above 0.999 means a copy is measured too.
 """
 
 from __future__ import annotations
