@@ -1,20 +1,21 @@
-"""What commands share: options, the project opened, progress, and what is printed."""
+"""Shared by all commands: options, opening a project, progress bars and printing."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from alworkbench.api import open_project
 from alworkbench.core.progress import Progress
@@ -22,23 +23,25 @@ from alworkbench.core.progress import Progress
 if TYPE_CHECKING:
     from alworkbench.project.workbench import Workbench
 
-# Where nobody watches (a pipe, a log) lines are as long as tables need them.
+# In a pipe or a log file, lines are as long as the tables need.
 WIDTH = None if sys.stdout.isatty() else 140
 console = Console(highlight=False, width=WIDTH)
 complaints = Console(stderr=True, highlight=False)
 
 ProjectOption = Annotated[
     Path,
-    typer.Option("--project", "-p", envvar="ALWORKBENCH_PROJECT", help="The project's folder."),
+    typer.Option("--project", "-p", envvar="ALWORKBENCH_PROJECT", help="Folder of the project."),
 ]
 DeviceOption = Annotated[
     str,
-    typer.Option(help="auto, cpu, cuda, cuda:N or mps. auto takes an accelerator if there is one."),
+    typer.Option(help="auto, cpu, cuda, cuda:N or mps. auto uses an accelerator if there is one."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 MemoryOption = Annotated[
     str | None,
-    typer.Option(help="Beside the features, such as 512MiB or 2GiB.", show_default="1GiB"),
+    typer.Option(
+        help="Memory limit, without the features, such as 512MiB or 2GiB.", show_default="1GiB"
+    ),
 ]
 HERE = Path()
 
@@ -48,14 +51,14 @@ _UNITS |= {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def escape(text: str) -> str:
-    """Names of users are no markup."""
+    """Text with the characters of Rich markup escaped, so that a name such as `[red]` stays a name."""
     from rich.markup import escape as escaped
 
     return escaped(text)
 
 
 def read_bytes(text: str) -> int:
-    """512MiB, 2GiB, 1.5 GB or a number of bytes, as bytes. Raises typer.BadParameter."""
+    """Number of bytes in a text such as 512MiB, 2GiB, 1.5 GB or 1024. Raises typer.BadParameter."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     unit = (
         {name.lower(): size for name, size in _UNITS.items()}.get(found[2].lower())
@@ -64,7 +67,7 @@ def read_bytes(text: str) -> int:
     )
     if found is None or unit is None or float(found[1]) * unit < 1:
         raise typer.BadParameter(
-            f"{text!r} is no amount of memory; give one such as 512MiB or 2GiB."
+            f"{text!r} is not an amount of memory. Give a number with a unit, such as 512MiB or 2GiB."
         )
     return int(float(found[1]) * unit)
 
@@ -72,18 +75,18 @@ def read_bytes(text: str) -> int:
 def read_share(
     value: float | None, low: float = 0.0, high: float = 1.0, hint: str | None = None
 ) -> float | None:
-    """A share as it was given; percents are what people write instead. Raises typer.BadParameter."""
+    """The value if it lies between `low` and `high`. Raises typer.BadParameter, which corrects percents."""
     if value is None or low <= value <= high:
         return value
     meant = f" Did you mean {value / 100:g}?" if low <= value / 100 <= high else ""
     raise typer.BadParameter(
-        f"{value:g} is no share between {low:g} and {high:g}.{meant}", param_hint=hint
+        f"{value:g} is not between {low:g} and {high:g}.{meant}", param_hint=hint
     )
 
 
 @contextmanager
 def opened(project: Path, device: str = "cpu") -> Iterator[Workbench]:
-    """The project, closed at the end."""
+    """Open the project on a device, and close it at the end."""
     from alworkbench.core.devices import describe, resolve_device
 
     chosen = resolve_device(device)
@@ -95,7 +98,7 @@ def opened(project: Path, device: str = "cpu") -> Iterator[Workbench]:
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
-    """Bars on standard error with what remains; nothing when the output is for a program."""
+    """Progress bars on standard error; none if `quiet`."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -129,8 +132,25 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
         yield progress
 
 
+def new_table(*headings: str, right: Collection[str] = (), title: str | None = None) -> Table:
+    """An empty table with these headings. The columns in `right` are aligned to the right."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, header_style="bold", justify=justify)
+    return table
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print names and values, one pair in a line."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in facts:
+        table.add_row(name, escape(value))
+    console.print(table)
+
+
 def tell(as_json: bool, value: Any, words: str) -> None:
-    """Print a value as JSON, or the words for people."""
+    """Print the value as JSON or, for people, the words."""
     if as_json:
         print_json(value)
     else:

@@ -1,4 +1,4 @@
-"""Labelled collections to measure on: listed, shown and made."""
+"""Commands that list, show and make labelled collections for simulations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 from typer.core import TyperGroup
 
 from alworkbench.api import DEFAULT_CACHE
-from alworkbench.cli.common import JsonOption, console, escape, print_json, progress_bar, tell
+from alworkbench.cli.common import (
+    JsonOption,
+    console,
+    escape,
+    new_table,
+    print_json,
+    progress_bar,
+    tell,
+)
 
 if TYPE_CHECKING:
     from alworkbench.datasets.cards import DatasetCard
@@ -22,17 +29,19 @@ CacheOption = Annotated[
     typer.Option(
         envvar="ALWORKBENCH_CACHE",
         show_default=str(DEFAULT_CACHE),
-        help="Where encoded collections are kept.",
+        help="Folder that keeps encoded collections.",
     ),
 ]
-NameArgument = Annotated[str, typer.Argument(help="As `alworkbench datasets` lists it.")]
+NameArgument = Annotated[
+    str, typer.Argument(help="Name of a collection in `alworkbench datasets`.")
+]
 
 
 class ListsByDefault(TyperGroup):
-    """A group of commands that is `list` where no other is named."""
+    """A group of commands that runs `list` if no subcommand is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Arguments with `list` in front if no subcommand is named."""
+        """Parse the arguments with `list` in front if no subcommand is named."""
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -41,7 +50,7 @@ class ListsByDefault(TyperGroup):
 def register(app: typer.Typer) -> None:
     """Add the commands of this group to the application."""
     datasets = typer.Typer(
-        help="Labelled collections to measure on, with the bundled model: list, show and make them.",
+        help="List, show and make labelled collections for simulations with the bundled model.",
         cls=ListsByDefault,
         epilog="Example: alworkbench datasets",
     )
@@ -54,10 +63,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_datasets(cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False) -> None:
-    """List the collections that simulations can be run on; so does `alworkbench datasets` alone.
+    """List the collections. `alworkbench datasets` does the same.
 
-    Recipes are chosen on those of the role dev; those of the role report are looked at for final
-    tables only. Zero-shot accuracies are of the test part, known once a collection was made.
+    Choose methods on collections of the role `dev`; use those of the role `report` only for final
+    tables. The zero-shot accuracy is measured on the test part when a collection is made.
     """
     from alworkbench.datasets.collections import collections
     from alworkbench.simulation.load.collection import card
@@ -66,10 +75,8 @@ def list_datasets(cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = Fals
     if as_json:
         print_json([_row(*pair) for pair in found])
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "role", "pool", "test", "classes", "imbalance", "zero-shot", ""):
-        text = heading in ("name", "role", "")
-        table.add_column(heading, header_style="bold", justify="left" if text else "right")
+    sizes = ("pool", "test", "classes", "imbalance", "zero-shot")
+    table = new_table("name", "role", *sizes, "", right=sizes)
     for collection, known in found:
         row = _row(collection, known)
         why_not = row["not_on_this_machine"]
@@ -89,7 +96,7 @@ def list_datasets(cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = Fals
 def show(
     name: NameArgument, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
 ) -> None:
-    """Print the card of a collection: source, licence, classes, sizes, what it is for."""
+    """Print the card of a collection: purpose, source, licence, sizes and classes."""
     from alworkbench.datasets.collections import find_collection
     from alworkbench.simulation.load.collection import card
 
@@ -105,19 +112,23 @@ def make(
     name: NameArgument,
     features: Annotated[
         Path | None,
-        typer.Option(help="Also write a labelled features file, for `simulate --features`."),
+        typer.Option(
+            help="Also write the features and labels to this file, for `simulate --features`."
+        ),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="Also write the images with a manifest, for `import`; a new folder."),
+        typer.Option(
+            help="Also write the images and a manifest into this new folder, for `import`."
+        ),
     ] = None,
     cache: CacheOption = DEFAULT_CACHE,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a collection and encode it with the bundled model, once; a minute or less on two cores.
+    """Make a collection and encode it with the bundled model. It takes at most about a minute.
 
-    A features file carries no posterior: a simulation fits one from its pool. In a manifest, images
-    that no class fits have no label.
+    A features file has no posterior: a simulation fits one from the pool. In a manifest, images
+    without a class have no label.
     """
     from alworkbench.datasets.collections import find_collection
     from alworkbench.datasets.image_folders import write_images
@@ -128,7 +139,7 @@ def make(
     place = cache.expanduser()
     written: dict[str, str] = {}
     with progress_bar(as_json) as progress:
-        # Images first: a folder that is taken is told before minutes of encoding.
+        # Images first: an existing folder is reported before a minute of encoding.
         if images is not None:
             write_images(collection, collection.make(progress=progress), images, progress)
             written["images"] = str(images)
@@ -137,16 +148,13 @@ def make(
             write_feature_file(features, as_feature_file(name, place, progress))
             written["features"] = str(features)
     lines = [
-        f"{name}: {known.images('pool') + known.outside:,} images in the pool and "
-        f"{known.images('test'):,} in the test part, kept in {place}.",
-        f"Zero-shot accuracy {known.zero_shot_accuracy:.3f}, "
-        f"mean over the classes {known.zero_shot_balanced:.3f}.",
+        f"{name} has {known.images('pool') + known.outside:,} images in the pool and "
+        f"{known.images('test'):,} in the test part. Its features are in {place}.",
+        f"Zero-shot accuracy is {known.zero_shot_accuracy:.3f}, "
+        f"balanced accuracy {known.zero_shot_balanced:.3f}.",
         *(f"Wrote the {what}: {where}" for what, where in written.items()),
     ]
     tell(as_json, {**_row(collection, known), "cache": str(place), **written}, "\n".join(lines))
-
-
-# ------------------------------------------------------------------------------------------ inside
 
 
 def _row(collection: Collection, known: DatasetCard) -> dict[str, Any]:
@@ -167,7 +175,7 @@ def _row(collection: Collection, known: DatasetCard) -> dict[str, Any]:
 
 
 def _print_card(collection: Collection, known: DatasetCard) -> None:
-    role = "recipes are chosen on it" if known.role == "dev" else "for final tables only"
+    role = "for choosing methods" if known.role == "dev" else "for final tables only"
     pool, test = known.sizes["pool"], known.sizes["test"]
     facts = {
         "role": f"{known.role}: {role}",
@@ -176,13 +184,12 @@ def _print_card(collection: Collection, known: DatasetCard) -> None:
         "licence": known.licence,
         "pool": f"{known.images('pool') + known.outside:,} images",
         "test part": f"{known.images('test'):,} images",
-        "imbalance": f"{known.imbalance:.3g} (largest class to smallest, in the pool)",
+        "imbalance": f"{known.imbalance:.3g} (largest class divided by smallest class, in the pool)",
         "near-duplicates": f"{known.near_duplicates:,} images of the pool",
-        "of no class": f"{known.outside:,} images of the pool",
-        "zero-shot": "not measured yet: `alworkbench datasets make " + known.name + "`"
+        "without a class": f"{known.outside:,} images of the pool",
+        "zero-shot": f"not measured yet; run `alworkbench datasets make {known.name}`"
         if known.zero_shot_accuracy is None
-        else f"accuracy {known.zero_shot_accuracy:.3f}, mean over the classes "
-        f"{known.zero_shot_balanced:.3f}",
+        else f"accuracy {known.zero_shot_accuracy:.3f}, balanced accuracy {known.zero_shot_balanced:.3f}",
         "prompts": ", ".join(known.classes[0].templates),
     }
     if (why_not := collection.available()) is not None:
@@ -190,10 +197,7 @@ def _print_card(collection: Collection, known: DatasetCard) -> None:
     console.print(f"[bold]{known.name}[/]: {escape(collection.summary)}", soft_wrap=True)
     for what, value in facts.items():
         console.print(f"  {what}: {escape(value)}", soft_wrap=True)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("class", header_style="bold")
-    table.add_column("pool", header_style="bold", justify="right")
-    table.add_column("test", header_style="bold", justify="right")
+    table = new_table("class", "pool", "test", right=("pool", "test"))
     for label in known.classes:
         table.add_row(escape(label.name), f"{pool[label.name]:,}", f"{test[label.name]:,}")
     console.print(table)

@@ -1,4 +1,4 @@
-"""The demonstration: the whole loop on the bundled sample, with the bundled model."""
+"""The demonstration: the labelling loop on the bundled sample with the bundled model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEMO_PLAN = Plan(strategies=("random", "entropy", DEFAULT_STRATEGY), seeds=3)
 def prepare_demo(
     workbench: Workbench, open_store: OpenStore, progress: Progress
 ) -> SimulationResult:
-    """Import, encode, ask and simulate: each only as far as it has not been done before."""
+    """Import, encode, propose a round and simulate. Skip every step that is already done."""
     status = workbench.status()
     if status.pool_images == 0:
         workbench.images.add(bundled_sample(), role=Role.POOL, progress=progress)

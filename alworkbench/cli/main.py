@@ -20,7 +20,9 @@ from alworkbench.cli import (
     campaign,
     classes,
     datasets,
+    explaining,
     labelling,
+    methods,
     models,
     posterior,
     project,
@@ -40,6 +42,8 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Model and posterior", posterior.register),
     ("Model and posterior", models.register),
     ("Labelling", labelling.register),
+    ("Labelling", methods.register),
+    ("Labelling", explaining.register),
     ("Labelling", support.register),
     ("Campaign", campaign.register),
     ("Campaign", replaying.register),
@@ -78,13 +82,13 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         complaints.print(
-            "Interrupted. What was finished is kept; the same command goes on from there."
+            "Interrupted. Finished work is kept; run the same command again to resume."
         )
         sys.exit(130)
     except Exception as error:
         trace = keep_trace(error, project_of(sys.argv[1:]))
         found = " ".join(f"{type(error).__name__}: {error}".split())
-        words = what_to_do(trace, "What was finished is kept. Run the same command again")
+        words = what_to_do(trace, "Finished work is kept. Run the same command again")
         complaints.print(
             f"[bold red]Unexpected error:[/] {escape(found)}. {escape(words)}", soft_wrap=True
         )

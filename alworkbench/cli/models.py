@@ -1,13 +1,12 @@
-"""Which encoders can be used."""
+"""The command that lists the encoders of open_clip."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from alworkbench.cli.common import JsonOption, console, escape, print_json, progress_bar
+from alworkbench.cli.common import JsonOption, console, escape, new_table, print_json, progress_bar
 
 
 def register(app: typer.Typer) -> None:
@@ -17,11 +16,15 @@ def register(app: typer.Typer) -> None:
 
 def models(
     part: Annotated[
-        str | None, typer.Argument(help="Only architectures with this in their name.")
+        str | None, typer.Argument(help="List only architectures whose name contains this text.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List open_clip's architectures: which can be used, and why not the others. Fetches nothing."""
+    """List the architectures of open_clip and say which are supported, without any download.
+
+    P and Q are the input sizes of the last linear layer of the image and of the text tower, plus one
+    if the layer has a bias. D is the size of an embedding.
+    """
     from alworkbench.encoders.model_table import verdict
     from alworkbench.encoders.supported import architectures, as_row, supported_models
 
@@ -30,24 +33,26 @@ def models(
     if as_json:
         print_json([as_row(model) for model in found])
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("model", "image tower", "text tower", "P", "D", "Q", "loss", "supported"):
-        table.add_column(
-            heading,
-            header_style="bold",
-            justify="right" if len(heading) == 1 else "left",
-            min_width=max(len(m.name) for m in found) if heading == "model" else None,
-            overflow="fold",
-        )
+    sizes = ("P", "D", "Q")
+    table = new_table(
+        "model", "image tower", "text tower", *sizes, "loss", "supported", right=sizes
+    )
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[0].min_width = max(len(model.name) for model in found)
     for model in found:
-        sizes = (model.image.size, model.embedding_size, model.text.size)
         table.add_row(
             model.name,
             model.image.tower,
             model.text.tower,
-            *("" if size is None else str(size) for size in sizes),
+            *(
+                "" if size is None else str(size)
+                for size in (model.image.size, model.embedding_size, model.text.size)
+            ),
             model.loss,
             escape(verdict(model)),
         )
     console.print(table)
-    console.print(f"{sum(model.supported for model in found)} of {len(found)} are supported.")
+    console.print(
+        f"{sum(model.supported for model in found)} of {len(found)} architectures are supported."
+    )

@@ -1,4 +1,4 @@
-"""The posterior of the encoder: fitted here, shown, or exchanged as a factor folder."""
+"""Commands that fit the posterior of the encoder, show it, and exchange it as a factor folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from alworkbench.cli.common import (
     HERE,
@@ -16,6 +15,7 @@ from alworkbench.cli.common import (
     ProjectOption,
     console,
     escape,
+    new_table,
     opened,
     print_json,
     progress_bar,
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this group to the application."""
     app.command(epilog="Example: alworkbench fit --pairs captions.csv --project birds")(fit)
     posteriors = typer.Typer(
-        help="The posterior of the project's encoder: show it, or exchange it as a factor folder.",
+        help="Show the posterior of the project's encoder, or exchange it as a factor folder.",
         no_args_is_help=True,
     )
     posteriors.command("show", epilog="Example: alworkbench posterior show --project birds")(
@@ -46,35 +46,35 @@ def fit(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="A CSV or Parquet file with the columns image and caption, or webdataset tars: one, "
-            "a folder of them, or a pattern such as 'shards/*.tar'."
+            help="CSV or Parquet file with the columns image and caption, or webdataset tar files: one "
+            "file, a folder, or a pattern such as 'shards/*.tar'."
         ),
     ] = None,
     from_pool: Annotated[
         bool,
         typer.Option(
             "--from-pool",
-            help="Without captions: the pool's images against prompts of the classes and of a general "
-            "vocabulary. An approximation.",
+            help="Approximate the posterior without captions, from images of the pool and from prompts "
+            "of the classes and of a general vocabulary.",
         ),
     ] = False,
     project: ProjectOption = HERE,
     batch: Annotated[
-        int, typer.Option(min=2, help="Pairs that the contrastive loss compares at once.")
+        int, typer.Option(min=2, help="Pairs in a batch of the contrastive loss.")
     ] = 1024,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Fit the posterior of the project's encoder, from image-caption pairs or from the pool.
 
-    `--batch` is the denominator of the contrastive loss: of the order used to train the model. Pairs
-    are shuffled by the project's seed; a fit that was interrupted goes on where it stopped.
+    Set `--batch` near the batch size of the encoder's training. The project's seed shuffles the
+    pairs. After an interruption, the fit resumes.
 
-    `--from-pool` ranks images much as a fit from pairs does, but says nothing on which class names
-    the model knows. Take pairs of the kind that the model was trained on where you have some.
+    `--from-pool` gives nearly the same ranking of images as pairs do, but it cannot tell which class
+    names the encoder knows. If you have pairs similar to those of the encoder's training, use them.
     """
     if (pairs is None) != from_pool:
-        raise typer.BadParameter("Give either --pairs FILE or --from-pool.")
+        raise typer.BadParameter("Give either --pairs FILE or --from-pool, and not both.")
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if pairs is None:
             record = workbench.posteriors.fit_from_pool(batch=batch, progress=progress)
@@ -82,28 +82,29 @@ def fit(
             record = workbench.posteriors.fit(pairs, batch=batch, progress=progress)
     found = record.provenance
     counted = (
-        f"approximately, from {found['images']} images of the pool and {found['prompts']} prompts"
+        f"an approximate posterior from {found['images']} images of the pool and "
+        f"{found['prompts']} prompts"
         if pairs is None
-        else f"from {found['pairs']} pairs ({found['unreadable']} with an unreadable image, "
-        f"{found['ignored']} entries that were no pair)"
+        else f"a posterior from {found['pairs']} pairs ({found['unreadable']} pairs with an unreadable "
+        f"image and {found['ignored']} incomplete entries were left out)"
     )
     tell(
         as_json,
         record,
-        f"Fitted a posterior {counted}; prior precision {found['prior_precision_image']:.4g} (image), "
-        f"{found['prior_precision_text']:.4g} (text).",
+        f"Fitted {counted}. The prior precision is {found['prior_precision_image']:.4g} for images and "
+        f"{found['prior_precision_text']:.4g} for text.",
     )
 
 
 class PriorChoice(StrEnum):
-    """Where the prior precisions of an imported posterior come from."""
+    """Source of the prior precisions of an imported posterior."""
 
     STORED = "stored"
     EVIDENCE = "evidence"
 
 
 def posterior_show(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """Show the newest posterior: where it came from, its sizes, its prior precisions."""
+    """Show the newest posterior: its sizes, prior precisions, evidence and origin."""
     with opened(project) as workbench:
         summary = workbench.posteriors.describe()
     if as_json:
@@ -114,18 +115,24 @@ def posterior_show(project: ProjectOption = HERE, as_json: JsonOption = False) -
 
 def posterior_import(
     folder: Annotated[
-        Path, typer.Argument(help="With A_img_analytic.pt and the rest of a BayesVLM folder.")
+        Path, typer.Argument(help="Folder with A_img_analytic.pt and the other files of BayesVLM.")
     ],
     project: ProjectOption = HERE,
     prior: Annotated[
-        PriorChoice, typer.Option(help="The folder's prior precisions, or those of most evidence.")
+        PriorChoice,
+        typer.Option(
+            help="stored: those of the folder; evidence: those with the highest evidence."
+        ),
     ] = PriorChoice.EVIDENCE,
     weight: Annotated[
-        float, typer.Option(min=1e-6, max=1e9, help="Pseudo-data weight; the paper's is 10.")
+        float, typer.Option(min=1e-6, max=1e9, help="Pseudo-data weight; 10 in the BayesVLM paper.")
     ] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Take published factors as the posterior. Only sizes can be checked: it must be the same model."""
+    """Use published factors as the posterior.
+
+    The factors must belong to the same model. The command can only check their sizes.
+    """
     with opened(project) as workbench:
         found = workbench.posteriors.take(folder, prior=prior.value, weight=weight)
         summary = workbench.posteriors.describe()
@@ -136,53 +143,50 @@ def posterior_import(
     for name, rounding in found.rounding.items():
         if rounding.clipped:
             console.print(
-                f"{name}: {rounding.clipped} eigenvalues below zero were cut off, the worst "
-                f"{rounding.worst:.1e} of the largest."
+                f"{name}: {rounding.clipped} negative eigenvalues were set to zero. The most negative is "
+                f"{rounding.worst:.1e} times the largest eigenvalue."
             )
     for side, stored in found.stored.items():
         if prior is PriorChoice.STORED and stored.pseudo_data_weight != weight:
             console.print(
-                f"The {side} side's stored prior precision was found at a pseudo-data weight of "
-                f"{stored.pseudo_data_weight:g}, not {weight:g}."
+                f"The stored prior precision of the {side} side belongs to a pseudo-data weight of "
+                f"{stored.pseudo_data_weight:g}, but --weight is {weight:g}."
             )
 
 
 def posterior_export(
-    folder: Annotated[Path, typer.Argument(help="Where to write the five files.")],
+    folder: Annotated[Path, typer.Argument(help="New folder for the five files.")],
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the newest posterior as a factor folder that BayesVLM's own code reads."""
+    """Write the newest posterior as a factor folder that the code of BayesVLM can read."""
     with opened(project) as workbench:
         summary = workbench.posteriors.export(folder)
     tell(
         as_json,
         {"folder": str(folder), "posterior": summary},
-        f"Wrote the posterior of {summary.encoder_id} to {folder}. Read it again with "
+        f"Wrote the posterior of {summary.encoder_id} to {folder}. To read it again, run "
         f"`alworkbench posterior import {folder} --prior stored "
         f"--weight {summary.image.pseudo_data_weight:g}`.",
     )
 
 
 def print_posterior(summary: Any) -> None:
-    """A posterior, side by side."""
+    """Print a posterior, the image side beside the text side."""
     console.print(
         f"{escape(summary.file)}: posterior of {escape(summary.encoder_id)}, "
-        f"made {summary.created_at:%Y-%m-%d %H:%M}, format {summary.format}",
+        f"fitted {summary.created_at:%Y-%m-%d %H:%M}, format {summary.format}",
         soft_wrap=True,
     )
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("", "image", "text"):
-        justify: Any = "right" if heading else "left"
-        table.add_column(heading, header_style="bold", justify=justify)
+    table = new_table("", "image", "text", right=("image", "text"))
     rows = (
         ("activation size", "activation_size"),
         ("embedding size", "embedding_size"),
         ("pairs", "pairs"),
         ("pseudo-data weight", "pseudo_data_weight"),
         ("prior precision", "prior_precision"),
-        ("that of most evidence", "prior_of_most_evidence"),
-        ("|W|^2", "square"),
+        ("highest-evidence prior", "prior_of_most_evidence"),
+        ("squared norm of W", "square"),
         ("log evidence (nats)", "log_evidence"),
     )
     for name, field in rows:

@@ -1,4 +1,4 @@
-"""A project from its making to its labels in a file, and the screens."""
+"""Commands of a project: create, import, encode, status, export, and the screens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from alworkbench.api import open_project, stores
 from alworkbench.cli.common import (
@@ -20,6 +19,7 @@ from alworkbench.cli.common import (
     console,
     escape,
     opened,
+    print_facts,
     print_json,
     progress_bar,
     tell,
@@ -36,9 +36,9 @@ from alworkbench.core.domain import (
     Role,
 )
 
-PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Of the address that is served.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the web address.")]
 USUAL = ProjectSettings(name="")
-"""What a project is set to where nothing is said."""
+"""Settings of a project by default."""
 
 
 def register(app: typer.Typer) -> None:
@@ -55,33 +55,40 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The folder to make the project in.")],
+    folder: Annotated[Path, typer.Argument(help="New folder of the project.")],
     classes: Annotated[
-        list[str] | None, typer.Option("--class", "-c", help="A class name; at least two.")
+        list[str] | None,
+        typer.Option("--class", "-c", help="Name of a class; repeat the option for each class."),
     ] = None,
     classes_file: Annotated[
-        Path | None, typer.Option("--classes", help="A text file with one class name a line.")
+        Path | None, typer.Option("--classes", help="Text file with one class name per line.")
     ] = None,
     templates: Annotated[
-        list[str] | None, typer.Option("--template", "-t", help="A prompt with {} for the name.")
+        list[str] | None,
+        typer.Option(
+            "--template", "-t", help="Prompt in which {} stands for the class name; repeatable."
+        ),
     ] = None,
     encoder: Annotated[
-        str, typer.Option(help="bundled, ARCH:TAG of open_clip, or ARCH:path/to/weights.")
+        str,
+        typer.Option(help="bundled, a model of open_clip as ARCH:TAG, or ARCH:path/to/weights."),
     ] = USUAL.encoder,
     strategy: Annotated[
-        str, typer.Option(help="How batches are chosen; see `alworkbench strategies`.")
+        str, typer.Option(help="Acquisition strategy; see `alworkbench strategies`.")
     ] = USUAL.strategy,
     adaptation: Annotated[
-        str, typer.Option(help="How labels are learned; see `alworkbench adaptations`.")
+        str, typer.Option(help="Learning method; see `alworkbench adaptations`.")
     ] = USUAL.adaptation,
     goal: Annotated[
-        Goal, typer.Option(help="What counts alike: every image, or every class however rare.")
+        Goal, typer.Option(help="accuracy: every image has the same weight; balanced: every class.")
     ] = USUAL.goal,
-    batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = USUAL.batch_size,
-    seed: Annotated[int, typer.Option(help="Everything random comes from it.")] = USUAL.seed,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Number of images in a batch.")
+    ] = USUAL.batch_size,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = USUAL.seed,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a project: a folder that holds everything of one labelling effort."""
+    """Create a project: a folder with the settings, features and labels of one labelling task."""
     import store
     from alworkbench.acquisition.catalogue import find_strategy
     from alworkbench.adaptation.methods import find_method
@@ -104,42 +111,47 @@ def init(
     tell(
         as_json,
         {"project": str(folder), **asdict(settings), "classes": names},
-        f"Made the project {folder} with {len(names)} classes. "
+        f"Created the project {folder} with {len(names)} classes. "
         f"Next: alworkbench import IMAGES --project {folder}",
     )
 
 
 def import_(
-    location: Annotated[Path, typer.Argument(help="A folder, CSV manifest, zip or tar archive.")],
+    location: Annotated[
+        Path, typer.Argument(help="Folder, CSV manifest, zip archive or tar archive.")
+    ],
     project: ProjectOption = HERE,
     audit: Annotated[
         bool,
-        typer.Option("--audit", help="The images are an audit set: measured on, never learned."),
+        typer.Option(
+            "--audit", help="Add the images to the audit set, which measures and never teaches."
+        ),
     ] = False,
     labels: Annotated[
-        bool, typer.Option("--labels", help="Record the labels that come with pool images too.")
+        bool, typer.Option("--labels", help="Record the labels of pool images too.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take images into the pool. Broken files are listed and set aside, the rest goes on.
+    """Add images to the pool. Unreadable files are listed and left out.
 
-    The files stay where they are and are never changed; archives are unpacked into the project.
-    Labels (class folders, or the manifest's column `label`) of an audit set are recorded always.
+    The command never moves or changes a file; it unpacks archives into the project. Labels are the
+    names of class folders, or the column `label` of a manifest. Labels of an audit set are always
+    recorded.
     """
     with opened(project) as workbench, progress_bar(as_json) as progress:
         summary = workbench.images.add(
             location, role=Role.AUDIT if audit else Role.POOL, pool_labels=labels, progress=progress
         )
     words = (
-        f"{summary.files} files: {summary.new} new images, {summary.known} known, "
-        f"{summary.duplicates} duplicates, {len(summary.quarantined)} set aside, "
-        f"{summary.labelled} labels."
+        f"Read {summary.files} files: {summary.new} new images, {summary.known} already in the "
+        f"project, {summary.duplicates} duplicates, {len(summary.quarantined)} unreadable. "
+        f"Recorded {summary.labelled} labels."
     )
     tell(as_json, summary, words)
     if not as_json:
         for file in summary.quarantined:
             complaints.print(
-                f"  set aside ({file.code}): {escape(file.path)}: {escape(file.detail)}"
+                f"  unreadable ({file.code}): {escape(file.path)}: {escape(file.detail)}"
             )
 
 
@@ -147,13 +159,18 @@ def encode(
     project: ProjectOption = HERE,
     device: DeviceOption = "auto",
     features: Annotated[
-        Path | None, typer.Option(help="Take features from this .npz instead of encoding.")
+        Path | None, typer.Option(help="Read features from this .npz file instead of encoding.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images the tower sees at once.")] = 64,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that decode images. Default: by the number of cores."),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Images that the encoder processes at once.")
+    ] = 64,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the features of images that have none yet. Interrupted, it goes on where it stopped."""
+    """Compute the features of images without features. After an interruption, it resumes."""
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if features is not None:
             summary = workbench.features.take(features, progress)
@@ -164,13 +181,13 @@ def encode(
     tell(
         as_json,
         summary,
-        f"{summary.encoded} images encoded with {summary.encoder_id} in {summary.seconds:.1f} s, "
-        f"{summary.known} had features already, {summary.quarantined} set aside.",
+        f"Encoded {summary.encoded} images with {summary.encoder_id} in {summary.seconds:.1f} s. "
+        f"{summary.known} images had features already; {summary.quarantined} were unreadable.",
     )
 
 
 def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """Say where the project stands and what comes next."""
+    """Show the state of the project and the next step."""
     with opened(project) as workbench:
         state = workbench.status()
     if as_json:
@@ -179,13 +196,12 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
         ]
         print_json({**asdict(state), "names": names, "unknown_classes": state.unknown_classes})
         return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows: list[tuple[str, str]] = [
         ("project", state.name),
         ("encoder", state.encoder),
         ("images", f"{state.pool_images} pool, {state.audit_images} audit set"),
         ("encoded", f"{state.encoded}"),
-        ("set aside", f"{state.quarantined}"),
+        ("unreadable", f"{state.quarantined}"),
         (
             "labels",
             f"{state.labels} in {state.rounds_closed} closed rounds, {state.skipped} skipped",
@@ -202,9 +218,9 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     if state.unknown_classes:
         rows.append(
             (
-                "names not known",
-                f"{', '.join(state.unknown_classes)}: the model was never "
-                f"taught these words, so their first labels teach most",
+                "unknown names",
+                f"{', '.join(state.unknown_classes)}: the encoder did not see these names in "
+                f"training, so their first labels improve it most",
             )
         )
     if state.class_list > 1:
@@ -214,27 +230,26 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     if state.audit_accuracy is not None:
         rows.append(("accuracy now", f"{state.audit_accuracy:.3f} on the audit set"))
     if state.leave_one_out is not None:
-        rows.append(("leave-one-out", left_out_words(state.leave_one_out)))
+        rows.append(("leave-one-out", leave_one_out_words(state.leave_one_out)))
     rows.append(("next", state.next_step))
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    console.print(table)
+    print_facts(rows)
 
 
-def left_out_words(found: Mapping[str, Any]) -> str:
-    """Leave-one-out figures in words: about the labels, never about the pool."""
+def leave_one_out_words(found: Mapping[str, Any]) -> str:
+    """Leave-one-out figures in words, with a warning that they do not measure the pool."""
     return (
-        f"{found['accuracy']:.3f} ({found['accuracy_low']:.3f} to {found['accuracy_high']:.3f}), calibration "
-        f"error {found['ece']:.3f}, on its own {found['labels']} labels: about the images that were "
-        f"asked, which were chosen, and not about the pool; it reads high or low by what was asked"
+        f"accuracy {found['accuracy']:.3f} ({found['accuracy_low']:.3f} to "
+        f"{found['accuracy_high']:.3f}), calibration error {found['ece']:.3f}, over "
+        f"{found['labels']} labels. A strategy chose these images, so the figures are about them and "
+        f"not about the pool"
     )
 
 
 def export(
-    target: Annotated[Path, typer.Argument(help="A .csv or .jsonl file.")],
+    target: Annotated[Path, typer.Argument(help="File to write: .csv or .jsonl.")],
     project: ProjectOption = HERE,
     history: Annotated[
-        bool, typer.Option("--history", help="Every label ever given, not only those that count.")
+        bool, typer.Option("--history", help="Also write labels that were corrected or withdrawn.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -246,27 +261,29 @@ def export(
 
 def serve(
     project: ProjectOption = HERE,
-    host: Annotated[str, typer.Option(help="127.0.0.1 is this machine alone.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. 127.0.0.1 serves this machine only.")
+    ] = "127.0.0.1",
     port: PortOption = 8501,
     device: DeviceOption = "auto",
 ) -> None:
-    """Label in the browser, until Ctrl-C."""
+    """Start the labelling screens in the browser. Ctrl-C stops them."""
     with opened(project):
-        pass  # a missing or newer project is told here, not in the browser
+        pass  # reports a missing or newer project here instead of in the browser
     run_server(project, host, port, device)
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where to make the demonstration project.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Folder of the demonstration project.")] = Path(
         "demo"
     ),
     serve_after: Annotated[
-        bool, typer.Option("--serve/--no-serve", help="Open the browser screens at the end.")
+        bool, typer.Option("--serve/--no-serve", help="Start the screens at the end.")
     ] = True,
     port: PortOption = 8501,
     device: DeviceOption = "auto",
 ) -> None:
-    """The whole loop on the bundled sample with the bundled model. A second run goes on from it."""
+    """Run the labelling loop on the bundled sample. A second run continues the first."""
     import store
     from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, prepare_demo
     from alworkbench.core.devices import describe, resolve_device
@@ -291,5 +308,5 @@ def run_server(project: Path, host: str, port: int, device: str) -> None:
     from ui.serve import serve as serve_screens
 
     address = f"http://{host}:{port}"
-    console.print(f"Open [bold]{address}[/] in a browser. Ctrl-C ends it.")
+    console.print(f"Open [bold]{address}[/] in a browser. Ctrl-C stops the server.")
     serve_screens(project, host=host, port=port, device=device)

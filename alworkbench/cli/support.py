@@ -1,4 +1,4 @@
-"""Support sets: k labelled images per class, written with a manifest."""
+"""The command that writes a support set: k labelled images per class and a manifest."""
 
 from __future__ import annotations
 
@@ -31,24 +31,28 @@ def register(app: typer.Typer) -> None:
 def support_set(
     manifest: Annotated[
         Path,
-        typer.Argument(help="A .csv or .json file, or a new folder for the pictures with both."),
+        typer.Argument(
+            help="A .csv or .json file to write, or a new folder for images and both files."
+        ),
     ],
-    per_class: Annotated[int, typer.Option("--per-class", "-k", min=1, help="Images a class.")] = 5,
+    per_class: Annotated[
+        int, typer.Option("--per-class", "-k", min=1, help="Images per class.")
+    ] = 5,
     order: Annotated[
         Literal["nearest", "asked"],
         typer.Option(
-            help="nearest: those that stand for the target best; asked: the first labels."
+            help="nearest: images that represent the target best; asked: the first labels."
         ),
     ] = "nearest",
     target: Annotated[
         str | None,
-        typer.Option(help="A folder of images, or a target set kept before. Without it: the pool."),
+        typer.Option(help="Folder of images, or name of a stored target set. Default: the pool."),
     ] = None,
     project: ProjectOption = HERE,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Choose k labelled images of every class for a target, and write which they are."""
+    """Choose k labelled images of every class that represent a target, and write a list of them."""
     from alworkbench.project.support_sets import Order, write_support
 
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
@@ -71,4 +75,4 @@ def support_set(
     )
     if found.missing and not as_json:
         short = ", ".join(f"{name} {count}" for name, count in found.missing.items())
-        complaints.print(f"Labels are missing: {escape(short)}.")
+        complaints.print(f"These classes need more labels: {escape(short)}.")

@@ -57,9 +57,9 @@ def test_audit_curves_advice_and_replay_of_one_campaign(project, answers):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("advise", "--target", "90"), "90 is no share between 0 and 1. Did you mean 0.9?"),
-        (("advise", "--target", "-1"), "-1 is no share between 0 and 1."),
-        (("audit", "--width", "5"), "5 is no share between 0.005 and 0.49. Did you mean 0.05?"),
+        (("advise", "--target", "90"), "90 is not between 0 and 1. Did you mean 0.9?"),
+        (("advise", "--target", "-1"), "-1 is not between 0 and 1."),
+        (("audit", "--width", "5"), "5 is not between 0.005 and 0.49. Did you mean 0.05?"),
     ],
 )
 def test_percents_where_a_share_belongs_are_told_apart(project, words, told):

@@ -58,7 +58,7 @@ def test_an_image_of_the_audit_set_is_ranked_against_the_pool(workbench, project
     assert not found.in_pool
     assert found.label == project.truth[content]
     assert found.by_bald.of == POOL + 1
-    assert "ranked against the pool" in in_words(project, content)
+    assert "ranked as if it were in the pool" in in_words(project, content)
 
 
 def test_labels_make_it_surer_where_they_are(workbench, answers, project):
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_image_of_the_project(workbench, tmp_path):
 
 def test_in_words_and_in_json(project, pool):
     words = in_words(project, pool[1][0])
-    for part in ("nats", "epistemic", "aleatoric", "percentile", "mean logit", "pool/001.png"):
+    for part in ("nats", "epistemic", "aleatoric", "percentile", "logit mean", "pool/001.png"):
         assert part in words
     found = json.loads(in_words(project, pool[1][0], "--json"))
     assert found["image"]["hash"] == pool[1][0]
@@ -122,12 +122,12 @@ def test_in_words_and_in_json(project, pool):
 def test_names_are_no_markup(workbench, pool, capsys, monkeypatch):
     from dataclasses import replace
 
-    from alworkbench.cli import labelling
+    from alworkbench.cli import explaining
 
     found = workbench.explanations.of(pool[0][0])
     wild = "[red]ant[/red]"
     renamed = tuple(replace(b, name=wild) for b in found.classes[:1]) + found.classes[1:]
     odd = replace(found, classes=renamed, label=wild, conflict=(wild, "bee"))
-    with labelling.console.capture() as captured:
-        labelling.print_explanation(odd)
+    with explaining.console.capture() as captured:
+        explaining.print_explanation(odd)
     assert captured.get().count(wild) == 3

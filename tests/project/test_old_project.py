@@ -116,7 +116,7 @@ def test_rounds_of_a_strategy_that_was_removed_are_shown(tmp_path, capsys):
         assert old.status().open_answered == 6
         assert [each.strategy for each in old.audit.report().drawn] == ["random"]
         print_round(old, old.rounds.current().id, as_json=False)
-        assert "by epig-closed" in capsys.readouterr().out
+        assert "strategy epig-closed" in capsys.readouterr().out
         finish(old)
         with pytest.raises(RetiredStrategy, match=r"'softmax-bald' was removed.* 'power-bald'"):
             old.rounds.propose()

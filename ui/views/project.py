@@ -154,7 +154,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("Audit set", count(status.audit_images, "image") if status.audit_images else "none"),
         (
             "Quarantine",
-            f"{count(status.quarantined, 'unreadable file')}, listed by alworkbench status"
+            f"{count(status.quarantined, 'unreadable file')}, listed by a new import of the folder"
             if status.quarantined
             else "empty: every file could be read",
         ),
