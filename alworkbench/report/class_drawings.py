@@ -36,7 +36,7 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
             f"{called[arm]}: most gained by {classes[best]} ({gain[best]:+.2f}), least by "
             f"{classes[worst]} ({gain[worst]:+.2f})"
         )
-    alt = f"Share found of each class, by labels paid for. {'; '.join(lines)}."
+    alt = f"Recall of each class, by labels paid for. {'; '.join(lines)}."
 
     def draw() -> Figure:
         across = min(3, len(chosen))
@@ -61,11 +61,11 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
             axes.set_yticks(middle, classes if place % across == 0 else [], fontsize=size)
             axes.set_xlabel("labels paid for" + mark(result), fontsize=8)
         bar = figure.colorbar(image, ax=panels, shrink=min(1, 2.5 / tall), aspect=25, pad=0.015)
-        bar.set_label("share found", color=INK)
+        bar.set_label("recall", color=INK)
         bar.outline.set_visible(False)
         return figure
 
-    return Picture(name, "Share found of each class", alt, draw)
+    return Picture(name, "Recall of each class", alt, draw)
 
 
 def asked_picture(result: SimulationResult) -> Picture:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.report.comparing import LETTERS, Comparison
-from alworkbench.report.html import Cell, Html, figure, labels_cell, page, small_below, table, tag
-from alworkbench.report.pictures import FAINT, SERIES, WIDTH, Picture, new_figure, spread
+from alworkbench.report.pictures import FAINT, SERIES, WIDTH, Picture, mark, new_figure, spread
+from alworkbench.report.rendering import Cell, Table, difference_cell, labels_cell, render
 from alworkbench.report.text import INTERVALS, TRANSDUCTIVE, finite, table_of
 from alworkbench.report.wording import (
     METRIC_WORDS,
@@ -119,7 +118,7 @@ def difference_picture(comparison: Comparison) -> Picture:
     """Paired differences by labels, with their bands, around zero."""
     several = len(comparison.results) > 2
     words = METRIC_WORDS[comparison.metric]
-    marked = " (transductive)" if comparison.results[0].transductive else ""
+    marked = mark(comparison.results[0])
     ends = "; ".join(
         f"{each.name} in {each.letter} {difference_words(each.curve.estimates[-1], comparison.metric)}"
         for each in comparison.of
@@ -158,44 +157,34 @@ def difference_picture(comparison: Comparison) -> Picture:
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """The comparison as one HTML page."""
-    drawing = difference_picture(comparison).render()
-    transductive = comparison.results[0].transductive
-    marked = " (transductive)" if transductive else ""
-    better = any(each.outcome == "better" for each in comparison.of)
-    warning = f"<p class='warning'>{escape(TRANSDUCTIVE)}</p>" if transductive else ""
-    rows: list[list[Cell]] = []
-    for each in comparison.of:
-        mean, _, ends = difference_words(each.area.difference, comparison.metric).partition(" [")
-        small = [f"[{ends}", f"p {p_words(each.area.corrected)}"] if ends else []
-        rows.append(
-            [
-                Html(f"{escape(f'{each.name} ({each.letter})')}<br>{tag(each.outcome).text}"),
-                small_below(f"<b>{mean}</b>" if each.area.shown else mean, *small),
-                labels_cell(labels_words(each.reaches[1]), f"for {level_words(each.target)}"),
-                labels_cell(labels_words(each.reaches[0])),
-                factor_words(each.saving),
-            ]
-        )
-    header = ["strategy", "over the curve", "labels here", "labels in A", "saving factor"]
-    results: list[list[Cell]] = [
-        [letter, name, detail] for letter, name, detail in _results(comparison)
+    """The page of a comparison as HTML."""
+    rows = [
+        [
+            Cell(f"{each.name} ({each.letter})", outcome=each.outcome),
+            difference_cell(
+                difference_words(each.area.difference, comparison.metric),
+                p_words(each.area.corrected),
+                each.area.shown,
+            ),
+            labels_cell(labels_words(each.reaches[1]), f"for {level_words(each.target)}"),
+            labels_cell(labels_words(each.reaches[0])),
+            Cell(factor_words(each.saving)),
+        ]
+        for each in comparison.of
     ]
-    body = [
-        "<header><p class='kind'>Comparison of simulations, paired by seed</p>"
-        f"<h1>{escape(' and '.join(r.key for r in comparison.results))}</h1></header>{warning}"
-        f"<section class='verdict {'better' if better else 'none'}' aria-label='Verdict'>"
-        f"<p class='headline'>{escape(comparison.headline)}</p></section>",
-        f"<h2>Difference from A{marked}</h2>",
-        figure(drawing, "Later result minus A, mean over seeds; bands are 95 % t-intervals. Above 0 is "
-               "more."),
-        table(header, rows, "Later result against A, seed by seed, with 95 % intervals", numbers_from=1),
-        f"<h2>Results{marked}</h2>",
-        table(["result", "name", "made"], results, "What is compared", numbers_from=9),
-        "<h2>In words</h2><ul>" + "".join(f"<li>{escape(c.words)}</li>" for c in comparison.of) + "</ul>",
-        f"<p class='note'>{escape(INTERVALS)}</p>",
-    ]  # fmt: skip
-    return page("Comparison of simulations", body)
+    header = ["strategy", "over the curve", "labels here", "labels in A", "saving factor"]
+    results = [[Cell(text) for text in line] for line in _results(comparison)]
+    return render(
+        "comparison.html",
+        comparison=comparison,
+        outcome="better" if any(each.outcome == "better" for each in comparison.of) else "none",
+        transductive=TRANSDUCTIVE,
+        marked=mark(comparison.results[0]),
+        drawing=difference_picture(comparison).render(),
+        changes=Table(header, rows, "Later result against A, seed by seed, with 95 % intervals"),
+        results=Table(["result", "name", "made"], results, "What is compared", numbers_from=3),
+        intervals=INTERVALS,
+    )
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> ComparisonFiles:

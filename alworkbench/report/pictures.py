@@ -1,7 +1,7 @@
 """The drawings of a report, by matplotlib: the same figure as SVG in the page, as an SVG file and as PNG.
 
-In the page, inks and series colours are variables of its style sheet, so that one drawing is read on
-light and on dark. Files of the same points are the same bytes: ids are salted, and no date is kept.
+In a page, the colours are variables of its style sheet, so that one drawing is legible on light and on
+dark. Equal points give equal bytes: ids are salted, and no date is written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from alworkbench.core.domain import Arm
@@ -73,11 +72,19 @@ class Drawing:
         return self.transparent[:end] + ground + self.transparent[end:]
 
     @property
-    def inline(self) -> str:
-        """For a page whose style sheet names the colours."""
+    def view(self) -> str:
+        """Its `viewBox`."""
+        found = re.search(r'viewBox="([^"]*)"', self.transparent)
+        if found is None:  # matplotlib always writes one
+            raise ValueError("the drawing has no size")
+        return found.group(1)
+
+    @property
+    def inner(self) -> str:
+        """The markup inside of its `svg` element, for a page whose style sheet names the colours."""
         name = self.picture.name
         text = self.transparent[self.transparent.index("<svg") :]
-        view = _view(text)
+        text = text[text.index(">") + 1 : text.rindex("</svg>")]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         # Ids of several drawings share one page.
         text = re.sub(r'\bid="', f'id="{name}-', text)
@@ -85,12 +92,7 @@ class Drawing:
         text = text.replace("url(#", f"url(#{name}-")
         for value, variable in _VARIABLES.items():
             text = text.replace(value, f"var({variable})")
-        head = (
-            f'<svg role="img" aria-labelledby="{name}-title" class="drawing" viewBox="{view}" '
-            f'xmlns:xlink="http://www.w3.org/1999/xlink" xmlns="http://www.w3.org/2000/svg">'
-            f'<title id="{name}-title">{escape(self.picture.alt)}</title>'
-        )
-        return head + text[text.index(">") + 1 :]
+        return text
 
 
 _VARIABLES = {
@@ -265,10 +267,3 @@ def _svg(figure: Figure, name: str) -> str:
     with rc_context(settings):
         canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
     return stream.getvalue().decode()
-
-
-def _view(text: str) -> str:
-    found = re.search(r'viewBox="([^"]*)"', text)
-    if found is None:  # matplotlib always writes one
-        raise ValueError("the drawing has no size")
-    return found.group(1)
