@@ -7,13 +7,13 @@ from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from alworkbench.core.recorded_settings import RecordedSettings
 
 
 @dataclass(frozen=True, slots=True)
-class AcquisitionSettings:
+class AcquisitionSettings(RecordedSettings):
     """One value that carries all of them. Raises ValueError if a number is out of its range."""
 
     weak_shrinkage: tuple[float, float] = (1.0, 9.0)
@@ -62,24 +62,6 @@ class AcquisitionSettings:
             pair = getattr(self, name)
             if len(pair) != 2 or min(pair) < 0 or not sum(pair) > 0:
                 raise ValueError(f"{name} must be two numbers that are not below 0, found {pair}")
-
-    def record(self) -> dict[str, Any]:
-        """As it is stored with a round: JSON values by the names of the fields."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> AcquisitionSettings:
-        """The inverse of `record`. A field that the record lacks has its default; others are ignored."""
-        known = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in record.items()
-            if name in known
-        }
-        return cls(**values)
 
 
 DEFAULT_SETTINGS = AcquisitionSettings()

@@ -1,15 +1,15 @@
 """All tuned numbers of learning from labels, as one frozen value.
 
-Functions take the value as an argument, whose default is DEFAULT_SETTINGS. A learner's record stores it
-(`asdict`), so that a replay learns with the numbers of that time. L1 to L15 are the experiments of
+Functions take the value as an argument, whose default is DEFAULT_SETTINGS. It is recorded with every
+learner, and `replay` learns with the recorded numbers. L1 to L15 are the experiments of
 docs/experiments/adaptation.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from alworkbench.core.recorded_settings import RecordedSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Strengths:
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptationSettings:
+class AdaptationSettings(RecordedSettings):
     """Numbers that change what a learner learns; each names the experiment that it comes from."""
 
     prior_variances: tuple[float, ...] = (30.0, 300.0)
@@ -58,16 +58,19 @@ class AdaptationSettings:
     class_prior_pseudo_labels: float = 1.0
     """Labels, spread evenly over the classes, that the estimate of the class prior adds (L13)."""
 
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> AdaptationSettings:
-        """From a stored `asdict`, whose tuples may be lists; what it lacks has the default value."""
-        known = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in record.items()
-            if name in known
-        }
-        return cls(**values)
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number outside of its range."""
+        if not self.prior_variances or not min(self.prior_variances) > 0:
+            raise ValueError(f"prior_variances must be above 0, found {self.prior_variances}")
+        if not self.residual_shares or not all(0 <= share < 1 for share in self.residual_shares):
+            raise ValueError(
+                f"residual_shares must be from 0 to below 1, found {self.residual_shares}"
+            )
+        if self.head_input_folds < 2:
+            raise ValueError(f"head_input_folds must be at least 2, found {self.head_input_folds}")
+        for name in ("rough_gradient", "class_prior_pseudo_labels"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
 
 
 DEFAULT_SETTINGS = AdaptationSettings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from alworkbench.adaptation.learning import LearnedWeights
 from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
 from alworkbench.adaptation.method import LINEARISED
 from alworkbench.adaptation.methods import find_method
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings, Strengths
 from alworkbench.core.domain import (
     ClassList,
     Goal,
@@ -65,14 +66,18 @@ class Learners:
                 newest = reader.computed.learner()
             return self.load(newest, classes, record)
 
-    def learn(self, progress: Progress = silent) -> MetricRecord | None:
+    def learn(
+        self,
+        progress: Progress = silent,
+        adaptation: AdaptationSettings = DEFAULT_SETTINGS,
+    ) -> MetricRecord | None:
         """Learn again from every label so far, outside of a round (labels came from a file)."""
         with self._session.computing:
             with self._session.store.read() as reader:
                 rounds = reader.rounds.all()
             if not rounds:
                 raise NoOpenRound
-            return self.learn_from_round(rounds[-1], progress)
+            return self.learn_from_round(rounds[-1], progress, adaptation)
 
     def load(
         self, newest: LearnerRecord | None, classes: ClassList, record: PosteriorRecord | None
@@ -90,18 +95,25 @@ class Learners:
             engine = self._session.engine()
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
             recorded = newest.settings
+            adaptation = AdaptationSettings.from_record(recorded.get("adaptation_settings", {}))
             learner = find_method(str(recorded.get("adaptation", LINEARISED))).restore(
                 learner,
                 stored.weights,
                 labelled,
                 recorded.get("classes", ()),
                 int(recorded.get("seed", 0)),
-                self._surroundings,
+                partial(self._class_prior_images, adaptation),
+                adaptation,
             )
         self._kept = (key, learner)
         return learner
 
-    def learn_from_round(self, current: Round, progress: Progress = silent) -> MetricRecord | None:
+    def learn_from_round(
+        self,
+        current: Round,
+        progress: Progress = silent,
+        adaptation: AdaptationSettings = DEFAULT_SETTINGS,
+    ) -> MetricRecord | None:
         """Learn from all labels, store the learner under this round, and measure it.
 
         Returns None where there is no audit set to measure on. Raises FeaturesMissing, PosteriorMissing.
@@ -131,8 +143,14 @@ class Learners:
         )
         labelled = engine.table().gather(rows, engine.device)
         method = find_method(settings.adaptation)
-        learner = method.fit_base(start, labelled, onehot.double(), pool=self._surroundings())
-        learned = LearnedWeights.of(learner)
+        base = method.fit_base(
+            start,
+            labelled,
+            onehot.double(),
+            pool=self._class_prior_images(adaptation),
+            settings=adaptation,
+        )
+        learned = LearnedWeights.of(base)
         # As it will be read from its file: opened again, a project goes on with the same bits.
         learner = method.restore(start, learned, labelled, list(targets.values()), settings.seed)
         # A name of its own: learning again must not change what an earlier learner's record names.
@@ -150,6 +168,7 @@ class Learners:
                     "classes": list(targets.values()),
                     "seed": settings.seed,
                     **asdict(self._strengths),
+                    "adaptation_settings": adaptation.record(),
                     **({} if learned.prior is None else {"prior": learned.prior.as_record()}),
                     "record": learned_at,
                     "taught": taught_marks(
@@ -168,8 +187,8 @@ class Learners:
         progress("learning", 2, 2)
         return metrics
 
-    def _surroundings(self) -> Features | None:
-        """Images of the pool, for learning to count all classes alike; None where the goal is another."""
+    def _class_prior_images(self, adaptation: AdaptationSettings) -> Features | None:
+        """Images of the pool that the class prior is estimated from; None unless the goal is balanced."""
         with self._session.store.read() as reader:
             settings = reader.settings()
             if settings.goal is not Goal.BALANCED:
@@ -178,7 +197,7 @@ class Learners:
         table, device = self._session.engine().table(), self._session.engine().device
         known = table.rows_by_hash()  # what was imported and not encoded yet is not seen
         rows = [known[content] for _, content in pool if content in known]
-        chosen = some_of(rows, DEFAULT_SETTINGS.class_prior_images, settings.seed)
+        chosen = some_of(rows, adaptation.class_prior_images, settings.seed)
         return table.gather(torch.tensor(chosen, dtype=torch.long), device)
 
     def measure_all(self, progress: Progress = silent) -> MetricRecord | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkbench.acquisition.settings import AcquisitionSettings
-from alworkbench.adaptation.settings import Strengths
+from alworkbench.adaptation.settings import AdaptationSettings, Strengths
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     Answer,
@@ -168,7 +168,11 @@ class _Replay:
 
     def _learn(self, learner: LearnerRecord, round_: Round) -> None:
         self._forward(learner.settings["record"], learner.class_list_id, learner.posterior_id)
-        self._bench.learners.learn()
+        self._bench.learners.learn(
+            adaptation=AdaptationSettings.from_record(
+                learner.settings.get("adaptation_settings", {})
+            )
+        )
         with self._bench.session.store.read() as reader:
             again = reader.computed.learner()
         then = str(learner.settings["taught"])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alworkbench.acquisition.settings import AcquisitionSettings
+from alworkbench.adaptation.settings import AdaptationSettings
 from alworkbench.core.domain import ClassList, LabelClass, Role
 from alworkbench.core.errors import NotReplayable
 from alworkbench.simulation.campaign import read_campaign
@@ -70,6 +71,30 @@ def test_a_round_is_asked_again_with_the_settings_that_it_recorded(project):
         record = record_of(workbench)
         unknown = {k: v for k, v in stored.settings.items() if k != "acquisition_settings"}
         old = replace(record, rounds=(replace(stored, settings=unknown),))
+        assert replay(workbench, memory_store, campaign=old).difference is not None
+
+
+def test_a_learner_is_learned_again_with_the_settings_that_it_recorded(project, answers):
+    """Under a narrow prior the labels change nothing, so other images have the smallest margins."""
+    with closing(project.open()) as workbench:
+        settings = AdaptationSettings(prior_variances=(1e-6,), residual_shares=(0.0,))
+        workbench.rounds.propose("random", 6)
+        answers(workbench, 6)
+        workbench.rounds.close()
+        workbench.learners.learn(adaptation=settings)
+        workbench.rounds.propose("margin", 4)
+        record = record_of(workbench)
+        stored = record.learners[-1].settings
+        assert stored["adaptation_settings"] == settings.record()
+        assert replay(workbench, memory_store).difference is None
+        learners = tuple(
+            replace(
+                each,
+                settings={k: v for k, v in each.settings.items() if k != "adaptation_settings"},
+            )
+            for each in record.learners
+        )
+        old = replace(record, learners=learners)
         assert replay(workbench, memory_store, campaign=old).difference is not None
 
 
