@@ -6,7 +6,6 @@ the database is made before it. What is not understood is left exactly as it was
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.errors import ProjectDamaged, ProjectTooNew
 from store.engine import migration_engine, sqlite_module, transaction
 
@@ -141,32 +141,18 @@ def back_up(path: Path, target: Path) -> Path:
     The copy is complete, checked and on the disk when its name appears.
     """
     target = _free_name(target)
-    unfinished = target.with_name(target.name + ".part")
-    unfinished.unlink(missing_ok=True)
     connect = sqlite_module().connect
-    with closing(connect(path)) as source, closing(connect(unfinished)) as copy:
-        source.execute("PRAGMA query_only = ON")
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be put back as it is
-        (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
-    if verdict != "ok":
-        unfinished.unlink()
-        raise ProjectDamaged(path.parent, verdict)
-    _sync(unfinished)
-    unfinished.replace(target)
-    if os.name == "posix":
-        _sync(target.parent)
+    with atomic_path(target) as draft:
+        with closing(connect(path)) as source, closing(connect(draft)) as copy:
+            source.execute("PRAGMA query_only = ON")
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be put back as it is
+            (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise ProjectDamaged(path.parent, verdict)
     return target
 
 
 def _free_name(target: Path) -> Path:
     names = (target.with_name(f"{target.name}.{n}") for n in range(2, 10_000))
     return target if not target.exists() else next(name for name in names if not name.exists())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

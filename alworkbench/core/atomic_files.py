@@ -1,33 +1,85 @@
-"""Writing that a crash or a power cut leaves either undone or done."""
+"""Files and folders that appear whole: a crash or a power cut leaves the old content or the new one.
+
+Every file that a record refers to, or that a user asked for, is written through this module. A file is
+made under a temporary name in the same folder, brought to the disk, and then given its name. Without
+`fsync` before and after the rename, a power cut may leave the name with an empty file, although the
+database already refers to it.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+
+THREADS = 16
+"""File systems join the `fsync` of many files: 4,000 small files take 0.4 s, one after the other 13 s."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` with these bytes: a reader sees the old file or the new one, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Replace the file `path` with these bytes. They are on the disk when this returns."""
+    with atomic_path(path) as draft:
+        draft.write_bytes(data)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; the file that the block makes there replaces `path` at the end.
+
+    The file is on the disk after the block. If the block raises, `path` stays as it was. The folder of
+    `path` must exist.
+    """
+    # Threads and processes that write the same file at the same time need different drafts.
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    draft.unlink(missing_ok=True)
     try:
-        with draft.open("wb") as stream:
-            stream.write(data)
-            sync(stream.fileno())
+        yield draft
+        _sync(draft)
         draft.replace(path)
-    except BaseException:
+    finally:
         draft.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    _sync(path.parent)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder; at the end of the block it gets the name `folder`, with all that it holds.
+
+    Its files are on the disk after the block. `folder` must be missing or empty. If the block raises,
+    nothing stays. Only one process may make the same folder at a time.
+    """
+    draft = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)  # a killed process may have left it
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(_sync, [draft, *draft.rglob("*")]))
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    _sync(folder.parent)
 
 
 def sync(descriptor: int) -> None:
-    """Have the data of an open file on the disk before going on."""
+    """Bring the data of an open file to the disk."""
     os.fsync(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk: a file's own fsync does not cover its name."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Bring the names in a folder to the disk: the fsync of a file does not cover its name."""
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    is_folder = path.is_dir()
+    if is_folder and os.name != "posix":
+        return  # other systems cannot open a folder
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import shutil
 from pathlib import Path
 
 import PIL.Image
 
+from alworkbench.core.atomic_files import atomic_folder
 from alworkbench.core.errors import FolderNotEmpty
 from alworkbench.core.progress import Progress, silent
 from alworkbench.datasets.labelled_images import POOL, TEST, Collection, CollectionImages
@@ -31,12 +31,9 @@ def write_images(
     folder = folder.absolute()
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise FolderNotEmpty(folder, "images")
-    draft = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)  # left by a killed run
-    draft.mkdir(parents=True)
     names = [label.name for label in collection.card.classes]
     total, done = len(made.pool) + len(made.test), 0
-    try:
+    with atomic_folder(folder) as draft:
         with (draft / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
             rows = csv.writer(stream, lineterminator="\n")
             rows.writerow(("path", "label", "split", "sha256"))
@@ -55,7 +52,4 @@ def write_images(
                     done += 1
                     progress("writing images", done, total)
         (draft / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        draft.replace(folder)  # also replaces an empty folder
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return total

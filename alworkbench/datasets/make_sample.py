@@ -23,6 +23,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from alworkbench.core.assets import SAMPLE_FOLDER
+from alworkbench.core.atomic_files import atomic_path, write_atomically
 from alworkbench.core.errors import UnreadableSource
 from alworkbench.datasets.fashion_mnist import (
     CLASS_NAMES,
@@ -136,7 +137,7 @@ def write_archive(files: Sequence[SampleFile], target: Path) -> None:
     writer = csv.writer(manifest, lineterminator="\n")
     writer.writerow(("path", "label", "split", "sha256"))
     writer.writerows((file.path, file.class_name, file.part, file.hash) for file in files)
-    with zipfile.ZipFile(target, "w") as archive:
+    with atomic_path(target) as draft, zipfile.ZipFile(draft, "w") as archive:
         _add(archive, "manifest.csv", manifest.getvalue().encode(), zipfile.ZIP_DEFLATED)
         _add(archive, "LICENSE.txt", LICENCE_TEXT.encode(), zipfile.ZIP_DEFLATED)
         for file in files:  # a PNG is compressed already
@@ -209,8 +210,8 @@ def make_sample(data: FashionMnist, folder: Path = SAMPLE_FOLDER, seed: int = SE
     write_archive(choose(data, seed), archive)
     if archive.stat().st_size > MAX_ARCHIVE_BYTES:
         raise AssertionError(f"the sample has {archive.stat().st_size} bytes, too many to bundle")
-    (folder / "LICENSE-Fashion-MNIST.txt").write_text(LICENCE_TEXT)
-    (folder / "CARD.md").write_text(card(seed, archive))
+    write_atomically(folder / "LICENSE-Fashion-MNIST.txt", LICENCE_TEXT.encode())
+    write_atomically(folder / "CARD.md", card(seed, archive).encode())
     return archive
 
 

@@ -35,6 +35,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, pad
 
 from alworkbench.core.assets import BUNDLED, BUNDLED_NAME
+from alworkbench.core.atomic_files import atomic_path, write_atomically
 from alworkbench.datasets.bundled_card import card, measure
 from alworkbench.datasets.bundled_recipe import Recipe, TrainingData, training_data
 from alworkbench.datasets.captions import truth, write_captions
@@ -163,17 +164,17 @@ def write_model(model: Any, preprocess: Preprocess, folder: Path) -> None:
     to the file that `encoders.loading` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     architecture = json.dumps(ARCHITECTURE, indent=2) + "\n"
-    (folder / f"{BUNDLED_NAME}.json").write_text(architecture, encoding="utf-8")
+    write_atomically(folder / f"{BUNDLED_NAME}.json", architecture.encode())
     description = {"model_cfg": ARCHITECTURE, "preprocess_cfg": asdict(preprocess)}
     text = json.dumps(description, indent=2) + "\n"
-    (folder / PREPROCESSING_FILE).write_text(text, encoding="utf-8")
+    write_atomically(folder / PREPROCESSING_FILE, text.encode())
     state = {
         name: values.half().contiguous() if values.is_floating_point() else values.contiguous()
         for name, values in model.state_dict().items()
     }
-    weights = folder / f"{BUNDLED_NAME}.safetensors"
-    save_file(state, weights)
-    weights.chmod(0o644)  # safetensors makes the file readable only for its owner
+    with atomic_path(folder / f"{BUNDLED_NAME}.safetensors") as draft:
+        save_file(state, draft)
+        draft.chmod(0o644)  # safetensors makes the file readable only for its owner
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -202,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_model(model, preprocess, options.out)
     measured = measure(options.out, fashion)
     text = card(measured, data, recipe, seconds, options.threads, options.out)
-    (options.out / "CARD.md").write_text(text, encoding="utf-8")
+    write_atomically(options.out / "CARD.md", text.encode())
     console.print(
         f"{options.out}: zero-shot accuracy {measured.accuracy:.3f} "
         f"({measured.seen_accuracy:.3f} on the classes it knows), trained in {seconds:.0f} s"

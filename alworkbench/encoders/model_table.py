@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from alworkbench.core.atomic_files import write_atomically
 from alworkbench.encoders.supported import ModelSupport, Side, supported_models
 
 FAMILIES = (
@@ -155,7 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     models = supported_models()
-    options.table.write_text(table(models), encoding="utf-8")
+    write_atomically(options.table, table(models).encode())
 
 
 if __name__ == "__main__":

@@ -42,7 +42,6 @@ text_projection @ prompt_activations[c]) + logit_bias, prompts of one class aver
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +52,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.domain import NO_CLASS, ClassList, LabelClass
 from alworkbench.core.errors import InvalidClassList
 from alworkbench.encoders.base import encoder_id
@@ -183,12 +183,8 @@ def write_feature_file(path: Path, file: FeatureFile) -> None:
         for name, values in arrays.items()
         if values is not None
     }
-    partial = path.with_name(f"{path.name}.part")
-    with partial.open("wb") as stream:
+    with atomic_path(path) as draft, draft.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **given)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 # --------------------------------------------------------------------------------------- checking

@@ -23,6 +23,7 @@ from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from alworkbench.core.atomic_files import atomic_folder
 from alworkbench.core.errors import UnreadableSource
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import hash_file
@@ -79,18 +80,17 @@ def unpack(
     try:
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", archive.name.split(".")[0]).strip("-")[:60]
         name = f"{stem or 'archive'}-{hash_file(archive)[:12]}"
-        target, draft = into / name, into / f".{name}.part"
+        target = into / name
         if target.is_dir():
             return target
-        shutil.rmtree(draft, ignore_errors=True)  # an unpacking that was killed
-        draft.mkdir(parents=True)
+        into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _refused(archive, error.strerror or str(error)) from error
     try:
         allowed = limits.allowed(archive.stat().st_size, shutil.disk_usage(into).free)
         entries = _zip_entries if zipfile.is_zipfile(archive) else _tar_entries
-        _write(archive, entries(archive, limits, allowed, progress), draft, allowed)
-        draft.replace(target)
+        with atomic_folder(target) as draft:
+            _write(archive, entries(archive, limits, allowed, progress), draft, allowed)
     except (
         OSError,
         EOFError,
@@ -103,8 +103,6 @@ def unpack(
         zipfile.BadZipFile,
     ) as error:
         raise _refused(archive, str(error) or type(error).__name__) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.domain import Role
 from alworkbench.core.errors import InvalidClassList, InvalidLabelFile
 from alworkbench.core.ports import Reader
@@ -124,10 +125,9 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             f"Labels are written as .csv or .jsonl, not as {path.suffix or 'a file without suffix'!r}. "
             f"Name the file labels.csv, for example."
         )
-    partial = path.with_name(f".{path.name}.partial")
     count = 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -138,7 +138,6 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             for row in rows:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 count += 1
-    partial.replace(path)
     return count
 
 

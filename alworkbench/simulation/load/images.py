@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from alworkbench.core.atomic_files import atomic_folder
 from alworkbench.core.domain import (
     Answer,
     AnswerKind,
@@ -91,16 +91,14 @@ def _import_images(
     classes = ClassList(tuple(LabelClass(name) for name in names))
     settings = ProjectSettings(images.resolve().name, encoder)
     # Made under another name first: an interrupted import must not look like a whole project.
-    draft = folder.path.with_name(f"{folder.path.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    store = context.stores.create(draft, settings, classes, utc_now())
-    try:
-        with store.write() as writer:
-            for role, part in parts.items():
-                _add_part(writer, role, part, roots[role])
-    finally:
-        store.close()
-    draft.replace(folder.path)
+    with atomic_folder(folder.path) as draft:
+        store = context.stores.create(draft, settings, classes, utc_now())
+        try:
+            with store.write() as writer:
+                for role, part in parts.items():
+                    _add_part(writer, role, part, roots[role])
+        finally:
+            store.close()
     return context.stores.open(folder.path)
 
 

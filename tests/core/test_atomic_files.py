@@ -1,0 +1,103 @@
+"""A file or a folder appears whole, and is on the disk before its name is."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from alworkbench.core.atomic_files import atomic_folder, atomic_path, write_atomically
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Every fsync and every rename, in order, with the file it was for."""
+    seen: list[tuple[str, str]] = []
+    fsync, rename = os.fsync, Path.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        seen.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        fsync(descriptor)
+
+    def noted_rename(self: Path, target: Path) -> Path:
+        seen.append(("rename", target.name))
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_rename)
+    return seen
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to name descriptors")
+def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(
+    tmp_path: Path, calls: list[tuple[str, str]]
+) -> None:
+    write_atomically(tmp_path / "a.json", b"new")
+    (first, draft), renamed, last = calls
+    assert first == "fsync"
+    assert draft.startswith(".a.json.")
+    assert renamed == ("rename", "a.json")
+    assert last == ("fsync", tmp_path.name)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to name descriptors")
+def test_all_files_of_a_folder_are_on_the_disk_before_its_name(
+    tmp_path: Path, calls: list[tuple[str, str]]
+) -> None:
+    with atomic_folder(tmp_path / "made") as draft:
+        (draft / "inner").mkdir()
+        (draft / "inner" / "a").write_bytes(b"a")
+        (draft / "b").write_bytes(b"b")
+    at = calls.index(("rename", "made"))
+    assert {name for _, name in calls[:at]} == {"inner", "a", "b", ".made.part"}
+    assert calls[at + 1 :] == [("fsync", tmp_path.name)]
+
+
+def fail(draft: Path) -> None:
+    draft.write_bytes(b"half")
+    raise RuntimeError
+
+
+def make_nothing(draft: Path) -> None:
+    """The block ends without a file."""
+
+
+@pytest.mark.parametrize("work", [fail, make_nothing])
+def test_a_block_that_fails_leaves_the_old_file_alone(
+    tmp_path: Path, work: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    with pytest.raises((RuntimeError, OSError)), atomic_path(path) as draft:
+        work(draft)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.json", b"old")]
+
+
+def test_a_folder_whose_block_fails_leaves_nothing_and_a_full_one_is_not_replaced(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "made") as draft:
+        fail(draft / "file")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".made.part").mkdir()
+    (tmp_path / ".made.part" / "left").touch()
+    with atomic_folder(tmp_path / "made") as draft:
+        (draft / "file").touch()
+    assert [p.name for p in (tmp_path / "made").iterdir()] == ["file"]
+    with pytest.raises(OSError, match="not empty"), atomic_folder(tmp_path / "made") as draft:
+        (draft / "other").touch()
+    assert [p.name for p in (tmp_path / "made").iterdir()] == ["file"]
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def test_many_writers_of_one_file_leave_one_of_their_contents(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    contents = [bytes([65 + k]) * 10_000 for k in range(8)]
+    threads = [Thread(target=write_atomically, args=(path, content)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in contents
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
