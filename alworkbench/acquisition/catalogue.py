@@ -19,7 +19,7 @@ from alworkbench.acquisition.epig import sampled
 from alworkbench.acquisition.epig import strategies as epig
 from alworkbench.acquisition.strategy import Strategy
 from alworkbench.core.domain import DEFAULT_STRATEGY
-from alworkbench.core.errors import RetiredStrategy, UnknownStrategy
+from alworkbench.core.errors import UnknownStrategy
 
 STRATEGIES: tuple[Strategy, ...] = (
     coverage.coverage,
@@ -72,14 +72,12 @@ RETIRED: dict[str, str] = {
 def find_strategy(name: str) -> Strategy:
     """The strategy with this name; `default` is accepted too.
 
-    Raises UnknownStrategy with the nearest name, and RetiredStrategy with what to use instead.
+    Raises UnknownStrategy, which names the nearest strategy, or what replaces a removed one.
     """
     name = resolve(name)
-    if name in RETIRED:
-        raise RetiredStrategy(name, RETIRED[name])
     known = {strategy.name: strategy for strategy in STRATEGIES}
     if name not in known:
-        raise UnknownStrategy(name, known)
+        raise UnknownStrategy(name, known, RETIRED.get(name))
     return known[name]
 
 

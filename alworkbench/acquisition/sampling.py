@@ -106,7 +106,7 @@ def power_strategy(score: Score, shown_as: str) -> Strategy:
 
     return Strategy(
         name=f"power-{score.name}",
-        summary=f"sampled in proportion to {shown_as}; one in ten uniformly",
+        summary=f"sampled in proportion to {shown_as}; a small share uniformly",
         unit=score.unit,
         cost=cost,
         choose=sampler(score),

@@ -335,22 +335,16 @@ class LoopError(WorkbenchError):
 
 
 class UnknownStrategy(LoopError):
-    """No strategy has this name."""
+    """No strategy has this name. For a strategy of an earlier version, `instead` is the nearest one."""
 
-    def __init__(self, found: str, known: Iterable[str]) -> None:
+    def __init__(self, found: str, known: Iterable[str], instead: str | None = None) -> None:
         known = sorted(known)
+        if instead is not None:
+            super().__init__(f"The strategy {found!r} was removed. Use {instead!r} instead.")
+            return
         super().__init__(
             f"There is no strategy {found!r}.{did_you_mean(found, known)} "
             f"Known strategies: {', '.join(known)}."
-        )
-
-
-class RetiredStrategy(LoopError):
-    """A strategy of an earlier version was asked for a batch."""
-
-    def __init__(self, found: str, instead: str) -> None:
-        super().__init__(
-            f"The strategy {found!r} was removed from alworkbench. Use {instead!r} instead."
         )
 
 

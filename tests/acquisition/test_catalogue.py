@@ -9,7 +9,7 @@ import pytest
 from alworkbench.acquisition.catalogue import RETIRED, STRATEGIES, find_strategy, score_unit
 from alworkbench.acquisition.strategy import Strategy
 from alworkbench.core.domain import DEFAULT_STRATEGY
-from alworkbench.core.errors import RetiredStrategy, UnknownStrategy
+from alworkbench.core.errors import UnknownStrategy
 
 NAMES = [strategy.name for strategy in STRATEGIES]
 
@@ -57,7 +57,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 def test_a_retired_name_is_answered_with_what_to_use_instead(name, instead):
     assert name not in NAMES
     assert instead in NAMES
-    with pytest.raises(RetiredStrategy, match=f"{name}.* was removed.* Use '{instead}' instead"):
+    with pytest.raises(UnknownStrategy, match=f"{name}.* was removed.* Use '{instead}' instead"):
         find_strategy(name)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from alworkbench.cli.labelling import print_round
 from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
-from alworkbench.core.errors import RetiredStrategy
+from alworkbench.core.errors import UnknownStrategy
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
 from alworkbench.simulation.rerun import plan_of
@@ -118,9 +118,9 @@ def test_rounds_of_a_strategy_that_was_removed_are_shown(tmp_path, capsys):
         print_round(old, old.rounds.current().id, as_json=False)
         assert "strategy epig-closed" in capsys.readouterr().out
         finish(old)
-        with pytest.raises(RetiredStrategy, match=r"'softmax-bald' was removed.* 'power-bald'"):
+        with pytest.raises(UnknownStrategy, match=r"'softmax-bald' was removed.* 'power-bald'"):
             old.rounds.propose()
-        with pytest.raises(RetiredStrategy, match="Use 'epig'"):
+        with pytest.raises(UnknownStrategy, match="Use 'epig'"):
             replay(old, memory_store)
         assert old.rounds.propose("power-bald").strategy == "power-bald"
 
