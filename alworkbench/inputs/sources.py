@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from alworkbench.core.domain import FoundImage, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import NothingToImport, UnreadableSource
+from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
 from alworkbench.inputs.manifests import count_rows, read_manifest
@@ -57,24 +57,12 @@ class Source:
     ) -> Iterator[FoundImage | QuarantinedFile]:
         """Every file once: a folder by names, a manifest by lines. Holds a few pictures at a time."""
         look: Callable[[Candidate], FoundImage | QuarantinedFile] = _Inspector(self.root)
-        waiting: deque[Future[FoundImage | QuarantinedFile]] = deque()
-        done = 0
-        pool = ThreadPoolExecutor(max(1, threads))
-        try:
-            for candidate in self._candidates():
-                waiting.append(pool.submit(look, candidate))
-                while len(waiting) > 4 * threads:
-                    found = waiting.popleft().result()
-                    done += 1
-                    progress("reading images", done, max(done, self.files))
-                    yield found
-            while waiting:
-                found = waiting.popleft().result()
-                done += 1
+        with closing(
+            prefetch(look, self._candidates(), threads=max(1, threads), ahead=4 * threads)
+        ) as inspected:
+            for done, found in enumerate(inspected, start=1):
                 progress("reading images", done, max(done, self.files))
                 yield found
-        finally:  # also when the caller stops early
-            pool.shutdown(cancel_futures=True)
 
     def _candidates(self) -> Iterator[Candidate]:
         if self.manifest is None:

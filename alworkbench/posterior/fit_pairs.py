@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.core.errors import DataError, NothingToImport
+from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Features, Head
@@ -242,14 +241,4 @@ def _decoded(encoder: Encoder, pairs: Iterator[Pair]) -> Generator[_Decoded, Non
             where = pair.image if isinstance(pair.image, Path) else "a picture"
             return _Decoded(None, pair.caption, f"{where}: {error.detail}")
 
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
-    waiting: deque[Future[_Decoded]] = deque()
-    try:
-        for pair in pairs:
-            waiting.append(pool.submit(decode, pair))
-            if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return prefetch(decode, pairs, threads=min(8, os.cpu_count() or 1), ahead=AHEAD)
