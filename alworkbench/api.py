@@ -50,17 +50,15 @@ def simulate(
 ) -> list[SimulationResult]:
     """Replay labelling with an oracle in the place of people. Gives one result for each data set.
 
-        if __name__ == "__main__":
-            (result,) = alworkbench.simulate(
-                data="digits", strategies=["random", "coverage"], seeds=10, labels=200
-            )
-            print(result.summary())
+        (result,) = alworkbench.simulate(
+            data="digits", strategies=["random", "coverage"], seeds=10, labels=200
+        )
+        print(result.summary())
 
     `parameters` are the fields of `simulation.config.SimulationConfig`: those of `alworkbench simulate`
-    and of a plan file. With a `plan`, they replace those of the file. Runs start new Python processes,
-    which import the main module: guard the call as above, or pass `processes=1`. `cache` is a folder
-    for encoded images; `tell` receives notes for the user. A finished result is read again and not
-    computed again. Raises InvalidPlan, and what reading the data raises.
+    and of a plan file. With a `plan`, they replace those of the file. `cache` is a folder for encoded
+    images; `tell` receives notes for the user. A finished result is read again and not computed again.
+    Raises InvalidPlan, WorkbenchError if a process ends early, and what reading the data raises.
     """
     from alworkbench.report.writing import write_curve
     from alworkbench.simulation import experiment

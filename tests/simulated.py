@@ -1,13 +1,17 @@
-"""A small labelled collection to simulate on, and a simulation of it that can be killed."""
+"""A small labelled collection to simulate on, and simulations of it that end early."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
 from alworkbench.core.domain import NO_CLASS, ClassList, LabelClass
+from alworkbench.core.errors import UnknownStrategy
 from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.experiment import run_plan
@@ -48,3 +52,29 @@ def replay_here(out: str) -> None:
     """What a test starts in a process of its own, and kills."""
     torch.set_num_threads(1)
     run_plan(toy_data(), LONG_PLAN, memory_store, Path(out))
+
+
+class EndsAtTheStart:
+    """Opens no store: the process that unpickles it ends."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise AssertionError("it is never called")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (3,)
+
+
+def kill_this_process(*_: object) -> NoReturn:
+    """Opens no store: as if the system had run out of memory in the middle of a run."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("it was killed")
+
+
+def refuse(*_: object) -> NoReturn:
+    """Opens no store: an error that a user can mend."""
+    raise UnknownStrategy("nonsense", ["random"])
+
+
+def divide_by_zero(*_: object) -> NoReturn:
+    """Opens no store: an error that nobody foresaw."""
+    raise ZeroDivisionError("by nobody foreseen")

@@ -1,33 +1,24 @@
-"""From files to the pixels that a tower takes.
+"""From files to the pixels that a tower takes, in threads of this process.
 
-`decode_here` uses threads of this process. Run as a program, this module is a worker process of
-`decoding_pool.py`: it takes lists of files as JSON, answers each file with JSON, and leaves the
-pixels in shared memory; only the preprocessing, our own program's, travels as a pickle.
+`decode_workers.py` does the same in processes of their own.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import signal
 import stat
-import sys
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
 import PIL.Image
-import torch
 from jaxtyping import Float32
 from torch import Tensor
 
 from alworkbench.core.domain import QuarantineCode
+from alworkbench.core.prefetch import prefetch
 from alworkbench.features.entry import Entry
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes, read_image
 
@@ -97,44 +88,4 @@ def decode_here(
     preprocess: Preprocess, tasks: Sequence[Task], *, threads: int, ahead: int
 ) -> Generator[Decoded, None, None]:
     """Decode with threads, at most `ahead` images before the one that is asked for."""
-    waiting: deque[Future[Decoded]] = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(decode, preprocess, task))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def shared_pixels(file: IO[bytes], slots: int, shape: Sequence[int]) -> Float32[Tensor, "S 3 H W"]:
-    """The slots that a worker writes pixels to and its employer reads them from."""
-    return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=(slots, *shape)))
-
-
-def serve(line_descriptor: int, shared_descriptor: int) -> None:
-    """What a worker does until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
-    torch.set_num_threads(1)
-    with Connection(line_descriptor) as line, os.fdopen(shared_descriptor, "r+b") as file:
-        preprocess = pickle.loads(line.recv_bytes())
-        slots = shared_pixels(file, *json.loads(line.recv_bytes()))
-        PIL.Image.init()  # or the first file of no known format waits for all of Pillow's plugins
-        line.send_bytes(b"ready")
-        while True:
-            try:
-                tasks = [Task(**task) for task in json.loads(line.recv_bytes())]
-            except EOFError:
-                return
-            for slot, task in zip(slots, tasks, strict=False):
-                found = decode(preprocess, task)
-                if found.pixels is not None:
-                    slot.copy_(found.pixels)
-                line.send_bytes(json.dumps(asdict(found.entry)).encode())
-
-
-if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))
+    return prefetch(partial(decode, preprocess), tasks, threads=threads, ahead=ahead)

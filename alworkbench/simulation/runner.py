@@ -64,7 +64,8 @@ def simulate(
 
     Each run computes in one thread, so that the number of processes changes nothing but the time.
     `open_store` must be a function that another process can import. `finished` is called in this
-    process with each run that is done, in no certain order. Raises InvalidPlan, UnknownStrategy.
+    process with each run that is done, in no certain order. Raises InvalidPlan, UnknownStrategy,
+    WorkbenchError where a process ends before its run is done.
     """
     check(data, plan)
     runs = plan.runs() if runs is None else runs

@@ -5,15 +5,13 @@ Features travel in a file that every process maps, so they lie in memory once; a
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import tempfile
-import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields, is_dataclass
-from multiprocessing.connection import wait as wait_for_end
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from torch import Tensor
 
 from alworkbench.core.domain import SimulationPoint
 from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.worker_process import READY, WorkerEnded, WorkerPool, WorkerProcess
 from alworkbench.encoders.head import Features
 from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
@@ -33,10 +32,6 @@ TICK = 0.5
 """Seconds between two looks at how far the workers are."""
 FEATURES, SMALL = "features.safetensors", "small.safetensors"
 """The features of all images, and every other tensor."""
-
-
-class Stopped(Exception):
-    """A worker was told to end before its run was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,61 +132,77 @@ def in_processes(
     processes: int,
     tick: Callable[[int], None],
 ) -> Iterator[tuple[Run, list[SimulationPoint]]]:
-    """Each run with its points, as they finish; `tick` hears of rounds. Closing ends the workers."""
-    # Fresh interpreters: a fork would copy torch's threads in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    rounds, stop = context.Value("q", 0), context.Event()
+    """Each run with its points, as they finish; `tick` hears of rounds. Closing ends the workers.
+
+    Raises WorkbenchError for a worker that cannot start or that ends before its run is done.
+    """
     with tempfile.TemporaryDirectory(prefix="alworkbench-") as scratch:
-        shared = (Parcel.pack(data, Path(scratch)), plan, open_store, rounds, stop)
-        pool = ProcessPoolExecutor(processes, context, _prepare, shared)
+        shared = Parcel.pack(data, Path(scratch)), plan, open_store
+        # A worker that is killed leaves the files of its run behind: in this folder.
+        start = partial(WorkerProcess, serve, variables={"TMPDIR": scratch})
+        workers = WorkerPool(start, shared)
+        threads = ThreadPoolExecutor(processes)
+        rounds: list[SimulationPoint] = []
         try:
-            waiting: dict[Future[list[SimulationPoint]], Run] = {
-                pool.submit(_run_prepared, each): each for each in runs
-            }
+            waiting = {threads.submit(_run, workers, each, rounds): each for each in runs}
             while waiting:
                 done, _ = wait(waiting, TICK, FIRST_COMPLETED)
-                tick(rounds.value)
+                tick(len(rounds))
                 for future in done:
                     yield waiting.pop(future), future.result()
         finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+            workers.kill()
+            threads.shutdown(cancel_futures=True)
+            workers.close()
 
 
-_prepared: tuple[Bench, Any, Any] | None = None
-"""What a worker process was started with: sent once, used for all of its runs."""
-
-
-def _prepare(parcel: Parcel, plan: Plan, open_store: OpenStore, rounds: Any, stop: Any) -> None:
-    global _prepared
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    _prepared = Bench(parcel.open(), plan, open_store), rounds, stop
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot tell its workers to stop."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for_end([parent.sentinel])
-        os._exit(1)
-
-
-def _run_prepared(run: Run) -> list[SimulationPoint]:
-    if _prepared is None:
-        raise RuntimeError("a worker ran before it was prepared")
-    bench, rounds, stop = _prepared
-    points = []
+def _run(
+    workers: WorkerPool[WorkerProcess], run: Run, rounds: list[SimulationPoint]
+) -> list[SimulationPoint]:
+    """Have the worker of this thread do a run. Every round that is done is added to `rounds`."""
     try:
-        for point in bench.run(run):
-            points.append(point)
-            if point.round > 0:
-                with rounds.get_lock():
-                    rounds.value += 1
-            if stop.is_set():
-                raise Stopped
-    except WorkbenchError as error:
-        # Errors that build their own message do not survive the way between processes.
-        raise WorkbenchError(str(error)) from None
+        worker = workers.worker()
+    except WorkerEnded as error:
+        raise WorkbenchError(
+            f"A process for the simulation {error}. It had not begun to work. `--processes 1` (from "
+            f"Python: `processes=1`) runs without one; stores must be opened by a function that "
+            f"another process can import."
+        ) from error
+    points: list[SimulationPoint] = []
+    try:
+        worker.line.send(run)
+        while (found := worker.line.recv()) is not None:
+            if isinstance(found, Exception):
+                raise found
+            points.append(found)
+            if found.round > 0:
+                rounds.append(found)
+    except (EOFError, ConnectionError) as error:
+        raise WorkbenchError(
+            f"The process that computed the run {run.name} {worker.ended()}. If memory ran out, use "
+            f"fewer processes at once (`--processes 1`). A simulation that is kept in a folder goes on "
+            f"after the runs that were done."
+        ) from error
     return points
+
+
+def serve(line: Connection, shared: tuple[Parcel, Plan, OpenStore]) -> None:
+    """What a worker does until the line is closed: it sends the points of each run, and then None."""
+    parcel, plan, open_store = shared
+    torch.set_num_threads(1)
+    bench = Bench(parcel.open(), plan, open_store)
+    line.send_bytes(READY)
+    while True:
+        try:
+            run = line.recv()
+        except EOFError:
+            return
+        try:
+            for point in bench.run(run):
+                line.send(point)
+            line.send(None)
+        except WorkbenchError as error:
+            # Errors that build their own message do not survive the way between processes.
+            line.send(WorkbenchError(str(error)))
+        except Exception:
+            line.send(RuntimeError(f"the run {run.name} failed:\n{traceback.format_exc()}"))

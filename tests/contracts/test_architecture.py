@@ -46,8 +46,8 @@ UI_MAY_IMPORT = (
     "api",
 )
 
-OWN_PICKLES = {"alworkbench/features/decode.py", "alworkbench/features/decode_workers.py"}
-"""These unpickle what a parent process sends its own workers through a pipe; nothing from a file."""
+OWN_PICKLES = {"alworkbench/core/worker_process.py"}
+"""It unpickles what a parent process sends its own workers through a pipe; nothing from a file."""
 
 
 def name_of(path: Path) -> str:

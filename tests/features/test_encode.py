@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import random
 import shutil
 from collections.abc import Callable, Sequence
@@ -303,6 +304,21 @@ def test_a_run_with_workers_can_be_interrupted_and_leaves_no_process(tmp_path: P
     children = psutil.Process().children()
     assert not [c for c in children if "alworkbench.features.decode" in " ".join(c.cmdline())]
     assert len(store.open_table()) == 8
+
+
+class EndsAtTheStart:
+    """A preprocessing at which the process that unpickles it ends."""
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        return PREPROCESS(image)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (7,)
+
+
+def test_a_worker_that_ends_at_its_start_ends_the_run_with_a_sentence(tmp_path: Path, plan):
+    with pytest.raises(EncoderError, match=r"ended with exit status 7\. .*--workers 0"):
+        encode_images(FakeEncoder(EndsAtTheStart()), plan, FeatureStore(tmp_path / "f"), workers=1)
 
 
 def test_workers_that_cannot_live_end_the_run_with_a_reason(

@@ -7,6 +7,8 @@ import inspect
 import multiprocessing
 import pickle
 import random
+import re
+import threading
 import time
 from pathlib import Path
 
@@ -17,17 +19,29 @@ import torch
 from alworkbench.core import versions as code
 from alworkbench.core.domain import NO_CLASS, AnswerKind, SimulationPoint
 from alworkbench.core.errors import InvalidPlan, UnknownAdaptation, UnknownStrategy, WorkbenchError
+from alworkbench.core.worker_process import READY
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation import workers
 from alworkbench.simulation.dataset import LabelledPictures, pool_of_seed
 from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.oracles import NeverAsked, Oracle
-from alworkbench.simulation.plan import OraclePlan, Plan, Run
+from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.results import load_results
+from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import simulate
 from store import memory_store
-from tests.simulated import LONG_PLAN, POOL, TEST, replay_here, toy_data
+from tests.simulated import (
+    LONG_PLAN,
+    POOL,
+    TEST,
+    EndsAtTheStart,
+    divide_by_zero,
+    kill_this_process,
+    refuse,
+    replay_here,
+    toy_data,
+)
 
 PLAN = Plan(strategies=("random", "margin", "epig"), seeds=2, batch_sizes=(4,), labels=12)
 
@@ -56,6 +70,22 @@ def test_the_number_of_processes_changes_nothing(whole: list[SimulationPoint]) -
     plan = dataclasses.replace(PLAN, strategies=("random", "margin"))
     two = content(simulate(toy_data(), plan, memory_store, processes=2))
     assert two == [point for point in whole if point.arm.strategy != "epig"]
+
+
+@pytest.mark.parametrize(
+    ("open_store", "why"),
+    [
+        (
+            EndsAtTheStart(),
+            r"process for the simulation ended with exit status 3\. .*--processes 1",
+        ),
+        (kill_this_process, r"the run random-\S+ was killed by signal 9 .*--processes 1"),
+    ],
+)
+def test_a_process_that_ends_early_ends_the_simulation_with_a_sentence(open_store, why) -> None:  # type: ignore[no-untyped-def]
+    plan = dataclasses.replace(PLAN, strategies=("random",))
+    with pytest.raises(WorkbenchError, match=why):
+        simulate(toy_data(), plan, open_store, processes=2)
 
 
 def test_the_order_of_the_plan_changes_nothing_but_the_order(whole: list[SimulationPoint]) -> None:
@@ -240,17 +270,33 @@ def test_what_cannot_be_run_is_refused_before_anything_runs() -> None:
         simulate(toy_data(), dataclasses.replace(PLAN, oracle=noise), memory_store)
 
 
-def test_a_fault_in_a_worker_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Errors with a message of their own making cannot be unpickled; what is raised can."""
+def answer_of_a_worker(folder: Path, open_store: OpenStore) -> object:
+    """What a worker answers to the first run, through a real line; it works in a thread here."""
+    shared = workers.Parcel.pack(toy_data(), folder), PLAN, open_store
+    threads, (ours, theirs) = torch.get_num_threads(), multiprocessing.Pipe()
+    worker = threading.Thread(target=workers.serve, args=(theirs, shared))
+    worker.start()
+    with ours:
+        assert ours.recv_bytes() == READY
+        ours.send(PLAN.runs()[0])
+        found: object = ours.recv()
+    worker.join()
+    theirs.close()
+    torch.set_num_threads(threads)
+    return found
 
-    class Faulty:
-        def run(self, run: Run) -> None:
-            raise UnknownStrategy("nonsense", ["random"])
 
-    monkeypatch.setattr(workers, "_prepared", (Faulty(), None, None))
-    with pytest.raises(WorkbenchError, match="no strategy 'nonsense'") as told:
-        workers._run_prepared(PLAN.runs()[0])
-    assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)
+def test_a_fault_in_a_worker_is_told_in_its_words(tmp_path: Path) -> None:
+    """Errors with a message of their own making cannot be unpickled; what is sent can."""
+    told = answer_of_a_worker(tmp_path, refuse)
+    assert isinstance(told, WorkbenchError)
+    assert "no strategy 'nonsense'" in str(told)
+
+
+def test_an_error_that_nobody_foresaw_keeps_its_trace(tmp_path: Path) -> None:
+    told = answer_of_a_worker(tmp_path, divide_by_zero)
+    assert isinstance(told, RuntimeError)
+    assert re.search(r"in divide_by_zero\n(.*\n)+ZeroDivisionError: by nobody", str(told))
 
 
 def test_what_is_sent_to_workers_arrives_as_it_was(tmp_path: Path) -> None:
