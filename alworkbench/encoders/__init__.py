@@ -1,11 +1,12 @@
-"""Vision-language models, split before their last linear layers. The only importer of open_clip.
+"""Vision-language models, split before their last linear layers.
 
-Why it exists: the rest of the program knows a model as a pair of projections (`heads.Head`) and as
-two functions that give what goes into them (`Encoder`). Everything that open_clip may change from
-release to release (names, files, tokenizers, tower classes) stays in this folder.
+The rest of the program knows a model as two projections (`head.Head`) and as two functions that compute
+the inputs of these projections (`Encoder`). Everything that open_clip may change from release to release
+(names, files, tokenizers, classes of towers) stays in this folder and in `datasets`, which trains the
+bundled model.
 
-Importing this package is cheap: worker processes that only decode images unpickle `Preprocess` from
-here, so torchvision and open_clip (seconds of start-up each) are imported by `load_encoder` itself.
+Importing this package is fast: processes that decode images unpickle `Preprocess` from here, and
+`load_encoder` imports torchvision and open_clip, which take seconds, only when it is called.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ __all__ = ["Encoder", "Preprocess", "load_encoder"]
 
 
 def load_encoder(spec: str, device: torch.device) -> Encoder:
-    """The encoder that `spec` names, on `device`, ready to encode.
+    """Load the encoder that `spec` names, on `device`.
 
-    `bundled` is the small model of this package; `ARCH:TAG` an open_clip model with published
-    weights (fetched by open_clip, kept in its cache); `ARCH:path/to/weights` one with weights from
-    a file; `path/to/config.json:path/to/weights` one of the user's own architecture.
+    `bundled` is the small model of this package. `ARCH:TAG` is an open_clip model with published weights,
+    which open_clip fetches and keeps in its cache. `ARCH:path/to/weights` takes the weights from a
+    file. `path/to/config.json:path/to/weights` has an architecture of the user as well.
 
-    Raises UnknownEncoder when no such model or file is known, UnsupportedModel when its last layers
-    are not linear, EncoderError when weights cannot be fetched or do not fit.
+    Raises UnknownEncoder if no such model or file is known, UnsupportedModel if a tower does not end
+    with a linear layer, EncoderError if weights cannot be fetched or do not fit.
     """
     from alworkbench.encoders.loading import load
 

@@ -1,4 +1,4 @@
-"""What the program asks of an encoder, and how one is told from another.
+"""The interface of an encoder, and the id that distinguishes one encoder from another.
 
 Dimensions used in this file
     B  images of one batch
@@ -23,25 +23,25 @@ from torch import Tensor
 from alworkbench.encoders.head import Features, Head
 
 ID_FORMAT = "alworkbench-encoder-1"
-"""Part of every id: to be changed when the same inputs come to mean other features."""
+"""Part of every id. Change it when the same inputs give other features."""
 
 
 @runtime_checkable
 class Encoder(Protocol):
     """A vision-language model without its last linear layers.
 
-    `head.embed_images(encode_images(x))` is what the whole model says of `x`, and likewise for
-    prompts. Stateless once loaded: threads may share one.
+    `head.embed_images(encode_images(x))` is the image embedding of the whole model, and likewise for
+    prompts. A loaded encoder has no state that changes: threads may share it.
     """
 
     @property
     def id(self) -> str:
-        """Names the features: a folder name that changes when they would."""
+        """Identifies the features, as a folder name: other features have another id."""
         ...
 
     @property
     def spec(self) -> str:
-        """What the user wrote to get it."""
+        """The name that the user gave, such as `bundled` or `ViT-B-32:laion2b_s34b_b79k`."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Encoder(Protocol):
 
     @property
     def preprocess(self) -> Callable[[PIL.Image.Image], Tensor]:
-        """Turns a picture into the tower's pixels (3, H, W), float32. Cheap to pickle."""
+        """Turns an image into the input of the tower: (3, H, W), float32. Small when pickled."""
         ...
 
     def encode_images(self, pixels: Float[Tensor, "B 3 H W"]) -> Features:
@@ -64,10 +64,10 @@ class Encoder(Protocol):
 
 
 def encoder_id(name: str, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """A readable slug and 16 hexadecimal digits of a SHA-256 over everything that features hang on.
+    """A readable name and 16 hexadecimal digits of a SHA-256 of everything that features depend on.
 
-    `description` (JSON values: architecture, preprocessing, tokenizer, dtype) and the *content* of
-    `tensors`, so that the same weights in another file format are the same encoder.
+    That is the `description` (JSON values: architecture, preprocessing, tokenizer, dtype) and the
+    *content* of the `tensors`: the same weights in another file format are the same encoder.
     """
     digest = hashlib.sha256(f"{ID_FORMAT}\n{json.dumps(description, sort_keys=True)}\n".encode())
     for key in sorted(tensors):

@@ -1,6 +1,6 @@
-"""What remains of a vision-language model after its towers: two projections and a logit scale.
+"""The part of a vision-language model after its towers: two projections and a logit scale.
 
-Everything up to the last linear layer of each tower is fixed; the posterior is over these two
+Everything before the last linear layer of each tower is fixed. The posterior is over these two
 matrices. Baumann et al., "Post-hoc Probabilistic Vision-Language Models", arXiv:2412.06014.
 
 Dimensions used in this file
@@ -45,7 +45,7 @@ class Features:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Features]) -> Features:
-        """Blocks of one model, one below the other; at least one is needed."""
+        """Join at least one block of features of one model, in their order."""
         residuals = [part.residuals for part in parts if part.residuals is not None]
         return cls(
             torch.cat([part.activations for part in parts]),
@@ -60,7 +60,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The two last projections of a vision-language model, and how a cosine becomes a logit.
+    """The last projections of both towers, and the parameters that turn a cosine into a logit.
 
     logit(image, class) = logit_scale * cosine + logit_bias
     """
@@ -68,23 +68,23 @@ class Head:
     image_projection: Float[Tensor, "D P"]
     text_projection: Float[Tensor, "D Q"]
     logit_scale: float
-    """s = exp of the learned parameter: 100 for a fully trained CLIP."""
+    """s, the exponential of the learned parameter: 100 for a fully trained CLIP."""
     logit_bias: float = 0.0
-    """SigLIP's; it cancels in a softmax over classes."""
+    """The bias of a SigLIP model; it cancels in a softmax over classes."""
     loss: Loss = "infonce"
-    """What the model was trained with, which is what its curvature belongs to."""
+    """The loss of the training: the curvature of the posterior is that of this loss."""
 
     def embed_images(self, features: Features) -> Float[Tensor, "N D"]:
-        """Embeddings g = W phi + r, not normalised."""
+        """Image embeddings g = W phi + r, not normalised."""
         embeddings = features.activations @ self.image_projection.T
         return embeddings if features.residuals is None else embeddings + features.residuals
 
     def embed_texts(self, activations: Float[Tensor, "C Q"]) -> Float[Tensor, "C D"]:
-        """Embeddings h = V psi, not normalised."""
+        """Text embeddings h = V psi, not normalised."""
         return activations @ self.text_projection.T
 
     def logits(self, features: Features, classes: Float[Tensor, "C Q"]) -> Float[Tensor, "N C"]:
-        """The model's own (zero-shot) logits."""
+        """The zero-shot logits of the model."""
         images = normalize(self.embed_images(features), dim=-1)
         texts = normalize(self.embed_texts(classes), dim=-1)
         return self.logit_scale * images @ texts.T + self.logit_bias
@@ -103,14 +103,15 @@ class Head:
 def ensemble_prompts(
     head: Head, activations: Float[Tensor, "T Q"], class_of: Int[Tensor, "T"]
 ) -> Float[Tensor, "C Q"]:
-    """One effective text activation per class, from several prompts of that class.
+    """One effective text activation per class, from all prompts of the class.
 
-    psi_c = mean over its prompts of psi / |V psi|, so that V psi_c is the mean of the normalised
-    prompt embeddings: the usual feature ensemble, still linear in the projection.
+    psi_c is the mean over its prompts of psi / |V psi|, so that V psi_c is the mean of the normalised
+    prompt embeddings: the usual prompt ensemble, still linear in the projection. `class_of` is the class
+    of each prompt; every class has a prompt.
     """
     scaled = activations / head.embed_texts(activations).norm(dim=-1, keepdim=True)  # T Q
     classes = int(class_of.max()) + 1
-    # On the CPU, where sums have an order: on a GPU they are rounded otherwise from time to time.
+    # On the CPU the order of the sum is fixed; on a GPU the last bits may differ from call to call.
     sums = torch.zeros(classes, scaled.shape[1], dtype=scaled.dtype)
     sums.index_add_(0, class_of.cpu(), scaled.cpu())  # C Q
     counts = torch.bincount(class_of, minlength=classes).to(scaled)  # C

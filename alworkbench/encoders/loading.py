@@ -1,12 +1,12 @@
-"""From what a user writes (`bundled`, `ARCH:TAG`, `ARCH:path`, `config.json:path`) to an encoder.
+"""Load an encoder by its name: `bundled`, `ARCH:TAG`, `ARCH:path` or `config.json:path`.
 
-Every spec takes one way: an architecture and its weights go through open_clip's `create_model`, the
-towers are split, the split is compared with the model's own embeddings, and the result is named by
-the content of its weights.
+Every name takes the same path: open_clip's `create_model` builds the architecture with its weights, the
+towers are split, the split is compared with the model's own embeddings, and the id is computed from the
+content of the weights.
 
-The preprocessing of published weights comes with open_clip's tag. That of a weights file is read
-from `preprocess_cfg` in an `open_clip_config.json` beside it (open_clip's own convention, and what
-its models on the Hugging Face hub carry); without one it is open_clip's default, that of CLIP.
+The preprocessing of published weights belongs to open_clip's tag. For a weights file it is read from
+`preprocess_cfg` in an `open_clip_config.json` in the same folder: open_clip's own convention, which its
+models on the Hugging Face hub follow. Without that file it is open_clip's default, the one of CLIP.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class OpenClipEncoder:
     device: torch.device
 
     def encode_images(self, pixels: Float[Tensor, "B 3 H W"]) -> Features:
-        """Activations (and residuals), float32. On CUDA the tower itself runs in mixed precision
-        (float16 products); on other devices in float32."""
+        """Activations (and residuals), float32. On CUDA the tower runs in mixed precision (products
+        in float16), on other devices in float32."""
         mixed = self.device.type == "cuda"
         with (
             torch.inference_mode(),
@@ -69,7 +69,7 @@ class OpenClipEncoder:
             return self.image_tower(pixels.to(self.device, torch.float32, non_blocking=True))
 
     def encode_prompts(self, prompts: Sequence[str], batch_size: int = 256) -> Float[Tensor, "T Q"]:
-        """Activations, float32 throughout: prompts are few, and every logit hangs on them."""
+        """Activations, in float32 on every device: prompts are few, and every logit depends on them."""
         batches = [self.head.text_projection.new_empty(0, self.head.text_projection.shape[1])]
         with torch.inference_mode():
             for start in range(0, len(prompts), batch_size):
@@ -79,7 +79,7 @@ class OpenClipEncoder:
 
 
 def load(spec: str, device: torch.device) -> OpenClipEncoder:
-    """What `alworkbench.encoders.load_encoder` promises."""
+    """Load an encoder, as documented at `alworkbench.encoders.load_encoder`."""
     architecture, weights = _resolve(spec)
     model, tokenize = _create(architecture, weights)
     return from_model(model, tokenize, architecture, spec, device)
@@ -88,8 +88,11 @@ def load(spec: str, device: torch.device) -> OpenClipEncoder:
 def from_model(
     model: Any, tokenize: Any, architecture: str, spec: str, device: torch.device
 ) -> OpenClipEncoder:
-    """The encoder of an open_clip model in memory (float32, on the CPU), which is left as it is but
-    for being put in evaluation mode and moved to the device."""
+    """The encoder of an open_clip model in memory (float32, on the CPU).
+
+    The model itself is put into evaluation mode and moved to the device; nothing else of it changes.
+    Raises EncoderError for weights that are not finite, UnsupportedModel as `load_encoder` does.
+    """
     model.eval()
     preprocess = Preprocess.from_config(model.visual.preprocess_cfg)
     state = model.state_dict()
@@ -101,8 +104,8 @@ def from_model(
     name = architecture.partition("@")[0]
     description = {
         "architecture": open_clip.get_model_config(architecture),
-        "name": name,  # open_clip chooses some tokenizers by it
-        # A tag may have changed what the architecture says of it.
+        "name": name,  # open_clip chooses some tokenizers by this name
+        # The weights of a tag may need another activation function than the architecture states.
         "quick_gelu": any(isinstance(part, QuickGELU) for part in model.modules()),
         "preprocess": asdict(preprocess),
         "dtype": "float32",
@@ -126,9 +129,10 @@ def from_model(
 def _prove(
     model: Any, image: SplitTower, text: SplitTower, tokenize: Any, preprocess: Preprocess
 ) -> None:
-    """Compare projection(activation) + residual with what the model itself computes, both sides.
+    """Compare projection @ activation + residual with the model's own embeddings, on both sides.
 
-    Raises UnsupportedModel: then the layer that was taken for the last linear one is not."""
+    Raises UnsupportedModel if they differ: then the last linear layer was not the one that was taken.
+    """
     pixels = torch.randn(1, 3, *preprocess.size, generator=torch.Generator().manual_seed(0))
     tokens = tokenize(list(PROOF_PROMPTS))
     with torch.inference_mode():
@@ -144,10 +148,10 @@ def _prove(
             difference = (found - wanted).abs().max() / wanted.abs().max()
             if not difference <= PROOF_TOLERANCE:
                 raise UnsupportedModel(
-                    f"The last linear layer of the {side} tower could not be told: what was taken "
-                    f"for it gives other embeddings than the model (relative difference "
+                    f"The last linear layer of the {side} tower could not be found: the layer that was "
+                    f"taken gives other embeddings than the model (relative difference "
                     f"{difference:.2g}, at most {PROOF_TOLERANCE} allowed). Choose another model, "
-                    f"or bring its features with `--features FILE.npz`."
+                    f"or take its features from a file with `--features FILE.npz`."
                 )
 
 
@@ -155,7 +159,7 @@ def _prove(
 
 
 def _resolve(spec: str) -> tuple[str, str]:
-    """The architecture's registered name, and a published tag or the path of a weights file."""
+    """The registered name of the architecture, and a published tag or the path of a weights file."""
     if spec == "bundled":
         name = _register(BUNDLED / f"{BUNDLED_NAME}.json", BUNDLED_NAME)
         return name, str(BUNDLED / f"{BUNDLED_NAME}.safetensors")
@@ -189,10 +193,10 @@ def _resolve(spec: str) -> tuple[str, str]:
 
 
 def _register(path: Path, name: str | None = None) -> str:
-    """Make an architecture of the user's own known to open_clip; gives the name it is known by.
+    """Register an architecture of the user with open_clip; returns its registered name.
 
     The file is one of open_clip's model configs, or an `open_clip_config.json` that holds one as
-    `model_cfg`. The name carries a hash, so that no other architecture can be meant by it.
+    `model_cfg`. The name contains a hash of the content, so that it is unique.
     """
     config = _read_json(path)
     config = config.get("model_cfg", config)
@@ -208,7 +212,7 @@ def _register(path: Path, name: str | None = None) -> str:
     stem = path.parent.resolve().name if path.name == PREPROCESSING_FILE else path.stem
     name = name or f"{stem}@{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     if name not in open_clip.list_models():
-        # open_clip registers files, under their own names, and reads them at once.
+        # open_clip registers a file under its own name, and reads it immediately.
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / f"{name}.json"
             copy.write_text(text, encoding="utf-8")
@@ -243,8 +247,8 @@ def _create(architecture: str, weights: str) -> tuple[Any, Any]:
         model = open_clip.create_model(
             architecture,
             pretrained=weights,
-            # A tag knows which activation its weights were trained with; the architecture's config
-            # may say another, and open_clip only warns. Other features would be the result.
+            # The tag states the activation function of the training. The architecture may state
+            # another one; open_clip then only warns, and the features would be wrong.
             force_quick_gelu=bool(tag.get("quick_gelu", False)),
             force_preprocess_cfg=None if tag else _preprocessing_beside(Path(weights)),
             require_pretrained=True,
@@ -257,7 +261,7 @@ def _create(architecture: str, weights: str) -> tuple[Any, Any]:
             f"{architecture} needs a package that is not installed ({error}). Models with a "
             f"tokenizer or text tower of the Hugging Face hub need `pip install transformers`."
         ) from error
-    # Parsers and constructors raise whatever a damaged or hostile file makes them stumble over.
+    # Parsers and constructors raise all kinds of errors for a damaged or hostile file.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"[:400]
         if tag:
@@ -281,5 +285,9 @@ def _preprocessing_beside(weights: Path) -> dict[str, Any] | None:
         return None
     config = _read_json(path).get("preprocess_cfg", {})
     if not isinstance(config, dict):
-        raise EncoderError(f"preprocess_cfg in {path} is no JSON object. Mend or remove that file.")
-    return {key: value for key, value in config.items() if key != "size"}  # the tower's own counts
+        raise EncoderError(
+            f"preprocess_cfg in {path} is no JSON object. Correct or remove that file."
+        )
+    return {
+        key: value for key, value in config.items() if key != "size"
+    }  # the size of the tower counts

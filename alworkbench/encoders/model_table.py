@@ -1,6 +1,6 @@
-"""The page of supported models: `python -m alworkbench.encoders.model_table`, from the repository.
+"""Write the page of supported models, docs/models.md, from `alworkbench.encoders.supported`.
 
-It writes docs/models.md from what `alworkbench.encoders.supported` finds. A test compares the two.
+`python -m alworkbench.encoders.model_table` does it, from the repository. A test compares the two.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ FAMILIES = (
 
 
 def family(name: str) -> str:
-    """The family that the name of an architecture belongs to."""
+    """The family of an architecture, by its name."""
     return next(title for title, pattern in FAMILIES if re.search(pattern, name))
 
 
 def made_with() -> str:
-    """The releases whose models the table is about: its head names them."""
+    """The releases whose models the table lists, for its first lines."""
     return f"open_clip {version('open_clip_torch')} and timm {version('timm')}"
 
 
 def table(models: Sequence[ModelSupport]) -> str:
-    """docs/models.md."""
+    """The content of docs/models.md."""
     supported = sum(model.supported for model in models)
     lines = [
         "# Models",
@@ -109,7 +109,7 @@ def summary(models: Sequence[ModelSupport]) -> str:
 
 
 def verdict(model: ModelSupport) -> str:
-    """In a cell: yes, yes with a package, or why not."""
+    """The content of a cell: yes, yes with a package, or the reason why not."""
     if not model.supported:
         return f"no: {model.why_not}"
     return f"yes, with {model.needs}" if model.needs else "yes"

@@ -1,8 +1,8 @@
-"""From a picture to the pixels that an image tower takes: open_clip's inference transform.
+"""Turn an image into the input of an image tower: open_clip's transform for inference.
 
-Written with Pillow and torch alone, so that a process which decodes images starts without importing
-torchvision and open_clip; a test holds it equal to open_clip's transform, bit for bit. The fields
-are those of open_clip's `PreprocessCfg`.
+It is written with Pillow and torch alone, so that processes which decode images start without importing
+torchvision and open_clip. A test holds it equal to open_clip's transform, bit for bit. The fields are
+those of open_clip's `PreprocessCfg`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RESIZE_MODES = ("shortest", "longest", "squash")
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """Resize, crop or pad to (height, width), scale to [0, 1], normalise. Picklable, 200 bytes."""
+    """Resize, crop or pad to (height, width), scale to [0, 1], standardise. 200 bytes when pickled."""
 
     size: tuple[int, int]
     """Height and width, in pixels."""
@@ -40,12 +40,12 @@ class Preprocess:
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
     resize_mode: Literal["shortest", "longest", "squash"] = "shortest"
-    """shortest: fill the frame and crop the centre; longest: fit into it, pad; squash: stretch."""
+    """shortest: cover the frame and crop the centre; longest: fit into it and pad; squash: stretch."""
     fill_color: int = 0
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Preprocess:
-        """From open_clip's preprocessing dictionary. Raises EncoderError for values of no use."""
+        """From open_clip's preprocessing dictionary. Raises EncoderError for unusable values."""
         try:
             size = config["size"]
             height, width = (size, size) if isinstance(size, int) else size
@@ -77,7 +77,7 @@ class Preprocess:
         return made
 
     def __call__(self, image: PIL.Image.Image) -> Float[Tensor, "3 H W"]:
-        """A picture as the tower takes it: float32 (3, H, W), standardised by channel."""
+        """The input of the tower for an image: float32 (3, H, W), standardised by channel."""
         image = image.convert("RGB")
         if self.resize_mode == "squash":
             image = self._resized(image, *self.size)
@@ -92,10 +92,10 @@ class Preprocess:
         return (pixels.to(torch.float32) / 255 - mean) / std
 
     def _fitted(self, image: PIL.Image.Image, extreme: Any) -> PIL.Image.Image:
-        """Scaled, ratio kept, until the frame is covered (min) or the picture fits in it (max)."""
+        """Scaled with its ratio kept, to cover the frame (min) or to fit into it (max)."""
         height, width = self.size
         if extreme is min and height == width:
-            # torchvision cuts the longer edge down to an integer where the other modes round it.
+            # torchvision truncates the longer edge to an integer; the other modes round it.
             short = min(image.size)
             new_width, new_height = (
                 height if edge == short else int(height * edge / short) for edge in image.size
@@ -109,7 +109,7 @@ class Preprocess:
         if image.size == (width, height):
             return image
         covers_oblong = self.resize_mode == "shortest" and self.size[0] != self.size[1]
-        # open_clip covers an oblong frame with bicubic, whatever the configuration says.
+        # open_clip always uses bicubic interpolation to cover an oblong frame.
         how = Resampling.BICUBIC if covers_oblong else RESAMPLING[self.interpolation]
         return image.resize((width, height), how)
 

@@ -1,10 +1,9 @@
-"""Towers before their last linear layer, without changing what the model computes.
+"""Split a tower before its last linear layer, without changing what the model computes.
 
-A kind of tower is one small function: it names its last linear layer and gives a copy of the tower
-with something neutral in that place. The copy shares every weight with the model, costs no memory
-and leaves the model and its state dict as they were. Whether a split is right is not a matter of
-faith: `loading` compares projection(activation) + residual with the model's own embeddings before
-an encoder is handed out.
+Each kind of tower has one small function. It names the last linear layer and makes a copy of the tower
+with an identity in its place. The copy shares every weight with the model, takes no memory and leaves
+the model and its state dict unchanged. `loading` checks every split: it compares
+projection @ activation + residual with the model's own embeddings before an encoder is returned.
 
 Dimensions used in this file
     B  images or prompts of one batch
@@ -35,17 +34,17 @@ from alworkbench.encoders.head import Features
 
 @dataclass(frozen=True, slots=True)
 class SplitTower:
-    """A tower and the last linear layer that was taken off it."""
+    """A tower without its last linear layer, and that layer."""
 
     body: Callable[[Tensor], Any]
-    """Gives the activations, without the constant 1 and followed by the residuals if there are any;
-    as the first of several outputs in towers that also return tokens."""
+    """Computes the activations without the constant 1, followed by the residuals if there are any. In
+    towers that also return tokens, they are the first of several outputs."""
     projection: Float[Tensor, "D P"]
-    """With the bias, if there is one, as its last column."""
+    """The bias, if there is one, is the last column."""
     bias: bool
     residual: bool
     layer: str
-    """The dotted name, within the tower, of the last linear layer."""
+    """The dotted name of the last linear layer within the tower."""
 
     def __call__(self, batch: Float[Tensor, "B 3 H W"] | Int[Tensor, "B tokens"]) -> Features:
         """Activations (and residuals) in float32."""
@@ -59,7 +58,7 @@ class SplitTower:
 
 
 def split_image_tower(model: Any) -> SplitTower:
-    """The image tower of an open_clip model. Raises UnsupportedModel if its end is not linear."""
+    """Split the image tower of an open_clip model. Raises UnsupportedModel if it cannot be split."""
     tower = model.visual
     match tower:
         case VisionTransformer():
@@ -72,8 +71,8 @@ def split_image_tower(model: Any) -> SplitTower:
 
 
 def split_text_tower(model: Any) -> SplitTower:
-    """The text tower of an open_clip model. Raises UnsupportedModel if its end is not linear."""
-    if isinstance(model, CLIP):  # the text tower's parts lie in the model itself
+    """Split the text tower of an open_clip model. Raises UnsupportedModel if it cannot be split."""
+    if isinstance(model, CLIP):  # the parts of the text tower are attributes of the model itself
         split = _from_text_projection(model)
         encode: Any = split.body.encode_text  # type: ignore[attr-defined]
         return replace(split, body=encode)
@@ -94,7 +93,7 @@ def split_text_tower(model: Any) -> SplitTower:
 
 
 def _from_parameter(tower: Any, name: str, side: str) -> SplitTower:
-    """The projection is a bare P x D matrix, used from the right and left out when it is None."""
+    """The projection is a P x D parameter, multiplied from the right; the tower skips None."""
     matrix = getattr(tower, name)
     if matrix is None:
         raise _unsupported(side, f"no projection (`{name}` is None)")
@@ -109,7 +108,7 @@ def _from_text_projection(tower: Any) -> SplitTower:
 
 
 def _from_linear(tower: Any, path: str, neutral: nn.Module | None) -> SplitTower:
-    """The projection is an nn.Linear somewhere in the tower, with nothing but pooling behind it."""
+    """The projection is an nn.Linear in the tower, with nothing but pooling after it."""
     layer = tower.get_submodule(path)
     if not isinstance(layer, nn.Linear):
         raise _unsupported("image", f"a {type(layer).__name__} at {path}")
@@ -118,8 +117,8 @@ def _from_linear(tower: Any, path: str, neutral: nn.Module | None) -> SplitTower
 
 
 def _from_attention_pool(tower: ModifiedResNet) -> SplitTower:
-    """CLIP ResNets: the attention pool hands its output layer's weights to a function, so an
-    identity *matrix* stands in for them; it leaves every number as it was."""
+    """CLIP ResNets: the attention pool passes the weights of its output layer to a function. An
+    identity *matrix* replaces these weights; it does not change any number."""
     layer = tower.attnpool.c_proj
     size = layer.in_features
     identity = (
@@ -131,7 +130,7 @@ def _from_attention_pool(tower: ModifiedResNet) -> SplitTower:
 
 
 def _from_timm(tower: TimmModel) -> SplitTower:
-    """open_clip's adapter puts its own head on a timm trunk, or uses what the trunk ends with."""
+    """open_clip's adapter adds its own head to a timm trunk, or uses the last layer of the trunk."""
     head = dict(tower.head.named_children())
     if "proj" in head:
         return _from_linear(tower, "head.proj", nn.Identity())
@@ -167,9 +166,9 @@ def _from_latent_pool(tower: TimmModel, pool: Any) -> SplitTower:
 
 
 class _LatentPoolBeforeLastLinear(nn.Module):
-    """A timm attention pool that gives [input of its MLP's last layer, what this is added to].
+    """A timm attention pool that returns the input of its MLP's last layer and the residual.
 
-    Pooling is linear, so it may happen before the last layer as well as behind it.
+    Pooling is linear, so that it may come before the last layer instead of after it.
     """
 
     def __init__(self, pool: Any) -> None:
@@ -188,7 +187,7 @@ class _LatentPoolBeforeLastLinear(nn.Module):
 
 
 class _Nothing(nn.Module):
-    """Stands for a residual branch that is not there."""
+    """A residual branch that adds nothing."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
@@ -198,10 +197,10 @@ class _Nothing(nn.Module):
 
 
 def with_part(module: nn.Module, path: str, part: nn.Module | None) -> nn.Module:
-    """A copy of `module` with another part at the dotted `path`, sharing all else with it."""
+    """A copy of `module` with another part at the dotted `path`; they share everything else."""
     name, _, rest = path.partition(".")
     clone = copy.copy(module)
-    # A shallow copy shares the registries too; these must be the clone's own before it is changed.
+    # A shallow copy shares the registries as well; the clone needs its own before it is changed.
     clone._parameters = dict(module._parameters)
     clone._modules = dict(module._modules)
     new = with_part(getattr(module, name), rest, part) if rest else part

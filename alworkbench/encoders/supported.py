@@ -1,10 +1,9 @@
-"""Which of open_clip's models this program can use, and why not the others; without any weights.
+"""List which of open_clip's models this program supports, and why not the others, without weights.
 
-Every architecture that open_clip lists is built on torch's meta device (shapes, no numbers) and
-handed to the same functions that split a loaded model, so that the answer is theirs and not a second
-opinion. Nothing is downloaded. Text towers of the Hugging Face hub alone cannot be built so, since
-even their shapes are there; open_clip's adapter puts on them what the config's `hf_proj_type` says,
-and that decides.
+Every architecture of open_clip is built on torch's meta device (shapes without numbers) and given to the
+same functions that split a loaded model. Nothing is downloaded. Text towers of the Hugging Face hub
+cannot be built this way, since even their shapes are on the hub. For them, the setting `hf_proj_type` of
+the configuration decides: it names the layers that open_clip adds to the tower.
 
 Dimensions used in this file
     P  image activation size    Q  text activation size    D  embedding size
@@ -33,7 +32,7 @@ from alworkbench.encoders.head import Loss
 from alworkbench.encoders.splitting import SplitTower, split_image_tower, split_text_tower
 
 TRANSFORMERS = "transformers"
-"""The package that reads tokenizers and text towers of the Hugging Face hub."""
+"""Package that reads tokenizers and text towers of the Hugging Face hub."""
 
 WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "vision_cfg": frozenset({"image_size", "patch_dropout"}),
@@ -41,7 +40,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
         {"context_length", "vocab_size", "hf_tokenizer_name", "tokenizer_kwargs", "tokenizer_mode"}
     ),
 }
-"""Settings that the last linear layers do not depend on."""
+"""Settings that have no effect on the last linear layers."""
 
 STAND_IN_TEXT = {"width": 8, "heads": 1, "layers": 1}
 HUGGING_FACE_LAYERS = {"linear": "proj", "mlp": "proj.2"}
@@ -49,20 +48,20 @@ HUGGING_FACE_LAYERS = {"linear": "proj", "mlp": "proj.2"}
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One tower of an architecture: what it is, and its last linear layer if there is one."""
+    """One tower of an architecture: its kind, and its last linear layer if there is one."""
 
     tower: str
     layer: str = ""
     """Dotted name within the tower; empty if there is none."""
     size: int | None = None
-    """P or Q, with the constant 1 of a bias; None where only the Hugging Face hub knows."""
+    """P or Q, including the constant 1 of a bias; None if only the Hugging Face hub states it."""
     residual: bool = False
     why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSupport:
-    """What can be said of an architecture before its weights are there."""
+    """What is known about an architecture without its weights."""
 
     name: str
     image: Side
@@ -71,11 +70,11 @@ class ModelSupport:
     """D"""
     loss: Loss
     needs: str
-    """A package beside this one's own requirements, or nothing."""
+    """An additional package that it requires; empty if none."""
 
     @property
     def why_not(self) -> str:
-        """Reasons why it cannot be used; empty where it can."""
+        """Reasons why it cannot be used; empty if it can."""
         return "; ".join(side.why_not for side in (self.image, self.text) if side.why_not)
 
     @property
@@ -87,10 +86,10 @@ class ModelSupport:
 def supported_models(
     names: Sequence[str] | None = None, progress: Progress = silent
 ) -> list[ModelSupport]:
-    """What can be said of each of open_clip's architectures, or of those named, in their order.
+    """Examine all architectures of open_clip, or those in `names`, in their order.
 
-    About 0.1 s for each distinct architecture; names that differ in nothing that matters here
-    (picture size, length of prompts, activation function) share one answer.
+    It takes about 0.1 s for each distinct architecture. Architectures that differ only in settings
+    without effect (image size, length of prompts, activation function) are examined once.
     """
     chosen = architectures() if names is None else list(names)
     known: dict[str, ModelSupport] = {}
@@ -107,10 +106,11 @@ def supported_models(
 
 
 def architectures(part: str = "") -> list[str]:
-    """The architectures that open_clip brings with `part` in their name, in any case.
+    """The architectures of open_clip whose names contain `part`, in upper or lower case.
 
-    Raises UnknownEncoder if there is none."""
-    # Configs of the user's own, registered by loading them, are listed too, but are not open_clip's.
+    Raises UnknownEncoder if there is none.
+    """
+    # The list also contains configurations that a user registered by loading them; leave them out.
     folder = Path(open_clip.__file__).parent / "model_configs"
     known = [name for name in open_clip.list_models() if (folder / f"{name}.json").is_file()]
     found = [name for name in known if part.lower() in name.lower()]
@@ -123,7 +123,7 @@ def architectures(part: str = "") -> list[str]:
 
 
 def as_row(model: ModelSupport) -> dict[str, Any]:
-    """Plain values under the names that a program would look for."""
+    """The same as plain values, for JSON."""
     return {
         "model": model.name,
         "image_tower": model.image.tower,
@@ -142,7 +142,7 @@ def as_row(model: ModelSupport) -> dict[str, Any]:
 
 
 def examine(name: str) -> ModelSupport:
-    """What splitting says of this one architecture."""
+    """Examine one architecture: build it without weights and split it."""
     config = open_clip.get_model_config(name)
     model = build(name, torch.device("meta"))
     return ModelSupport(
@@ -158,8 +158,10 @@ def examine(name: str) -> ModelSupport:
 
 
 def build(name: str, device: torch.device) -> Any:
-    """The architecture without weights. A text tower of the Hugging Face hub is replaced by a small
-    one, since even its shapes would have to be fetched."""
+    """Build an architecture without weights.
+
+    A small text tower replaces one of the Hugging Face hub, whose shapes would have to be fetched.
+    """
     config = open_clip.get_model_config(name)
     text = {"text_cfg": STAND_IN_TEXT} if config["text_cfg"].get("hf_model_name") else {}
     without_numbers = _NoInitialisation() if device.type == "meta" else nullcontext()
@@ -199,7 +201,7 @@ def _hugging_face(config: dict[str, Any]) -> Side:
 
 
 def _needs(name: str, config: dict[str, Any]) -> str:
-    """open_clip takes a tokenizer of the hub where the config names one, and for SigLIP by name."""
+    """open_clip uses a tokenizer of the hub if the configuration names one, and for all SigLIP models."""
     text = config["text_cfg"]
     from_hub = text.get("hf_model_name") or text.get("hf_tokenizer_name")
     return TRANSFORMERS if from_hub or "siglip" in name.lower() else ""
@@ -214,8 +216,8 @@ def _without_effect(config: dict[str, Any]) -> dict[str, Any]:
 
 
 class _NoInitialisation(TorchFunctionMode):
-    """Leaves out what only sets numbers in place: on the meta device there are none to set, and
-    going through the motions is most of the time that building a large model takes."""
+    """Skips operations that only set numbers in place: the meta device has no numbers, and these
+    operations take most of the time of building a large model."""
 
     DRAWING = frozenset({"normal_", "uniform_", "kaiming_uniform_"})
     SETTERS = DRAWING | {"constant_", "erfinv_", "mul_", "add_", "clamp_", "fill_", "zero_"}
@@ -230,7 +232,7 @@ class _NoInitialisation(TorchFunctionMode):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without open_clip's remarks that a model without weights has no weights."""
+    """Silence open_clip's warnings that the model has no weights."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""A general vocabulary: the class names of ImageNet in the wording that open_clip ships."""
+"""A general vocabulary: the class names of ImageNet, as open_clip words them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ VOCABULARY_TEMPLATE = "a photo of a {}."
 
 
 def imagenet_names() -> tuple[str, ...]:
-    """1,000 names of things, most of which every large vision-language model has seen."""
+    """About 1,000 names, most of which every large vision-language model knows."""
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
     return tuple(dict.fromkeys(IMAGENET_CLASSNAMES))
 
 
 def vocabulary_prompts() -> list[str]:
-    """One prompt for each name."""
+    """One prompt for each name of the vocabulary."""
     return [VOCABULARY_TEMPLATE.format(name) for name in imagenet_names()]

@@ -254,5 +254,5 @@ def test_a_split_that_changes_the_model_is_never_handed_out(
         return published(self, image).square()
 
     monkeypatch.setattr(open_clip.model.CLIP, "encode_image", with_more_behind)
-    with pytest.raises(UnsupportedModel, match="image tower could not be told"):
+    with pytest.raises(UnsupportedModel, match="image tower could not be found"):
         load(folder, "tiny.safetensors")
