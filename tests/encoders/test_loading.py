@@ -1,4 +1,4 @@
-"""Laws of loading: a spec gives one encoder, named by content, or says what would mend it."""
+"""A spec gives one encoder, identified by its content, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rewritten(tmp_path: Path, **change: Any) -> Path:
     return tmp_path
 
 
-def test_an_encoder_gives_what_the_model_gives(folder: Path) -> None:
+def test_an_encoder_computes_the_embeddings_of_the_model(folder: Path) -> None:
     encoder, model = load(folder, "tiny.safetensors"), model_of(CONFIG)
     pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
     tokens = open_clip.SimpleTokenizer(context_length=16)(PROMPTS)
@@ -71,7 +71,7 @@ def test_an_encoder_gives_what_the_model_gives(folder: Path) -> None:
     assert features.activations.dtype == torch.float32
 
 
-def test_prompts_come_out_in_order_whatever_the_batch_size(folder: Path) -> None:
+def test_the_batch_size_does_not_change_prompt_activations(folder: Path) -> None:
     encoder = load(folder, "tiny.safetensors")
     together = encoder.encode_prompts(PROMPTS)
     apart = encoder.encode_prompts(PROMPTS, batch_size=1)
@@ -108,7 +108,7 @@ def test_another_preprocessing_is_another_encoder(folder: Path, tmp_path: Path) 
     assert plain.preprocess.mean == open_clip.OPENAI_DATASET_MEAN
 
 
-def test_a_hub_folders_config_is_an_architecture_too(folder: Path, tmp_path: Path) -> None:
+def test_the_config_of_a_hub_folder_is_an_architecture(folder: Path, tmp_path: Path) -> None:
     rewritten(tmp_path, open_clip_config={"model_cfg": CONFIG, "preprocess_cfg": PREPROCESS})
     encoder = load(tmp_path, "tiny.safetensors", "open_clip_config.json")
     pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
@@ -116,7 +116,7 @@ def test_a_hub_folders_config_is_an_architecture_too(folder: Path, tmp_path: Pat
     assert torch.equal(encoder.encode_images(pixels).activations, wanted.activations)
 
 
-def test_a_registered_architecture_takes_a_file(tmp_path: Path) -> None:
+def test_a_registered_architecture_loads_weights_from_a_file(tmp_path: Path) -> None:
     """ARCH:path, with the smallest architecture of open_clip made smaller still."""
     open_clip.add_model_config(rewritten(tmp_path, **{"registered-for-a-test": CONFIG}))
     encoder = load_encoder(f"registered-for-a-test:{tmp_path / 'tiny.safetensors'}", CPU)
@@ -147,7 +147,7 @@ def test_a_logit_bias_means_the_siglip_loss(tmp_path: Path) -> None:
         ("no/such/config.json:weights.safetensors", "cannot be read"),
     ],
 )
-def test_an_unknown_spec_is_answered_with_the_known_ones(spec: str, match: str) -> None:
+def test_an_unknown_spec_is_refused_with_the_known_ones(spec: str, match: str) -> None:
     with pytest.raises(UnknownEncoder, match=match):
         load_encoder(spec, CPU)
 
@@ -163,7 +163,7 @@ def test_weights_that_cannot_be_fetched_say_what_to_do_without_a_network(
         load_encoder("ViT-B-32:openai", CPU)
 
 
-def test_a_tag_decides_which_activation_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tag_decides_the_activation_function(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenAI's weights need QuickGELU, which the config of plain ViT-B-32 does not say."""
     asked: dict[str, Any] = {}
 
@@ -244,7 +244,7 @@ def test_a_config_of_unknown_settings_is_refused(tmp_path: Path) -> None:
         load(tmp_path, "tiny.safetensors", "odd.json")
 
 
-def test_a_split_that_changes_the_model_is_never_handed_out(
+def test_a_split_that_changes_the_model_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were a tower of some future kind to do more behind its last linear layer, it would show."""

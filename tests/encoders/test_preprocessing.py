@@ -1,4 +1,4 @@
-"""Our preprocessing is open_clip's inference transform, bit for bit, and travels lightly."""
+"""Preprocessing equals open_clip's inference transform bit for bit, and is small when pickled."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def test_grey_pictures_become_three_equal_channels() -> None:
     assert torch.equal(pixels[0], pixels[2])
 
 
-def test_survives_pickling_and_is_small() -> None:
+def test_it_can_be_pickled_and_is_small() -> None:
     preprocess = Preprocess.from_config(CONFIG)
     sent = pickle.dumps(preprocess)
     assert len(sent) < 500
     assert pickle.loads(sent) == preprocess
 
 
-def test_a_worker_that_gets_it_imports_neither_open_clip_nor_torchvision() -> None:
+def test_unpickling_imports_neither_open_clip_nor_torchvision() -> None:
     program = (
         "import sys, alworkbench.encoders.preprocessing\n"
         "print(sorted({'open_clip', 'torchvision', 'timm'} & set(sys.modules)))"
@@ -85,6 +85,6 @@ def test_a_worker_that_gets_it_imports_neither_open_clip_nor_torchvision() -> No
         {"fill_color": None},
     ],
 )
-def test_a_preprocessing_of_no_use_is_refused(change) -> None:
+def test_unusable_preprocessing_is_refused(change) -> None:
     with pytest.raises(EncoderError, match="preprocessing"):
         Preprocess.from_config(CONFIG | change)

@@ -1,4 +1,4 @@
-"""Laws of the split: what was taken apart, put together, is what the model computes itself."""
+"""Both parts of a split tower together compute what the model computes."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_logits_are_the_models_own(model: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def test_splitting_leaves_the_model_as_it_was(model: nn.Module) -> None:
+def test_splitting_does_not_change_the_model(model: nn.Module) -> None:
     before = {name: values.clone() for name, values in model.state_dict().items()}
     pixels = pixels_of(model)
     embedded = model.encode_image(pixels)
@@ -188,7 +188,7 @@ def test_a_bias_is_a_constant_activation_and_the_last_column() -> None:
     assert torch.equal(split.projection[:, -1], model.text_projection.bias)
 
 
-def test_only_towers_that_add_to_their_last_layer_have_residuals() -> None:
+def test_only_towers_with_a_residual_at_the_end_have_residuals() -> None:
     for kind in ("clip-vit", "clip-resnet", "siglip", "timm-mlp"):
         model = MODELS[kind]().eval()
         with torch.inference_mode():
@@ -197,7 +197,7 @@ def test_only_towers_that_add_to_their_last_layer_have_residuals() -> None:
         assert (features.residuals is not None) == (kind == "siglip")
 
 
-def test_a_text_tower_of_the_hugging_face_kind_is_split_at_its_last_linear_layer() -> None:
+def test_a_hugging_face_text_tower_is_split_at_its_last_linear_layer() -> None:
     """Stands in for a downloaded transformer: only the pooled state and `proj` matter here."""
 
     class Tower(HFTextEncoder):
@@ -226,14 +226,14 @@ def test_a_text_tower_of_the_hugging_face_kind_is_split_at_its_last_linear_layer
     ("settings", "match"),
     [({"timm_pool": "map", "timm_proj": "none"}, "attention pool that pools by ''")],
 )
-def test_an_attention_pool_that_gives_tokens_is_refused(settings: Any, match: str) -> None:
+def test_an_attention_pool_that_returns_tokens_is_refused(settings: Any, match: str) -> None:
     model = timm_tower(SIGLIP, embedding=32, **settings)
     model.visual.trunk.attn_pool.pool = ""
     with pytest.raises(UnsupportedModel, match=match):
         split_image_tower(model)
 
 
-def test_a_tower_without_a_linear_end_is_named() -> None:
+def test_a_tower_that_does_not_end_linearly_is_named() -> None:
     without_text_projection = clip(VIT | {"width": 40}, TEXT | {"proj_type": "none"})
     with pytest.raises(UnsupportedModel, match=r"text tower .*no projection"):
         split_text_tower(without_text_projection)
@@ -255,7 +255,7 @@ def test_a_tower_without_a_linear_end_is_named() -> None:
         split_image_tower(average_pooled)
 
 
-def test_a_part_is_exchanged_in_the_copy_alone() -> None:
+def test_a_part_is_replaced_only_in_the_copy() -> None:
     inner = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     outer = nn.ModuleDict({"inner": inner, "other": nn.Linear(2, 2)})
     clone = with_part(outer, "inner.0", nn.Identity())

@@ -1,4 +1,4 @@
-"""Laws of the catalogue: every architecture of open_clip is answered for, and the answers are true."""
+"""Every architecture of open_clip is listed as supported or not, and the list is correct."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_every_architecture_is_supported_or_refused_with_a_reason(
             assert model.image.size, model
 
 
-def test_a_config_of_the_users_own_is_not_listed_as_open_clips(
+def test_a_config_of_the_user_is_not_listed(
     catalogue: dict[str, ModelSupport], tmp_path: Path
 ) -> None:
     config = tmp_path / "of-the-users-own.json"
@@ -78,7 +78,7 @@ def test_a_config_of_the_users_own_is_not_listed_as_open_clips(
     assert supported_models([config.stem])[0].supported  # but may be asked for
 
 
-def test_only_the_hub_knows_the_size_of_its_text_towers(
+def test_sizes_of_text_towers_of_the_hub_are_unknown(
     catalogue: dict[str, ModelSupport],
 ) -> None:
     for name, model in catalogue.items():
@@ -99,14 +99,14 @@ def test_the_only_refused_model_has_a_text_tower_that_ends_in_a_norm(
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32-quickgelu", "ViT-L-14-336", "RN101-quickgelu"])
-def test_names_that_share_an_answer_would_get_it_by_themselves(
+def test_architectures_examined_together_have_equal_answers(
     catalogue: dict[str, ModelSupport], name: str
 ) -> None:
     assert examine(name) == catalogue[name]
 
 
 @pytest.mark.parametrize("name", ["ViT-S-32-alt", "vit_relpos_medium_patch16_cls_224"])
-def test_a_model_with_numbers_gets_the_answer_of_one_without(
+def test_a_model_with_weights_has_the_same_answer(
     catalogue: dict[str, ModelSupport], name: str
 ) -> None:
     model = build(name, torch.device("cpu"))
@@ -117,7 +117,7 @@ def test_a_model_with_numbers_gets_the_answer_of_one_without(
     assert (image.layer, text.layer) == (said.image.layer, said.text.layer)
 
 
-def test_what_is_needed_is_what_open_clip_reaches_for(
+def test_needed_packages_are_those_that_open_clip_imports(
     catalogue: dict[str, ModelSupport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in ("HFTokenizer", "SigLipTokenizer", "SimpleTokenizer"):
@@ -127,7 +127,7 @@ def test_what_is_needed_is_what_open_clip_reaches_for(
         assert (model.needs == "transformers") == (from_hub or "Hugging Face" in model.text.tower)
 
 
-def test_looking_leaves_logging_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+def test_examining_models_does_not_change_logging(caplog: pytest.LogCaptureFixture) -> None:
     build("ViT-S-32-alt", torch.device("meta"))
     assert not caplog.records
     with caplog.at_level("WARNING"):
@@ -138,7 +138,7 @@ def test_looking_leaves_logging_as_it_was(caplog: pytest.LogCaptureFixture) -> N
 # ---------------------------------------------------------------------------------------- the tables
 
 
-def test_the_table_in_the_docs_is_the_one_of_this_release(
+def test_the_table_in_the_docs_is_that_of_the_installed_release(
     catalogue: dict[str, ModelSupport],
 ) -> None:
     written = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
@@ -345,7 +345,7 @@ def tiny_copy(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("name", TINY_COPIES)
-def test_a_tiny_copy_is_split_where_the_catalogue_says_and_computes_the_same(
+def test_a_tiny_copy_is_split_at_the_listed_layer_and_computes_the_same(
     name: str, catalogue: dict[str, ModelSupport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tiny_copy(name, monkeypatch)

@@ -1,4 +1,4 @@
-"""The summed curvature is the per-example one, in blocks of any size, for either loss."""
+"""The summed curvature equals that of single examples, for blocks of any size and both losses."""
 
 import pytest
 import torch
@@ -93,7 +93,7 @@ def test_the_curvature_in_the_logits_is_the_hessian_of_the_loss(loss, curvature)
     assert torch.allclose(hessian(loss)(logits), curvature(logits), rtol=1e-10, atol=1e-12)
 
 
-def test_factors_of_disjoint_batches_add_up_in_any_grouping():
+def test_factors_of_disjoint_batches_add_up():
     head = Head(normal(1, 4, 5), normal(2, 4, 3), SCALE)
     images, texts = Features(normal(3, 12, 5)), normal(4, 12, 3)
     whole = pair_curvature(head, images, texts, batch=4)

@@ -1,4 +1,4 @@
-"""Fitting from pairs: what is summed does not depend on shards, forms of files or interruptions."""
+"""Fits from pairs do not depend on shards, file formats or interruptions."""
 
 import csv
 import io
@@ -101,7 +101,7 @@ def same(one, other):
     return equal and one.posterior.image.pairs == other.posterior.image.pairs
 
 
-def test_the_stream_of_batches_is_the_curvature_of_its_pairs(encoder, source):
+def test_batches_add_up_to_the_curvature_of_all_pairs(encoder, source):
     """Decoding, batching and shards change nothing: the factors are those of all pairs at hand."""
     found = fit(encoder, source)
     features, texts = [], []
@@ -122,7 +122,7 @@ def test_the_stream_of_batches_is_the_curvature_of_its_pairs(encoder, source):
 
 
 @pytest.mark.parametrize("after", [1, 13, 24, 40])
-def test_an_interrupted_fit_goes_on_and_ends_with_the_same_bits(encoder, source, tmp_path, after):
+def test_an_interrupted_fit_continues_and_gives_the_same_bits(encoder, source, tmp_path, after):
     unbroken = fit(encoder, source)
     count[0] = 0
     partial = tmp_path / "posteriors"
@@ -154,7 +154,7 @@ def test_a_damaged_shard_is_computed_again(encoder, source, tmp_path):
     assert count[0] == COUNT - 12
 
 
-def test_other_arguments_are_another_fit(source):
+def test_other_arguments_have_other_partial_sums(source):
     other = source.parent / "other.csv"
     other.write_bytes(source.read_bytes())
     keys = {
@@ -169,7 +169,7 @@ def test_other_arguments_are_another_fit(source):
     assert key_of("a", [source], 6, 0) not in keys
 
 
-def test_shards_add_up_in_any_grouping(tmp_path):
+def test_the_size_of_shards_does_not_change_the_sums(tmp_path):
     model = small_model(images=12)
     parts = [
         pair_curvature(model.head, model.images[s], model.texts[s], batch=3)
@@ -205,7 +205,7 @@ def test_pairs_without_a_readable_image_are_left_out_and_counted(encoder, source
     assert not same(found, whole)
 
 
-def test_no_pair_that_can_be_read_is_an_error_that_says_why(encoder, source):
+def test_no_readable_pair_is_an_error_with_the_reason(encoder, source):
     for k in range(COUNT):
         (source.parent / f"{k}.png").unlink()
     with pytest.raises(DataError, match=r"there is no file .*\.png"):
@@ -215,7 +215,7 @@ def test_no_pair_that_can_be_read_is_an_error_that_says_why(encoder, source):
         fit(encoder, source)
 
 
-def test_a_tar_of_the_same_pairs_can_be_fitted_and_resumed(encoder, source, tmp_path):
+def test_a_tar_file_of_pairs_can_be_fitted_and_resumed(encoder, source, tmp_path):
     path = tmp_path / "pairs.tar"
     with source.open(newline="") as file, tarfile.open(path, "w") as opened:
         for k, row in enumerate(csv.DictReader(file)):

@@ -1,4 +1,4 @@
-"""A posterior without captions: the average over captions drawn at random, streamed over the pool."""
+"""A posterior without captions is the expected fit with captions drawn at random."""
 
 import dataclasses
 
@@ -25,7 +25,7 @@ def table_of(features):
 
 @pytest.mark.parametrize("loss", ["infonce", "siglip"])
 @pytest.mark.parametrize("residuals", [False, True])
-def test_prompts_that_are_the_images_captions_give_the_fit_from_those_pairs(loss, residuals):
+def test_prompts_equal_to_the_captions_give_the_fit_from_pairs(loss, residuals):
     """One batch, and the prompts happen to be one caption for each image: the two fits are one."""
     model = small_model(images=9, loss=loss, residuals=residuals, dtype=torch.float32)
     found = pool_factors(model.head, table_of(model.images), torch.arange(9), model.texts, batch=9)
@@ -38,7 +38,7 @@ def test_prompts_that_are_the_images_captions_give_the_fit_from_those_pairs(loss
 
 
 @pytest.mark.parametrize("batch", [1, 3, 4, 7, 100])
-def test_the_image_side_does_not_depend_on_blocks_and_the_text_side_averages_them(batch):
+def test_the_image_side_ignores_batches_and_the_text_side_averages_them(batch):
     model = small_model(images=12, dtype=torch.float32)
     head, rows = model.head, torch.arange(12)
     found = pool_factors(head, table_of(model.images), rows, model.classes, batch=batch)
@@ -59,7 +59,7 @@ def test_the_image_side_does_not_depend_on_blocks_and_the_text_side_averages_the
     assert found.text.pairs == 12
 
 
-def test_prompts_said_twice_change_nothing():
+def test_repeated_prompts_change_nothing():
     model = small_model(images=12, loss="infonce", dtype=torch.float32)
     table, rows = table_of(model.images), torch.arange(12)
     once = pool_factors(model.head, table, rows, model.classes, batch=6)
@@ -85,7 +85,7 @@ def test_a_large_pool_is_sampled_by_the_seed(monkeypatch):
     assert not torch.equal(fitted(0).activation.values, fitted(1).activation.values)
 
 
-def test_what_a_posterior_came_from_is_said(monkeypatch):
+def test_the_provenance_states_the_approximation(monkeypatch):
     model = small_model(images=30, dtype=torch.float32)
     found = fit_from_pool(
         model.head, table_of(model.images), range(30), model.classes, "toy", batch=8, seed=0

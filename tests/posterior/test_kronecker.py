@@ -1,4 +1,4 @@
-"""Every closed form of the Kronecker posterior against the dense matrix, with rectangular factors."""
+"""Every closed form of the Kronecker posterior equals the dense form; posterior files."""
 
 import math
 from dataclasses import replace
@@ -109,13 +109,13 @@ def test_swapping_the_factors_is_another_posterior():
         (torch.zeros(D, D, dtype=torch.float64), "not positive semi-definite"),
     ],
 )
-def test_factors_that_no_sum_of_squares_can_be_are_refused(factor, words):
+def test_factors_that_are_no_sum_of_squares_are_refused(factor, words):
     good = torch.eye(P, dtype=torch.float64)
     with pytest.raises(NotPositiveDefinite, match=words):
         KroneckerPosterior.from_factors(normal(1, D, P), KroneckerFactors(good, factor, 5))
 
 
-def test_rounding_below_zero_is_cut_off():
+def test_rounding_errors_below_zero_become_zero():
     values = torch.tensor([-1e-9, 1.0, 2.0], dtype=torch.float64)
     factors = KroneckerFactors(torch.eye(P, dtype=torch.float64), torch.diag(values), 5)
     found = KroneckerPosterior.from_factors(normal(1, D, P), factors)
@@ -123,7 +123,7 @@ def test_rounding_below_zero_is_cut_off():
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_what_was_cut_off_is_told_up_to_a_tolerance(count):
+def test_removed_eigenvalues_are_reported_up_to_the_tolerance(count):
     values = torch.tensor([-1e-4] * count + [1.0, 2.0], dtype=torch.float64)
     with pytest.raises(NotPositiveDefinite):
         decompose(torch.diag(values), "embedding")
@@ -132,14 +132,14 @@ def test_what_was_cut_off_is_told_up_to_a_tolerance(count):
     assert found.worst == pytest.approx(0.5e-4)
 
 
-def test_factors_of_another_encoder_are_refused_with_both_shapes():
+def test_factors_of_other_sizes_are_refused_with_both_shapes():
     eye = lambda size: torch.eye(size, dtype=torch.float64)  # noqa: E731
     swapped = KroneckerFactors(eye(D), eye(P), 5)
     with pytest.raises(EncoderMismatch, match=r"projection of 5 x 3.*one with 3 x 5"):
         KroneckerPosterior.from_factors(normal(1, D, P), swapped)
 
 
-def test_only_the_factors_are_ever_decomposed(monkeypatch):
+def test_only_factors_are_decomposed(monkeypatch):
     p = posterior()
 
     def refuse(*_: object, **__: object) -> None:
@@ -170,7 +170,7 @@ def test_a_prior_or_weight_that_is_not_positive_is_refused():
             posterior().with_weight(wrong)
 
 
-def test_a_prior_and_a_weight_given_later_are_those_given_at_once():
+def test_prior_and_weight_can_be_given_later():
     later = posterior(prior=1.0, weight=1.0).with_prior(0.7).with_weight(2.0)
     assert later.log_evidence() == posterior(strength=1.0).log_evidence()
     assert torch.equal(dense_precision(later), dense_precision(posterior()))
@@ -204,7 +204,7 @@ def change(path, name, function) -> None:
 class TestFiles:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-    def test_a_posterior_comes_back_as_it_was(self, tmp_path):
+    def test_what_is_saved_is_loaded(self, tmp_path):
         model = small_model()
         path = tmp_path / "p.safetensors"
         save_posterior(path, model.posterior, created_at=self.now, provenance={"pairs": 12})
@@ -240,7 +240,7 @@ class TestFiles:
         [torch.Tensor.long, torch.Tensor.bool, lambda values: values / 0],
         ids=["integers", "booleans", "not finite"],
     )
-    def test_what_is_no_finite_number_is_refused_by_name(self, tmp_path, name, broken):
+    def test_values_that_are_no_finite_numbers_are_refused_by_name(self, tmp_path, name, broken):
         path = tmp_path / "p.safetensors"
         save_posterior(path, small_model().posterior, created_at=self.now, provenance={})
         change(path, f"image.{name}", broken)
@@ -254,7 +254,7 @@ class TestFiles:
             load_posterior(path, encoder_id="other")
 
     @pytest.mark.parametrize("data", [b"", b"junk" * 100, b"\x08\0\0\0\0\0\0\0{}      "])
-    def test_what_is_no_posterior_is_refused(self, tmp_path, data):
+    def test_other_files_are_refused(self, tmp_path, data):
         path = tmp_path / "p.safetensors"
         path.write_bytes(data)
         with pytest.raises(InvalidPosteriorFile, match="alworkbench fit"):

@@ -1,4 +1,4 @@
-"""The linearised model: derivative of the real one; kernel, learning and draws against dense forms."""
+"""The linearised model against derivatives of the real one; learning and draws against dense forms."""
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def labels_for(model, count, seed=3):
     return one_hot(torch.randint(0, classes, (count,), generator=generator(seed)), classes).double()
 
 
-def test_the_change_is_the_derivative_of_the_model(model):
+def test_jvp_is_the_derivative_of_the_model(model):
     m = model.linearisation()
     images = m.images(model.images)
     update = WeightUpdate(
@@ -65,7 +65,7 @@ def test_the_change_is_the_derivative_of_the_model(model):
     assert torch.allclose(m.jvp(images, update), wanted, rtol=1e-9, atol=1e-9)
 
 
-def test_pull_is_the_transpose_of_change(model):
+def test_vjp_is_the_transpose_of_jvp(model):
     m = model.linearisation()
     images = m.images(model.images)
     update, weights = m.sample(2, generator(1)), normal(4, 2, len(images), 4)
@@ -78,7 +78,7 @@ def test_pull_is_the_transpose_of_change(model):
     assert torch.allclose(left, right, rtol=1e-10)
 
 
-def test_learning_ends_at_the_optimum_by_the_gradient(model):
+def test_the_gradient_vanishes_at_the_optimum(model):
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, len(model.images))
     found = fit(m, images, targets)
@@ -95,7 +95,7 @@ def test_learning_ends_at_the_optimum_by_the_gradient(model):
     assert update.text.grad.abs().max() < 1e-6
 
 
-def test_rounded_products_find_what_exact_ones_find(model, monkeypatch):
+def test_float32_products_find_the_same_optimum(model, monkeypatch):
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, len(model.images))
     rounded = fit(m, images, targets)
@@ -105,7 +105,7 @@ def test_rounded_products_find_what_exact_ones_find(model, monkeypatch):
     assert torch.allclose(rounded.update.text, exact.update.text, atol=1e-6)
 
 
-def test_an_image_weighs_as_often_as_it_is_labelled(model):
+def test_a_weight_counts_like_repeated_labels(model):
     m = model.linearisation()
     targets = labels_for(model, 6)
     twice = torch.tensor([0, 1, 2, 3, 4, 5, 0, 1])
@@ -115,7 +115,7 @@ def test_an_image_weighs_as_often_as_it_is_labelled(model):
     assert torch.allclose(repeated.update.image, weighted.update.image, atol=1e-7)
 
 
-def test_learning_on_what_is_known_changes_little_and_strength_holds_it_back(model):
+def test_known_labels_change_little_and_strength_limits_the_change(model):
     """A stronger posterior moves less, towards the model as it came."""
     targets = labels_for(model, len(model.images))
     sizes = []
@@ -218,7 +218,7 @@ def test_draws_keep_their_noise_when_labels_are_added():
     assert torch.allclose(gram.apply(gram.solve(right)), right, atol=1e-8)
 
 
-def test_a_stored_learner_comes_back_as_it_was():
+def test_a_learner_is_restored_from_its_weight_update():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     learned = learn(start, model.images[:6], labels_for(model, 6))
@@ -228,7 +228,7 @@ def test_a_stored_learner_comes_back_as_it_was():
     assert torch.allclose(one.image, other.image, atol=1e-3)
 
 
-def test_no_labels_leave_the_model_as_it_came():
+def test_without_labels_the_model_is_unchanged():
     model = small_model(dtype=torch.float32)
     start = zero_shot(model.head, model.posterior, model.classes)
     learned = learn(start, model.images[:0], torch.zeros(0, 4, dtype=torch.float64))

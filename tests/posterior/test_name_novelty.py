@@ -51,7 +51,7 @@ def test_captions_have_normalised_leverage_one_on_average():
     assert float(mean) == pytest.approx(1.0, abs=1e-9)
 
 
-def test_lengths_strengths_and_the_scale_of_the_factors_change_nothing():
+def test_lengths_strengths_and_scales_change_nothing():
     captions, names = normal(1, 60, 8), normal(2, 6, 8)
     expected = normalised_leverage(belief(captions), names)
     stretched = normal(3, 6, 1).abs() * names
@@ -64,7 +64,7 @@ def test_lengths_strengths_and_the_scale_of_the_factors_change_nothing():
         assert torch.allclose(normalised_leverage(text, given), expected, rtol=1e-6)
 
 
-def test_a_caption_that_was_there_often_is_bounded_below_by_its_number():
+def test_the_bound_is_at_least_the_number_of_equal_captions():
     captions = normal(1, 60, 8)
     often = captions[:1].expand(40, -1)
     (found,) = known_names(belief(torch.cat([captions, often])), ["a"], captions[:1])
@@ -73,7 +73,7 @@ def test_a_caption_that_was_there_often_is_bounded_below_by_its_number():
     assert found.most_captions >= 41 / 3
 
 
-def test_what_points_where_no_caption_did_is_unknown():
+def test_a_name_in_a_direction_without_captions_is_unknown():
     captions = normal(1, 60, 8)
     captions[:, 7] = 0
     aside = torch.eye(8, dtype=torch.float64)[7:]
@@ -83,12 +83,12 @@ def test_what_points_where_no_caption_did_is_unknown():
     assert found.share < 1e-3
 
 
-def test_the_four_names_that_the_bundled_model_never_saw_are_named(bundled):
+def test_the_names_unknown_to_the_bundled_model_are_found(bundled):
     found = unknown(bundled([c.name for c in SAMPLE.classes]))
     assert sorted(found) == sorted(UNKNOWN_TO_BUNDLED_MODEL)
 
 
-def test_of_the_names_that_it_knows_none_is_named(bundled):
+def test_known_names_are_not_called_unknown(bundled):
     assert unknown(bundled(KNOWN)) == []
     assert all(each.most_captions > 100 for each in bundled(KNOWN))
 
@@ -103,11 +103,11 @@ def test_of_the_names_that_it_knows_none_is_named(bundled):
     ],
     ids=["digits", "signs", "letters", "nonsense"],
 )
-def test_where_it_knows_none_all_are_named(bundled, names):
+def test_lists_without_known_names_are_all_unknown(bundled, names):
     assert unknown(bundled(names)) == names
 
 
-def test_each_name_is_judged_alone_so_that_lists_of_two_do_as_well():
+def test_the_other_names_of_a_list_have_no_effect():
     text, activations = belief(normal(1, 60, 8)), normal(2, 4, 8)
     together = known_names(text, "abcd", activations)
     for one, other in itertools.combinations(range(4), 2):
@@ -118,6 +118,6 @@ def test_each_name_is_judged_alone_so_that_lists_of_two_do_as_well():
         )
 
 
-def test_prompts_in_place_of_captions_tell_nothing():
+def test_posteriors_from_prompts_have_no_captions():
     assert has_captions({"pairs": 3000})
     assert not has_captions({"approximation": "pool images against prompts"})

@@ -1,4 +1,4 @@
-"""Moments of cosines: brute-force Monte Carlo, plain cosines in the limit, and invariances."""
+"""Moments of cosines against Monte Carlo, plain cosines in the limit, and invariances."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from tests.factories import generator, small_model
 
 
 @pytest.mark.parametrize("residuals", [False, True])
-def test_moments_vanish_to_plain_cosines_as_the_posterior_shrinks(residuals):
+def test_moments_tend_to_plain_cosines_as_the_posterior_shrinks(residuals):
     model = small_model(residuals=residuals)
     sharp = model.posterior.tempered(1e12, 1e12)
     moments = logit_moments(model.head, sharp, model.images, model.classes)
@@ -45,7 +45,7 @@ def test_moments_are_those_of_independent_draws_of_both_sides():
     assert torch.allclose(ratio, torch.ones_like(ratio), rtol=0.05)
 
 
-def test_moderation_never_makes_a_prediction_more_certain():
+def test_the_probit_correction_never_raises_confidence():
     mean, variance = torch.randn(50, 4, generator=generator(3)), torch.full((50, 4), 2.0)
     plain = mean.softmax(-1)
     moderated = probit_logits(LogitMoments(mean, variance)).softmax(-1)
@@ -77,7 +77,7 @@ def test_streamed_moments_are_those_of_the_whole_for_any_budget():
 
 
 @pytest.mark.parametrize("loss", ["infonce", "siglip"])
-def test_sampled_probabilities_shrink_to_the_models_own(loss):
+def test_sampled_probabilities_tend_to_those_of_the_model(loss):
     model = small_model(loss=loss, residuals=loss == "siglip")
     sharp = model.posterior.tempered(1e14, 1e14)
     found = sampled_probabilities(model.head, sharp, model.images, model.classes, 3, generator(1))

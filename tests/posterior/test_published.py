@@ -1,4 +1,4 @@
-"""The published layout of factor folders: what goes out comes back, and nothing in a folder runs."""
+"""Published factor folders: exports can be imported, and nothing in a folder is executed."""
 
 import io
 import json
@@ -77,7 +77,7 @@ def assert_same_belief(one, other, rel: float) -> None:
 
 class TestRoundTrip:
     @pytest.mark.parametrize("weight", [1.0, 10.0])
-    def test_what_was_written_comes_back(self, tmp_path, weight):
+    def test_what_is_exported_is_imported(self, tmp_path, weight):
         p = MODEL.posterior
         p = replace(p, image=p.image.with_weight(weight), text=p.text.with_prior(0.3))
         export_factors(tmp_path, p, created_at=NOW, provenance={"source": "pairs.csv"})
@@ -89,20 +89,20 @@ class TestRoundTrip:
             assert one.prior_precision == other.prior_precision
             assert one.pseudo_data_weight == other.pseudo_data_weight
 
-    def test_twice_is_once(self, tmp_path):
+    def test_exporting_twice_changes_nothing(self, tmp_path):
         export_factors(tmp_path / "one", MODEL.posterior, created_at=NOW, provenance={})
         first = imported(tmp_path / "one", prior="stored", weight=None).posterior
         export_factors(tmp_path / "two", first, created_at=NOW, provenance={})
         second = imported(tmp_path / "two", prior="stored", weight=None).posterior
         assert_same_belief(second, first, rel=1e-5)
 
-    def test_how_many_pairs_there_were_does_not_matter_to_the_belief(self, folder):
+    def test_the_number_of_pairs_does_not_change_the_posterior(self, folder):
         """The layout of others does not say n; only sums / sqrt(n) count."""
         found = imported(folder, prior="stored", weight=None).posterior
         assert found.image.pairs == PAIRS
         assert_same_belief(found, MODEL.posterior, rel=1e-5)
 
-    def test_what_is_ours_is_kept_beside_the_four_numbers(self, tmp_path):
+    def test_provenance_is_stored_beside_the_four_numbers(self, tmp_path):
         export_factors(tmp_path, MODEL.posterior, created_at=NOW, provenance={"pairs": 40})
         facts = json.loads((tmp_path / PRIORS).read_text())
         assert {"lambda_img", "n_img", "lambda_txt", "n_txt"} < set(facts)
@@ -125,20 +125,20 @@ class TestChoices:
         found = imported(folder, prior="stored", weight=None).posterior.image
         assert torch.allclose(found.activation_covariance(), wanted, rtol=1e-8, atol=1e-12)
 
-    def test_the_weight_is_ten_and_the_prior_ours_unless_told_otherwise(self, folder):
+    def test_by_default_the_weight_is_ten_and_the_prior_maximises_the_evidence(self, folder):
         found = imported(folder).posterior
         assert found.image.pseudo_data_weight == found.text.pseudo_data_weight == WEIGHT == 10.0
         for side in (found.image, found.text):
             assert side.prior_precision == best_prior_precision(side)
 
-    def test_stored_precisions_are_taken_as_they_are(self, folder):
+    def test_stored_precisions_are_kept_on_request(self, folder):
         facts = json.loads((folder / PRIORS).read_text())
         found = imported(folder, prior="stored")
         assert found.posterior.image.prior_precision == facts["lambda_img"]
         assert found.posterior.text.prior_precision == facts["lambda_txt"]
         assert found.stored["image"].pseudo_data_weight == facts["n_img"]
 
-    def test_names_without_suffix_are_read_too(self, folder):
+    def test_files_without_suffix_are_read(self, folder):
         wanted = imported(folder).posterior
         for name in FACTORS:
             (folder / f"{name}.pt").rename(folder / name)
@@ -146,7 +146,7 @@ class TestChoices:
 
 
 class TestRounding:
-    def test_slightly_negative_eigenvalues_are_cut_off_and_told(self, folder):
+    def test_slightly_negative_eigenvalues_become_zero_and_are_reported(self, folder):
         def lower(factor):
             values, vectors = torch.linalg.eigh(factor.double())
             values[0] = -0.5 * TOLERANCE * values[-1]
@@ -160,7 +160,7 @@ class TestRounding:
         assert (found.posterior.image.embedding.values >= 0).all()
         assert found.rounding["B_txt_analytic"].clipped == 0
 
-    def test_a_little_asymmetry_is_taken_out_and_told(self, folder):
+    def test_a_small_asymmetry_is_removed_and_reported(self, folder):
         skew = 1e-5 * torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
 
         def bend(factor):
@@ -181,7 +181,7 @@ class TestRounding:
             (lambda factor: factor * math.nan, "not finite"),
         ],
     )
-    def test_what_is_no_rounding_is_refused(self, folder, bad, words):
+    def test_larger_errors_than_rounding_are_refused(self, folder, bad, words):
         change(folder, "B_img_analytic", bad)
         with pytest.raises(NotPositiveDefinite, match=f"(?s)B_img_analytic.*{words}"):
             imported(folder)
@@ -193,7 +193,7 @@ class TestRefusals:
         with pytest.raises(EncoderMismatch, match=r"(?s)7 x 7.*5 x 9.*9 x 9"):
             import_factors(folder, other.head, "small")
 
-    def test_a_folder_of_ours_knows_its_encoder(self, tmp_path):
+    def test_an_exported_folder_names_its_encoder(self, tmp_path):
         export_factors(tmp_path, MODEL.posterior, created_at=NOW, provenance={})
         with pytest.raises(EncoderMismatch, match="another"):
             import_factors(tmp_path, MODEL.head, "another")
@@ -218,7 +218,7 @@ class TestRefusals:
             '{"lambda_img": 1, "n_img": 1, "lambda_txt": 1, "n_txt": 1, "alworkbench": {"format": 2}}',
         ],
     )
-    def test_numbers_that_are_none_are_refused(self, folder, facts):
+    def test_invalid_numbers_are_refused(self, folder, facts):
         (folder / PRIORS).write_text(facts)
         with pytest.raises(InvalidPosteriorFile, match=PRIORS):
             imported(folder)
@@ -234,7 +234,7 @@ class TestRefusals:
         ],
         ids=["dict", "integers", "sparse", "list", "meta"],
     )
-    def test_what_is_no_matrix_is_refused(self, folder, content):
+    def test_other_content_than_a_matrix_is_refused(self, folder, content):
         torch.save(content, folder / "A_img_analytic.pt")
         with pytest.raises(InvalidPosteriorFile, match="A_img_analytic"):
             imported(folder)
@@ -269,7 +269,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["archive", "bare pickle"])
-def test_nothing_in_a_folder_runs(folder, tmp_path, legacy):
+def test_nothing_in_a_folder_is_executed(folder, tmp_path, legacy):
     target = tmp_path / "was run"
     stream = io.BytesIO()
     if legacy:
