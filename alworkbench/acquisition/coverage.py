@@ -6,11 +6,9 @@ the weights sum to 1. Image i represents target j by the similarity kernel kappa
 
     F(S) = sum_j q_j max_{i in labelled or S} kappa_ij
 
-This is the facility location function. It is monotone and submodular, so greedy picks reach at least 1 -
-1/e of the largest possible increase (Nemhauser, Wolsey & Fisher 1978). Gains only fall while the batch
-grows, so an old gain is an upper bound, and few gains are computed again after a pick (lazy greedy,
-Minoux 1978). A labelled image counts with its label as prediction. An image that people refused to
-classify represents its neighbours whatever they show: no label is to be had there.
+This is the facility location function, which `facility_location` maximises greedily. A labelled image
+counts with its label as prediction. An image that people refused to classify represents its neighbours
+whatever they show: no label is to be had there.
 
 There are two settings of the shrinkage of the model's confidence, weak and strong, and so two sets of
 weights q. A pick in the strong setting takes the largest gain. A pick in the weak setting takes the
