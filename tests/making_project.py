@@ -85,11 +85,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str
     return root, path, truth
 
 
-@pytest.fixture
-def project(tmp_path: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
+def make_project(folder: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
     """Imported, with features and posterior; no round yet."""
     pictures, features, truth = made
-    found = Project(tmp_path / "project", features, truth)
+    found = Project(folder, features, truth)
     classes = ClassList(tuple(LabelClass(name) for name in NAMES))
     settings = ProjectSettings("toy", encoder="features:toy", batch_size=5)
     create_store(found.folder, settings, classes, found.clock()).close()
@@ -98,6 +97,11 @@ def project(tmp_path: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
         workbench.images.add(pictures / "audit", role=Role.AUDIT)
         workbench.features.take(features)
     return found
+
+
+@pytest.fixture
+def project(tmp_path: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
+    return make_project(tmp_path / "project", made)
 
 
 class closing:
@@ -121,6 +125,10 @@ def workbench(project: Project) -> Iterator[Workbench]:
 
 @pytest.fixture
 def answers(project: Project) -> Callable:
+    return answering(project)
+
+
+def answering(project: Project) -> Callable:
     """Answer claimed items truthfully; returns the answers."""
     from alworkbench.core.domain import Answer, AnswerKind
 

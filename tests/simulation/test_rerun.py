@@ -18,6 +18,7 @@ from tests.making_project import NAMES, picture
 
 SMALL = {
     "strategies": ["random", "margin"],
+    "adaptations": "linearised",
     "seeds": 2,
     "labels": 6,
     "batch": 3,
@@ -77,13 +78,13 @@ def test_a_changed_list_of_images_is_named(finished: SimulationResult) -> None:
 
     point = finished.points[5]
     folder = tampered(finished, swap)
-    done = replayed(folder, "--json")
+    done = replayed(folder, "--runs", 2, "--json")
     found = json.loads(done.stdout)["difference"]
     assert done.exit_code == 1
     name = f"{point.arm.strategy}-{point.arm.adaptation}-3-{point.seed}"
     assert (found["run"], found["round"], found["position"]) == (name, point.round, 2)
     assert (found["image"], found["found"]) == (point.images[2], point.images[1])
-    said = replayed(folder).stdout
+    said = replayed(folder, "--runs", 2).stdout
     assert "the record was changed" in said.replace("\n", " ")
 
 
@@ -98,7 +99,7 @@ def test_a_changed_list_of_images_is_named(finished: SimulationResult) -> None:
     ],
 )
 def test_what_else_was_changed_is_named(finished: SimulationResult, change: Any, what: str) -> None:
-    done = replayed(tampered(finished, change))
+    done = replayed(tampered(finished, change), "--runs", 1)
     assert what in done.stdout.replace("\n", " ")
 
 
@@ -107,8 +108,8 @@ def test_data_that_moved_are_found_and_other_data_noticed(
 ) -> None:
     moved = simulated[1].rename(tmp_path / "moved.npz")
     try:
-        assert replayed(finished.folder).exit_code != 0
-        assert replayed(finished.folder, "--at", moved).exit_code == 0
+        assert replayed(finished.folder, "--runs", 1).exit_code != 0
+        assert replayed(finished.folder, "--runs", 1, "--at", moved).exit_code == 0
     finally:
         moved.rename(simulated[1])
 
