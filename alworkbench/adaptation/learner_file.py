@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -18,6 +19,7 @@ from alworkbench.adaptation.learning import LearnedWeights
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import InvalidPosteriorFile
+from alworkbench.core.tensors import floats
 from alworkbench.posterior.linearisation import WeightUpdate
 
 FORMAT = "alworkbench-learner-4"
@@ -56,18 +58,25 @@ def save_learner(
 
 
 def load_learner(path: Path) -> StoredLearner:
-    """Raises InvalidPosteriorFile for a file that is no learner of a known format."""
+    """Read a learner file: the update in float32 and the class prior in float64, as learning gives them.
+
+    Raises InvalidPosteriorFile for a file that is no learner of a known format.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") not in (FORMAT, *OLDER):
                 raise ValueError(f"format {metadata.get('format')!r}, needed {FORMAT!r}")
             held = set(file.keys())
-            image, text = file.get_tensor("image"), file.get_tensor("text")
-            own, embedded, offset, log_class_prior = (
-                file.get_tensor(name) if name in held else None
-                for name in (*_UPDATE_NAMES[2:], _CLASS_PRIOR_NAME)
+            image, text = (floats(file.get_tensor(name), name) for name in _UPDATE_NAMES[:2])
+            own, embedded, offset = (
+                floats(file.get_tensor(name), name) if name in held else None
+                for name in _UPDATE_NAMES[2:]
             )
+            log_class_prior = None
+            if _CLASS_PRIOR_NAME in held:
+                values = file.get_tensor(_CLASS_PRIOR_NAME)
+                log_class_prior = floats(values, _CLASS_PRIOR_NAME, torch.float64)
         if (own is None and embedded is None) != (offset is None):
             raise ValueError("weights of a residual head and their offsets belong together")
         known = metadata.get("prior")

@@ -30,6 +30,7 @@ from torch import Tensor
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import EncoderRecord, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import EncoderMismatch, FeaturesLocked, InvalidFeatureFile
+from alworkbench.core.tensors import floats
 from alworkbench.encoders.head import Head
 from alworkbench.features.shard import (
     DONE,
@@ -85,8 +86,10 @@ class FeatureStore:
         try:
             with safe_open(path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {})["head"])
-                image = file.get_tensor("image_projection")
-                text = file.get_tensor("text_projection")
+                image, text = (
+                    floats(file.get_tensor(name), name)
+                    for name in ("image_projection", "text_projection")
+                )
             if image.ndim != 2 or text.ndim != 2 or image.shape[0] != text.shape[0]:
                 raise ValueError(f"projections of shapes {image.shape} and {text.shape}")
             if facts["loss"] not in ("infonce", "siglip"):
@@ -137,7 +140,7 @@ class FeatureStore:
         try:
             with safe_open(path, framework="pt") as file:
                 prompts = json.loads((file.metadata() or {})["prompts"])
-                activations = file.get_tensor("activations")
+                activations = floats(file.get_tensor("activations"), "activations")
             if activations.ndim != 2 or len(prompts) != len(activations):
                 raise ValueError(f"{len(prompts)} prompts for {tuple(activations.shape)}")
             known = {prompt: k for k, prompt in enumerate(prompts)}

@@ -186,7 +186,7 @@ def test_the_command_lists_models() -> None:
     }
     shown = CliRunner().invoke(app, ["models", "i18n"])
     assert "no projection" in shown.output
-    assert "1 of 2 are supported" in shown.output
+    assert "1 of 2 architectures are supported" in shown.output
     with pytest.raises(UnknownEncoder, match="Did you mean 'RN50'"):
         architectures("RN51")
 
