@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
+from alworkbench.adaptation.conditioning import DRAWS_AT_ONCE, solved_at_once
 from alworkbench.adaptation.label_gram import DENSE_LIMIT
-from alworkbench.adaptation.map_fit import DRAWS_AT_ONCE, solved_at_once
 
 OPERATIONS_PER_SECOND = 2e10
 """Multiply-adds in single precision of one processor core, for the estimate of seconds."""

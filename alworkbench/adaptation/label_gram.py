@@ -51,8 +51,8 @@ class LabelGram:
         weights: Float[Tensor, "n"] | None = None,
     ) -> None:
         self._kernel = kernel
-        self._double = _Curvature(probabilities, weights)
-        self._single = _Curvature(
+        self._double = LabelCurvature(probabilities, weights)
+        self._single = LabelCurvature(
             probabilities.float(), None if weights is None else weights.float()
         )
         self._factor: Tensor | None = None
@@ -147,8 +147,8 @@ class LabelGram:
         return (found.values.to(right.dtype) * scale).T.reshape(shape)
 
 
-class _Curvature:
-    """R and its transpose, as products. R R^T = w (diag(p) - p p^T) for every label."""
+class LabelCurvature:
+    """Products with R and its transpose, R R^T = w (diag(p) - p p^T) for every label."""
 
     def __init__(
         self, probabilities: Float[Tensor, "n C"], weights: Float[Tensor, "n"] | None
@@ -158,10 +158,12 @@ class _Curvature:
         self._root = root if weights is None else weights.sqrt()[:, None] * root
 
     def apply_root(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+        """R v."""
         scaled = self._root * vectors
         return scaled - self._probabilities * scaled.sum(dim=-1, keepdim=True)
 
     def apply_root_transpose(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
+        """R^T v."""
         mean = (self._probabilities * vectors).sum(dim=-1, keepdim=True)
         return self._root * (vectors - mean)
 

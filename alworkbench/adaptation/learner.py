@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.map_fit import condition
+from alworkbench.adaptation.conditioning import condition
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.encoders.head import Features, Head

@@ -1,17 +1,17 @@
-"""How good and how honest the learner is on labels that it did not see: leave-one-out, without refitting.
+"""Leave-one-out predictions of the learner for its own labels, without fitting again.
 
-At the optimum the labels other than i say about the logits of image i (the cavity distribution)
+At the optimum, the labels other than i predict the logits of image i (the cavity mean)
 
     mean_-i = f_i - Sigma_-i a_i        a_i = weight_i (y_i - p_i)
 
-where Sigma_-i is the covariance of z_i given all labels but i's. Exact for a quadratic loss; for the
-softmax the curvature of the others is taken where all labels put it (Rasmussen & Williams 2006,
-section 5.4.2; Vehtari et al. 2016, arXiv:1412.7461). The same holds for groups left out together. The
-product Sigma_-i a_i is a solve with the curvature of label i set to zero: from one factorisation for
-all labels where they are few, and else one iterated right-hand side for each group.
+where Sigma_-i is the covariance of z_i given all labels but i's. This is exact for a quadratic loss. For
+the softmax, the curvature of the other labels is that at the optimum of all labels (Rasmussen & Williams
+2006, section 5.4.2; Vehtari et al. 2016, arXiv:1412.7461). The same holds for groups of labels that are
+left out together. Sigma_-i a_i is a solve in which label i has no curvature: from one factorisation for
+all labels if there are few, otherwise by conjugate gradients, one right-hand side a group.
 
-The labels were chosen, as a rule where the model was uncertain: the figures are about images like
-them and not about the pool. An audit set is the honest ruler; this one is free.
+The labels were chosen, as a rule where the model was uncertain. So the figures describe images like the
+labelled ones and not the pool; an audit set measures the pool.
 
 Dimensions used in this file
     n  labelled images
@@ -21,7 +21,6 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,22 +29,23 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from alworkbench.adaptation.conjugate_gradients import conjugate_gradients
-from alworkbench.adaptation.label_gram import softmax_curvature_roots
+from alworkbench.adaptation.label_gram import LabelCurvature, softmax_curvature_roots
 from alworkbench.adaptation.learner import Learner
 from alworkbench.evaluation.metrics import Metrics, measure
 from alworkbench.posterior.covariance import LinearisedKernel
 
 DENSE_LIMIT = 3000
-"""Up to this many (image, class) pairs one factorisation serves all groups; above, each is iterated for."""
+"""Up to this many (image, class) pairs, one factorisation serves all groups."""
 
 _TOLERANCE = 1e-6
 _MAX_ITERATIONS = 5000
-_ITERATIONS = 60
-"""That a solve takes, about: for the budget only."""
+_USUAL_ITERATIONS = 60
+"""Iterations of a usual solve, for the estimate of the cost."""
 _BUDGET = 6e10
-"""Operations that measuring may cost: a few seconds on one core. Above, labels go out in groups."""
+"""Operations that one call may cost, a few seconds of one core; above, labels are left out in groups."""
 _FEWEST_GROUPS = 10
 _BLOCK_NUMBERS = 1 << 18
+"""Numbers of the right-hand sides that are solved together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class LeftOut:
 
     logits: Float[Tensor, "n C"]
     groups: int
-    """n: each label was left out alone. Fewer: labels were left out together, which is harder."""
+    """n: each label was left out alone. Fewer: labels were left out together, which is pessimistic."""
     metrics: Metrics
-    """Against the likeliest class of each target. About the labels, which were chosen: not the pool."""
+    """Against the most likely class of each target."""
 
     def as_json(self) -> dict[str, Any]:
         """The figures that a record keeps."""
@@ -74,7 +74,7 @@ class LeftOut:
 
 
 def leaves_out(learner: Learner) -> bool:
-    """Whether `leave_one_out` can answer, and in seconds: one core takes four for the most that it does."""
+    """Whether `leave_one_out` is possible, within about four seconds of one core."""
     if learner.state is None or len(learner.state.images) == 0:
         return False
     if learner.predictor is not None:
@@ -84,27 +84,27 @@ def leaves_out(learner: Learner) -> bool:
 
 
 def _cost(count: int, classes: int) -> float:
-    """Operations of leaving out one group by iteration, about."""
-    return _ITERATIONS * (6.0 * count**2 * classes + 8.0 * count * classes**2)
+    """Estimated operations of leaving out one group by iteration."""
+    return _USUAL_ITERATIONS * (6.0 * count**2 * classes + 8.0 * count * classes**2)
 
 
 def leave_one_out(
     learner: Learner, targets: Float[Tensor, "n C"], groups: int | None = None
 ) -> LeftOut:
-    """What the learner would say of each labelled image without its label.
+    """The predictions for each labelled image from the labels of the other images.
 
-    For the linearised model, with classes' own weights or without. `targets` are those that it
-    learned from, in their order. Without `groups`, each label is left out alone where that costs a
-    few seconds, and in at least ten groups (label i in group i mod G) where it would cost more.
-    Raises ValueError for a learner without labels, or of another kind.
+    `targets` are those that the learner learned from, in their order. Without `groups`, each label is left
+    out alone if that takes a few seconds at most, and otherwise with others, in at least ten groups (label
+    i in group i mod G). Raises ValueError for a learner without labels or with a predictor of its own,
+    ArithmeticError where a solve does not converge.
     """
     state = learner.state
     if state is None:
         raise ValueError("a learner without labels has none to leave out")
     if learner.predictor is not None:
         raise ValueError(
-            "leaving out needs the linearised model, with classes' own weights or without: "
-            f"this learner answers with {type(learner.predictor).__name__}"
+            "leave-one-out needs the linearised model: this learner predicts with "
+            f"{type(learner.predictor).__name__}"
         )
     count, classes = targets.shape
     if groups is None and count * classes <= DENSE_LIMIT:
@@ -130,31 +130,24 @@ def held_out_changes(
     dual: Float[Tensor, "n C"],
     group_of: Int[Tensor, "n"],
 ) -> Float[Tensor, "n C"]:
-    """Sigma_-g a_g for the labels of every group g: how far their labels moved their own logits.
+    """Sigma_-g a_g for every group g: how far the labels of a group moved their own logits. float64.
 
-    Sigma_-g is the covariance given the labels of all other groups, of curvature
-    weight (diag(p) - p p^T). float64. Raises ArithmeticError where a solve does not converge.
+    Sigma_-g is the covariance given the labels of all other groups, whose curvature is
+    weight (diag(p) - p p^T). Raises ArithmeticError where a solve does not converge.
     """
     count, classes = probabilities.shape
-    root = (weights[:, None] * probabilities).sqrt()  # n C
-
-    def push(vectors: Float[Tensor, "G n C"]) -> Float[Tensor, "G n C"]:
-        scaled = root * vectors
-        return scaled - probabilities * scaled.sum(dim=-1, keepdim=True)
-
-    def pull(vectors: Float[Tensor, "G n C"]) -> Float[Tensor, "G n C"]:
-        return root * (vectors - (probabilities * vectors).sum(dim=-1, keepdim=True))
-
     if dual.numel() <= DENSE_LIMIT:
         return _factorised(kernel, probabilities, weights, dual, group_of)
+    curvature = LabelCurvature(probabilities, weights)
     changes = torch.zeros_like(dual)
     every = torch.arange(int(group_of.max()) + 1, device=dual.device)
     for some in every.split(max(1, _BLOCK_NUMBERS // (count * classes))):
         out = group_of[None, :] == some[:, None]  # G n: left out
         kept = (~out).to(dual)[:, :, None]
         spread = kernel.matvec(dual * out[:, :, None])  # G n C: K a_g
-        inner = _iterated(kernel, push, pull, kept, kept * pull(spread))
-        changes += ((spread - kernel.matvec(push(inner))) * out[:, :, None]).sum(dim=0)
+        right = kept * curvature.apply_root_transpose(spread)
+        inner = curvature.apply_root(_iterated(kernel, curvature, kept, right))
+        changes += ((spread - kernel.matvec(inner)) * out[:, :, None]).sum(dim=0)
     return changes
 
 
@@ -167,8 +160,8 @@ def _factorised(
 ) -> Float[Tensor, "n C"]:
     """From the covariance given all labels, Sigma = K - V^T V with V = L^-1 R^T K, L L^T = I + R^T K R.
 
-    What a group's labels took away of it comes back by Woodbury's identity on the group alone:
-    Sigma_-g a = Sigma a + Sigma R (I - R^T Sigma R)^-1 R^T Sigma a, all of it of the group.
+    Woodbury's identity removes the labels of a group g, with all blocks restricted to the group:
+    Sigma_-g a = Sigma a + Sigma R (I - R^T Sigma R)^-1 R^T Sigma a.
     """
     count, classes = dual.shape
     pairs = dual.numel()
@@ -183,26 +176,25 @@ def _factorised(
     dense, known = dense.reshape(pairs, pairs), known.reshape(-1, count, classes)
     changes = torch.zeros_like(dual)
     for group in range(int(group_of.max()) + 1):
-        own = (group_of == group).nonzero()[:, 0]
-        taken = known[:, own].flatten(1)  # nr gC
-        rows = (own[:, None] * classes + torch.arange(classes, device=own.device)).flatten()
+        members = (group_of == group).nonzero()[:, 0]
+        taken = known[:, members].flatten(1)  # nr gC
+        rows = (members[:, None] * classes + torch.arange(classes, device=members.device)).flatten()
         spread = dense[rows[:, None], rows] - taken.T @ taken  # gC gC: Sigma
-        root = torch.block_diag(*roots[own])
+        root = torch.block_diag(*roots[members])
         half = spread @ root  # gC gr: Sigma R
         left = torch.eye(root.shape[1]).to(half) - root.T @ half
-        moved = spread @ dual[own].flatten()
+        moved = spread @ dual[members].flatten()
         back = torch.linalg.solve(left, root.T @ moved)
-        changes[own] = (moved + half @ back).reshape(len(own), classes)
+        changes[members] = (moved + half @ back).reshape(len(members), classes)
     return changes
 
 
 def _narrow_roots(
     probabilities: Float[Tensor, "n C"], weights: Float[Tensor, "n"]
 ) -> Float[Tensor, "n C r"]:
-    """Roots of the labels' curvature with a column less: what moves all classes alike has none.
+    """Roots of the curvature of the labels with C - 1 columns: a shift of all classes has no curvature.
 
-    R sqrt(p) = 0; Householder's reflection that takes -sqrt(p) to the first axis leaves the others
-    across it.
+    R sqrt(p) = 0. Householder's reflection takes -sqrt(p) to the first axis, whose column is then zero.
     """
     axis = probabilities.sqrt()
     axis[:, 0] += 1
@@ -213,23 +205,22 @@ def _narrow_roots(
 
 def _iterated(
     kernel: LinearisedKernel,
-    push: Callable[[Tensor], Tensor],
-    pull: Callable[[Tensor], Tensor],
+    curvature: LabelCurvature,
     kept: Float[Tensor, "G n 1"],
     right: Float[Tensor, "G n C"],
 ) -> Float[Tensor, "G n C"]:
-    """The same by conjugate gradients, every group with its own system."""
+    """Solve for every group, each with its own system, by conjugate gradients."""
     shape = right.shape
 
     def product(columns: Tensor) -> Tensor:
         vectors = columns.T.reshape(shape)
-        moved = kernel.matvec(push(kept * vectors))
-        return (vectors + kept * pull(moved)).flatten(1).T
+        moved = kernel.matvec(curvature.apply_root(kept * vectors))
+        return (vectors + kept * curvature.apply_root_transpose(moved)).flatten(1).T
 
     found = conjugate_gradients(product, right.flatten(1).T, _TOLERANCE, _MAX_ITERATIONS)
     if found.residual > _TOLERANCE:
         raise ArithmeticError(
-            f"leaving labels out did not converge: residual {found.residual:.1e} after "
+            f"leave-one-out did not converge: residual {found.residual:.1e} after "
             f"{found.iterations} iterations ({shape[1]} labels, {shape[2]} classes)"
         )
     return kept * found.values.T.reshape(shape)

@@ -1,17 +1,17 @@
-"""Learning from labels in the linearised model: convex, with the posterior as the regulariser.
+"""Maximum a posteriori fit of the linearised model to labels: convex, regularised by the posterior.
 
     minimise over (M, M')   sum_i weight_i CE(y_i, softmax(z_i)) + |M|^2 / 2 + |M'|^2 / 2
     z = z_0 + jvp(M, M')
 
-where M and M' are whitened, so the penalty is the posterior's (its strength is the tempering of the
-posterior that the linearisation was built with). The optimum is unique and lies in the span of the
-labelled images: M, M' = vjp(a) with a = weight (y - p). It is found by Newton's method on those dual
-weights, which needs kernel products only (Rasmussen & Williams 2006, algorithms 3.3 and 3.5; `newton`).
+M and M' are whitened, so the penalty is the negative log density of the posterior. The optimum is unique
+and lies in the span of the labelled images: M, M' = vjp(a) with a = weight (y - p). Newton's method finds
+these dual weights a; it needs products with the covariance of the labelled logits only (Rasmussen &
+Williams 2006, algorithms 3.3 and 3.5; `newton`).
 
 Dimensions used in this file
     n  labelled images
     C  classes
-    K  draws
+    K  stacked updates
 """
 
 from __future__ import annotations
@@ -23,33 +23,24 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from alworkbench.adaptation.label_gram import LabelGram
 from alworkbench.adaptation.newton import Slope, forcing, newton_direction
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 
 TOLERANCE = 1e-10
+"""Gradient at which a fit ends, for weights of at most one."""
 _MAX_NEWTON = 200
-_EARLY = 30
-"""Newton steps after which float32 is given up: a fit takes about ten."""
-_SHORT = 1e-3
-"""A step that must be cut to this share was no descent: float32 is given up."""
+_FLOAT32_STEPS = 30
+"""Newton steps after which products run in float64; a fit takes about ten steps."""
+_SHORT_STEP = 1e-3
+"""A step shorter than this share was no descent direction in float32: float64 takes over."""
 _MAX_LINE = 60
-
-DRAWS_AT_ONCE = 16
-"""That are corrected together: beside the draws and what they become, little is held."""
-_SOLVED_NUMBERS = 1 << 21
-"""Of right-hand sides that are solved for together, where that is more than DRAWS_AT_ONCE draws."""
-
-CONDITIONED = 1e-4
-"""Largest relative residual of the system that each conditioned draw solves. No eigenvalue of it is
-below one, so what a draw is corrected by is that exact: far below the noise of any number of draws."""
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """In logits, which is all that the labels' covariance can tell."""
+    """The optimum in terms of the labelled logits."""
 
     dual: Float[Tensor, "n C"]
     """a = weight (y - p): `Linearisation.vjp` of it is the update."""
@@ -64,10 +55,10 @@ class Optimum:
 
 @dataclass(frozen=True, slots=True)
 class Fit(Optimum):
-    """The optimum, and what is needed to condition draws on the same labels."""
+    """The optimum with its weight update."""
 
     update: WeightUpdate
-    """What the labels moved, in whitened coordinates."""
+    """In whitened coordinates."""
 
 
 def fit(
@@ -79,9 +70,10 @@ def fit(
     guess: Float[Tensor, "n C"] | None = None,
     tolerance: float = TOLERANCE,
 ) -> Fit:
-    """Learn from n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
+    """Fit n labels; `targets` are one-hot, or distributions over the classes (rows sum to one).
 
-    With a residual head, the update holds its weights too. The rest is as in `optimum`.
+    `images`, targets and weights (None: all one) are float64. With a residual head, the update holds its
+    weights too. The rest is as in `optimum`.
     """
     if weights is None:
         weights = torch.ones_like(targets[:, 0])
@@ -94,7 +86,7 @@ def fit(
         tolerance,
     )
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
-    return Fit(**parts, update=_update_of(model, images, found.dual, head))
+    return Fit(**parts, update=weight_update(model, images, found.dual, head))
 
 
 def optimum(
@@ -105,13 +97,13 @@ def optimum(
     guess: Float[Tensor, "n C"] | None = None,
     tolerance: float = TOLERANCE,
 ) -> Optimum:
-    """What n labels teach whose logits are `start` before, and have this covariance.
+    """The optimum for n labels whose logits are `start` without labels and have this prior covariance.
 
-    Runs in float64 to the optimum: gradient at most 1e-10 (`tolerance`) of the largest weight (or of 1,
-    if that is larger); raises ArithmeticError otherwise. Newton's steps are inexact, ever finer towards the
-    optimum (`newton`), and run in float32 as long as that serves: the gradient decides. A `guess` of
-    the dual weights may shorten the way to the optimum, which is the same. An image of weight zero
-    teaches nothing, and its logits are what the others say of it.
+    It ends where the gradient is at most `tolerance` times the largest weight (or times 1, if that is
+    larger), in float64. Newton's steps are inexact at first and finer towards the optimum (`newton`); their
+    products run in float32 as long as the gradient falls. A `guess` of the dual weights can save steps; the
+    optimum is the same. A label of weight zero teaches nothing: its logits are predicted from the others.
+    Raises ArithmeticError where it does not converge.
     """
     dual = torch.zeros_like(targets)  # n C: a
     shift = torch.zeros_like(targets)  # n C: K a
@@ -131,15 +123,15 @@ def optimum(
         if gradient <= tolerance:
             objective = _objective(start, dual, shift, targets, weights)
             return Optimum(dual, logits, probabilities, objective, gradient, iteration)
-        if iteration == _EARLY:
+        if iteration == _FLOAT32_STEPS:
             rounded = kernel
         slope = Slope.of(rounded, residual)
-        if slope.norm == 0 and rounded is not kernel:  # float32 sees nothing that is left to do
+        if slope.norm == 0 and rounded is not kernel:  # below the resolution of float32
             rounded = kernel
             slope = Slope.of(kernel, residual)
         first = first or slope.norm
         if slope.norm == 0 or largest * float(slope.moved.abs().max()) <= tolerance:
-            # What is left moves no logit: probabilities stay, and a = weight (y - p) holds after it.
+            # The rest moves no logit, so the probabilities stay and a = weight (y - p) then holds.
             dual, shift = dual + residual, shift + kernel.matvec(residual)
             continue
         direction = newton_direction(
@@ -149,7 +141,7 @@ def optimum(
         size = _line_minimum(logits, dual, direction, moved, targets, weights)
         dual = dual + size * direction
         shift = shift + size * moved
-        if size < _SHORT:
+        if size < _SHORT_STEP:
             rounded = kernel
     raise ArithmeticError(
         f"learning did not converge: gradient {gradient:.2e} after {_MAX_NEWTON} steps"
@@ -164,10 +156,10 @@ def _line_minimum(
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
 ) -> float:
-    """How far to go along a direction (`moved` in logits): to where the slope is 5 % of the first.
+    """The step size along a direction (`moved` in logits) at which the slope is 5 % of that at zero.
 
-    No product with the covariance is needed, so searching well is free. The objective is convex along
-    the line: Newton's method between brackets.
+    The objective is convex along the line: Newton's method between brackets. It needs no product with the
+    covariance, so an exact search costs little.
     """
     along = float((dual * moved).sum())
     curved = float((direction * moved).sum())
@@ -192,47 +184,7 @@ def _line_minimum(
     return size
 
 
-def condition(
-    model: Linearisation,
-    images: ImageCoordinates,
-    probabilities: Float[Tensor, "n C"],
-    draws: WeightUpdate,
-    generator: torch.Generator,
-    weights: Float[Tensor, "n"] | None = None,
-    head: ResidualHead | None = None,
-) -> WeightUpdate:
-    """Draws of the posterior given the labels, from draws of the posterior without them.
-
-    Exact for the Gaussian posterior of the linearised model (the Laplace approximation at the fit),
-    to CONDITIONED: each draw is corrected by what its own noisy labels would have taught, Matheron's
-    rule; Wilson et al., "Pathwise conditioning of Gaussian processes", arXiv:2011.04026. `draws` and
-    the result are K stacked changes about the optimum (mean zero), in the model's precision; `images`
-    and `probabilities`, those at the optimum, are float64. With a residual
-    head, the draws hold its weights too. `Size.draws_peak` states the memory that this needs.
-    """
-    count, classes = len(draws), probabilities.shape[1]
-    kernel = LinearisedKernel(model.double().classes, images, images, head)
-    gram = LabelGram(kernel, probabilities, weights)
-    seen = images.to(model.classes.unit.dtype)
-    noise = torch.randn(
-        len(probabilities), classes, count, generator=generator, dtype=probabilities.dtype
-    ).permute(
-        2, 0, 1
-    )  # K n C; label-major, so that earlier labels keep their noise in later rounds
-    kept = draws.map(torch.clone)
-    for group in torch.arange(count).split(solved_at_once(probabilities.numel())):
-        parts = [slice(int(few[0]), int(few[-1]) + 1) for few in group.split(DRAWS_AT_ONCE)]
-        changes = torch.cat([model.jvp(seen, draws[part]) for part in parts])
-        right = gram.apply_root_transpose(changes.to(probabilities)).add_(
-            noise[parts[0].start : parts[-1].stop].to(probabilities)
-        )
-        dual = gram.apply_root(gram.solve(right, CONDITIONED)).to(seen.logits)  # k n C
-        for part, weighed in zip(parts, dual.split(DRAWS_AT_ONCE), strict=True):
-            kept[part].subtract_(_update_of(model, seen, weighed, head))
-    return kept
-
-
-def _update_of(
+def weight_update(
     model: Linearisation,
     images: ImageCoordinates,
     dual: Float[Tensor, "*K n C"],
@@ -243,11 +195,6 @@ def _update_of(
     return update if head is None else head.add_to(update, head.vjp(images, dual))
 
 
-def solved_at_once(pairs: int) -> int:
-    """Draws that one block of right-hand sides stands for, of so many (image, class) pairs."""
-    return max(DRAWS_AT_ONCE, _SOLVED_NUMBERS // max(1, pairs))
-
-
 def _objective(
     start: Float[Tensor, "n C"],
     dual: Float[Tensor, "n C"],
@@ -255,6 +202,6 @@ def _objective(
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
 ) -> float:
-    """Weighted cross-entropy plus half the squared norm of the step (a . K a)."""
+    """Weighted cross-entropy plus half the squared norm of the update (a . K a)."""
     loss = -(weights[:, None] * targets * log_softmax(start + shift, dim=-1)).sum()
     return float(loss + 0.5 * (dual * shift).sum())

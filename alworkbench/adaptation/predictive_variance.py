@@ -3,7 +3,7 @@
     Var[z | labels] = K_ii - K_iL R (I + R^T K_LL R)^-1 R^T K_Li
 
 of the Gaussian posterior of the linearised model (the Laplace approximation at the fit); Rasmussen &
-Williams 2006, section 3.4.2. The variance of many draws of `map_fit.condition` tends to it.
+Williams 2006, section 3.4.2. The variance of many draws of `conditioning.condition` tends to it.
 
 Dimensions used in this file
     N  images

@@ -57,6 +57,8 @@ class AdaptationSettings(RecordedSettings):
     """Images of the pool, at most, that the class prior is estimated from (L14: their time)."""
     class_prior_pseudo_labels: float = 1.0
     """Labels, spread evenly over the classes, that the estimate of the class prior adds (L13)."""
+    temperature_deviation: float = 0.5
+    """Prior standard deviation of the log of a calibration temperature (P4 of the posterior's log)."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number outside of its range."""
@@ -68,7 +70,7 @@ class AdaptationSettings(RecordedSettings):
             )
         if self.head_input_folds < 2:
             raise ValueError(f"head_input_folds must be at least 2, found {self.head_input_folds}")
-        for name in ("rough_gradient", "class_prior_pseudo_labels"):
+        for name in ("rough_gradient", "class_prior_pseudo_labels", "temperature_deviation"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
 

@@ -1,9 +1,9 @@
-"""One temperature for all logits, fitted on labelled images that were not learned from.
+"""One temperature for all logits, fitted to labelled images that the learner did not learn from.
 
     minimise over T   mean_i - log softmax(z_i / T)_{y_i}  +  (log T)^2 / (2 N 0.5^2)
 
-The weak prior log T ~ Normal(0, 0.5^2) keeps T finite where every label is right, or none is. The loss
-is convex in 1 / T without the prior, so a bracketed search on log T finds its minimum.
+The weak prior log T ~ Normal(0, 0.5^2) keeps T finite if every prediction is right, or none is. Without
+the prior the loss is convex in 1 / T, so a bracketed search on log T finds its minimum.
 Guo et al., 2017, arXiv:1706.04599; for vision-language models Tu et al., 2024, arXiv:2402.07417.
 
 Dimensions used in this file
@@ -20,8 +20,10 @@ from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-_PRIOR_SPREAD = 0.5
+from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
+
 _BOUNDS = (0.05, 20.0)
+"""Of the search for T."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,18 @@ class TemperatureFit:
     nlpd_after: float
     images: int
     clamped: bool
-    """The optimum lies at a bound, so the labels say little about it."""
+    """The optimum lies at a bound of the search: the labels say little about it."""
 
     def apply(self, logits: Float[Tensor, "*M C"]) -> Float[Tensor, "*M C"]:
         """Logits divided by the temperature."""
         return logits / self.temperature
 
 
-def fit_temperature(logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"]) -> TemperatureFit:
+def fit_temperature(
+    logits: Float[Tensor, "N C"],
+    labels: Int[Tensor, "N"],
+    settings: AdaptationSettings = DEFAULT_SETTINGS,
+) -> TemperatureFit:
     """The temperature of most likelihood, by a bracketed search on log T in float64.
 
     Raises ValueError without labels.
@@ -57,7 +63,7 @@ def fit_temperature(logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"]) -> T
         return -float(chosen.mean())
 
     def loss(log_temperature: float) -> float:
-        prior = log_temperature**2 / (2 * count * _PRIOR_SPREAD**2)
+        prior = log_temperature**2 / (2 * count * settings.temperature_deviation**2)
         return nlpd(math.exp(log_temperature)) + prior
 
     low, high = (math.log(bound) for bound in _BOUNDS)

@@ -162,16 +162,20 @@ class Linearisation:
             coordinates,
         )
 
+    def to(self, dtype: torch.dtype) -> Linearisation:
+        """The same numbers in another precision, on the same device."""
+        return Linearisation(
+            self.head.to(self.classes.unit.device, dtype),
+            self.image_activation_root.to(dtype),
+            self.image_embedding_root.to(dtype),
+            self.text_activation_root.to(dtype),
+            self.text_embedding_root.to(dtype),
+            self.classes.to(dtype),
+        )
+
     def double(self) -> Linearisation:
         """The same numbers in float64, for sums and solves."""
-        return Linearisation(
-            self.head.to(self.classes.unit.device, torch.float64),
-            self.image_activation_root.double(),
-            self.image_embedding_root.double(),
-            self.text_activation_root.double(),
-            self.text_embedding_root.double(),
-            self.classes.to(torch.float64),
-        )
+        return self.to(torch.float64)
 
     def widened(self, factor: float) -> Linearisation:
         """The same model with the posterior covariance of each projection multiplied by a factor."""

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import log_softmax, one_hot
 
 from alworkbench.adaptation import label_gram
+from alworkbench.adaptation.conditioning import condition
 from alworkbench.adaptation.conjugate_gradients import (
     block_conjugate_gradients,
     conjugate_gradients,
@@ -12,7 +13,7 @@ from alworkbench.adaptation.conjugate_gradients import (
 from alworkbench.adaptation.label_gram import LabelGram, softmax_curvature_roots
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.map_fit import condition, fit
+from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.newton import Slope, newton_direction
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.posterior.covariance import LinearisedKernel

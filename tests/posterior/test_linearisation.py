@@ -5,12 +5,12 @@ import torch
 from torch.func import jvp
 from torch.nn.functional import log_softmax, one_hot
 
-from alworkbench.adaptation import learning
-from alworkbench.adaptation import map_fit as linearised
+from alworkbench.adaptation import learning, map_fit
+from alworkbench.adaptation.conditioning import condition
 from alworkbench.adaptation.label_gram import LabelGram
 from alworkbench.adaptation.learner import LaplaceState, zero_shot
 from alworkbench.adaptation.learning import LearnedWeights, learn, restore
-from alworkbench.adaptation.map_fit import condition, fit
+from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.adaptation.residual_head import ResidualHead
@@ -99,7 +99,7 @@ def test_float32_products_find_the_same_optimum(model, monkeypatch):
     m = model.linearisation()
     images, targets = m.images(model.images), labels_for(model, len(model.images))
     rounded = fit(m, images, targets)
-    monkeypatch.setattr(linearised, "_EARLY", 0)
+    monkeypatch.setattr(map_fit, "_FLOAT32_STEPS", 0)
     exact = fit(m, images, targets)
     assert torch.allclose(rounded.update.image, exact.update.image, atol=1e-6)
     assert torch.allclose(rounded.update.text, exact.update.text, atol=1e-6)
