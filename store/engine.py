@@ -289,7 +289,7 @@ def use_wal(connection: Connection, path: Path) -> None:
             time.sleep(0.01)
     if mode != "wal":
         raise ProjectUnavailable(
-            path.parent, f"SQLite keeps the journal mode {mode!r} there, WAL is needed"
+            path.parent, f"SQLite uses the journal mode {mode!r} there, but WAL is required"
         )
 
 

@@ -54,7 +54,7 @@ class UtcTime(TypeDecorator[datetime]):
 def microseconds(value: datetime) -> int:
     """Whole microseconds since 1970. Raises ValueError for a time without a zone."""
     if value.tzinfo is None:
-        raise ValueError(f"times need a zone, found {value!r}")
+        raise ValueError(f"a time needs a time zone, found {value!r}")
     return (value - EPOCH) // MICROSECOND
 
 

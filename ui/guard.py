@@ -44,16 +44,16 @@ def check_host(request: Request, state: UiState) -> None:
     if not host:
         raise Refused(400, "host", "The request names no host.")
     if state.allowed_hosts is not None and host not in state.allowed_hosts:
-        raise Refused(403, "host", "This server is not addressed by that name.")
+        raise Refused(403, "host", "The host name of the request is not a name of this server.")
 
 
 def check_same_site(request: Request) -> None:
     """Raise Refused when the browser says that another site's page made the request."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Refused(403, "origin", "This address serves pages of its own server only.")
+        raise Refused(403, "origin", "The request comes from a page of another server.")
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Refused(403, "origin", "This address serves pages of its own server only.")
+        raise Refused(403, "origin", "The request comes from a page of another server.")
 
 
 def check_caller(request: Request, state: UiState) -> None:
@@ -61,10 +61,10 @@ def check_caller(request: Request, state: UiState) -> None:
     check_host(request, state)
     check_same_site(request)
     if request.method != "GET" and "origin" not in request.headers:
-        raise Refused(403, "origin", "The request does not say which page it comes from.")
+        raise Refused(403, "origin", "The request does not name the page it comes from.")
     given = request.headers.get(TOKEN_HEADER, "")
     if not secrets.compare_digest(given.encode(), state.token.encode()):
-        raise Refused(403, "token", "The page is older than this server. It will renew itself.")
+        raise Refused(403, "token", "The page is older than this server. It reloads itself.")
 
 
 class SecurityHeaders:
@@ -99,5 +99,5 @@ def content_length(headers: Headers) -> int | None:
     if announced is None:
         return None
     if not announced.isascii() or not announced.isdigit():
-        raise Refused(400, "length", "The request announces no usable length.")
+        raise Refused(400, "length", "The request has no valid Content-Length.")
     return int(announced)

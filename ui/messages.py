@@ -71,9 +71,13 @@ def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
         raise Refused(422, "kind", f"`kind` must be one of {kinds}.") from None
     class_id = _optional_integer(body, "class_id", 0, _MAX_ID)
     if (kind is AnswerKind.CLASS) != (class_id is not None):
-        raise Refused(422, "class_id", "`class_id` belongs to the kind `class`, and to no other.")
+        raise Refused(
+            422,
+            "class_id",
+            "Only an answer of the kind `class` has a `class_id`, and it must have one.",
+        )
     if class_id is not None and classes.index_of_id(class_id) is None:
-        raise Refused(422, "class_id", "`class_id` is no class of this project.")
+        raise Refused(422, "class_id", "This project has no class with this `class_id`.")
     token = body["lease_token"]
     if not isinstance(token, str) or not 1 <= len(token) <= 200:
         raise Refused(422, "lease_token", "`lease_token` must be a text of 1 to 200 characters.")
@@ -98,7 +102,7 @@ def _check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) ->
     if missing := needed - body.keys():
         raise Refused(422, "fields", f"These fields are missing: {', '.join(sorted(missing))}.")
     if len(body.keys() - needed - optional):
-        raise Refused(422, "fields", "The body has fields that are not known here.")
+        raise Refused(422, "fields", "The body has unknown fields.")
 
 
 def _event_id(body: dict[str, Any]) -> str:

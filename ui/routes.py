@@ -86,7 +86,7 @@ class _Desk:
         check_same_site(request)
         content_hash = request.path_params["content_hash"]
         if not _HASH.fullmatch(content_hash):
-            raise Refused(404, "image", "There is no such image.")
+            raise Refused(404, "image", "This project has no such image.")
         return await run_in_threadpool(self._image, content_hash)
 
     async def queue(self, request: Request) -> Response:
@@ -109,7 +109,7 @@ class _Desk:
         try:
             picture = self._workbench.images.display(content_hash)
         except (WorkbenchError, LookupError):
-            raise Refused(404, "image", "There is no such image.") from None
+            raise Refused(404, "image", "This project has no such image.") from None
         if picture.media_type not in _MEDIA_TYPES:
             raise Refused(404, "image", "This image has no form that a browser can show.")
         return Response(picture.data, media_type=picture.media_type, headers=_IMAGE_HEADERS)
@@ -171,7 +171,7 @@ class _Desk:
             for item in self._workbench.rounds.items(round_.id):
                 if item.id == message.item_id:
                     return item
-        raise Refused(404, "item", "This image is not asked in any round of this project.")
+        raise Refused(404, "item", "No round of this project asks for this image.")
 
     def _progress(self) -> dict[str, Any] | None:
         round_: Round | None = self._workbench.rounds.current()

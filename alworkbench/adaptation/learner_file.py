@@ -78,16 +78,16 @@ def load_learner(path: Path) -> StoredLearner:
                 values = file.get_tensor(_CLASS_PRIOR_NAME)
                 log_class_prior = floats(values, _CLASS_PRIOR_NAME, torch.float64)
         if (own is None and embedded is None) != (offset is None):
-            raise ValueError("weights of a residual head and their offsets belong together")
+            raise ValueError("residual head weights and offsets must be given together")
         known = metadata.get("prior")
         if (offset is None) != (known is None):
-            raise ValueError("weights of a residual head and their prior belong together")
+            raise ValueError("residual head weights and prior must be given together")
         update = WeightUpdate(image, text, own, embedded, offset)
         prior = None if known is None else Prior.from_record(json.loads(known))
         weights = LearnedWeights(update, prior, log_class_prior)
         return StoredLearner(weights, tuple(json.loads(metadata["hashes"])))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InvalidPosteriorFile(
-            f"{path} cannot be read as a learner ({error}). Learn again from the stored labels with "
+            f"{path} is not a readable learner file ({error}). Learn again from the stored labels with "
             f"`alworkbench learn`."
         ) from error

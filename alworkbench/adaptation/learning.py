@@ -155,6 +155,6 @@ def check_labels(targets: Float[Tensor, "n C"], weights: Float[Tensor, "n"] | No
     if len(targets) and (
         bool((targets < 0).any()) or float((targets.sum(dim=-1) - 1).abs().max()) > 1e-6
     ):
-        raise ValueError("every row of targets is a distribution over the classes: it sums to 1")
+        raise ValueError("every row of targets must sum to 1 over the classes")
     if weights is not None and not bool(((weights >= 0) & torch.isfinite(weights)).all()):
-        raise ValueError("weights of labels are finite and not negative")
+        raise ValueError("weights of labels must be finite and not negative")

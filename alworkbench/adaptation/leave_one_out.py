@@ -100,7 +100,7 @@ def leave_one_out(
     """
     state = learner.state
     if state is None:
-        raise ValueError("a learner without labels has none to leave out")
+        raise ValueError("leave-one-out needs a learner with labels")
     if learner.predictor is not None:
         raise ValueError(
             "leave-one-out needs the linearised model: this learner predicts with "

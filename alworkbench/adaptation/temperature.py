@@ -55,7 +55,7 @@ def fit_temperature(
     """
     count = len(labels)
     if count == 0:
-        raise ValueError("a temperature is fitted on labelled images: none were given")
+        raise ValueError("fitting a temperature needs labelled images, found none")
     logits = logits.double()
 
     def nlpd(temperature: float) -> float:

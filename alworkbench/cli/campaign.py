@@ -63,7 +63,7 @@ def audit(
     from alworkbench.project.audit_set import suggest_audit_size
 
     if images is not None and width is not None:
-        raise typer.BadParameter("give --images or --width, not both")
+        raise typer.BadParameter("Give --images or --width, and not both.")
     with opened(project, device) as workbench:
         if width is not None:
             known = workbench.audit.offer(1)

@@ -70,7 +70,7 @@ def replay(
         return
     for name, value in (("--runs", runs), ("--at", at), ("--out", out)):
         if value is not None:
-            raise typer.BadParameter(f"{name} belongs to --simulation")
+            raise typer.BadParameter(f"{name} needs --simulation")
     from alworkbench.simulation.replay import replay as again
 
     with opened(project, device) as workbench, progress_bar(as_json) as progress:

@@ -19,7 +19,7 @@ def resolve_device(name: str) -> torch.device:
     import torch
 
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name) is None:
-        raise _unavailable(name, "there is no device of that name")
+        raise _unavailable(name, "no device has this name")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     mps = torch.backends.mps.is_available()
     if name == "auto":
@@ -33,7 +33,7 @@ def resolve_device(name: str) -> torch.device:
             reason = "no GPU was found" if built else "this build of torch is for the CPU only"
             raise _unavailable(name, reason)
         if index >= gpus:
-            raise _unavailable(name, f"{gpus} GPUs were found, numbered from 0")
+            raise _unavailable(name, f"this machine has {gpus} GPUs, numbered from 0")
         return torch.device("cuda", index)
     return torch.device(name)
 
@@ -62,6 +62,6 @@ def describe(device: torch.device) -> str:
 
 def _unavailable(name: str, reason: str) -> DeviceUnavailable:
     return DeviceUnavailable(
-        f"The device {name!r} cannot be used: {reason}. Available here: "
+        f"The device {name!r} cannot be used: {reason}. This machine has "
         f"{', '.join(available_devices())}. Choose one with `--device`, or `--device auto`."
     )

@@ -1,22 +1,8 @@
-"""Every error that a user can meet. Each says what was found, what is needed and how to mend it.
+"""Every error that a user can meet.
 
-WorkbenchError                 exit code 1
-  ProjectError                 3
-    ProjectMissing, ProjectExists, ProjectTooNew, ProjectDamaged, ProjectBusy,
-    ProjectDiskFull, ProjectUnavailable, NotInProject
-  DataError                    4
-    NothingToImport, UnreadableSource, InvalidClassList, UnknownClass, InvalidLabelFile,
-    InvalidFeatureFile, InvalidTargets, ImageNotFound, InvalidResult, NotPaired, SameResult,
-    InvalidPlan, UnknownCollection, FolderNotEmpty
-  EncoderError                 5
-    UnknownEncoder, UnsupportedModel, EncoderMismatch, FeaturesMissing, FeaturesLocked
-  PosteriorError               6
-    NotPositiveDefinite, PosteriorMissing, InvalidPosteriorFile
-  LoopError                    7
-    UnknownStrategy, NoOpenRound, RoundStillOpen, PoolExhausted, LeaseLost, UnknownItem,
-    NothingToUndo, ImageInUse, TooFewLabels, NotReplayable
-  DeviceUnavailable            8
-  PortInUse                    9
+A message says what was found, what is needed, and which command mends it. A command ends with the
+exit code of the error's family: 1 WorkbenchError, 3 ProjectError, 4 DataError, 5 EncoderError,
+6 PosteriorError, 7 LoopError, 8 DeviceUnavailable, 9 PortInUse.
 """
 
 from __future__ import annotations
@@ -26,13 +12,13 @@ from collections.abc import Iterable
 
 
 class WorkbenchError(Exception):
-    """The root of all errors that a user can mend. `exit_code` is the exit status of a command."""
+    """An error that the user can correct. `exit_code` is the exit status of the command."""
 
     exit_code = 1
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """' Did you mean X?' with the nearest known name, or an empty text."""
+    """' Did you mean X?' with the most similar known name; an empty text if none is similar."""
     near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""
 
@@ -45,22 +31,22 @@ class ProjectError(WorkbenchError):
 
 
 class ProjectMissing(ProjectError):
-    """There is no project in this folder."""
+    """The folder holds no project."""
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"No project was found in {path}: it holds no project.db. "
-            f"Make one with `alworkbench init {path} --class NAME --class NAME`."
+            f"{path} holds no project: the file project.db is missing. "
+            f"Create a project with `alworkbench init {path} --class NAME --class NAME`."
         )
 
 
 class ProjectExists(ProjectError):
-    """There is a project in this folder already."""
+    """The folder holds a project already."""
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"{path} holds a project already. Go on with it "
-            f"(`alworkbench status --project {path}`), or name another folder."
+            f"{path} holds a project already. Continue it with "
+            f"`alworkbench status --project {path}`, or name another folder."
         )
 
 
@@ -69,8 +55,8 @@ class ProjectTooNew(ProjectError):
 
     def __init__(self, path: object, revision: str) -> None:
         super().__init__(
-            f"The project in {path} was written by a newer alworkbench (schema {revision!r}, unknown "
-            f"here). Nothing was changed. Upgrade with `pip install --upgrade alworkbench`."
+            f"A newer version of alworkbench wrote the project in {path} (schema {revision!r}). "
+            f"Nothing was changed. Upgrade with `pip install --upgrade alworkbench`."
         )
 
 
@@ -79,29 +65,29 @@ class ProjectDamaged(ProjectError):
 
     def __init__(self, path: object, detail: str) -> None:
         super().__init__(
-            f"The database project.db in {path} cannot be read ({detail}). Nothing was changed. Put "
-            f"back a good copy of project.db, together with the files project.db-wal and "
-            f"project.db-shm if the copy has them."
+            f"The database project.db in {path} cannot be read ({detail}). Nothing was changed. "
+            f"Restore project.db from a backup, together with project.db-wal and project.db-shm if "
+            f"the backup has them."
         )
 
 
 class ProjectBusy(ProjectError):
-    """Another process held the write lock for too long."""
+    """Another process held the write lock longer than this one waits."""
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"The project in {path} was being written to for too long by another command; this one "
-            f"recorded nothing. Try again when that command has ended."
+            f"Another command is writing to the project in {path}. This command recorded nothing. "
+            f"Run it again when the other command has ended."
         )
 
 
 class ProjectDiskFull(ProjectError):
-    """The disk is full; nothing of this write was recorded."""
+    """The disk is full, so this write was not recorded."""
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"The disk of {path} is full; what was just sent was not recorded, all that was "
-            f"recorded before is there. Free some space and send it again."
+            f"The disk of {path} is full. The last answer or command was not recorded; earlier records "
+            f"are safe. Free some space and try again."
         )
 
 
@@ -110,31 +96,31 @@ class ProjectUnavailable(ProjectError):
 
     def __init__(self, path: object, detail: str) -> None:
         super().__init__(
-            f"The project in {path} cannot be used now ({detail}). The folder and the files "
-            f"project.db* in it must be readable and writable, on a local disk. Check them with "
-            f"`ls -l {path}`."
+            f"The project in {path} cannot be used ({detail}). The folder and its files project.db* "
+            f"must be on a local disk, and you need permission to read and write them. Check them "
+            f"with `ls -l {path}`."
         )
 
 
 class NotInProject(ProjectError):
-    """An id that this project never gave out, such as one from a stale page or another project."""
+    """An id that this project does not have, for example from an old page or another project."""
 
     def __init__(self, noun: str, found: object) -> None:
         super().__init__(
-            f"This project has no {noun} {found!r}. Reload the page, or see what the project holds "
-            f"with `alworkbench status`."
+            f"This project has no {noun} {found!r}. Reload the page, or list the contents of the "
+            f"project with `alworkbench status`."
         )
 
 
 # --------------------------------------------------------------------------------------------- data
 class DataError(WorkbenchError):
-    """Something that was given cannot be used: a file, a folder, a name. Exit code 4."""
+    """An input cannot be used: a file, a folder or a name. Exit code 4."""
 
     exit_code = 4
 
 
 class NothingToImport(DataError):
-    """A source holds no image that can be used."""
+    """A source holds no usable image."""
 
 
 class UnreadableSource(DataError):
@@ -142,7 +128,7 @@ class UnreadableSource(DataError):
 
 
 class InvalidClassList(DataError):
-    """A class list is empty, repeats a name or is otherwise unusable."""
+    """A class list has too few classes, repeated names or invalid names."""
 
 
 class InvalidLabelFile(DataError):
@@ -158,93 +144,97 @@ class InvalidTargets(DataError):
 
     def __init__(self, name: str, detail: str, known: Iterable[str] = ()) -> None:
         known = list(known)
-        kept = f"Kept in this project are {', '.join(known)}." if known else "None was kept yet."
+        kept = (
+            f"This project has the target sets {', '.join(known)}."
+            if known
+            else "This project has no target set yet."
+        )
         super().__init__(
-            f"{name[:200]!r} cannot be used as a target set: {detail[:300]}. {kept} Name one of them, "
-            f"or a folder, manifest or archive of images: `alworkbench propose --target FOLDER`."
+            f"{name[:200]!r} cannot be used as a target set: {detail[:300]}. {kept} Name a stored "
+            f"target set, or a folder, manifest or archive of images: `alworkbench propose --target FOLDER`."
         )
 
 
 class InvalidPlan(DataError):
-    """A simulation that cannot be run as it was asked for."""
+    """The settings of a simulation contradict each other or its data."""
 
 
 class InvalidResult(DataError):
-    """A file of a simulation that is missing, damaged or of an earlier version."""
+    """The result of a simulation is missing, damaged or of an earlier version."""
 
     def __init__(self, path: object, detail: str) -> None:
         super().__init__(
-            f"No simulation's result can be read from {path}: {detail}. Name the folder of a finished "
-            f"result or the beginning of its key (with `--project` or `--out`), or run it with "
-            f"`alworkbench simulate`."
+            f"{path} is not a readable result of a simulation: {detail}. Name the folder of a finished "
+            f"result, or the beginning of its key with `--project` or `--out`. `alworkbench simulate` "
+            f"makes a new result."
         )
 
 
 class NotPaired(DataError):
-    """Two results whose runs cannot be compared seed by seed."""
+    """The runs of two results cannot be paired by seed."""
 
     def __init__(self, one: str, other: str, found: str) -> None:
         super().__init__(
             f"The results {one} and {other} cannot be paired: {found}. Paired runs need the same data, "
-            f"pool and seeds: run both with `alworkbench simulate` on the same data, with the same "
-            f"--seeds."
+            f"pool and seeds. Run `alworkbench simulate` for both with the same data and --seeds."
         )
 
 
 class SameResult(DataError):
-    """A result that was to be compared with itself."""
+    """A result was compared with itself."""
 
     def __init__(self, key: str, one: object, other: object) -> None:
-        where = f"in {one}" if one == other else f"in {one} and {other}, figure by figure alike"
+        where = f"in {one}" if one == other else f"in {one} and in {other}, with the same figures"
         super().__init__(
-            f"The result {key} was named twice ({where}): nothing can have changed between it and "
-            f"itself. Name another result of the same data; to see whether this one comes out again, "
-            f"use `alworkbench replay --simulation {key}`."
+            f"The result {key} was named twice ({where}). A comparison needs two different results of "
+            f"the same data. To check that this result is reproducible, run "
+            f"`alworkbench replay --simulation {key}`."
         )
 
 
 class UnknownClass(DataError):
-    """A class name that the project does not have."""
+    """The project has no class of this name."""
 
     def __init__(self, found: str, known: Iterable[str], where: str) -> None:
         known = list(known)
         shown = ", ".join(repr(name) for name in known[:20]) + (" ..." if len(known) > 20 else "")
         super().__init__(
             f"{where} names the class {found!r}, which this project does not have."
-            f"{did_you_mean(found, known)} Its classes are {shown}. Nothing was recorded."
+            f"{did_you_mean(found, known)} Its classes are {shown}. Correct the name, or add the class "
+            f"with `alworkbench classes add NAME`. Nothing was recorded."
         )
 
 
 class ImageNotFound(DataError):
-    """An image that the project does not have, named by a person."""
+    """The project has no image that matches the name a user gave."""
 
     def __init__(self, name: str, near: str | None) -> None:
         super().__init__(
             f"This project has no image {name[:300]!r}."
             + (f" Did you mean {near!r}?" if near else "")
-            + " Name it by its path, the end of its path or its content hash; "
-            "`alworkbench import FOLDER` brings new images in."
+            + " Name an image by its path, the end of its path or its content hash. "
+            "`alworkbench import FOLDER` adds new images."
         )
 
 
 class FolderNotEmpty(DataError):
-    """A folder to write into holds something already."""
+    """An output folder is not empty."""
 
     def __init__(self, folder: object, what: str) -> None:
         super().__init__(
-            f"{folder} is there already and is not an empty folder; nothing was written. Name a new "
-            f"folder for the {what}."
+            f"{folder} exists and is not an empty folder. Nothing was written. Name a new folder for "
+            f"the {what}."
         )
 
 
 class UnknownCollection(DataError):
-    """No data set has this name."""
+    """No collection has this name."""
 
     def __init__(self, found: str, known: Iterable[str]) -> None:
         known = list(known)
         super().__init__(
             f"There is no collection {found[:200]!r}.{did_you_mean(found, known)} "
-            f"Known are {', '.join(known)}; `alworkbench datasets` describes them."
+            f"The collections are {', '.join(known)}; `alworkbench datasets` describes them."
         )
 
 
@@ -256,13 +246,13 @@ class EncoderError(WorkbenchError):
 
 
 class UnknownEncoder(EncoderError):
-    """No encoder can be made from this name."""
+    """The name stands for no usable encoder."""
 
 
 class UnsupportedModel(EncoderError):
-    """The model's last layer is not linear, so there is no projection to be uncertain about.
+    """A tower of the model does not end in a linear layer, so its Laplace posterior is not defined.
 
-    `reason` is the same in few words, for tables.
+    `reason` is a short form of the message for tables.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
@@ -271,7 +261,7 @@ class UnsupportedModel(EncoderError):
 
 
 class EncoderMismatch(EncoderError):
-    """A file was made for another encoder than the project's."""
+    """A file belongs to another encoder than the project uses."""
 
     def __init__(self, what: str, made_for: str, needed: str) -> None:
         super().__init__(
@@ -282,22 +272,22 @@ class EncoderMismatch(EncoderError):
 
 
 class FeaturesMissing(EncoderError):
-    """Some images or prompts have not been encoded."""
+    """Some images or prompts have no features."""
 
     def __init__(self, missing: int, total: int, what: str = "images") -> None:
         super().__init__(
-            f"{missing} of {total} {what} have no features yet. Run `alworkbench encode` "
-            f"(it goes on where it stopped)."
+            f"{missing} of {total} {what} have no features yet. Run `alworkbench encode`; it resumes "
+            f"where it stopped."
         )
 
 
 class FeaturesLocked(EncoderError):
-    """Another process writes features into this folder."""
+    """Another process is writing features into this folder."""
 
     def __init__(self, folder: object, process: str) -> None:
         super().__init__(
-            f"Process {process} is writing features into {folder}, and only one may. Wait until it "
-            f"has ended, or end it; then run `alworkbench encode` (it goes on where it stopped)."
+            f"Process {process} is writing features into {folder}, and only one process may write. "
+            f"Wait until it ends or stop it. Then run `alworkbench encode`; it resumes where it stopped."
         )
 
 
@@ -321,15 +311,15 @@ class PosteriorMissing(PosteriorError):
 
     def __init__(self, encoder: str) -> None:
         super().__init__(
-            f"No posterior was fitted for the encoder {encoder}. Fit one from image-caption pairs "
-            f"with `alworkbench fit --pairs captions.csv`, or without captions from the pool, which is "
-            f"an approximation, with `alworkbench fit --from-pool`."
+            f"The encoder {encoder} has no posterior. Fit one from image-caption pairs with "
+            f"`alworkbench fit --pairs captions.csv`. Without captions, approximate it from the pool "
+            f"with `alworkbench fit --from-pool`."
         )
 
 
 # --------------------------------------------------------------------------------------------- loop
 class LoopError(WorkbenchError):
-    """A step of the labelling loop is not possible now. Exit code 7."""
+    """A step of the labelling loop is not possible in the present state. Exit code 7."""
 
     exit_code = 7
 
@@ -340,11 +330,12 @@ class UnknownStrategy(LoopError):
     def __init__(self, found: str, known: Iterable[str], instead: str | None = None) -> None:
         known = sorted(known)
         if instead is not None:
-            super().__init__(f"The strategy {found!r} was removed. Use {instead!r} instead.")
+            super().__init__(f"The strategy {found!r} was removed. Use {instead!r} instead: "
+                f"`alworkbench propose --strategy {instead}`.")
             return
         super().__init__(
             f"There is no strategy {found!r}.{did_you_mean(found, known)} "
-            f"Known strategies: {', '.join(known)}."
+            f"The strategies are {', '.join(known)}."
         )
 
 
@@ -360,53 +351,53 @@ class UnknownAdaptation(LoopError):
 
 
 class MemoryBudgetTooSmall(LoopError):
-    """A computation does not fit the memory that it may use."""
+    """A computation needs more memory than its limit."""
 
     def __init__(self, needed: int, given: int, strategy: str | None = None) -> None:
         who = f"The strategy {strategy!r}" if strategy else "This computation"
         super().__init__(
-            f"{who} needs {needed / 2**20:,.0f} MiB beside the features, and may use "
-            f"{given / 2**20:,.0f} MiB. Give it more memory, fewer draws or a smaller batch, or choose "
-            f"a strategy that needs less: `alworkbench strategies`."
+            f"{who} needs {needed / 2**20:,.0f} MiB without the features, but the memory limit is "
+            f"{given / 2**20:,.0f} MiB. Raise the limit with `--memory`, choose a smaller batch, or "
+            f"choose a strategy that needs less memory (`alworkbench strategies --pool N`)."
         )
 
 
 class NoOpenRound(LoopError):
-    """A step needs an open round, and there is none."""
+    """The step needs an open round."""
 
     def __init__(self) -> None:
         super().__init__("No round is open. Start one with `alworkbench propose`.")
 
 
 class RoundStillOpen(LoopError):
-    """A step needs that no round is open."""
+    """The step is not possible while a round is open."""
 
     def __init__(self, number: int, unanswered: int) -> None:
         super().__init__(
-            f"Round {number} is still open with {unanswered} unanswered images. Answer them, or close "
-            f"it as it is with `alworkbench close`."
+            f"Round {number} is still open with {unanswered} unanswered images. Label them, or close "
+            f"the round now with `alworkbench close`."
         )
 
 
 class PoolExhausted(LoopError):
-    """No image is left to ask."""
+    """Every image of the pool has an answer."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Every image of the pool has been answered. Import more with `alworkbench import FOLDER`."
+            "Every image of the pool has an answer. Import more with `alworkbench import FOLDER`."
         )
 
 
 class LeaseLost(LoopError):
-    """Someone else has the item now; the answer was not recorded."""
+    """Another annotator has the item now, so the answer was not recorded."""
 
 
 class UnknownItem(LoopError):
-    """An item that the project does not have."""
+    """The project has no such item."""
 
 
 class UnknownImage(LoopError):
-    """A content hash that the project does not have."""
+    """The project has no image with this content hash."""
 
     def __init__(self, content_hash: str) -> None:
         super().__init__(
@@ -416,49 +407,50 @@ class UnknownImage(LoopError):
 
 
 class ImageInUse(LoopError):
-    """The role of an image cannot change any more: somebody was asked about it, or answered."""
+    """The role of an image is fixed, because the image was proposed or has an answer."""
 
     def __init__(self, content_hash: str, why: str) -> None:
         super().__init__(
-            f"The image {content_hash[:12]} {why}, so its role stays: what may have been learned from is "
-            f"never measured on. Nothing was changed; draw again with `alworkbench audit`."
+            f"The image {content_hash[:12]} {why}, so it cannot change its role: an image that may have "
+            f"taught the model must not measure it. Nothing was changed. Draw again with "
+            f"`alworkbench audit`."
         )
 
 
 class TooFewLabels(LoopError):
-    """There are too few labels for this figure."""
+    """The project has too few labels for this computation."""
 
     def __init__(self, what: str, found: int, needed: int, of: str, mend: str) -> None:
         super().__init__(
-            f"{what} needs at least {needed} labelled images {of}, and there are {found}. {mend}"
+            f"{what} needs at least {needed} labelled images {of}, but there are {found}. {mend}"
         )
 
 
 class NotReplayable(LoopError):
-    """The record does not hold enough to replay it."""
+    """The record lacks data that a replay needs."""
 
 
 class NothingToUndo(LoopError):
-    """The annotator has no answer to take back."""
+    """The annotator has no answer that can be undone."""
 
     def __init__(self, annotator: str) -> None:
-        super().__init__(f"There is no answer of {annotator!r} in the open round to take back.")
+        super().__init__(f"{annotator!r} has no answer in the open round that can be undone.")
 
 
 # ------------------------------------------------------------------------------------- the machine
 class DeviceUnavailable(WorkbenchError):
-    """A device that this machine does not have. Exit code 8."""
+    """The machine does not have this device. Exit code 8."""
 
     exit_code = 8
 
 
 class PortInUse(WorkbenchError):
-    """Another program listens on this port. Exit code 9."""
+    """Another program uses this port. Exit code 9."""
 
     exit_code = 9
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"Port {port} on {host} is in use. Stop the other program, or choose another port: "
+            f"Another program uses port {port} on {host}. Stop it, or choose another port: "
             f"`alworkbench serve --port {port + 1}`."
         )

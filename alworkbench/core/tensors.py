@@ -16,7 +16,7 @@ def floats(values: Tensor, name: str, dtype: torch.dtype = torch.float32) -> Ten
     Raises ValueError with the name if they are no floating-point numbers, or not finite in `dtype`.
     """
     if not values.is_floating_point():
-        raise ValueError(f"{name} holds {values.dtype}, needed are floating-point numbers")
+        raise ValueError(f"{name} holds {values.dtype}, expected floating-point numbers")
     found = values.to(dtype)
     if not bool(found.isfinite().all()):
         raise ValueError(f"{name} holds values that are not finite in {dtype}")
@@ -26,5 +26,5 @@ def floats(values: Tensor, name: str, dtype: torch.dtype = torch.float32) -> Ten
 def integers(values: Tensor, name: str) -> Tensor:
     """Integers of any width, of the same shape, in int64. Raises ValueError for other types."""
     if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
-        raise ValueError(f"{name} holds {values.dtype}, needed are integers")
+        raise ValueError(f"{name} holds {values.dtype}, expected integers")
     return values.to(torch.int64)

@@ -63,7 +63,7 @@ def load_fashion_mnist(folder: Path = DEFAULT_FOLDER) -> FashionMnist:
 def _read_labels(path: Path, count: int) -> UInt8[np.ndarray, "N"]:
     labels = _read_idx(path, (count,))
     if labels.max() >= len(CLASS_NAMES):
-        raise _unreadable(path, f"it holds the label {labels.max()}, and labels are 0 to 9")
+        raise _unreadable(path, f"it holds the label {labels.max()}, but labels are 0 to 9")
     return labels
 
 
@@ -77,11 +77,11 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
             # One byte more than needed shows that a file is too long, without reading all of it.
             values = stream.read(size + 1)
     except FileNotFoundError:
-        raise _unreadable(path, "it is not there") from None
+        raise _unreadable(path, "the file does not exist") from None
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, str(error)) from error
     if found != header:
-        raise _unreadable(path, f"its header is {found.hex()}, and {header.hex()} was needed")
+        raise _unreadable(path, f"its header is {found.hex()}, expected {header.hex()}")
     if len(values) != size:
         more_or_less = "more" if len(values) > size else "less"
         raise _unreadable(path, f"it holds {more_or_less} than the {size} values of its header")
@@ -90,7 +90,7 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
 
 def _unreadable(path: Path, reason: str) -> UnreadableSource:
     return UnreadableSource(
-        f"{path} could not be read as a file of Fashion-MNIST: {reason}. The four .gz files are "
-        f"needed as published; on Debian, `apt-get install dataset-fashion-mnist` puts them into "
+        f"{path} is not a readable file of Fashion-MNIST: {reason}. The collection needs the four "
+        f".gz files as published; on Debian, `apt-get install dataset-fashion-mnist` puts them into "
         f"{DEFAULT_FOLDER}."
     )

@@ -52,7 +52,7 @@ class LabelledImages:
         place[rows] = np.arange(len(rows))
         copy_of = np.where(self.copy_of[rows] < 0, -1, place[self.copy_of[rows]])
         if ((copy_of < 0) & (self.copy_of[rows] >= 0)).any():
-            raise ValueError("a near-duplicate was taken without its original")
+            raise ValueError("a part holds a near-duplicate without its original")
         return LabelledImages(self.images[rows], self.labels[rows], copy_of)
 
     def hashes(self) -> list[str]:
@@ -127,7 +127,9 @@ class Collection:
         (for example because the source is another release).
         """
         if (why := self.available()) is not None:
-            raise UnreadableSource(f"The collection {self.name!r} cannot be made here: {why}.")
+            raise UnreadableSource(
+                f"The collection {self.name!r} cannot be made on this machine: {why}."
+            )
         made = self.draw(seed, progress)
         found = {POOL: self._sizes(made.pool), TEST: self._sizes(made.test)}
         promised = {part: dict(self.card.sizes[part]) for part in (POOL, TEST)}
@@ -140,7 +142,7 @@ class Collection:
                 if promised[part].get(name) != count
             ]
             raise UnreadableSource(
-                f"The collection {self.name!r} came out different from its card: "
+                f"The collection {self.name!r} differs from its card: "
                 f"{'; '.join(wrong[:3]) or f'near-duplicates and images outside: {facts}'}. Its "
                 f"source is another release than the one it was written for; install the packages "
                 f"again (`pip install --force-reinstall scikit-learn matplotlib`)."

@@ -165,8 +165,8 @@ def _resolve(spec: str) -> tuple[str, str]:
         return name, str(BUNDLED / f"{BUNDLED_NAME}.safetensors")
     if spec.startswith("features:"):
         raise UnknownEncoder(
-            f"{spec} names features that were brought from a file; there is no model behind them "
-            f"that could encode new images. Encode these where the file was made."
+            f"{spec} stands for features from a file, so there is no model that can encode new "
+            f"images. Encode them where the file was made, and add them with `--features FILE`."
         )
     if ".json:" in spec:
         config, _, weights = spec.partition(".json:")
@@ -176,7 +176,7 @@ def _resolve(spec: str) -> tuple[str, str]:
         if not colon or not weights:
             known = ["bundled", *open_clip.list_models()]
             raise UnknownEncoder(
-                f"{spec!r} names no encoder.{did_you_mean(architecture, known)} {HOW_TO_NAME}"
+                f"{spec!r} is not the name of an encoder.{did_you_mean(architecture, known)} {HOW_TO_NAME}"
             )
         if architecture not in open_clip.list_models():
             raise UnknownEncoder(
@@ -187,8 +187,8 @@ def _resolve(spec: str) -> tuple[str, str]:
         return architecture, weights
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     raise UnknownEncoder(
-        f"{weights!r} is neither published weights of {architecture} nor a file."
-        f"{did_you_mean(weights, tags)} Published for it: {', '.join(tags) or 'none'}."
+        f"{weights!r} is neither a published tag of {architecture} nor a file."
+        f"{did_you_mean(weights, tags)} Its published tags are {', '.join(tags) or 'none'}."
     )
 
 
@@ -205,8 +205,9 @@ def _register(path: Path, name: str | None = None) -> str:
         not isinstance(config.get(key), kind) for key, kind in needed.items()
     ):
         raise UnknownEncoder(
-            f"{path} describes no open_clip model: it needs embed_dim (a number), vision_cfg and "
-            f"text_cfg (objects). `open_clip.get_model_config('ViT-B-32')` shows one."
+            f"{path} is not a configuration of an open_clip model: it needs "
+            f"embed_dim (a number), vision_cfg and text_cfg (objects), as in "
+            f"`open_clip.get_model_config('ViT-B-32')`."
         )
     text = json.dumps(config, sort_keys=True)
     stem = path.parent.resolve().name if path.name == PREPROCESSING_FILE else path.stem
@@ -228,7 +229,7 @@ def _read_json(path: Path) -> dict[str, Any]:
             raise ValueError(f"it is larger than {MAX_CONFIG_BYTES} bytes")
         values = json.loads(text)
         if not isinstance(values, dict):
-            raise ValueError("it holds no JSON object")
+            raise ValueError("it is not a JSON object")
     except (OSError, ValueError, RecursionError) as error:
         raise UnknownEncoder(
             f"The model configuration {path} cannot be read ({error}). {HOW_TO_NAME}"
@@ -267,11 +268,11 @@ def _create(architecture: str, weights: str) -> tuple[Any, Any]:
         if tag:
             raise EncoderError(
                 f"The weights {architecture}:{weights} could not be fetched and loaded ({reason}). "
-                f"On a machine without a network, copy the file from one that has it and name it: "
+                f"On a machine without a network, copy the file from another machine and name it: "
                 f"`--encoder {architecture}:path/to/weights.safetensors`."
             ) from error
         raise EncoderError(
-            f"{weights} could not be loaded as weights of {architecture} ({reason}). Needed is a "
+            f"{weights} could not be loaded as weights of {architecture} ({reason}). Give a "
             f"safetensors file, or a torch checkpoint that holds nothing but tensors and plain "
             f"values, with the names and shapes of this architecture."
         ) from error
@@ -286,7 +287,7 @@ def _preprocessing_beside(weights: Path) -> dict[str, Any] | None:
     config = _read_json(path).get("preprocess_cfg", {})
     if not isinstance(config, dict):
         raise EncoderError(
-            f"preprocess_cfg in {path} is no JSON object. Correct or remove that file."
+            f"preprocess_cfg in {path} is not a JSON object. Correct or remove that file."
         )
     return {
         key: value for key, value in config.items() if key != "size"

@@ -59,7 +59,7 @@ class Preprocess:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise EncoderError(
-                f"The preprocessing {dict(config)} cannot be read ({error!r}). Needed are size, "
+                f"The preprocessing {dict(config)} cannot be read ({error!r}). It needs size, "
                 f"mean, std, interpolation, resize_mode and fill_color as open_clip writes them."
             ) from error
         if (

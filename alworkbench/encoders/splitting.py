@@ -220,10 +220,10 @@ def _matrix(layer: Any) -> Float[Tensor, "D P"]:
 
 def _unsupported(side: str, found: str) -> UnsupportedModel:
     return UnsupportedModel(
-        f"The {side} tower of this model is or ends with {found}, and a projection to be uncertain "
-        f"about must be its last linear layer. Supported are CLIP vision transformers and ResNets, "
-        f"CoCa, timm towers (SigLIP among them) and text towers with a projection. Choose another "
-        f"model (`alworkbench models` lists them), or compute its features yourself and bring them "
-        f"with `--features FILE.npz`.",
+        f"The {side} tower of this model is or ends with {found}, but the posterior needs a "
+        f"linear layer at its end. Supported are CLIP vision transformers and ResNets, CoCa, timm "
+        f"towers (such as SigLIP) and text towers with a projection. Choose another model "
+        f"(`alworkbench models` lists them), or compute the features yourself and add them with "
+        f" `--features FILE.npz`.",
         reason=f"{side} tower: {found}",
     )

@@ -75,7 +75,7 @@ def _plain_file(path: Path) -> os.stat_result:
     except OSError as error:
         raise Undecodable(QuarantineCode.IO, error.strerror or str(error)) from error
     if not stat.S_ISREG(status.st_mode):
-        raise Undecodable(QuarantineCode.IO, "it is no plain file")
+        raise Undecodable(QuarantineCode.IO, "it is not a regular file")
     return status
 
 

@@ -118,8 +118,8 @@ def _encode(encoder: Encoder, pixels: Sequence[torch.Tensor]) -> Features:
     except torch.OutOfMemoryError as error:
         smaller = max(1, len(pixels) // 2)
         raise EncoderError(
-            f"A batch of {len(pixels)} images does not fit into the memory of the device. Go on "
-            f"with smaller ones: `alworkbench encode --batch {smaller}`. What was encoded is kept."
+            f"A batch of {len(pixels)} images does not fit into the memory of the device. "
+            f"Run `alworkbench encode --batch {smaller}`. Features that are finished are kept."
         ) from error
 
 

@@ -206,11 +206,9 @@ class _Checker:
         split = self._split(count)
         paths, hashes = self.arrays.texts("paths", count), self.arrays.texts("hashes", count)
         if paths is None and hashes is None:
-            raise invalid(self.path, "it has neither paths nor hashes of the images")
+            raise invalid(self.path, "it needs paths or hashes of the images")
         if wrong := [h for h in hashes or () if not re.fullmatch("[0-9a-f]{64}", h)]:
-            raise invalid(
-                self.path, f"hashes holds {wrong[0]!r}, and 64 hexadecimal digits are needed"
-            )
+            raise invalid(self.path, f"hashes holds {wrong[0]!r}, expected 64 hexadecimal digits")
         return FeatureFile(
             encoder=self.arrays.text("encoder", self.path.stem),
             head=self._head(size, width, text_width),
@@ -233,9 +231,9 @@ class _Checker:
         bias = self.arrays.scalar("logit_bias") if "logit_bias" in self.arrays else 0.0
         loss = self.arrays.text("loss", "infonce")
         if scale <= 0:
-            raise invalid(self.path, f"logit_scale is {scale}, and a number above 0 is needed")
+            raise invalid(self.path, f"logit_scale is {scale}, expected a number above 0")
         if loss not in get_args(Loss):
-            raise invalid(self.path, f"loss is {loss!r}, and 'infonce' or 'siglip' is needed")
+            raise invalid(self.path, f"loss is {loss!r}, expected 'infonce' or 'siglip'")
         return Head(
             self.arrays.numbers("projection", (size, width)),
             self.arrays.numbers("text_projection", (size, text_width)),
@@ -305,8 +303,8 @@ class _Checker:
         if split is not None and (wrong := [row for row in strangers if split[row] == "test"]):
             raise invalid(
                 self.path,
-                f"labels is {NO_CLASS} (no class fits) for image {wrong[0]}, which is of the test "
-                f"part; what is measured on needs a class",
+                f"labels is {NO_CLASS} (no class) for image {wrong[0]} of the test "
+                f"part, but test images need a class",
             )
         return found
 
@@ -315,14 +313,12 @@ class _Checker:
         for role in get_args(CollectionRole):
             if found == role:
                 return cast(CollectionRole, role)
-        raise invalid(self.path, f"role is {found!r}, and 'dev', 'report' or 'own' is needed")
+        raise invalid(self.path, f"role is {found!r}, expected 'dev', 'report' or 'own'")
 
     def _split(self, count: int) -> tuple[Split, ...] | None:
         if "split" not in self.arrays:
             return None
         values = self.arrays.strings("split", (count,)).tolist()
         if wrong := set(values) - set(get_args(Split)):
-            raise invalid(
-                self.path, f"split holds {sorted(wrong)[0]!r}, and 'pool' or 'test' is needed"
-            )
+            raise invalid(self.path, f"split holds {sorted(wrong)[0]!r}, expected 'pool' or 'test'")
         return tuple(values)

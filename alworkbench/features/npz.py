@@ -59,7 +59,7 @@ class NpzReader:
         except FileNotFoundError:
             raise invalid(path, "there is no such file") from None
         except _BROKEN as error:
-            raise invalid(path, f"it is no .npz file ({error})") from error
+            raise invalid(path, f"it is not a .npz file ({error})") from error
         try:
             self._check(max_bytes, known)
         except InvalidFeatureFile:
@@ -80,7 +80,7 @@ class NpzReader:
         if declared > max_bytes:
             raise invalid(
                 self._path,
-                f"it would unpack to {declared:,} bytes, and at most {max_bytes:,} are read",
+                f"it unpacks to {declared:,} bytes, and the limit is {max_bytes:,}",
             )
 
     def __enter__(self) -> NpzReader:
@@ -101,7 +101,7 @@ class NpzReader:
             with self._zip.open(member) as stream:
                 version = npy.read_magic(stream)
                 if version not in HEADERS:  # 3.0 is for named fields alone
-                    raise ValueError(f"version {version} of the array format is not read")
+                    raise ValueError(f"version {version} of the array format is not supported")
                 shape, fortran, dtype = HEADERS[version](stream)
                 if dtype.hasobject or dtype.names is not None:
                     raise ValueError(f"its elements are of type {dtype}")
@@ -185,9 +185,7 @@ class Arrays:
             return default
         text = str(self.strings(name, ()).item())
         if not text or not text.isprintable() or len(text) > 200:
-            raise invalid(
-                self.path, f"{name} is {text!r}, and 1 to 200 printable characters are needed"
-            )
+            raise invalid(self.path, f"{name} is {text!r}, expected 1 to 200 printable characters")
         return text
 
     def texts(self, name: str, count: int | None) -> tuple[str, ...] | None:
@@ -214,18 +212,18 @@ class Arrays:
             found.tobytes(), np.dtype(np.uint32).newbyteorder(found.dtype.byteorder)
         )
         if codes.size and codes.max() > sys.maxunicode:  # CPython fails badly on these
-            raise invalid(self.path, f"{name} holds numbers that are no characters")
+            raise invalid(self.path, f"{name} holds numbers that are not characters")
         return found
 
     def _wrong(self, name: str, needed: str) -> InvalidFeatureFile:
         found = self.by_name[name]
         return invalid(
-            self.path, f"{name} is {found.dtype} of shape {found.shape}; needed are {needed}"
+            self.path, f"{name} is {found.dtype} of shape {found.shape}; expected {needed}"
         )
 
 
 def invalid(path: Path, found: str) -> InvalidFeatureFile:
     """The error for this file, with the documented layout."""
     return InvalidFeatureFile(
-        f"{path} is no feature file: {found.rstrip('.')}. {HOW_IT_IS_LAID_OUT}"
+        f"{path} is not a valid features file: {found.rstrip('.')}. {HOW_IT_IS_LAID_OUT}"
     )

@@ -171,15 +171,15 @@ def read_shard(folder: Path) -> Shard:
     try:
         done = json.loads((folder / DONE).read_bytes())
         if done["format"] != FORMAT:
-            raise ValueError(f"it has the format {done['format']!r}, and {FORMAT} was needed")
+            raise ValueError(f"it has the format {done['format']!r}, expected {FORMAT}")
         for name, size in done["bytes"].items():
             if Path(name).name != name:
                 raise ValueError(f"{DONE} names the file {name!r}")
             if (found := (folder / name).stat().st_size) != size:
-                raise ValueError(f"{name} has {found} bytes, and {size} were written")
+                raise ValueError(f"{name} has {found} bytes, expected {size}")
         meta = pq.read_table(folder / "meta.parquet")
         if not meta.schema.equals(META) or len(meta) != done["inputs"]:
-            raise ValueError("meta.parquet has other columns or rows than it must")
+            raise ValueError("meta.parquet has wrong columns or a wrong number of rows")
         rows = meta["row"].drop_null().to_numpy()
         if not np.array_equal(np.sort(rows), np.arange(done["rows"])):
             raise ValueError(f"meta.parquet does not number the rows 0 to {done['rows'] - 1}")
@@ -210,14 +210,14 @@ def _damaged(folder: Path, error: Exception) -> InvalidFeatureFile:
 def _open_matrix(path: Path, done: dict[str, Any]) -> Matrix:
     with path.open("rb") as stream:
         if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError(f"{path.name} is no .npy file of version 1.0")
+            raise ValueError(f"{path.name} is not a .npy file of version 1.0")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
         offset = stream.tell()
         size = os.fstat(stream.fileno()).st_size
     if fortran or dtype.str not in DTYPES or len(shape) != 2 or shape[0] != done["rows"]:
         raise ValueError(
-            f"{path.name} holds {dtype} of shape {shape}, and {done['rows']} rows of fp16 or fp32 "
-            f"were needed"
+            f"{path.name} holds {dtype} of shape {shape}, expected {done['rows']} rows of "
+            f"fp16 or fp32"
         )
     matrix = Matrix(path, offset, shape[0], shape[1], DTYPES[dtype.str])
     if size != offset + matrix.rows * matrix.row_bytes:

@@ -230,6 +230,6 @@ def _head_bytes(head: Head) -> bytes:
 
 def _unreadable(path: Path, error: Exception) -> InvalidFeatureFile:
     return InvalidFeatureFile(
-        f"{path} cannot be read: {error}. Run `alworkbench encode`, which writes it anew after the "
-        f"file was deleted; the shards beside it stay."
+        f"{path} cannot be read: {error}. Delete this file and run `alworkbench encode`, which writes it "
+        f"again. Keep the other files in the folder."
     )

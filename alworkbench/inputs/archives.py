@@ -166,7 +166,7 @@ def _tar_entries(
                     if stream is not None:
                         yield name, cast(BufferedIOBase, stream)
                 elif not member.isdir():
-                    raise _refused(archive, f"the entry {member.name!r} is no plain file")
+                    raise _refused(archive, f"the entry {member.name!r} is not a regular file")
                 # Otherwise every header stays in memory; this list has no public name.
                 opened.members.clear()  # type: ignore[attr-defined]
                 progress("unpacking (bytes)", min(raw.tell(), size), size)
@@ -198,7 +198,7 @@ class _Metered:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= self.AT_ONCE:
-            raise _refused(self._archive, "it has a header of absurd size")
+            raise _refused(self._archive, "the size of a header is not plausible")
         data = self._stream.read(size)
         self._check(self._stream.tell())
         return data
@@ -242,6 +242,6 @@ def _too_large(archive: Path, allowed: int) -> UnreadableSource:
 
 def _refused(archive: Path, reason: str) -> UnreadableSource:
     return UnreadableSource(
-        f"{archive} was not unpacked: {reason}. Nothing of it was kept. If you trust it, unpack it "
-        f"yourself and import the folder: `alworkbench import FOLDER`."
+        f"{archive} was not unpacked: {reason}. No file of it was kept. If you trust the archive, "
+        f"unpack it yourself and import the folder: `alworkbench import FOLDER`."
     )

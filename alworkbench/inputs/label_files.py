@@ -52,7 +52,7 @@ def read_labels(path: Path) -> Iterator[LabelRow]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InvalidLabelFile(
-                f"{path} has {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are read. Split it."
+                f"{path} has {path.stat().st_size:,} bytes; the limit is {MAX_BYTES:,}. Split it."
             )
         with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
             reader = csv.DictReader(file)
@@ -69,10 +69,12 @@ def read_labels(path: Path) -> Iterator[LabelRow]:
                 yield LabelRow(reader.line_num, image, label)
     except FileNotFoundError as error:
         raise InvalidLabelFile(
-            f"There is no file {path}. Give a CSV with image and label."
+            f"There is no file {path}. Give a CSV file with the columns image and label."
         ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidLabelFile(f"{path} is no CSV in UTF-8: {error}.") from error
+        raise InvalidLabelFile(
+            f"{path} is not a CSV file in UTF-8: {error}. Save it as UTF-8."
+        ) from error
 
 
 def read_class_names(path: Path) -> list[str]:
@@ -81,8 +83,8 @@ def read_class_names(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidClassList(
-            f"{path} cannot be read as a list of classes ({error}). Needed is a text file in UTF-8 "
-            f"with one class name a line."
+            f"{path} cannot be read as a list of classes ({error}). Give a text file in UTF-8 "
+            f"with one class name per line."
         ) from error
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
@@ -122,7 +124,7 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     """Write exported labels as .csv or .jsonl, whole or not at all; how many."""
     if path.suffix not in (".csv", ".jsonl"):
         raise InvalidLabelFile(
-            f"Labels are written as .csv or .jsonl, not as {path.suffix or 'a file without suffix'!r}. "
+            f"Labels can be written as .csv or .jsonl, not as {path.suffix or 'a file without suffix'!r}. "
             f"Name the file labels.csv, for example."
         )
     count = 0

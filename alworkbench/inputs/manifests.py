@@ -71,8 +71,8 @@ def _check_header(manifest: Path, header: list[str]) -> None:
         raise _refused(
             manifest,
             f"its first line names the columns {header[:10]}",
-            "A column `path` is needed (`label`, `split` and `sha256` are optional), and no name "
-            "twice. If it is no manifest of images, rename it and import the folder.",
+            "The column `path` is required; `label`, `split` and `sha256` are optional; no name may "
+            "repeat. If the file is not a manifest, rename it and import the folder.",
         )
 
 

@@ -168,7 +168,7 @@ def _decode(data: bytes, at_least: int | None = None) -> PIL.Image.Image:
     if picture.width * picture.height > MAX_PIXELS:
         raise Undecodable(
             QuarantineCode.BOMB,
-            f"{picture.width} x {picture.height} pixels, and at most {MAX_PIXELS:,} are read",
+            f"{picture.width} x {picture.height} pixels, and the limit is {MAX_PIXELS:,}",
         )
     try:
         if at_least is not None:
@@ -218,7 +218,9 @@ def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     try:
         return picture.convert("RGB")
     except (ValueError, OSError) as error:
-        raise Undecodable(QuarantineCode.UNIDENTIFIED, f"pixels of mode {picture.mode}") from error
+        raise Undecodable(
+            QuarantineCode.UNIDENTIFIED, f"pixels have the unsupported mode {picture.mode}"
+        ) from error
 
 
 def _from_wide(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -230,7 +232,7 @@ def _from_wide(picture: PIL.Image.Image) -> PIL.Image.Image:
     """
     values = np.asarray(picture).astype(np.float32)
     if not np.isfinite(values).all():
-        raise Undecodable(QuarantineCode.NONFINITE, "pixels that are infinite or not numbers")
+        raise Undecodable(QuarantineCode.NONFINITE, "pixels are infinite or not a number")
     low, high = float(values.min()), float(values.max())
     if picture.mode.startswith("I;16"):
         low, high = 0.0, 65535.0

@@ -102,12 +102,12 @@ def read_source(
         return _open_manifest(location)
     if stat.S_ISREG(mode) and is_archive(location):
         if into is None:
-            raise ValueError("an archive needs a folder to be unpacked into")
+            raise ValueError("an archive needs a folder for its files")
         folder = unpack(location, into, limits=limits, progress=progress)
         return _open_folder(_inner(folder), labelled, progress)
     raise UnreadableSource(
-        f"{location} is neither a folder nor a CSV manifest nor a zip or tar archive. Import the "
-        f"folder that holds the images: `alworkbench import {location.parent}`."
+        f"{location} is not a folder, a CSV manifest, or a zip or tar archive. Import the "
+        f"folder of the images: `alworkbench import {location.parent}`."
     )
 
 
@@ -123,9 +123,9 @@ def _open_folder(folder: Path, labelled: bool, progress: Progress) -> Source:
     if not files:
         found = f"{ignored} other files" if ignored else "nothing at all"
         raise NothingToImport(
-            f"{folder} holds no image: {found} was found. Images are files that end in "
-            f"{', '.join(sorted(SUFFIXES))}, and do not begin with a dot. "
-            f"Name the folder that holds them: `alworkbench import FOLDER`."
+            f"{folder} holds no image: {found} was found. The name of an image ends in "
+            f"{', '.join(sorted(SUFFIXES))} and does not begin with a dot. "
+            f"Name the folder of the images: `alworkbench import FOLDER`."
         )
     return Source(folder, None, labelled, files, ignored)
 
@@ -163,7 +163,7 @@ def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
         except OSError as error:
             if not prefix:
                 raise UnreadableSource(
-                    f"{root} cannot be read: {error.strerror}. Give yourself the right to read it, "
+                    f"{root} cannot be read: {error.strerror}. Allow reading with `chmod +r`, "
                     f"then run `alworkbench import {root}` again."
                 ) from error
             refusal = f"the folder cannot be read: {error.strerror}"

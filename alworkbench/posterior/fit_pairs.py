@@ -88,8 +88,8 @@ def fit_posterior(
     total = pairs.count()
     if total < 2:
         raise NothingToImport(
-            f"{pairs.name} holds {total} pairs; contrasts need at least 2, and a posterior some "
-            f"thousands. {NEEDED}"
+            f"{pairs.name} holds {total} pairs. A fit needs at least 2 pairs, and a good posterior "
+            f"needs some thousands. {NEEDED}"
         )
     sums = None
     if partial is not None:
@@ -98,9 +98,9 @@ def fit_posterior(
     found = _sum(encoder, pairs, total, batch, seed, progress, sums)
     if found.factors is None:
         raise DataError(
-            f"No two of the {total} pairs of {pairs.name} could be read in one batch of {batch}; the "
-            f"first problem: {found.first_problem or 'too few'}. Paths are taken relative to the file "
-            f"that names them."
+            f"Every batch of {batch} of the {total} pairs of {pairs.name} has fewer than two readable "
+            f"pairs. The first problem: {found.first_problem or 'too few'}. Paths are relative to the "
+            f"file that names them."
         )
     posterior = posterior_of_factors(encoder.head, found.factors, encoder.id)
     if sums is not None:

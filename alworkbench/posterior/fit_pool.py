@@ -131,8 +131,8 @@ def fit_from_pool(
     """
     if len(rows) < 2 or len(prompts) < 2:
         raise NothingToImport(
-            f"The pool has {len(rows)} images with features and {len(prompts)} prompts; contrasts "
-            f"need at least 2 of each. Import and encode images first (`alworkbench encode`)."
+            f"The pool has {len(rows)} images with features and {len(prompts)} prompts. A fit "
+            f"needs at least 2 of each. Import and encode images first (`alworkbench encode`)."
         )
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(rows), generator=generator)[:POOL_MOST]

@@ -87,9 +87,9 @@ def decompose(
     smallest, largest = float(values[0]), float(values[-1])
     if largest <= 0 or smallest < -tolerance * largest:
         raise NotPositiveDefinite(
-            f"The {name} factor is not positive semi-definite: its eigenvalues go from "
-            f"{smallest:.3g} to {largest:.3g}. A sum of outer products cannot be that; fit the "
-            f"posterior again with `alworkbench fit --pairs captions.csv`."
+            f"The {name} factor is not positive semi-definite: its eigenvalues range from "
+            f"{smallest:.3g} to {largest:.3g}, but a sum of outer products has none below zero. Fit "
+            f"the posterior again with `alworkbench fit --pairs captions.csv`."
         )
     clipped = int((values < 0).sum())
     return Decomposition(
@@ -149,19 +149,19 @@ class KroneckerPosterior:
     def tempered(self, strength: float) -> KroneckerPosterior:
         """The same posterior with its precision multiplied by `strength`."""
         if not strength > 0:
-            raise ValueError(f"a strength is positive, found {strength}")
+            raise ValueError(f"a strength must be positive, found {strength}")
         return replace(self, strength=self.strength * strength)
 
     def with_prior(self, prior_precision: float) -> KroneckerPosterior:
         """The same curvature under another prior precision; nothing is decomposed again."""
         if not 0 < prior_precision < math.inf:
-            raise ValueError(f"a prior precision is positive, found {prior_precision}")
+            raise ValueError(f"a prior precision must be positive, found {prior_precision}")
         return replace(self, prior_precision=prior_precision)
 
     def with_weight(self, pseudo_data_weight: float) -> KroneckerPosterior:
         """The same curvature with another tau and the same prior; nothing is decomposed again."""
         if not 0 < pseudo_data_weight < math.inf:
-            raise ValueError(f"a pseudo-data weight is positive, found {pseudo_data_weight}")
+            raise ValueError(f"a pseudo-data weight must be positive, found {pseudo_data_weight}")
         return replace(self, pseudo_data_weight=pseudo_data_weight)
 
     @property

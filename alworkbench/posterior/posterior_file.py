@@ -84,8 +84,8 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise InvalidPosteriorFile(
-                    f"{path} is no posterior of this version: its format is "
-                    f"{metadata.get('format')!r}, needed is {FORMAT!r}. Fit one with "
+                    f"{path} is not a posterior file of this version: its format is "
+                    f"{metadata.get('format')!r}, expected {FORMAT!r}. Fit one with "
                     f"`alworkbench fit --pairs captions.csv`."
                 )
             tensors = {
@@ -102,7 +102,7 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
         provenance = json.loads(metadata["provenance"])
     except (OSError, SafetensorError, KeyError, ValueError, json.JSONDecodeError) as error:
         raise InvalidPosteriorFile(
-            f"{path} cannot be read as a posterior ({error}). Fit one with "
+            f"{path} is not a readable posterior file ({error}). Fit one with "
             f"`alworkbench fit --pairs captions.csv`."
         ) from error
     if encoder_id is not None and posterior.encoder_id != encoder_id:

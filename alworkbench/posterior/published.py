@@ -178,7 +178,7 @@ def _read_priors(folder: Path, encoder_id: str) -> dict[str, StoredPrior]:
             raise ValueError(f"it is larger than {_LARGEST_JSON} bytes")
         facts = json.loads(path.read_bytes())
         if not isinstance(facts, dict):
-            raise TypeError("it is no JSON object")
+            raise TypeError("it is not a JSON object")
         ours = facts.get("alworkbench", {})
         if not isinstance(ours, dict) or ours.get("format", FORMAT) != FORMAT:
             raise ValueError(f"its entry alworkbench is not of the format {FORMAT!r}")
@@ -201,9 +201,9 @@ def _read_priors(folder: Path, encoder_id: str) -> dict[str, StoredPrior]:
 def _positive(facts: Mapping[str, Any], key: str) -> float:
     value = facts[key]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{key} is {value!r}, needed is a number")
+        raise TypeError(f"{key} is {value!r}, expected a number")
     if not 0 < value < math.inf:
-        raise ValueError(f"{key} is {value}, needed is a positive number")
+        raise ValueError(f"{key} is {value}, expected a positive number")
     return float(value)
 
 
@@ -223,7 +223,7 @@ def _read_factor(folder: Path, name: str, size: int, size_d: int, size_p: int) -
         or found.layout != torch.strided
         or found.device.type != "cpu"
     ):
-        raise _unreadable(path, "it holds something else than one dense matrix of numbers")
+        raise _unreadable(path, "it is not one dense matrix of numbers")
     if found.shape != (size, size):
         raise EncoderMismatch(
             f"The factor {name} of shape {_shape(found)}",
@@ -266,7 +266,7 @@ def _shape(tensor: Tensor) -> str:
 
 def _unreadable(path: Path, reason: str) -> InvalidPosteriorFile:
     return InvalidPosteriorFile(
-        f"{path} cannot be read as part of a factor folder ({reason}). Needed are "
+        f"{path} is not a readable part of a factor folder ({reason}). The folder needs "
         f"A_img_analytic.pt, B_img_analytic.pt, A_txt_analytic.pt and B_txt_analytic.pt, one matrix "
         f"each, and {PRIORS}. Nothing was imported; `alworkbench fit --pairs captions.csv` fits a "
         f"posterior instead."

@@ -176,8 +176,8 @@ def load_project_encoder(
     """
     if record.spec.startswith(FROM_FILE):
         raise UnknownEncoder(
-            f"The features of this project came from a file ({record.spec}); there is no model "
-            f"that could encode {wanted}. {instead}"
+            f"The features of this project came from a file ({record.spec}), so no model can "
+            f"encode {wanted}. {instead}"
         )
     encoder = load_encoder(record.spec, device)
     if encoder.id != record.id:

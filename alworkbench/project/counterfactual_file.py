@@ -92,7 +92,7 @@ def newest_counterfactual(folder: ProjectFolder, recorded: int) -> Counterfactua
         raise InvalidResult(path, f"it cannot be read ({error})") from error
     try:
         if content["format"] not in (1, FORMAT):
-            raise ValueError(f"its format is {content['format']!r}, needed is {FORMAT}")
+            raise ValueError(f"its format is {content['format']!r}, expected {FORMAT}")
         return _parsed(content, recorded)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidResult(path, f"{type(error).__name__}: {error}") from error

@@ -50,7 +50,7 @@ from alworkbench.project.session import Session, some_of
 from alworkbench.project.target_sets import TargetSet
 
 FORMAT = "alworkbench-support-1"
-_BRING_BACK = "Bring the file back, or import it from where it is now: `alworkbench import FOLDER`."
+_BRING_BACK = "Restore the file, or import it from its new place: `alworkbench import FOLDER`."
 COLUMNS = ("path", "label", "sha256", "rank", "distance")
 
 
@@ -133,8 +133,8 @@ class SupportSets:
         )
         if not given:
             raise NothingToImport(
-                "No image of the pool has a label yet, so there is nothing to choose from. Label some "
-                "(`alworkbench propose`, `alworkbench serve`), or record them (`alworkbench label`)."
+                "No image of the pool has a label yet, so no support set can be chosen. "
+                "Label images with `alworkbench serve`, or record labels with `alworkbench label`."
             )
         by_class = [[x.image_id for x in given if x.class_id == c.id] for c in classes.classes]
         hashes = [[place[image][0] for image in images] for images in by_class]
@@ -225,7 +225,7 @@ def write_support(path: Path, found: SupportSet) -> None:
         return
     if path.suffix and not path.is_dir():
         raise InvalidLabelFile(
-            f"A support set is written as .csv or .json, or into a folder, not as {path.suffix!r}. "
+            f"A support set can be a .csv file, a .json file or a folder, not {path.suffix!r}. "
             f"Name the file support.csv, for example."
         )
     if path.exists() and any(path.iterdir()):
@@ -246,7 +246,7 @@ def _copied(image: SupportImage, folder: Path) -> str:
     except Undecodable as error:
         raise UnreadableSource(f"{source}: {error.detail}. {_BRING_BACK}") from error
     if content_hash(data) != image.sha256:
-        raise UnreadableSource(f"{source}: its content is not what was imported. {_BRING_BACK}")
+        raise UnreadableSource(f"{source}: its content changed since the import. {_BRING_BACK}")
     place = f"images/{image.sha256}{source.suffix.lower()}"
     write_atomically(folder / place, data)
     return place

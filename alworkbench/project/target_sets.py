@@ -72,10 +72,10 @@ def read_targets(
             refused.append(entry)
     if not places:
         raise NothingToImport(
-            f"{location} holds no picture that can be read: {len(refused)} files were refused, the "
+            f"{location} holds no readable image: {len(refused)} files were refused, the "
             f"first because {refused[0].detail}. A target set needs at least one image."
             if refused
-            else f"{location} holds no picture. A target set needs at least one image."
+            else f"{location} holds no image. A target set needs at least one image."
         )
     hashes = tuple(sorted(places))
     return FoundTargets(TargetSet(_name(location, hashes), hashes), places, tuple(refused))
@@ -114,8 +114,8 @@ class Targets:
         if shared := sum(content in audit for content in found.targets.hashes):
             raise InvalidTargets(
                 str(place),
-                f"{shared} of its {len(found.targets)} images are in the audit set, and what is chosen "
-                f"for an image cannot be measured on it",
+                f"{shared} of its {len(found.targets)} images are in the audit set, and images "
+                f"that guide the choice of a batch must not measure the model",
                 saved_targets(session.folder),
             )
         if record is not None and not all(engine.table().has(found.targets.hashes)):
@@ -164,12 +164,12 @@ def load_targets(folder: ProjectFolder, name: str) -> TargetSet:
     try:
         found = json.loads(path.read_bytes())
         if found["format"] != FORMAT:
-            raise ValueError(f"its format is {found['format']!r}, needed is {FORMAT!r}")
+            raise ValueError(f"its format is {found['format']!r}, expected {FORMAT!r}")
         hashes = found["hashes"]
         if not hashes or not all(isinstance(h, str) and MEMBERS.fullmatch(h) for h in hashes):
-            raise ValueError("its hashes are no list of SHA-256 digests")
+            raise ValueError("its hashes are not a list of SHA-256 digests")
         if not name.endswith(_digest(hashes)):
-            raise ValueError("its content is not what its name says")
+            raise ValueError("its content does not match its name")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidTargets(name, str(error), saved_targets(folder)) from error
     return TargetSet(name, tuple(hashes))
@@ -188,7 +188,9 @@ def targets_of_round(folder: ProjectFolder, settings: Mapping[str, Any]) -> Targ
 
 def _path(folder: ProjectFolder, name: str) -> Path:
     if not re.fullmatch(r"[a-z0-9-]{1,80}", name):
-        raise InvalidTargets(name, "that is no name of a set", saved_targets(folder))
+        raise InvalidTargets(
+            name, "no target set of this project has this name", saved_targets(folder)
+        )
     return folder.path / FOLDER / f"{name}.json"
 
 

@@ -58,7 +58,7 @@ def read_campaign(reader: Reader) -> Campaign:
     encoder = reader.computed.encoder()
     if encoder is None or not rounds:
         raise NotReplayable(
-            "No round was asked yet, so there is nothing to replay. Start with `alworkbench propose`."
+            "The project has no round yet, so there is nothing to replay. Start with `alworkbench propose`."
         )
     items = {r.id: tuple(reader.rounds.items(r.id)) for r in rounds}
     drawn = {

@@ -65,7 +65,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
         raise ValueError("the list is empty")
     if repeated := [one for one in values if values.count(one) > 1]:
-        raise ValueError(f"{repeated[0]!r} stands twice")
+        raise ValueError(f"{repeated[0]!r} is repeated")
     return values
 
 
@@ -73,7 +73,7 @@ def _confusion(value: Any) -> Any:
     """Refuse a matrix that is not square or whose rows are no probabilities."""
     rows = value if isinstance(value, tuple) else ()
     if any(len(row) != len(rows) for row in rows):
-        raise ValueError("it is not square")
+        raise ValueError("the matrix is not square")
     for number, row in enumerate(rows, 1):
         if min(row) < 0 or abs(sum(row) - 1) > 1e-6:
             raise ValueError(f"row {number} does not add up to 1")

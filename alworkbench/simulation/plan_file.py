@@ -17,7 +17,9 @@ def read_plan_file(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. Raises InvalidPlan."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InvalidPlan(f"{path} has more than {MAX_BYTES:,} bytes: that is no plan file.")
+            raise InvalidPlan(
+                f"{path} has more than {MAX_BYTES:,} bytes, so it is not a plan file."
+            )
         values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
     except OSError as error:
         raise InvalidPlan(f"The plan file {path} cannot be read: {error.strerror}.") from error
@@ -25,7 +27,7 @@ def read_plan_file(path: Path) -> dict[str, Any]:
         raise InvalidPlan(f"{path} is not YAML: {str(error) or 'it is nested too deep'}") from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise InvalidPlan(
-            f"{path} must hold lines such as `strategies: [random, coverage]`, one word on each."
+            f"{path} must hold lines such as `strategies: [random, coverage]`, one setting per line."
         )
     return values
 
@@ -37,5 +39,5 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         names = [self.construct_object(key, deep=True) for key, _ in node.value]
         for name in names:
             if names.count(name) > 1:
-                raise yaml.YAMLError(f"{name!r} stands twice, line {node.start_mark.line + 1}")
+                raise yaml.YAMLError(f"{name!r} is repeated in line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)

@@ -6,9 +6,7 @@ from store.schema import Base
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise RuntimeError(
-        "a connection is needed: call store.upgrades.upgrade, or give one to store.upgrades.config"
-    )
+    raise RuntimeError("no connection was given: call store.upgrades.upgrade")
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -55,7 +55,7 @@ def test_a_label_of_no_weight_teaches_nothing():
 def test_invalid_targets_and_weights_are_refused(bad):
     model, start, targets = labelled_set(4)
     if bad == 0.5:
-        with pytest.raises(ValueError, match="sums to 1"):
+        with pytest.raises(ValueError, match="must sum to 1"):
             learn(start, model.images, bad * targets)
     else:
         with pytest.raises(ValueError, match="weights"):
@@ -153,7 +153,7 @@ def test_leaving_out_is_close_to_learning_again_without_each_label():
 
 def test_a_learner_without_labels_has_none_to_leave_out():
     _, start, targets = labelled_set(4)
-    with pytest.raises(ValueError, match="none to leave out"):
+    with pytest.raises(ValueError, match="needs a learner with labels"):
         leave_one_out(start, targets)
 
 

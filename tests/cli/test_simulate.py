@@ -135,7 +135,7 @@ def test_the_usual_project_gives_way_to_another_source(
         ({"noise": [[1.0]] * 2}, "not square"),
         ({"noise": ["ab"]}, "noise"),
         ({"batch": []}, "empty"),
-        ({"strategies": ["epig", "epig"]}, "stands twice"),
+        ({"strategies": ["epig", "epig"]}, "is repeated"),
         ({"goal": "fame"}, "accuracy, balanced"),
         ({"transductive": "yes"}, "true or false"),
         ({"seconds": [0]}, "seconds"),

@@ -83,7 +83,9 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 def test_what_is_missing_is_said_and_raised():
     absent = replace(find_collection("digits"), missing=lambda: "install something")
     assert absent.available() == "install something"
-    with pytest.raises(UnreadableSource, match="'digits' cannot be made here: install something"):
+    with pytest.raises(
+        UnreadableSource, match="'digits' cannot be made on this machine: install something"
+    ):
         absent.make()
 
 

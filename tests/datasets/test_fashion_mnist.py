@@ -31,7 +31,7 @@ def test_the_published_files_hold_6000_and_1000_of_each_class():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (lambda: None, "not there"),
+        (lambda: None, "does not exist"),
         (lambda: b"no gzip at all", "gzip"),
         (lambda: gzip.compress(HEADER + bytes(60_000 * 784))[:-200], "end-of-stream"),
         (lambda: gzip.compress(HEADER + bytes(784)), "less than"),

@@ -137,13 +137,13 @@ def test_a_logit_bias_means_the_siglip_loss(tmp_path: Path) -> None:
     ("spec", "match"),
     [
         ("bundle", "Did you mean 'bundled'"),
-        ("ViT-B-32", "names no encoder"),
-        ("ViT-B-32:", "names no encoder"),
-        ("", "names no encoder"),
+        ("ViT-B-32", "is not the name of an encoder"),
+        ("ViT-B-32:", "is not the name of an encoder"),
+        ("", "is not the name of an encoder"),
         ("ViT-B32:openai", "no architecture 'ViT-B32'. Did you mean 'ViT-B-32'"),
         ("ViT-B-32:openia", "Did you mean 'openai'"),
-        ("ViT-B-32:no/such/file.safetensors", "neither published weights .* nor a file"),
-        ("features:mine", "brought from a file"),
+        ("ViT-B-32:no/such/file.safetensors", "neither a published tag .* nor a file"),
+        ("features:mine", "features from a file"),
         ("no/such/config.json:weights.safetensors", "cannot be read"),
     ],
 )
@@ -234,7 +234,9 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 def test_a_config_that_describes_no_model_is_refused(tmp_path: Path, content: str) -> None:
     rewritten(tmp_path)
     (tmp_path / "odd.json").write_text(content)
-    with pytest.raises(UnknownEncoder, match=r"cannot be read|describes no open_clip model"):
+    with pytest.raises(
+        UnknownEncoder, match=r"cannot be read|is not a configuration of an open_clip model"
+    ):
         load(tmp_path, "tiny.safetensors", "odd.json")
 
 

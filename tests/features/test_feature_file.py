@@ -297,7 +297,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
             "labels": np.array([0, -2, 1, -2, 0]),
             "split": np.array(["pool", "pool", "pool", "test", "test"]),
         },
-        "labels is -2 .* image 3, which is of the test part",
+        "labels is -2 .* image 3 of the test part",
     ),
     "an unknown role": ({"role": np.array("train")}, "role is 'train'"),
     "labels as numbers": ({"labels": np.zeros(N)}, "labels is float64"),
@@ -343,7 +343,7 @@ def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
 def test_images_must_be_named_somehow(tmp_path: Path) -> None:
     given = arrays()
     del given["paths"]
-    with pytest.raises(InvalidFeatureFile, match="neither paths nor hashes"):
+    with pytest.raises(InvalidFeatureFile, match="needs paths or hashes"):
         read_feature_file(saved(tmp_path, **given))
 
 
@@ -395,7 +395,7 @@ def test_a_bomb_is_refused_unopened(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, **(arrays() | {"activations": np.zeros((250_000, P))}))
     assert path.stat().st_size < 20_000
-    with pytest.raises(InvalidFeatureFile, match="would unpack to"):
+    with pytest.raises(InvalidFeatureFile, match="unpacks to"):
         read_feature_file(path, max_bytes=1_000_000)
 
 
@@ -416,7 +416,7 @@ def damaged(kind: str, good: bytes) -> bytes:
 def test_a_damaged_file_is_refused(tmp_path: Path, kind: str) -> None:
     path = saved(tmp_path, **arrays())
     path.write_bytes(damaged(kind, path.read_bytes()))
-    with pytest.raises(InvalidFeatureFile, match=r"features\.npz is no feature file"):
+    with pytest.raises(InvalidFeatureFile, match=r"features\.npz is not a valid features file"):
         read_feature_file(path)
 
 

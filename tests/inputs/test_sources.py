@@ -134,7 +134,7 @@ def test_progress_ends_at_the_total_and_a_reader_may_be_left_early(tmp_path: Pat
         ("absent", UnreadableSource, "No such file"),
         ("empty", NothingToImport, "nothing at all"),
         ("texts", NothingToImport, "1 other files"),
-        ("texts/a.txt", UnreadableSource, "neither a folder"),
+        ("texts/a.txt", UnreadableSource, "not a folder"),
         ("images/a.png", UnreadableSource, "alworkbench import .*images`"),
     ],
 )

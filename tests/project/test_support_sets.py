@@ -136,7 +136,7 @@ def test_a_folder_holds_it_all_and_can_be_imported(labelled, tmp_path):
 def test_a_picture_that_was_changed_is_not_copied(labelled, tmp_path):
     found = labelled.support_sets.choose(2)
     strange = replace(found.images[0], sha256="0" * 64)
-    with pytest.raises(UnreadableSource, match="not what was imported"):
+    with pytest.raises(UnreadableSource, match="changed since the import"):
         write_support(tmp_path / "set", replace(found, images=(strange,)))
     gone = replace(found.images[0], path=str(tmp_path / "gone.png"))
     with pytest.raises(UnreadableSource):

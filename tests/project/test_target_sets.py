@@ -107,7 +107,7 @@ def test_a_project_of_features_from_a_file_takes_those_that_it_has(project, made
 
 def test_what_is_no_target_set_is_refused(project, tmp_path):
     with closing(project.open()) as workbench:
-        with pytest.raises(InvalidTargets, match="None was kept yet"):
+        with pytest.raises(InvalidTargets, match="has no target set yet"):
             workbench.targets.take("nonsense")
         with pytest.raises(InvalidTargets):
             workbench.targets.take("../../etc/passwd-that-is-not-there")

@@ -181,7 +181,7 @@ def test_damage_that_is_met_later_is_told_as_such(path: Path) -> None:
     for start in range(8 * size, len(whole) - size, size):  # the schema at the start stays readable
         whole[start : start + size] = b"\xa5" * size
     path.write_bytes(whole)
-    with pytest.raises(ProjectDamaged, match="good copy"):
+    with pytest.raises(ProjectDamaged, match="from a backup"):
         read_everything(path)
 
 

@@ -159,7 +159,7 @@ def test_times_come_back_exact_and_in_utc(store: Store) -> None:
     assert label is not None
     assert label.recorded_at == there
     assert label.recorded_at.utcoffset() == timedelta(0)
-    with pytest.raises(Exception, match="times need a zone"), store.write() as writer:
+    with pytest.raises(Exception, match="a time needs a time zone"), store.write() as writer:
         writer.labels.add(answer("f", 1), datetime(2026, 1, 1))
 
 

@@ -157,7 +157,7 @@ def test_another_process_that_writes_for_too_long_is_told(path: Path) -> None:
     # Two copies of SQLite in one process do not see each other's locks: take the store's own.
     with closing(impatient), closing(engine.sqlite_module().connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(ProjectBusy, match="Try again"):
+        with pytest.raises(ProjectBusy, match="Run it again"):
             label(impatient, "e")
         assert count(impatient) == 0  # reading goes on
         other.rollback()

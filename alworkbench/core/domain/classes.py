@@ -44,19 +44,22 @@ class ClassList:
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]
         if len(names) < 2:
-            raise InvalidClassList(f"A class list needs at least 2 classes, found {len(names)}.")
+            raise InvalidClassList(
+                f"A class list needs at least 2 classes, found {len(names)}. "
+                f"Name each class with `--class`."
+            )
         if repeated := {name for name in names if names.count(name) > 1}:
             raise InvalidClassList(
-                f"These classes are listed twice: {', '.join(sorted(repeated))}."
+                f"The class list repeats these names: {', '.join(sorted(repeated))}."
             )
         for c in self.classes:
             if not c.name.strip() or len(c.name) > 200 or not c.name.isprintable():
                 raise InvalidClassList(
-                    f"{c.name!r} is no class name: 1 to 200 printable characters are needed."
+                    f"{c.name!r} is not a valid class name. A name has 1 to 200 printable characters."
                 )
             if not c.templates or any("{}" not in template for template in c.templates):
                 raise InvalidClassList(
-                    f"The class {c.name!r} needs templates with {{}} for the name, such as "
+                    f"The templates of the class {c.name!r} must contain {{}} for the name, such as "
                     f"{DEFAULT_TEMPLATES[0]!r}; found {list(c.templates)}."
                 )
 

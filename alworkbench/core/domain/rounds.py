@@ -134,7 +134,9 @@ class Answer:
 
     def __post_init__(self) -> None:
         if (self.kind is AnswerKind.CLASS) != (self.class_id is not None):
-            raise ValueError("class_id belongs to an answer of kind CLASS, and to no other")
+            raise ValueError(
+                "only an answer of the kind CLASS has a class_id, and it must have one"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class CsvPairs:
                     stream.seek(offsets[k])
                     row = next(csv.reader(_lines(stream)), [])
                     if not row_is_usable(row, image, caption):
-                        raise csv.Error("it was changed while it was being read")
+                        raise csv.Error("the file changed while it was read")
                     yield Pair(self._path.parent / row[image].strip(), row[caption].strip())
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise unreadable(self._path, error) from error

@@ -33,8 +33,8 @@ def open_pairs(location: Path) -> PairSource:
     if len(files) > 1:
         odd = next(path for path, head in zip(files, heads, strict=True) if head != "tar")
         raise UnreadableSource(
-            f"{location} stands for {len(files)} files, and {odd.name} of them is no tar. Several "
-            f"files are read only if all are tars; give a CSV or Parquet file by itself."
+            f"{location} matches {len(files)} files, but {odd.name} is not a tar file. "
+            f"Several files must all be tar files; give a CSV or Parquet file alone."
         )
     if heads[0] == "parquet":
         return open_parquet(files[0])
@@ -45,7 +45,7 @@ def _files(location: Path) -> list[Path]:
     if location.is_dir():
         files = sorted({path for pattern in TAR_PATTERNS for path in location.glob(pattern)})
         if not files:
-            raise NothingToImport(f"The folder {location} holds no tar. {NEEDED}")
+            raise NothingToImport(f"The folder {location} holds no tar file. {NEEDED}")
         return files
     if location.exists():
         return [location]

@@ -38,8 +38,8 @@ def open_parquet(path: Path) -> PairSource:
     if _is_text(caption) and (pa.types.is_binary(image) or pa.types.is_large_binary(image)):
         return ParquetPictures(path)
     raise UnreadableSource(
-        f"{path} has a column image of type {image} and a column caption of type {caption}. Needed "
-        f"are paths as strings or encoded pictures as binary, and captions as strings."
+        f"{path} has a column image of type {image} and a column caption of type {caption}. Images "
+        f"must be paths (string) or encoded pictures (binary); captions must be strings."
     )
 
 

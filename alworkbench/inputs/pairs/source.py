@@ -13,8 +13,8 @@ MAX_IMAGE_BYTES = 64 << 20
 MAX_CAPTION_BYTES = 64 << 10
 
 NEEDED = (
-    "Needed is a CSV in UTF-8 or a Parquet file with the columns image and caption, or webdataset "
-    "tars with members KEY.jpg and KEY.txt."
+    "Give a CSV file in UTF-8 or a Parquet file with the columns image and caption, or webdataset "
+    "tar files with members KEY.jpg and KEY.txt."
 )
 
 

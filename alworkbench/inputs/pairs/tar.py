@@ -101,7 +101,9 @@ class TarPairs:
                     # Without reading, one byte stands for a content that is there.
                     yield key, suffix, _content(opened, member) if read else b"."
             if bounded.last != bytes(tarfile.BLOCKSIZE):  # tarfile takes a torn header for the end
-                raise tarfile.ReadError("it ends without the mark of a tar's end: it was cut short")
+                raise tarfile.ReadError(
+                    "the end mark of a tar file is missing: the file is cut short"
+                )
 
 
 def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -129,7 +131,7 @@ class _Bounded:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= self.AT_ONCE:
-            raise tarfile.ReadError("it has a header of absurd size")
+            raise tarfile.ReadError("the size of a header is not plausible")
         self._check(self._stream.tell())
         self.last = self._stream.read(size)
         return self.last
@@ -143,4 +145,6 @@ class _Bounded:
 
     def _check(self, position: int) -> None:
         if position > self._most:
-            raise tarfile.ReadError(f"it unpacks to more than {self._most:,} bytes, like a bomb")
+            raise tarfile.ReadError(
+                f"it unpacks to more than {self._most:,} bytes, which is the limit"
+            )

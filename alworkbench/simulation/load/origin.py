@@ -52,8 +52,8 @@ class Origin:
         """The same origin at another place. Raises NotReplayable for a collection."""
         if self.kind == COLLECTION:
             raise NotReplayable(
-                f"This simulation ran on {self.words()}. A collection has no place on the disk: leave "
-                f"`--at` away."
+                f"This simulation ran on {self.words()}. A collection has no place on the disk: omit "
+                f"`--at`."
             )
         return replace(self, place=str(place.absolute()))
 

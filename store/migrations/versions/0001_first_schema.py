@@ -320,4 +320,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("there is no way back; use the copy that was made before the upgrade")
+    raise RuntimeError("this upgrade cannot be reversed; use the copy that was made before it")
