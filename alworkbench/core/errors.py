@@ -330,8 +330,10 @@ class UnknownStrategy(LoopError):
     def __init__(self, found: str, known: Iterable[str], instead: str | None = None) -> None:
         known = sorted(known)
         if instead is not None:
-            super().__init__(f"The strategy {found!r} was removed. Use {instead!r} instead: "
-                f"`alworkbench propose --strategy {instead}`.")
+            super().__init__(
+                f"The strategy {found!r} was removed. Use {instead!r} instead: "
+                f"`alworkbench propose --strategy {instead}`."
+            )
             return
         super().__init__(
             f"There is no strategy {found!r}.{did_you_mean(found, known)} "
