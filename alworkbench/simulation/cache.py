@@ -1,7 +1,7 @@
-"""Encoded collections as files of a cache: features, truth, hashes, and the model's head and prompts.
+"""Encoded collections as files of a cache: features, labels, hashes, and the model's head and prompts.
 
-A file is `<collection>-r<recipe>-<encoder id>.safetensors`. It appears whole or not at all. One that
-cannot be read (cut short, say), or that contradicts the collection's card, counts as missing.
+A file is named `<collection>-r<recipe>-<encoder id>.safetensors`. It appears whole or not at all. A file
+that cannot be read, or that contradicts the collection's card, counts as missing.
 
 Dimensions used in this file
     N  images of pool and test part together
@@ -37,15 +37,15 @@ FORMAT = "alworkbench-collection-1"
 _FLOATS = ("activations", "residuals", "image_projection", "text_projection", "prompt_activations")
 _INTEGERS = ("labels", "copy_of", "prompt_classes")
 _DAMAGED = (OSError, SafetensorError, KeyError, ValueError, TypeError)
-"""What reading a file raises that is no cache of ours, or not all of one."""
+"""Raised when a file is damaged or of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedCollection:
-    """What a cache file holds."""
+    """The contents of a cache file."""
 
     card: DatasetCard
-    """With what was measured on it."""
+    """The card, with the measured zero-shot accuracies."""
     encoder_id: str
     head: Head
     hashes: tuple[str, ...]
@@ -53,9 +53,9 @@ class EncodedCollection:
     labels: Int[Tensor, "N"]
     """Class index, or NO_CLASS."""
     pool_size: int
-    """The first rows are the pool, all others the test part."""
+    """The first rows are the pool, the others the test part."""
     copy_of: Int[Tensor, "N"]
-    """The row that a near-duplicate was made from; -1 for an original."""
+    """Row of the original of a near-duplicate; -1 for an original."""
     prompt_activations: Float[Tensor, "T Q"]
     prompt_classes: Int[Tensor, "T"]
 
@@ -71,18 +71,18 @@ class EncodedCollection:
 
 
 def cache_file(collection: Collection, cache: Path) -> Path:
-    """Where a collection is kept; it need not be there."""
+    """The path of a collection's file; it need not exist."""
     return cache / f"{collection.name}-r{collection.recipe}-{_encoder_id()}.safetensors"
 
 
 @functools.cache
 def _encoder_id() -> str:
-    """Of the bundled model, as its posterior says, so that the model itself need not be loaded."""
+    """Id of the bundled model, read from its posterior, so that the model need not be loaded."""
     return load_posterior(BUNDLED_POSTERIOR).posterior.encoder_id
 
 
 def write_encoded(path: Path, found: EncodedCollection) -> None:
-    """Write the file, whole or not at all; folders that are missing are made."""
+    """Write the file, whole or not at all. Missing folders are made."""
     tensors = {
         "activations": found.features.activations,
         "labels": found.labels,
@@ -108,7 +108,7 @@ def write_encoded(path: Path, found: EncodedCollection) -> None:
 
 
 def _facts(path: Path, collection: Collection) -> dict[str, Any] | None:
-    """What the file says of itself; None for one that is missing, damaged or of other classes."""
+    """The facts in the file; None if it is missing, damaged or of other classes."""
     if not path.is_file():
         return None
     try:
@@ -124,13 +124,13 @@ def _facts(path: Path, collection: Collection) -> dict[str, Any] | None:
 
 
 def read_card(path: Path, collection: Collection) -> DatasetCard | None:
-    """The card with what was measured; None where the file cannot be used. Reads no features."""
+    """The card with the measured accuracies; None if the file cannot be used. Reads no features."""
     facts = _facts(path, collection)
     return None if facts is None else _with_accuracy(collection.card, facts)
 
 
 def read_encoded(path: Path, collection: Collection) -> EncodedCollection | None:
-    """What the file holds; None where it cannot be used, so that it is made again."""
+    """The contents of the file; None if it cannot be used."""
     facts = _facts(path, collection)
     if facts is None:
         return None
@@ -150,7 +150,7 @@ def _with_accuracy(promised: DatasetCard, facts: dict[str, Any]) -> DatasetCard:
 def _checked(
     facts: dict[str, Any], tensors: dict[str, Tensor], collection: Collection
 ) -> EncodedCollection:
-    """Raises KeyError, TypeError or ValueError for what does not fit together."""
+    """Raises KeyError, TypeError or ValueError if the contents do not fit together."""
     scale, bias, loss = facts["head"]
     given = [name for name in _FLOATS if name != "residuals" or name in tensors]
     numbers = {name: floats(tensors[name], name) for name in given}

@@ -1,8 +1,8 @@
-"""What random, entropy and margin would have cost, replayed on the labels that were collected.
+"""A simulation of random, entropy and margin on the labels that a project collected.
 
-The pool of the replay is the labelled part of the project's pool, so that every question has a recorded
-answer, and its test part is the audit set. See `counterfactual_file.VALIDITY` for what it may be used
-to say: nothing about images that nobody labelled, and nothing past half of the labels.
+Its pool is the labelled part of the project's pool, so that every image has a recorded answer. Its test
+part is the audit set. `counterfactual_file.VALIDITY` says what it shows: nothing about images without a
+label, and nothing beyond half of the labels.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from alworkbench.simulation.runner import simulate
 
 STRATEGIES = ("random", "entropy", "margin")
 LEAST_LABELS = 40
-"""Labelled images of the pool: half of them, in four steps or more, is the least that is a curve."""
+"""Labelled images of the pool that are needed: a curve over half of them needs four steps."""
 LEAST_AUDIT = 30
-"""Labelled audit images: with fewer, one image is more than 3 points."""
+"""Labelled audit images that are needed: with fewer, one image is more than 3 points of accuracy."""
 STEPS = 4
-"""Rounds of a replay at least."""
+"""Smallest number of rounds of a run."""
 
 
 def counterfactual(
@@ -45,7 +45,7 @@ def counterfactual(
     processes: int = 1,
     progress: Progress = silent,
 ) -> Counterfactual:
-    """Replay and keep in the project folder. Raises TooFewLabels, also without an audit set."""
+    """Simulate, and store the result in the project folder. Raises TooFewLabels."""
     truth = own_labels(workbench)
     if len(truth.test) < LEAST_AUDIT:
         raise TooFewLabels(
@@ -97,7 +97,7 @@ def counterfactual(
 
 
 def own_curve(metrics: Sequence[MetricRecord], half: int) -> tuple[tuple[int, float], ...]:
-    """(labels, accuracy) of the project's own learners with at most so many labels."""
+    """(labels, accuracy) of the project's own learners with at most `half` labels."""
     newest: Mapping[int, float] = {
         m.labels: float(m.values["accuracy"]) for m in metrics if m.labels <= half
     }
@@ -122,7 +122,7 @@ def _point(strategy: str, labels: int, found: Estimate) -> CounterfactualPoint:
 def reached(
     points: Sequence[CounterfactualPoint], own: Sequence[tuple[int, float]]
 ) -> tuple[Reached, ...]:
-    """For the best that the project was within half of its labels: what each strategy needs for it."""
+    """Labels that each strategy needs for the best accuracy that the project had with half its labels."""
     if not own:
         return ()
     best = max(accuracy for _, accuracy in own)

@@ -1,8 +1,8 @@
-"""A labelled collection as a simulation needs it, and the parts that a run is given of it.
+"""The data of a simulation, and the parts of them that one run receives.
 
-What must not meet is kept in different values. A run's project works with a `Workplace`, whose table
-holds this seed's part of the pool and nothing of the test part. Truth is with the oracle. A learner is
-measured on a `TestPart`, which nothing of the service takes.
+Separate values keep the test part out of training. The project of a run receives a `Workplace`, whose
+table holds this seed's part of the pool and nothing of the test part. The oracle alone has the labels.
+Learners are measured on a `TestPart`, which no part of the project receives.
 
 Dimensions used in this file
     N  images of pool and test part together
@@ -33,18 +33,16 @@ from alworkbench.posterior.kronecker import Posterior
 from alworkbench.project.artifacts import Engine, FixedEngine
 from alworkbench.simulation.plan import Plan
 
-"""The label of an image of the pool that no class fits; -1 says that the truth is unknown."""
-
 MOST_TARGETS = 1000
-"""Test images that a transductive run may look at: what a project takes of its pool as well."""
+"""Test images that a transductive run may look at, at most; the limit of a project's target set."""
 
 BLOCK = 2048
-"""Test images that are measured on at once."""
+"""Test images in one block of a measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPictures:
-    """Which picture is what: the truth that an oracle answers from."""
+    """Class names of pool and test images: the truth that an oracle answers from."""
 
     pool: Mapping[str, str]
     """Content hash -> class name."""
@@ -57,23 +55,23 @@ class LabelledPictures:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What the project of one run works with. Nothing in it knows a label."""
+    """What the project of one run receives. It holds no labels."""
 
     engine: FixedEngine
-    """Its table holds the pool and audit images below, and no other image but the targets."""
+    """Its table holds the images of pool, audit set and targets below, and no other."""
     pool: tuple[str, ...]
     """Content hashes."""
     audit: tuple[str, ...]
-    """Content hashes of the images that were drawn from the pool as an audit set."""
+    """Content hashes of the audit set, which was drawn from the pool."""
     targets: tuple[str, ...]
-    """Content hashes of test images, where the simulation is declared transductive; else none."""
+    """Content hashes of test images in a transductive simulation, else none."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestPart:
-    """What learners are measured on: features and labels of images that no run may ask."""
+    """Features and labels of the images that learners are measured on. No run may ask them."""
 
-    __test__: ClassVar[bool] = False  # no test case, whatever its name says
+    __test__: ClassVar[bool] = False  # the name begins with Test, but it is no test case
 
     features: Features
     labels: Int[Tensor, "m"]
@@ -89,7 +87,7 @@ class TestPart:
 
 @dataclass(frozen=True, slots=True)
 class SimulationData:
-    """Everything that runs share. Pool and test part have no image in common."""
+    """The data that all runs share. Pool and test part have no image in common."""
 
     name: str
     encoder_id: str
@@ -102,14 +100,14 @@ class SimulationData:
     """Rows of the table."""
     test: Int[Tensor, "m"]
     labels: Int[Tensor, "N"]
-    """Class index of each row of the table, NO_CLASS, or -1 where the truth is unknown."""
+    """Class index of each row of the table, NO_CLASS, or -1 if the label is unknown."""
     role: str = "own"
-    """dev (recipes are chosen on it), report (looked at for final tables) or own (a user's)."""
+    """dev (recipes are chosen on it), report (used for final tables only) or own (a user's data)."""
     card: Mapping[str, Any] | None = None
-    """What is known of the collection: source, licence, sizes; for reports."""
+    """Source, licence and sizes of the collection, for reports."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for parts that meet, and for labels that cannot be used."""
+        """Raises ValueError if the parts share an image, and for labels that cannot be used."""
         hashes = self.table.hashes
         pool, test = ({hashes[row] for row in part.tolist()} for part in (self.pool, self.test))
         if len(pool) < len(self.pool) or len(test) < len(self.test):
@@ -123,7 +121,7 @@ class SimulationData:
             raise ValueError(f"images of the test part of {self.name!r} have no class")
 
     def workplace(self, seed: int, plan: Plan) -> Workplace:
-        """What the project of a run with this seed holds; alike for all that is compared under it."""
+        """What the project of a run with this seed receives; equal for all arms."""
         pool = pool_of_seed(self.pool.tolist(), seed, plan.pool_fraction)
         audit, asked = drawn_apart(pool, plan.audit, seed)
         targets = sampled(self.test.tolist(), MOST_TARGETS, seed) if plan.transductive else []
@@ -139,7 +137,7 @@ class SimulationData:
         return Workplace(engine, *parts)
 
     def truth(self, place: Workplace) -> dict[str, int]:
-        """Content hash -> class index or NO_CLASS, of what may be asked in a workplace."""
+        """Content hash -> class index or NO_CLASS, of all images of a workplace that may be asked."""
         shown = (*place.pool, *place.audit)
         labels = self.labels[self.table.rows_of(shown)]
         return dict(zip(shown, labels.tolist(), strict=True))
@@ -149,7 +147,7 @@ class SimulationData:
         return TestPart(self.table.gather(self.test), self.labels[self.test])
 
     def fingerprint(self) -> str:
-        """Hash of what decides a run's result on the side of the data."""
+        """Hash of all data that decide the result of a run."""
         digest = hashlib.sha256(f"{self.encoder_id} {self.classes.names}".encode())
         hashes = self.table.hashes
         for part in (self.pool, self.test):
@@ -173,13 +171,13 @@ class SimulationData:
 def join(
     name: str, engine: Engine, posterior: Posterior, classes: ClassList, truth: LabelledPictures
 ) -> SimulationData:
-    """Join a project's features with the truth. Pictures without features are left out.
+    """The data of a project's features and a truth. Images without features are left out.
 
     Runs compute on the CPU, in one process as in many, whatever the engine's device is.
     Raises UnknownClass for a class that the list does not have, NothingToImport for an empty part.
     """
     table = engine.table()
-    # Every run reads all features every round: once into memory is quicker, and runs share it.
+    # Every run reads all features in every round, so they are read into memory once.
     everything = table.gather(torch.arange(len(table)))
     table = FeatureTable.from_features(table.hashes, everything)
     row_of = table.rows_by_hash()
@@ -214,7 +212,7 @@ def join(
 
 
 def pool_of_seed(pool: Sequence[int], seed: int, fraction: float) -> list[int]:
-    """The part of the pool that the runs of one seed see: drawn at random, alike for all strategies."""
+    """The random part of the pool that the runs of one seed see, equal for all strategies."""
     generator = torch.Generator().manual_seed(seed)
     count = max(1, round(fraction * len(pool)))
     chosen = torch.randperm(len(pool), generator=generator)[:count].sort().values
@@ -222,14 +220,14 @@ def pool_of_seed(pool: Sequence[int], seed: int, fraction: float) -> list[int]:
 
 
 def sampled(rows: Sequence[int], count: int, seed: int) -> list[int]:
-    """At most so many rows drawn at random, in their order."""
+    """At most `count` rows drawn at random, in their order."""
     generator = torch.Generator().manual_seed(2**33 + seed)
     chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
     return [rows[i] for i in chosen.tolist()]
 
 
 def drawn_apart(pool: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:
-    """An audit set of so many rows drawn at random from a pool, and the rows that are left."""
+    """An audit set of `count` rows drawn at random from a pool, and the rows that are left."""
     generator = torch.Generator().manual_seed(2**32 + seed)
     chosen = set(torch.randperm(len(pool), generator=generator)[:count].tolist())
     audit = [row for i, row in enumerate(pool) if i in chosen]

@@ -1,12 +1,13 @@
-"""Copies of test images in the pool: counted, so that a report can say how clean its split is.
+"""The number of test images with a near-duplicate in the pool, for reports.
 
-Cosines of embeddings cannot tell copies from images that are merely alike: in the bundled sample, half
-of the images without a copy have another at a cosine above 0.99, and a copy moved by one pixel may lie
-below that. Two things help. Activations are whitened, since what tells two pictures of one kind apart
-lies in directions of little variance. And an image is held against its own surroundings: a copy is much
-nearer than the next image is (the ratio of Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94).
+A threshold on the cosine of embeddings cannot separate copies from similar images: in the bundled sample,
+half of the images without a copy have a neighbour with a cosine above 0.99, and a copy that is moved by
+one pixel may lie below that. Two steps help. Activations are whitened, because the differences between
+two pictures of one kind lie in directions of low variance. And the ratio test of Lowe (2004,
+doi:10.1023/B:VISI.0000029664.99615.94) is used: the nearest image is a copy if it is much nearer than the
+second.
 
-Share of test images said to have a copy, in dev collections, and in brackets by a cosine of 0.999
+Share of test images that are counted, in dev collections; in brackets with a cosine threshold of 0.999
 (`python -m tests.bench.near_duplicates`):
 
                                   sample       digits       glyphs
@@ -16,7 +17,7 @@ Share of test images said to have a copy, in dev collections, and in brackets by
     a little noise                0.48 (0.01)  0.92 (0.04)  0.83 (0.13)
     moved by one pixel            0.37 (0.01)  0.01 (0.00)  0.47 (0.11)
 
-So the count is a sign, not a proof: copies that the model sees as other pictures are not among it.
+The count is an indication: copies whose features differ much are missed.
 
 Dimensions used in this file
     n  images of the pool, m of the test part
@@ -36,19 +37,19 @@ from torch.nn.functional import normalize
 from alworkbench.features.table import FeatureTable
 
 STANDS_OUT = 0.5
-"""The nearest image of the pool is a copy where it is at most so far as the next, in 1 - cosine."""
+"""Ratio of the distances (1 - cosine) to the nearest and the second image; up to it the nearest is a copy."""
 SAME = 1e-3
-"""Or so near: exact copies hide each other from the ratio."""
+"""Distance up to which the nearest image is a copy whatever the ratio: two equal copies have ratio 1."""
 _LEAST_VARIANCE = 1e-4
-"""Of the largest: directions that vary less hold rounding errors."""
+"""Relative to the largest variance; directions below it hold rounding errors."""
 _BLOCK = 2048
 
 
 def near_duplicates(table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tensor, "m"]) -> int:
-    """Images of the test part with a near-duplicate in the pool, by their activations.
+    """Number of test images with a near-duplicate in the pool, from whitened activations.
 
-    `pool` and `test` are rows of the table. Takes n m R operations; holds a few blocks of _BLOCK
-    images and _BLOCK**2 numbers at once.
+    `pool` and `test` are rows of the table. Takes n m R operations; memory holds a few blocks of _BLOCK
+    images and _BLOCK**2 numbers.
     """
     mean, whitening = _whitened(table, pool)
     found = 0
@@ -58,7 +59,7 @@ def near_duplicates(table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tenso
             together = torch.cat([nearest, 1 - tested @ held.T], dim=1)
             nearest = together.topk(2, dim=1, largest=False).values
         first, second = nearest.T
-        # A pool of one image has no second: nothing says how near is near.
+        # A pool of one image has no second neighbour, so there is no ratio.
         out = (first <= STANDS_OUT * second) & second.isfinite()
         found += int((out | (first <= SAME)).sum())
     return found
@@ -67,7 +68,7 @@ def near_duplicates(table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tenso
 def _whitened(
     table: FeatureTable, rows: Int[Tensor, "n"]
 ) -> tuple[Float[Tensor, "P"], Float[Tensor, "P R"]]:
-    """Mean of the activations, and the map that gives every direction of them the same variance."""
+    """Mean of the activations, and the linear map that gives every direction unit variance."""
     size = table.gather(rows[:1]).activations.shape[1]
     total, outer = torch.zeros(size).double(), torch.zeros(size, size).double()
     for _, features in table.blocks(rows, _BLOCK):

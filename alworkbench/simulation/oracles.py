@@ -1,7 +1,7 @@
-"""Who answers in a simulation: knows the truth, and tells it of an image only once it was asked.
+"""The oracle of a simulation: it knows the true labels, and answers only for images that were asked.
 
-What an oracle says of an image follows from the run's seed and the image alone, so all ways of working
-that are compared under one seed hear the same answer to the same question.
+The answer for an image depends on the seed and the image alone. So all arms with one seed get the same
+answer for the same image.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ ANNOTATOR = "oracle"
 
 
 class NeverAsked(LookupError):
-    """The label of an image was wanted that nobody proposed: a fault of the simulation."""
+    """A label was read for an image that was not proposed: a fault of the simulation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the oracle says of one image."""
+    """The oracle's answer for one image."""
 
     image: str
     """Content hash."""
@@ -33,15 +33,15 @@ class Reply:
     """Class index, or NO_CLASS."""
     kind: AnswerKind
     answer: int | None
-    """Class index where a class is answered, right or wrong."""
+    """Class index of the answer, right or wrong; None if it names no class."""
     seconds: float
 
 
 class Oracle:
-    """The truth of one run's images, behind the rule that only what was asked is answered."""
+    """The true labels of one run's images. It refuses to answer for images that were not asked."""
 
     def __init__(self, truth: Mapping[str, int], classes: int, plan: OraclePlan, seed: int) -> None:
-        """`truth`: content hash -> class index or NO_CLASS, of every image that may be asked."""
+        """`truth` maps the content hash of every image that may be asked to its class index or NO_CLASS."""
         self._truth = dict(truth)
         self._confusion = confusion_of(plan.noise, classes)
         self._plan = plan
@@ -50,7 +50,7 @@ class Oracle:
         self._hashes: dict[int, str] = {}
 
     def answer_round(self, workbench: Workbench) -> list[Reply]:
-        """Answer the whole open round, as an annotator does: claim, look, record."""
+        """Answer the whole open round as an annotator does: claim the items, then record answers."""
         opened = workbench.rounds.current()
         if opened is None:
             return []
@@ -62,7 +62,7 @@ class Oracle:
         return replies
 
     def answer_audit(self, workbench: Workbench) -> list[Reply]:
-        """Answer the project's audit set: drawn at random, asked before anything else."""
+        """Answer for every image of the audit set, before the first round."""
         with workbench.session.store.read() as reader:
             images = reader.images.ids_and_hashes(Role.AUDIT)
         self._asked.update(content for _, content in images)
@@ -74,9 +74,9 @@ class Oracle:
         return replies
 
     def reply(self, image: str) -> Reply:
-        """What is said of an image (a content hash). Raises NeverAsked before it was proposed."""
+        """The answer for an image (a content hash). Raises NeverAsked if it was not proposed."""
         if image not in self._asked:
-            raise NeverAsked(f"the label of {image[:12]} was wanted before it was proposed")
+            raise NeverAsked(f"the label of {image[:12]} was read before the image was proposed")
         truth, plan = self._truth[image], self._plan
         seconds = 0.0
         if plan.seconds:
@@ -86,12 +86,12 @@ class Oracle:
         if truth == NO_CLASS:
             return Reply(image, truth, AnswerKind.CANNOT_TELL, None, seconds)
         row = self._confusion[truth]
-        # The last step of the cumulated row may round below 1.
+        # The last cumulative probability may round below 1.
         answer = min(bisect_right(row, self._draw("answer", image)), len(row) - 1)
         return Reply(image, truth, AnswerKind.CLASS, answer, seconds)
 
     def _draw(self, what: str, image: str) -> float:
-        """A number in [0, 1), the same on every machine."""
+        """A pseudo-random number in [0, 1), the same on every machine."""
         digest = hashlib.sha256(f"{self._seed} {what} {image}".encode()).digest()
         return int.from_bytes(digest[:6]) / 2**48
 
@@ -124,7 +124,7 @@ def _answer(reply: Reply, image: int, item: Item | None, classes: ClassList) -> 
 
 
 def confusion_of(noise: float | Confusion, classes: int) -> tuple[tuple[float, ...], ...]:
-    """Cumulated answers by true class. A rate spreads over the other classes alike."""
+    """Cumulative answer probabilities by true class. A rate is uniform over the other classes."""
     if isinstance(noise, (int, float)):
         wrong = noise / (classes - 1)
         rows = [[1 - noise if i == j else wrong for j in range(classes)] for i in range(classes)]

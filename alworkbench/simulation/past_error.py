@@ -1,8 +1,7 @@
-"""How often the stopping rules were wrong: judged on simulated runs, where the truth is known.
+"""How often the stopping rules were wrong, measured on simulated runs.
 
-A run stops at the first round in which a rule says that it may. That was too early if the learner's
-accuracy on the test part is below the target; labels after the first learner that reached it were
-wasted.
+A run stops in the first round in which a rule allows it. It stops too early if the accuracy on the test
+part is below the target then. Labels after the first learner that reached the target are wasted.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ class Step:
 
     labels: int
     accuracy: float
-    """On the test part: the truth, which no rule sees."""
+    """Accuracy on the test part, which no rule sees."""
     said_stop: frozenset[str]
-    """Names of the rules that would stop here; `advice` is what all of them come to."""
+    """Names of the rules that allow stopping here; `advice` is the decision over all rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +31,18 @@ class PastError:
     too_early: int
     """Stopped, and the target was not reached."""
     missed: float
-    """Mean shortfall in accuracy where it stopped too early; 0 without such runs."""
+    """Mean distance to the target in accuracy over runs that stopped too early; 0 without such runs."""
     reached: int
-    """Runs that reached the target at all."""
+    """Runs that reached the target."""
     never: int
-    """Runs that reached the target and were not told so."""
+    """Runs that reached the target and did not stop."""
     wasted: float
-    """Mean labels between reaching the target and stopping (or the end), over runs that reached it and
-    did not stop before."""
+    """Mean number of labels between reaching the target and stopping (or the end), over runs that reached
+    it and did not stop before."""
 
 
 def past_error(rule: str, runs: Sequence[Sequence[Step]], target: float) -> PastError:
-    """How one rule did. Each run's steps come in their order, the model as it came first."""
+    """The errors of one rule. The steps of a run are in order; the first is the zero-shot model."""
     stopped = early = reached = never = 0
     missed: list[float] = []
     wasted: list[int] = []

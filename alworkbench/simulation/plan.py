@@ -1,6 +1,6 @@
-"""What is simulated, as plain values: plans, their runs, and how the one who answers behaves.
+"""The plan of a simulation, its runs, and the behaviour of the oracle.
 
-What comes of it is a `core.domain.SimulationPoint` for each learner.
+Each round of a run gives one `core.domain.SimulationPoint`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from alworkbench.adaptation.settings import Strengths
 from alworkbench.core.domain import DEFAULT_ADAPTATION, Arm, Goal
 
 Confusion = tuple[tuple[float, ...], ...]
-"""Rows: the true class; columns: the class that is answered. Each row adds up to one."""
+"""Probability of each answer (columns) by true class (rows). Each row adds up to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class OraclePlan:
-    """How the one who answers behaves. As it is: always right, at no cost, and never tired."""
+    """How the oracle answers. By default it is always right and answers take no time."""
 
     noise: float | Confusion = 0.0
-    """The share of wrong answers (any other class, alike), or a confusion matrix."""
+    """Share of wrong answers, uniform over the other classes, or a confusion matrix."""
     skip: float = 0.0
-    """The share of images that are skipped."""
+    """Share of images that are skipped."""
     seconds: tuple[float, ...] = ()
-    """Recorded seconds per answer; each answer costs one of them, drawn at random. Empty: no cost."""
+    """Recorded seconds; each answer takes one of them, drawn at random. Empty: answers take no time."""
 
     def words(self) -> str:
-        """For reports: how it answers."""
+        """The behaviour in words, for reports."""
         parts = []
         if isinstance(self.noise, tuple):
             right = sum(row[i] for i, row in enumerate(self.noise)) / len(self.noise)
             parts.append(
-                f"answers by a confusion matrix ({right:.0%} right in the mean of classes)"
+                f"answers by a confusion matrix ({right:.0%} right on average over classes)"
             )
         elif self.noise:
             parts.append(f"answers wrong {self.noise:.3g} of the time")
@@ -47,36 +47,36 @@ class OraclePlan:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One replay. Runs of one seed share the part of the pool, the audit set and the draws."""
+    """One arm with one seed. Runs with equal seeds share pool, audit set and random draws."""
 
     arm: Arm
     seed: int
 
     @property
     def name(self) -> str:
-        """Fit for a file name."""
+        """A name that can be a file name."""
         arm = self.arm
         return f"{arm.strategy}-{arm.adaptation}-{arm.batch_size}-{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is simulated: every strategy with every adaptation and batch size, `seeds` times."""
+    """Every strategy with every adaptation and batch size, `seeds` times each."""
 
     strategies: tuple[str, ...]
     adaptations: tuple[str, ...] = (DEFAULT_ADAPTATION,)
     batch_sizes: tuple[int, ...] = (10,)
     seeds: int = 3
     labels: int = 100
-    """Budget of each run: images asked, audit set not counted."""
+    """Images that each run asks, without the audit set."""
     audit: int = 0
-    """Images of the pool drawn at random as an audit set before the first round. They are paid for:
-    curves are drawn over images asked plus these."""
+    """Images drawn at random from the pool as an audit set before the first round. They are paid for:
+    the horizontal axis of curves counts them."""
     pool_fraction: float = 2 / 3
-    """Each seed sees its own random part of the pool, or deterministic strategies would not vary."""
+    """Share of the pool that each seed sees, drawn at random so that deterministic strategies vary, too."""
     goal: Goal = Goal.BALANCED
     transductive: bool = False
-    """Strategies may look at the test images (never at their labels); every figure says so."""
+    """Strategies may look at the test images, never at their labels; every figure says so."""
     oracle: OraclePlan = field(default_factory=OraclePlan)
     strengths: Strengths = field(default_factory=Strengths)
 
@@ -91,10 +91,10 @@ class Plan:
         )
 
     def runs(self) -> list[Run]:
-        """Every run, in the order in which results are listed."""
+        """Every run, seed by seed; results are listed in this order."""
         return [Run(arm, seed) for seed in range(self.seeds) for arm in self.arms]
 
     def key(self, fingerprint: str, code: str) -> str:
-        """Names the result: another plan, data (its fingerprint) or code is another result."""
+        """Hash of plan, data (`fingerprint`) and code version: the name of the result."""
         text = json.dumps([code, fingerprint, asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

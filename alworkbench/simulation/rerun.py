@@ -1,4 +1,4 @@
-"""A finished simulation run again from its result: the same batches, or the first difference by name."""
+"""Run a finished simulation again from its result, and name the first difference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import rounds_of, simulate
 
 SHORT = 120.0
-"""Seconds of recorded work that are run again unasked."""
+"""Seconds of recorded work that are run again by default."""
 MEASURES = (
     "accuracy",
     "balanced_accuracy",
@@ -32,23 +32,23 @@ MEASURES = (
     "ece",
 )
 CLOSE = 1e-6
-"""Relative difference between measures from which on they are not the same: libraries of other
-versions may differ in last digits while every batch is the same."""
+"""Relative difference above which two measures differ. Other versions of libraries may change the last
+digits while every batch stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunAgain:
-    """What came of running a simulation again."""
+    """The outcome of running a simulation again."""
 
     runs: int
-    """Run again."""
+    """Runs that were computed again."""
     of: int
-    """That the result has."""
+    """Runs of the result."""
     images: int
-    """Asked in these, in order."""
+    """Images that these runs asked."""
     difference: Difference | None
     changed: tuple[str, ...]
-    """What is not as it was then: code, versions or data. Batches may be the same for all that."""
+    """Changes of code, versions or data since then. Batches may be equal nevertheless."""
 
     @property
     def identical(self) -> bool:
@@ -64,11 +64,11 @@ def run_again(
     processes: int = 1,
     progress: Progress = silent,
 ) -> RunAgain:
-    """Run the first `runs` of a result again on its data, and hold them against what was recorded.
+    """Run the first `runs` of a result again on its data, and compare them with the record.
 
-    Runs are listed seed by seed, so that a few hold every strategy. Without `runs`: as many as took
-    SHORT seconds then, and at least one. Raises InvalidResult where the result does not describe its
-    plan, InvalidPlan where the plan does not fit the data.
+    Runs are listed seed by seed, so that few of them cover every strategy. Without `runs`: as many as
+    took SHORT seconds, and at least one. Raises InvalidResult if the result does not describe its plan,
+    InvalidPlan if the plan does not fit the data.
     """
     plan = plan_of(result)
     every = plan.runs()
@@ -86,7 +86,7 @@ def run_again(
 
 
 def usual_runs(result: SimulationResult, runs: Sequence[Run]) -> int:
-    """How many of these, from the first, took SHORT seconds together; at least one."""
+    """How many of the first runs took SHORT seconds together; at least one."""
     taken: defaultdict[Run, float] = defaultdict(float)
     for point in result.points:
         spent = point.seconds_asking + point.seconds_learning + point.seconds_measuring
@@ -103,7 +103,7 @@ def usual_runs(result: SimulationResult, runs: Sequence[Run]) -> int:
 def circumstances_changed(
     result: SimulationResult, data: SimulationData, plan: Plan
 ) -> tuple[str, ...]:
-    """What differs from then that batches depend on, likeliest reason for a difference first."""
+    """Changes since then that may change batches, the most likely reason first."""
     facts, fingerprint, code = result.facts, data.fingerprint(), code_version()
     found = []
     then = facts.get("fingerprint")
@@ -117,12 +117,12 @@ def circumstances_changed(
         found += changed_versions(libraries, versions())
     if facts.get("code") != code:
         found.append(
-            f"other source files decide what is asked: code {facts.get('code')} then, {code} now"
+            f"the source files that decide what is asked differ: code {facts.get('code')} then, {code} now"
         )
     elif then in (None, fingerprint) and plan.key(fingerprint, code) != result.key:
         found.append(
-            f"the plan, or the data, is not what the result's key {result.key} was made of: the "
-            f"record was changed, or it belongs to other data"
+            f"plan and data do not give the key {result.key} of the result: the record was changed, or "
+            f"it belongs to other data"
         )
     return tuple(found)
 
@@ -130,7 +130,7 @@ def circumstances_changed(
 def _misshapen(
     then: Sequence[SimulationPoint], plan: Plan, runs: Sequence[Run]
 ) -> Difference | None:
-    """A run whose recorded rounds are not those that the plan has."""
+    """The first run whose recorded rounds are not those of the plan, or None."""
     rounds: dict[Run, list[int]] = {run: [] for run in runs}
     for point in then:
         rounds[Run(point.arm, point.seed)].append(point.round)
@@ -150,7 +150,7 @@ def _misshapen(
 def _other_measures(
     then: Sequence[SimulationPoint], now: Sequence[SimulationPoint]
 ) -> Difference | None:
-    """The first point whose batch is the same and which was measured otherwise, or None."""
+    """The first point with an equal batch and another measure, or None."""
     again = {(point.arm, point.seed, point.round): point for point in now}
     for point in then:
         other = again[point.arm, point.seed, point.round]
@@ -173,7 +173,7 @@ _EDITED = (
 
 
 def plan_of(result: SimulationResult) -> Plan:
-    """Raises InvalidResult where the result does not describe its plan."""
+    """The plan that a result describes. Raises InvalidResult if it describes none."""
     described = dict(result.plan)
     try:
         oracle = dict(described.pop("oracle"))

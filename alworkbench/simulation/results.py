@@ -1,4 +1,4 @@
-"""Results of simulations as files: what was planned, measured on what, and every point of every run."""
+"""Results of simulations as files: the plan, the conditions, and every point of every run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from alworkbench.evaluation.curves import Row, TableRow, rows, table
 from alworkbench.simulation.plan import Plan
 
 FORMAT = 2
-"""Of result.json. Version 1 (without a mark) kept strategies instead of arms and fewer measures."""
+"""Version of result.json. Version 1 had no `format`, strategies instead of arms, and fewer measures."""
 
 _WHOLE = {"seed", "round", "labels", "paid", "asked", "peak_bytes"}
 _LISTS: dict[str, Callable[[Any], bool]] = {
@@ -29,7 +29,7 @@ _LISTS: dict[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """A finished simulation, as it lies in a folder."""
+    """A finished simulation in its folder."""
 
     folder: Path
     name: str
@@ -37,7 +37,7 @@ class SimulationResult:
     created_at: datetime
     plan: dict[str, Any]
     facts: dict[str, Any]
-    """The conditions: data set, its card and role, encoder, sizes, code and versions."""
+    """Conditions of the figures: data set, its card and role, encoder, sizes, code and versions."""
     points: tuple[SimulationPoint, ...]
 
     @property
@@ -116,13 +116,13 @@ def save_result(
 
 
 def save_points(path: Path, points: Sequence[SimulationPoint]) -> None:
-    """Keep the points of one run; the file appears whole or not at all."""
+    """Write the points of one run. The file appears whole or not at all."""
     text = json.dumps([asdict(point) for point in points], allow_nan=False)
     write_atomically(path, text.encode())
 
 
 def load_points(path: Path) -> list[SimulationPoint]:
-    """Raises InvalidResult for a file that `save_points` did not write."""
+    """Read the points of one run. Raises InvalidResult for a file that `save_points` did not write."""
     found = _read(path)
     if not isinstance(found, list):
         raise InvalidResult(path, "it is not a list of points")
@@ -130,7 +130,7 @@ def load_points(path: Path) -> list[SimulationPoint]:
 
 
 def load_result(folder: Path) -> SimulationResult:
-    """Raises InvalidResult for a folder without a result, one of an earlier version, or a damaged one."""
+    """Read a result. Raises InvalidResult if it is missing, damaged or of an earlier version."""
     path = folder / "result.json"
     content = _read(path)
     if not isinstance(content, dict):
@@ -155,7 +155,7 @@ def load_result(folder: Path) -> SimulationResult:
 
 
 def load_results(folder: Path) -> list[SimulationResult]:
-    """Every finished simulation below a folder, newest first. Those of earlier versions are left out.
+    """Every finished simulation below a folder, newest first, without those of earlier versions.
 
     Raises InvalidResult for a damaged one.
     """
@@ -165,9 +165,9 @@ def load_results(folder: Path) -> list[SimulationResult]:
 
 
 def find_result(name: str, places: Sequence[Path]) -> SimulationResult:
-    """A result by its folder, or by the beginning of its key in one of the folders that hold results.
+    """The result in a folder, or the result in one of `places` whose key begins with `name`.
 
-    Raises InvalidResult when there is none, or when the beginning fits several.
+    Raises InvalidResult if there is none, or if several keys begin so.
     """
     folder = Path(name)
     if (folder / "result.json").is_file():
@@ -177,7 +177,11 @@ def find_result(name: str, places: Sequence[Path]) -> SimulationResult:
     if len(found) == 1:
         return next(iter(found.values()))
     known = ", ".join(sorted(r.key for r in every)[:10]) or "none"
-    what = "several results begin so" if found else "no result lies there or begins so"
+    what = (
+        "the keys of several results begin so"
+        if found
+        else "there is no such folder and no such key"
+    )
     looked = ", ".join(map(str, places))
     raise InvalidResult(name, f"{what}; in {looked} there are: {known}")
 
@@ -228,7 +232,7 @@ def _point(row: Any, path: Path) -> SimulationPoint:
 
 def _whole(value: Any, path: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidResult(path, f"{str(value)[:60]!r} stands where a count belongs")
+        raise InvalidResult(path, f"{str(value)[:60]!r} is not a count")
     return value
 
 

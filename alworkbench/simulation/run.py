@@ -1,7 +1,7 @@
-"""One run of a simulation: an oracle answers in the place of an annotator, through the same project service.
+"""One run of a simulation: an oracle takes the place of the annotator and uses the same workbench.
 
-Each run gets a project of its own in memory that holds its seed's part of the pool. Its learners are
-measured outside of it, on a test part that the project never had.
+Each run has a project of its own in memory with its seed's part of the pool. Its learners are measured
+outside of that project, on a test part that the project never holds.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from alworkbench.simulation.oracles import Oracle, Reply
 from alworkbench.simulation.plan import Plan, Run
 
 OpenStore = Callable[[ProjectSettings, ClassList, datetime], Store]
-"""Makes an empty store that lasts as long as a run."""
+"""Makes an empty store for one run."""
 
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-"""Simulated time stands still: nothing in a run depends on the clock."""
+"""The time in a simulation. It stands still, so that nothing in a run depends on the clock."""
 
 
 SEED_STEP = 1_000_000
-"""Between the seeds of two projects, so that their rounds never share one."""
+"""Distance between the seeds of two projects, so that their rounds never share a seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What all runs of one seed share."""
+    """The data that all runs of one seed share."""
 
     seed: int
     place: Workplace
@@ -54,7 +54,7 @@ class Situation:
 
 
 class Bench:
-    """What all runs of one process share: computed once, not per run."""
+    """The data that all runs of one process share, computed once."""
 
     def __init__(self, data: SimulationData, plan: Plan, open_store: OpenStore) -> None:
         self.data = data
@@ -64,7 +64,7 @@ class Bench:
         self._situation: Situation | None = None
 
     def run(self, run: Run) -> Iterator[SimulationPoint]:
-        """One run: yields the model as it came, then each round's learner."""
+        """Yields a point for the zero-shot model, then one for the learner of each round."""
         situation = self._of_seed(run.seed)
         settings = ProjectSettings(
             name=f"{self.data.name}-{run.name}",
@@ -93,7 +93,7 @@ class Bench:
                 store.close()
 
     def _of_seed(self, seed: int) -> Situation:
-        """Kept until another seed comes: runs come in the order of their seeds."""
+        """Kept until the seed changes, because runs come in the order of their seeds."""
         if self._situation is None or self._situation.seed != seed:
             place = self.data.workplace(seed, self.plan)
             self._situation = Situation(seed, place, self.data.truth(place))
@@ -113,7 +113,7 @@ def _populate(store: Store, place: Workplace) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has come to so far."""
+    """Counts of a run so far."""
 
     round: int = 0
     labels: int = 0
@@ -152,7 +152,7 @@ def _point(
     asking: float,
     learning: float,
 ) -> SimulationPoint:
-    """Measure the newest learner. `answered` is what cost time: those asked, or the audit set."""
+    """Measure the newest learner. `answered` are the replies that took time: the batch, or the audit set."""
     classes = len(workbench.classes.current())
     counts = [0] * (classes + 1)
     for reply in asked:
@@ -186,6 +186,6 @@ def _point(
 
 
 def peak_bytes() -> int:
-    """Most memory that this process held so far."""
+    """Peak memory of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1024 if sys.platform == "linux" else 1)

@@ -20,7 +20,7 @@ from alworkbench.simulation.workers import in_processes
 
 
 def check(data: SimulationData, plan: Plan) -> None:
-    """Refuse what cannot be run, before hours are spent.
+    """Refuse a plan that cannot be run.
 
     Raises InvalidPlan, UnknownStrategy, UnknownAdaptation.
     """
@@ -60,11 +60,11 @@ def simulate(
     progress: Progress = silent,
     finished: Callable[[Run, list[SimulationPoint]], None] = lambda run, points: None,
 ) -> list[SimulationPoint]:
-    """Every run of the plan, or those given; deterministic in plan and data.
+    """The points of every run of the plan, or of the given runs; deterministic in plan and data.
 
-    Each run computes in one thread, so that the number of processes changes nothing but the time.
-    `open_store` must be a function that another process can import. `finished` is called in this
-    process with each run that is done, in no certain order. Raises InvalidPlan, UnknownStrategy,
+    Each run computes in one thread, so that the number of processes changes only the time. `open_store`
+    must be a function that another process can import. `finished` is called in this process with each
+    finished run, in any order. Raises InvalidPlan, UnknownStrategy,
     WorkbenchError where a process ends before its run is done.
     """
     check(data, plan)

@@ -299,5 +299,5 @@ def test_what_is_asked_wrongly_is_told(out):
     percent = run("report", "aaa", "--out", out, "--target", "90")
     assert percent.exit_code == 2
     assert "Did you mean 0.9?" in " ".join(percent.output.replace("│", " ").split())
-    assert "no result lies there" in str(run("report", "zzz", "--out", out).exception)
+    assert "there is no such folder" in str(run("report", "zzz", "--out", out).exception)
     assert set(METRICS) == set(METRIC_WORDS)

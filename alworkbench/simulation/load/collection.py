@@ -1,4 +1,4 @@
-"""Collections as simulations need them: encoded once with the bundled model, then read from a cache.
+"""Collections as data for simulations: encoded once with the bundled model, then read from a cache.
 
 Dimensions used in this file
     P  image activation size
@@ -38,14 +38,14 @@ from alworkbench.simulation.dataset import SimulationData
 
 ENCODER = "bundled"
 BATCH = 250
-"""Images encoded at once. Features change in their last digits with it."""
+"""Images in one forward pass. Another number changes the last digits of features."""
 
 
 def load_collection(name: str, cache: Path, progress: Progress = silent) -> SimulationData:
-    """A collection to simulate on, with the bundled model's features and posterior.
+    """A collection with the features and the posterior of the bundled model.
 
-    Made, encoded and kept in `cache` the first time (up to a minute on two cores), read
-    from there afterwards. Raises UnknownCollection, UnreadableSource where its source is missing.
+    The first time, it is made, encoded (up to a minute on two cores) and stored in `cache`; afterwards it
+    is read from there. Raises UnknownCollection, and UnreadableSource if its source is missing.
     """
     posterior = load_posterior(BUNDLED_POSTERIOR).posterior
     found = encoded(name, cache, progress)
@@ -98,7 +98,7 @@ def encode_collection(
     base: EncodedCollection | None = None,
     progress: Progress = silent,
 ) -> EncodedCollection:
-    """Encode images and prompts. What `base` holds of the same content is taken from there."""
+    """Encode images and prompts. Features of equal images in `base` are reused."""
     parts = (images.pool, images.test)
     hashes = [content for part in parts for content in part.hashes()]
     known = {content: row for row, content in enumerate(base.hashes)} if base else {}
@@ -133,7 +133,7 @@ def encode_collection(
 def _encode(
     encoder: Encoder, parts: tuple[LabelledImages, ...], rows: list[int], progress: Progress
 ) -> Features:
-    """Features of these rows of all parts, in blocks."""
+    """Features of some rows, counted over all parts."""
     ends = np.cumsum([len(part) for part in parts])
     blocks = []
     for start in range(0, len(rows), BATCH):
@@ -154,7 +154,7 @@ def _encode(
 
 
 def _measured(found: EncodedCollection) -> DatasetCard:
-    """The card with the accuracy of the model as it is, on the test part."""
+    """The card with the zero-shot accuracies on the test part."""
     test = torch.arange(found.pool_size, len(found.hashes))
     labels = found.labels[test]
     called = found.head.logits(found.features[test], found.class_activations).argmax(dim=1)
@@ -168,7 +168,7 @@ def _measured(found: EncodedCollection) -> DatasetCard:
 
 
 def as_feature_file(name: str, cache: Path, progress: Progress = silent) -> FeatureFile:
-    """A collection as a labelled features file, with its role. Such files carry no posterior."""
+    """A collection as a labelled features file with its role, without a posterior."""
     found = encoded(name, cache, progress)
     in_pool = [row < found.pool_size for row in range(len(found.hashes))]
     return FeatureFile(

@@ -20,11 +20,14 @@ from alworkbench.simulation.dataset import SimulationData
 
 
 def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
-    """What a simulation needs of a features file. Without pairs, the posterior is of the pool."""
+    """The data of a features file. Without pairs, the posterior is fitted from the pool.
+
+    Raises InvalidFeatureFile without labels, or if the pool or the test part is empty.
+    """
     if file.labels is None:
         raise InvalidFeatureFile(
-            f"{path} has no array labels, and a simulation needs it: they are what the oracle answers. "
-            f"Write the file again with it."
+            f"{path} has no array `labels`, from which the oracle of a simulation answers. Write the file "
+            f"again with it."
         )
     split = file.split or ("pool",) * len(file.features)
     is_test = torch.tensor([part == "test" for part in split])
@@ -36,11 +39,11 @@ def data_of_features(file: FeatureFile, path: Path) -> SimulationData:
             f"{path} has {len(pool)} labelled images in its pool and {len(test)} in its test part; "
             f"both are needed. Mark images with `split` as pool or test."
         )
-    # Names where there are no hashes: rows are told apart by them, nothing more.
+    # Without hashes, the paths identify the rows.
     names = file.hashes or file.paths or ()
     hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
     table = FeatureTable.from_features(hashes, file.features)
-    # Never from the test part: what is measured on must not have been looked at.
+    # The test part must not influence the posterior, because learners are measured on it.
     posterior = _posterior(file, table, (~is_test).nonzero()[:, 0])
     return SimulationData(
         path.stem,

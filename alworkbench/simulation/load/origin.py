@@ -1,4 +1,4 @@
-"""The origin of a simulation's data: kept with the result, so that the data can be loaded again."""
+"""The origin of a simulation's data. It is stored with the result, so that the data can be loaded again."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def origin_of_project(folder: Path, truth: str | None) -> Origin:
 
 
 def read_origin(result: SimulationResult) -> Origin | None:
-    """Where its data came from; None where a result of an earlier version does not say."""
+    """The origin of a result's data; None if a result of an earlier version does not name it."""
     told = result.facts.get("source")
     if isinstance(told, Mapping):
         known = {name: told.get(name) for name in ("kind", "place", "test", "encoder", "truth")}
@@ -86,7 +86,7 @@ def read_origin(result: SimulationResult) -> Origin | None:
             return Origin(**{name: value for name, value in known.items() if value is not None})
         return None
     name = result.facts.get("name")
-    # Only collections have a card, and a result on one is named by it.
+    # Only collections have a card; the result has the name of the collection.
     if isinstance(result.facts.get("card"), Mapping) and isinstance(name, str):
         return Origin(COLLECTION, name)
     return None

@@ -19,9 +19,9 @@ LEAST_TRUTH = 20
 
 
 def data_of_project(workbench: Workbench, truth: LabelledPictures | None) -> SimulationData:
-    """A project's images. The truth is its own labels, unless another is given.
+    """A project's images with the given truth, or with its own labels.
 
-    Raises NothingToImport when there are too few labels to replay with.
+    Raises NothingToImport if there are too few labels.
     """
     truth = truth or own_labels(workbench)
     for part, found in (("pool", truth.pool), ("audit set", truth.test)):
@@ -43,13 +43,13 @@ def data_of_project(workbench: Workbench, truth: LabelledPictures | None) -> Sim
 
 
 def truth_of_manifest(manifest: Path) -> LabelledPictures:
-    """Truth from a manifest with the columns label, split and sha256. Raises UnreadableSource."""
+    """Labels from a manifest with the columns label, split and sha256. Raises UnreadableSource."""
     parts: dict[bool, dict[str, str]] = {False: {}, True: {}}
     for row in read_manifest(manifest):
         if row.label is None or row.hash is None:
             raise UnreadableSource(
-                f"The manifest {manifest} gives no label or no sha256 for {row.path}. A truth to "
-                f"simulate with needs both for every image."
+                f"The manifest {manifest} gives no label or no sha256 for {row.path}. A simulation needs "
+                f"both for every image."
             )
         parts[row.split in AUDIT_SPLITS][row.hash] = row.label
     return LabelledPictures(parts[False], parts[True])
@@ -62,7 +62,7 @@ def sample_truth(workbench: Workbench) -> LabelledPictures:
 
 
 def own_labels(workbench: Workbench) -> LabelledPictures:
-    """What people have labelled in a project: the pool against the audit set."""
+    """The labels of a project: those of the pool, and those of the audit set as test part."""
     name_of = {c.id: c.name for c in workbench.classes.current().classes}
     parts = []
     with workbench.session.store.read() as reader:
@@ -79,7 +79,7 @@ def own_labels(workbench: Workbench) -> LabelledPictures:
 
 
 def own_seconds(workbench: Workbench) -> tuple[float, ...]:
-    """How long each recorded answer of people took, oldest first. Raises NothingToImport."""
+    """Seconds that each recorded answer took, oldest first. Raises NothingToImport without any."""
     with workbench.session.store.read() as reader:
         labels = reader.labels.all()
     found = tuple(label.duration_ms / 1000 for label in labels if label.duration_ms)
