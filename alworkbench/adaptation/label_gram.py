@@ -1,7 +1,8 @@
-"""Solves with the system of the labels: I + R^T K R, with K the covariance of the labelled logits.
+"""Solve linear systems with the Gram matrix of the labels, I + R^T Cov R.
 
-K is the `LinearisedKernel` of the n labelled images under the posterior without labels, and R R^T the
-curvature of the labels' loss. Rasmussen & Williams 2006, algorithms 3.3 and 3.5.
+Cov is the covariance of the logits of the n labelled images under the posterior without labels
+(`LinearisedKernel`). R R^T is the curvature of the loss of the labels in these logits. Source: Rasmussen &
+Williams 2006, algorithms 3.3 and 3.5.
 
 Dimensions used in this file
     n  labelled images
@@ -22,26 +23,25 @@ from alworkbench.adaptation.conjugate_gradients import (
 from alworkbench.posterior.covariance import LinearisedKernel
 
 DENSE_LIMIT = 512
-"""Up to this many (image, class) pairs a Cholesky factorisation is as quick as iterating."""
+"""Up to this many (image, class) pairs the system is factorised; above, it is solved iteratively."""
 
 _MAX_ITERATIONS = 20_000
 _MAX_REFINEMENTS = 20
 _SINGLE = 1e-5
-"""What one run in float32 can be asked for: below, its rounding rules."""
+"""Smallest relative residual of one run in float32; rounding errors prevent a smaller one."""
 _BLOCK = 128
 _BLOCK_NUMBERS = 1 << 24
-"""Right-hand sides that are iterated together, and the numbers that they may hold (64 MiB)."""
+"""Right-hand sides that are solved together, and the numbers that they may hold (64 MiB in float32)."""
 
 
 class LabelGram:
-    """I + R^T K R, ready to be solved with, for labels of curvature Lambda_i = R_i R_i^T.
+    """The system I + R^T Cov R for labels with curvature Lambda_i = R_i R_i^T = w_i (diag p_i - p_i p_i^T).
 
-    Lambda_i = w_i (diag(p_i) - p_i p_i^T), R_i = sqrt(w_i) (diag(sqrt p_i) - p_i sqrt(p_i)^T), which
-    is never formed: R v = sqrt(w) (sqrt(p) v - p (sqrt(p) . v)).
+    R_i = sqrt(w_i) (diag(sqrt p_i) - p_i sqrt(p_i)^T); see `LabelCurvature` for products with it.
 
-    Up to DENSE_LIMIT pairs it is factorised; above, solved by conjugate gradients in float32. The
-    curvature of confident labels is small, so few eigenvalues lie far above one and few iterations
-    are needed. What float32 cannot give is made up by refining with residuals in float64.
+    Up to DENSE_LIMIT pairs the system is factorised. Above, conjugate gradients in float32 solve it, and
+    iterative refinement with residuals in float64 gives the rest of the precision. The curvature of
+    confident labels is small, so that few eigenvalues lie far above one and few iterations suffice.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LabelGram:
         return self._double.apply_root_transpose(vectors)
 
     def apply(self, vectors: Float[Tensor, "*K n C"]) -> Float[Tensor, "*K n C"]:
-        """Gram @ v, in the precision of v."""
+        """The matrix times v, in the number type of v (float32 or float64)."""
         if vectors.dtype == torch.float32:
             kernel, curvature = self._kernel.single, self._single
         else:
@@ -87,10 +87,10 @@ class LabelGram:
     def solve(
         self, right: Float[Tensor, "K n C"], tolerance: float = 1e-12
     ) -> Float[Tensor, "K n C"]:
-        """Gram^-1 times K right-hand sides, float64, each to this relative residual.
+        """Solutions for K right-hand sides, float64, each with a relative residual of `tolerance`.
 
-        The tolerance of a factorisation is that of float64. Raises ArithmeticError where iterating
-        does not get there.
+        A factorisation ignores the tolerance: it has the precision of float64. Raises ArithmeticError
+        if the iteration does not converge.
         """
         if self._factor is not None:
             flat = right.reshape(len(right), -1).T  # nC K
@@ -112,7 +112,7 @@ class LabelGram:
             if worst > before / 2:
                 return solution + self._iterated(residual, wanted, torch.float64)
             before = worst
-            # Half of it: what the recursion believes and what float64 finds differ a little.
+            # Half of the tolerance: the residual of the recursion differs a little from the exact one.
             solution = solution + self._iterated(residual, wanted / 2, torch.float32)
             residual = right - self.apply(solution)
         return solution + self._iterated(residual, wanted, torch.float64)
@@ -148,7 +148,10 @@ class LabelGram:
 
 
 class LabelCurvature:
-    """Products with R and its transpose, R R^T = w (diag(p) - p p^T) for every label."""
+    """Products with R and its transpose, where R R^T = w (diag(p) - p p^T) for every label.
+
+    R is never formed: R v = sqrt(w) (sqrt(p) v - p (sqrt(p) . v)). Weights None count as ones.
+    """
 
     def __init__(
         self, probabilities: Float[Tensor, "n C"], weights: Float[Tensor, "n"] | None

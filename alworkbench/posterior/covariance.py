@@ -1,4 +1,4 @@
-"""Covariance between the logits of two sets of images in the linearised model: the one place.
+"""Covariance between the logits of two sets of images in the linearised model.
 
 The linearised model is a Gaussian process over (image, class) pairs. With whitened activations phi~ of
 images and psi~ of classes, unit embeddings seen through the image side's covariance (u~, t~) or the
@@ -51,9 +51,9 @@ class ResidualCovariance(Protocol):
 class LinearisedKernel:
     """The covariance of the logits of images on the left with those on the right, under the posterior.
 
-    Nothing is computed before it is needed, and each Gram matrix is computed once. `matvec`, `dense`,
-    `diagonal` and `centred` expand the formula each in the order that costs least; tests hold all of
-    them against the product of explicit Jacobians.
+    Each Gram matrix is computed once, when it is needed. `matvec`, `dense`, `diagonal` and `centred` expand
+    the formula in different orders, each in the cheapest for its result; one suite of tests compares all
+    of them with the product of explicit Jacobians.
     """
 
     classes: ClassCoordinates
@@ -186,9 +186,9 @@ class LinearisedKernel:
 
     @property
     def scale(self) -> float:
-        """Mean variance of a logit of the images on the left, if embeddings left the unit sphere freely.
+        """Mean variance of a logit of the images on the left, without the normalisation of embeddings.
 
-        An upper scale for the entries: what is far below it is rounding.
+        The terms of an entry are of this size: a difference far below it is rounding error.
         """
         images, classes = self.left, self.classes
         image = (images.scale.square() * self._activations.diagonal()).mean()
