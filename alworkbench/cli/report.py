@@ -109,7 +109,7 @@ def compare(
 
     from alworkbench.report.comparing import LETTERS
     from alworkbench.report.comparing import compare as compared
-    from alworkbench.report.comparison import comparison_json, lines_of, write_comparison
+    from alworkbench.report.comparison_page import comparison_json, lines_of, write_comparison
     from alworkbench.report.findings import chief_metric
     from alworkbench.report.text import INTERVALS
 

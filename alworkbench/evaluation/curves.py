@@ -27,7 +27,7 @@ NO_SHARES = ("nlpd", "brier")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One learner, as screens draw it."""
+    """One learner, for the charts of the screens."""
 
     strategy: str
     """The arm's name among the arms of its result."""
@@ -92,10 +92,10 @@ class TableRow:
 
 
 def runs(points: Iterable[SimulationPoint], metric: str = "accuracy") -> list[Runs]:
-    """The lines of every arm, in the order in which arms come.
+    """The values of every arm by seed, in the order of the arms.
 
-    Seeds that paid for other numbers of labels (skips are chance) are laid on the union of all by
-    straight lines, as far as all of them go.
+    Seeds may have paid for different numbers of labels, because skips are random. Their values are
+    interpolated linearly on the union of all numbers, within the range that all seeds cover.
     """
     found: dict[Arm, dict[int, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for point in points:
@@ -106,7 +106,7 @@ def runs(points: Iterable[SimulationPoint], metric: str = "accuracy") -> list[Ru
 def _laid(arm: Arm, by_seed: dict[int, list[tuple[float, float]]]) -> Runs:
     lines = {}
     for seed in sorted(by_seed):
-        # A round that brought no label repeats a count: what it came to last stands.
+        # A round without labels repeats a count: the last value counts.
         at = dict(sorted(by_seed[seed], key=lambda pair: pair[0]))
         lines[seed] = (np.array(list(at)), np.array(list(at.values())))
     first = max(paid[0] for paid, _ in lines.values())

@@ -1,9 +1,9 @@
-"""How many labels are still needed for a target: a saturating power law through the audit curve.
+"""Forecast of the labels still needed for a target: a saturating power law through the audit curve.
 
-accuracy(n) = a - b n^-c with 0 <= a <= 1 and b >= 0. For each c of a grid a and b are least squares; the
-c that fits best is taken. Chance is that of the audit images, resampled: every measurement is on the
-same images, so one resample bends the whole curve. What the choice of images adds is not in it, and a
-forecast says so by refusing to look far ahead.
+accuracy(n) = a - b n^-c with 0 <= a <= 1 and b >= 0. For each c of a grid, a and b are fitted by least
+squares; the best c is taken. The interval is a bootstrap over the audit images: every measurement is on
+the same images, so each resample changes the whole curve. The randomness of the asked images is not
+part of it. Therefore a forecast does not extend far beyond the data.
 
 Dimensions used in this file
     K  resamples
@@ -23,28 +23,28 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LEAST_POINTS = 4
-"""Measurements with different numbers of labels: the law has three numbers of its own."""
+"""Measurements with different numbers of labels that are needed: the law has three parameters."""
 FARTHEST = 8
-"""Times the labels so far that a forecast looks ahead."""
+"""A forecast extends to this multiple of the labels so far, at most."""
 RESAMPLES = 400
 SURE = 0.9
-"""Of resamples that must reach the target for the forecast to have an upper end."""
+"""Share of resamples that must reach the target, so that the interval has an upper end."""
 EXPONENTS = np.geomspace(0.05, 3.0, 40)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Labels still needed for the target, or why that cannot be said."""
+    """Labels still needed for the target, or the reason why they cannot be estimated."""
 
     target: float
     labels: float | None
-    """The middle one; None: cannot say."""
+    """Median estimate; None if it cannot be estimated."""
     low: float | None
     """80 % interval over audit images."""
     high: float | None
-    """None: no upper end within what can be looked ahead."""
+    """None if the upper end is beyond the largest forecast."""
     why: str
-    """What it rests on, or why it cannot be said."""
+    """The data behind the forecast, or why there is none."""
 
 
 def forecast(labels: Sequence[int], right: Sequence[str], target: float, left: int) -> Forecast:

@@ -1,20 +1,20 @@
-"""How many labels a target takes, and what a strategy saves, with runs that never get there counted.
+"""Labels that a target needs, and the saving of a strategy, with runs that do not reach it as censored.
 
-A run reaches a target where its curve, straight between rounds, first does; a run that ends before
-is *censored*: all that is known is that it takes more than its budget. The typical number of labels
-of an arm is the geometric mean over seeds. With every run there, its interval is the t-interval of
-the logarithms. With censored runs it is the mean of a normal distribution of the logarithms, fitted
-by maximum likelihood to both kinds of run (Tobin 1958; EM, the variance with n - 1), and the runs'
-influences on that mean stand where their deviations stand in the t-interval: without censoring they
-are the same. The saving factor is the difference of two such means, and paired seeds enter as the
-differences of their influences, so that what a seed makes hard for both arms cancels.
+A run reaches a target where its curve, linear between rounds, first reaches it. A run that ends before
+is *censored*: it needs more labels than its budget. The typical number of labels of an arm is the
+geometric mean over seeds. If every run reaches the target, the interval is the t-interval of the
+logarithms. With censored runs, the mean is that of a normal distribution of the logarithms, fitted by
+maximum likelihood to both kinds of run (Tobin 1958; EM, variance with n - 1). The influences of the runs
+on that mean take the place of their deviations in the t-interval; without censoring they are equal.
+The saving factor is the difference of two such means. Paired seeds enter as differences of their
+influences, so that the difficulty of a seed cancels.
 
-Why not a percentile bootstrap: with 10 seeds it covers about 90 %; the t-intervals here are tested to
-cover 93 to 97 % (`python -m tests.bench.statistics`). They are intervals for the target as a given
-level, also where the level was read off the baseline's own mean.
+A percentile bootstrap would cover about 90 % with 10 seeds; the t-intervals here cover 93 to 97 %
+(`python -m tests.bench.statistics`). They are intervals for a given level, even if the level was taken
+from the baseline's own mean.
 
-Fewer than half of the runs there, or fewer than three, say nothing about the mean: then only a bound
-is given, with the censored runs counted at their budget.
+If fewer than half of the runs, or fewer than three, reach the target, the mean cannot be estimated. Then
+only a bound is given, with the censored runs counted at their budget.
 
 Dimensions used in this file
     n  seeds
@@ -36,7 +36,7 @@ from alworkbench.evaluation.curves import LOWER_IS_BETTER, Runs
 from alworkbench.evaluation.intervals import Floats, t_interval
 
 FEWEST_LABELS = 1.0
-"""A target that is reached without a label counts as one: factors need a logarithm."""
+"""A target that is reached without labels counts as 1 label, because factors need a logarithm."""
 
 _FEWEST_REACHED = 3
 _SMALLEST_SPREAD = 1e-6
@@ -56,16 +56,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Typical:
-    """Logarithm of the geometric mean of labels, for any leading shape, with what each seed adds."""
+    """Logarithm of the geometric mean of labels, for any leading shape, with the influence of each seed."""
 
     log_mean: Floats
     influence: Floats
-    """(..., n): mean 0; their spread is that of the mean."""
+    """(..., n), with mean 0: the influence of each seed on the mean."""
     estimable: NDArray[np.bool_]
-    """False: `log_mean` is a lower bound, with censored runs at their budget."""
+    """If False, `log_mean` is a lower bound: censored runs count at their budget."""
 
     def interval(self) -> tuple[Floats, Floats]:
-        """95 % limits of the logarithm; where only bounded, the lower one alone says something."""
+        """95 % limits of the logarithm. For a bound, only the lower limit is valid."""
         return _limits(self.log_mean, self.influence)
 
 
@@ -76,16 +76,16 @@ class Reach:
     arm: Arm
     target: Target
     labels: tuple[float, ...]
-    """By seed; inf where the run ended before (right-censored at `budget`)."""
+    """By seed; inf for a run that ended before (right-censored at `budget`)."""
     budget: float
     typical: float | None
-    """Geometric mean over seeds; None where too few runs got there."""
+    """Geometric mean over seeds; None if too few runs reached the target."""
     low: float
     """95 % limits; nan with one seed."""
     high: float | None
     """None: not bounded above."""
     median: float | None
-    """Of Kaplan and Meier (1958); None where fewer than half of the runs got there."""
+    """Median of Kaplan and Meier (1958); None if fewer than half of the runs reached the target."""
     restricted_mean: float
     """Mean of min(labels, budget)."""
 
@@ -103,11 +103,11 @@ class Saving:
     baseline: Arm
     target: Target
     kind: str
-    """estimate; at least (too few baseline runs got there); at most (too few of the arm's); unknown."""
+    """estimate; at least (too few runs of the baseline reached it); at most (of the arm); unknown."""
     factor: float | None
-    """Geometric mean, paired by seed: of `at least` and `at most`, the bound."""
+    """Geometric mean, paired by seed; for `at least` and `at most`, the bound."""
     low: float | None
-    """95 % limits; None where that side is open."""
+    """95 % limits; None for an open side."""
     high: float | None
 
     @property
@@ -199,7 +199,7 @@ def factor_interval(own: Typical, baseline: Typical) -> tuple[Floats, Floats, Fl
 
 
 def target_of(baseline: Runs, metric: str, paid: float | int, called: str) -> Target:
-    """What the baseline's mean reaches at a number of labels."""
+    """The level that the baseline's mean reaches with a number of labels."""
     value = float(baseline.at(paid).mean())
     return Target(metric, value, f"what {called} reaches on average with {paid:g} labels")
 
@@ -276,7 +276,7 @@ def _hazard(at: Floats) -> Floats:
 
 
 def targets_at(baseline: Runs, metric: str, shares: Sequence[float], called: str) -> list[Target]:
-    """What the baseline reaches at shares of its budget, each at the round nearest to it."""
+    """The levels that the baseline reaches at shares of its budget, each at the nearest round."""
     span = baseline.paid[-1] - baseline.paid[0]
     wanted = [baseline.paid[0] + share * span for share in shares]
     rounds = [float(baseline.paid[np.abs(baseline.paid - each).argmin()]) for each in wanted]

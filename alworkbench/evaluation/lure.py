@@ -1,20 +1,20 @@
-"""Accuracy from labels that a strategy drew, corrected by the probabilities with which it drew them.
+"""Accuracy from labels that a strategy drew, corrected for the biased selection (LURE).
 
-Labels that were chosen because they are hard make a model look worse than it is, so their plain mean is
-no estimate. Where each image was drawn with a known probability, LURE weights undo the choice (Farquhar
-et al., 2021, arXiv:2101.11665): with N images, M of them drawn without replacement, the m-th with the
-probability q_m among those left at its turn,
+Strategies choose hard images, so the plain mean over their labels underestimates the accuracy. If each
+image was drawn with a known probability, LURE weights remove this bias (Farquhar et al., 2021,
+arXiv:2101.11665). With N images, of which M are drawn without replacement, the m-th with probability q_m
+among those that are left then,
 
     w_m = 1 + (N - M) / (N - m) (1 / ((N - m + 1) q_m) - 1)        estimate = 1/M sum_m w_m loss_m
 
-has the mean loss over the N images as its expectation. What is measured is the learner that asked: it
-has not seen the labels of its own round.
+has the mean loss over the N images as its expectation. The estimate is of the learner that asked, which
+has not seen the labels of its round.
 
 Rules
-- Answers are taken in the order of drawing, up to the first image that nobody answered.
-- Answers that name no class (skipped, cannot tell) say nothing of accuracy: with such answers the
-  estimate is that over the images that do have a class, a ratio of two LURE estimates.
-- A round without probabilities for all of these images has no estimate.
+- Answers count in the order of drawing, up to the first image without an answer.
+- Answers without a class (skipped, cannot tell) do not measure accuracy. With such answers, the estimate
+  is over the images that have a class: a ratio of two LURE estimates.
+- A round without a probability for each of these images has no estimate.
 
 Dimensions used in this file
     M  images drawn and answered
@@ -35,23 +35,23 @@ class Estimate:
     """The mean of a bounded loss over the images that could be drawn."""
 
     value: float
-    """Unbiased, and for that it may lie outside of [0, 1]."""
+    """Unbiased; therefore it may lie outside of [0, 1]."""
     low: float
     """95 % interval, within [0, 1]."""
     high: float
     naive: float
-    """Mean over the drawn images alone: what the choice of images distorts."""
+    """Plain mean over the drawn images, with the bias of the selection."""
     effective: float
-    """Size of a plain random sample of the same worth: (sum w)^2 / sum w^2."""
+    """Effective sample size: (sum w)^2 / sum w^2."""
     labels: int
     images: int
-    """That it stands for: those without an answer before the round."""
+    """Images that it represents: those without an answer before the round."""
 
     def complement(self) -> Estimate:
-        """Of 1 - loss: the accuracy, where the loss is 1 for a wrong answer.
+        """The estimate of 1 - loss: the accuracy, if the loss is 1 for a wrong answer.
 
-        Errors are what strategies look for, so their weights are small and even: the error is estimated
-        with less chance in it than the accuracy would be by its own weights.
+        Strategies look for errors, so the weights of errors are small and even. The estimate of the error
+        has therefore less variance than a direct estimate of the accuracy.
         """
         return replace(
             self, value=1 - self.value, low=1 - self.high, high=1 - self.low, naive=1 - self.naive
@@ -60,24 +60,23 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RoundEstimate:
-    """What a round's own labels say of the learner that asked."""
+    """The accuracy of the learner that asked, estimated from the labels of its round."""
 
     round: int
     learner_id: int | None
-    """None: the model as it came."""
+    """None for the zero-shot model."""
     strategy: str
     accuracy: Estimate
     overconfidence: float
-    """Mean confidence minus accuracy over the same images, by the same weights."""
+    """Mean confidence minus accuracy, over the same images with the same weights."""
     unclear: int
-    """Answers that named no class."""
+    """Answers without a class."""
 
 
 def weights(probabilities: Sequence[float], images: int) -> list[float]:
     """LURE weights of M draws without replacement from so many images, in the order of drawing.
 
-    Raises ValueError where the draws are no draws: a probability outside of (0, 1], or more draws
-    than images.
+    Raises ValueError for a probability outside of (0, 1], and for more draws than images.
     """
     drawn = len(probabilities)
     if drawn > images:
@@ -98,10 +97,10 @@ def estimate(
     images: int,
     counted: Sequence[bool] | None = None,
 ) -> Estimate:
-    """The mean loss, in [0, 1], over all images. `counted` marks those that have one (default: all).
+    """The mean of losses in [0, 1] over all images. `counted` marks the losses that exist (default: all).
 
-    The interval is Wilson's at the effective number of labels, or at the number that the spread of the
-    weighted losses allows, where that is smaller: it stays honest near 0 and 1 and with few labels.
+    The interval is Wilson's for the effective sample size, or for the size that follows from the variance
+    of the weighted losses if that is smaller. So it is reliable near 0 and 1 and with few labels.
     """
     if not losses:
         raise ValueError("nothing to estimate from: no answers")
@@ -126,14 +125,16 @@ def estimate(
 def _interval(
     value: float, effective: float, terms: Sequence[float], images: int
 ) -> tuple[float, float]:
-    """Wilson's interval around a mean of terms, at the size that their scatter allows."""
+    """Wilson's interval of a mean of terms, for the sample size that their variance allows."""
     share, size = min(1.0, max(0.0, value)), effective
     if len(terms) > 1:
         mean = sum(terms) / len(terms)
         spread = sum((t - mean) ** 2 for t in terms) / (len(terms) - 1)
         if spread > 0 and 0 < share < 1:
             size = min(size, share * (1 - share) * len(terms) / spread)
-    left = 1 - len(terms) / images  # without replacement: nothing is uncertain once all are seen
+    left = (
+        1 - len(terms) / images
+    )  # drawn without replacement: nothing is uncertain once all images are drawn
     if left <= 0:
         return share, share
     size = max(1.0, size / left)
@@ -142,7 +143,7 @@ def _interval(
 
 
 def of_round(round_: Round, items: Iterable[Item]) -> RoundEstimate | None:
-    """What the labels of a closed round say of the learner that asked, or None where they cannot."""
+    """The estimate from the labels of a closed round, or None if they do not allow one."""
     images = round_.settings.get("candidates")
     if (
         round_.strategy == AUDIT_STRATEGY
@@ -176,8 +177,8 @@ def of_round(round_: Round, items: Iterable[Item]) -> RoundEstimate | None:
 
 
 def pooled(estimates: Sequence[RoundEstimate]) -> Estimate | None:
-    """One estimate over several rounds, each weighted by its labels: of the learners that asked, on
-    average. None without any."""
+    """One estimate over several rounds, each weighted by its labels: the average of the learners that asked.
+    None without rounds."""
     every = [each.accuracy for each in estimates]
     total = sum(each.labels for each in every)
     if not total:

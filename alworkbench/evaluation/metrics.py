@@ -1,4 +1,4 @@
-"""How good and how honest predictions are, measured on labelled images that were not learned from.
+"""Accuracy and calibration of predictions on labelled images that nothing was learned from.
 
 Dimensions used in this file
     N  images
@@ -21,12 +21,12 @@ from alworkbench.evaluation.intervals import wilson_interval
 ECE_BINS = 15
 """Equal-width bins (lo, hi] of the top probability."""
 FLOOR_DRAWS = 200
-"""Draws behind the floor of the calibration error: its own error is then under 2 % of it."""
+"""Draws for the floor of the calibration error: its standard error is then below 2 % of it."""
 
 _SMALLEST_PROBABILITY = 1e-12
 _NUMBERS_AT_ONCE = 2**22
 _FLOOR_SEED = 20_240_229
-"""Fixed: the same predictions have the same floor wherever they are measured."""
+"""Fixed, so that equal predictions have equal floors."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from alworkbench.evaluation.intervals import Floats
 
 EXACT_SEEDS = 12
-"""Up to so many seeds all 2**n flips are looked at."""
+"""Up to this number of seeds, all 2**n sign flips are computed."""
 FLIPS = 9_999
-"""Flips beyond that, drawn by a seeded generator."""
+"""Number of random sign flips for more seeds, drawn by a seeded generator."""
 LEVEL = 0.05
-"""Share of comparisons without any difference that may be called one, all comparisons together."""
+"""Family-wise error rate: the probability of any false difference over all comparisons."""
 
 _SLACK = 1e-9
-"""Sums that are equal on paper differ in their last digits, by the order they are added in."""
+"""Sums that are equal in exact arithmetic may differ in their last digits."""
 
 
 def sign_flip_p(differences: Floats, seed: int = 0) -> Floats:
@@ -52,7 +52,7 @@ def sign_flip_p(differences: Floats, seed: int = 0) -> Floats:
 
 
 def smallest_p(seeds: int) -> float:
-    """What the test can give at best; above LEVEL it can show nothing, whatever the curves."""
+    """The smallest p that the test can give. Above LEVEL, no difference can be significant."""
     exact = 2.0 ** (1 - seeds)
     return exact if seeds <= EXACT_SEEDS else max(exact, 1 / (1 + FLIPS))
 

@@ -1,4 +1,4 @@
-"""Pictures of a report with a row for each class: how well it is found, and how often it was asked."""
+"""Pictures of a report by class: recall, and the share of the images asked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _NUMBERS_UP_TO = 16
-"""Columns of a heat map whose cells have room for numbers."""
+"""Columns up to which the cells of a heat map have room for numbers."""
 
 
 def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) -> Picture:
@@ -33,8 +33,8 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
         gain = values[:, -1] - values[:, 0]
         best, worst = int(np.nanargmax(gain)), int(np.nanargmin(gain))
         lines.append(
-            f"{called[arm]}: most gained by {classes[best]} ({gain[best]:+.2f}), least by "
-            f"{classes[worst]} ({gain[worst]:+.2f})"
+            f"{called[arm]}: {classes[best]} gains most ({gain[best]:+.2f}), {classes[worst]} least "
+            f"({gain[worst]:+.2f})"
         )
     alt = f"Recall of each class, by labels paid for. {'; '.join(lines)}."
 
@@ -69,7 +69,7 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
 
 
 def asked_picture(result: SimulationResult) -> Picture:
-    """Of all images that an arm asked, the share of each true class; "no class" last."""
+    """Shares of the true classes among all images that an arm asked; "no class" is last."""
     called, classes = names(result.arms), [*class_names(result), "no class"]
     shares = []
     for arm in result.arms:
@@ -125,7 +125,7 @@ def class_names(result: SimulationResult) -> list[str]:
 
 
 def heat(axes: Axes, values: Floats, high: float) -> Any:
-    """A heat map, the first row at the top; what is not known stays empty."""
+    """A heat map with the first row at the top; unknown cells stay empty."""
     image = axes.pcolormesh(
         np.ma.masked_invalid(values),
         vmin=0,
@@ -142,7 +142,7 @@ def heat(axes: Axes, values: Floats, high: float) -> Any:
 
 
 def _recall(result: SimulationResult, arm: Arm) -> tuple[list[float], Floats]:
-    """Labels paid for (mean over seeds) and C x rounds mean recalls; nan where a class has no image."""
+    """Labels paid for (mean over seeds) and C x rounds mean recalls; nan for a class without images."""
     rounds: dict[int, list[Any]] = {}
     for point in result.points:
         if point.arm == arm:

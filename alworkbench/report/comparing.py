@@ -1,4 +1,4 @@
-"""Two finished results against each other, seed by seed: what another version of an arm changed."""
+"""Finished results compared seed by seed: what another version of an arm changed."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _SAME_PLAN = ("pool_fraction", "audit")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One arm in a later result against the first."""
+    """One arm in a later result, compared with the first result."""
 
     name: str
     letter: str
-    """Of the later result; the first is A."""
+    """Letter of the later result; the first result is A."""
     first: Arm
     second: Arm
     area: Test

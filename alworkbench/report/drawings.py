@@ -1,4 +1,4 @@
-"""Pictures of a report with a mark for each strategy: savings, calibration, time and memory."""
+"""Pictures of a report by strategy: saving factors, calibration, time and memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STAGES = (
 
 
 def saving_picture(result: SimulationResult, findings: Findings) -> Picture:
-    """Factors of the chief target with their intervals, on a logarithmic axis around 1."""
+    """Saving factors for the target of the verdict with their intervals, on a logarithmic axis around 1."""
     called, drawn = findings.names, inks(result)
     shown = [(each.arm, each.savings[findings.chief]) for each in findings.of]
     words = "; ".join(f"{called[arm]} {factor_words(found)}" for arm, found in shown)
@@ -58,7 +58,9 @@ def saving_picture(result: SimulationResult, findings: Findings) -> Picture:
         for row, (arm, found) in enumerate(shown):
             colour = drawn[arm].colour
             if found.factor is None:
-                axes.text(1.02, row, "unknown: too few runs got there", va="center", color=FAINT)
+                axes.text(
+                    1.02, row, "unknown: too few runs reached the level", va="center", color=FAINT
+                )
                 continue
             low = _or(found.low, left if found.kind == "at most" else found.factor)
             high = _or(found.high, right if found.kind == "at least" else found.factor)
@@ -129,14 +131,14 @@ def calibration_picture(result: SimulationResult) -> Picture:
 
 
 def cost_picture(result: SimulationResult) -> Picture:
-    """Seconds of one round by stage, and the most memory so far by round."""
+    """Seconds of one round by stage, and peak memory by round."""
     called, drawn = names(result.arms), inks(result)
     spent = seconds_per_round(result)
     lines = []
     for arm, each in spent.items():
         stages = [f"{s:.2f} {what}" for s, (_, what) in zip(each, STAGES, strict=True)]
         lines.append(f"{called[arm]} {sum(each):.2f} s ({', '.join(stages)})")
-    alt = f"Seconds of a round by what they went to, and memory by round. {'; '.join(lines)}."
+    alt = f"Seconds of a round by stage, and memory by round. {'; '.join(lines)}."
 
     def draw() -> Figure:
         figure: Figure = new_figure(WIDTH, 1.6 + 0.28 * len(spent))
@@ -167,7 +169,7 @@ def cost_picture(result: SimulationResult) -> Picture:
                 drawn[arm],
             )
         right.set_xlabel("round")
-        right.set_ylabel("most memory so far (MiB)")
+        right.set_ylabel("peak memory so far (MiB)")
         right.grid(axis="y", color=GRID, linewidth=0.8)
         right.xaxis.get_major_locator().set_params(integer=True)
         return figure
@@ -179,7 +181,7 @@ _STAGE_COLOUR = "#1d4ed8"
 
 
 def seconds_per_round(result: SimulationResult) -> dict[Arm, tuple[float, ...]]:
-    """Mean seconds of a round (round 0 asks nothing and is left out) by stage, in STAGES' order."""
+    """Mean seconds of a round by stage, in the order of STAGES, without round 0, which asks nothing."""
     found = {}
     for arm in result.arms:
         own = [p for p in result.points if p.arm == arm and p.round > 0] or [

@@ -1,8 +1,8 @@
-"""What a simulation says, in words: each arm against its baseline, and no more than the tests support.
+"""The findings of a simulation: each arm compared with its baseline, and the verdict in words.
 
-The question that is tested is one: is the mean of the metric over the whole curve different from the
-baseline's, seed by seed? Sign-flip test, Holm's correction for the number of arms. Levels at single
-label counts are tested too, each count with a correction of its own, and never decide the verdict.
+One test decides the verdict: does the mean of the metric over the whole curve differ from that of the
+baseline? It is a sign-flip test of the differences by seed with Holm's correction for the number of arms.
+Levels at single label counts are tested too, each count with a correction of its own; they do not decide.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from alworkbench.report.wording import (
 
 BASELINE = "random"
 TARGET_SHARES = (0.25, 0.5, 0.75, 1.0)
-"""Of the baseline's budget: what it reaches there are the targets."""
+"""Shares of the baseline's budget. What the baseline reaches there are the targets."""
 CHIEF_SHARE = 0.5
-"""The target that verdicts speak of. At the whole budget half of the baseline's own runs miss it."""
+"""The target of the verdict. At the whole budget, half of the baseline's own runs would miss it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A paired difference, arm minus baseline, and how likely chance alone makes it."""
+    """A paired difference, arm minus baseline, with its p-value."""
 
     difference: Estimate
     p: float
-    """Two-sided, uncorrected."""
+    """Two-sided p, uncorrected."""
     corrected: float
-    """Holm's, for the number of arms."""
+    """p with Holm's correction for the number of arms."""
 
     @property
     def shown(self) -> bool:
@@ -52,7 +52,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One arm against its baseline."""
+    """One arm compared with its baseline."""
 
     arm: Arm
     name: str
@@ -64,25 +64,25 @@ class Finding:
     """One for each target."""
     savings: tuple[Saving, ...]
     outcome: str
-    """better, worse, none (no difference is seen), untestable (too few seeds)."""
+    """better, worse, none (no significant difference) or untestable (too few seeds)."""
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All of a simulation, for one metric."""
+    """The findings of a simulation for one metric."""
 
     metric: str
     seeds: int
     names: dict[Arm, str]
     baseline: Arm
-    """The one that targets come from."""
+    """The arm that defines the targets."""
     baseline_reaches: tuple[Reach, ...]
     targets: tuple[Target, ...]
     chief: int
-    """Which target the words are of."""
+    """Index of the target of the verdict."""
     of: tuple[Finding, ...]
-    """The best area first."""
+    """The arm with the best mean over the curve first."""
     headline: str
     """The verdict in one or two sentences."""
 
@@ -92,7 +92,7 @@ def chief_metric(goal: str) -> str:
     return "balanced_accuracy" if goal == "balanced" else "accuracy"
 
 
-def find(
+def findings_of(
     points: Sequence[SimulationPoint],
     metric: str = "accuracy",
     baseline: str = BASELINE,
@@ -166,7 +166,7 @@ def find(
 
 
 def seeds_needed(comparisons: int) -> int:
-    """Fewest seeds with which a difference can be shown at all."""
+    """The smallest number of seeds with which a difference can be significant."""
     return next(n for n in range(1, 64) if comparisons * smallest_p(n) < LEVEL)
 
 

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from alworkbench.simulation.results import SimulationResult
 
 Thumbnails = Callable[[str], bytes | None]
-"""PNG of an image by its content hash; None where there is no picture."""
+"""PNG of an image by its content hash; None if there is no picture."""
 
 THUMBNAILS = 12
-"""First images of each arm that are shown."""
+"""Number of images shown for each arm."""
 
 
 def pictures(result: SimulationResult, findings: Findings) -> list[Picture]:
@@ -138,7 +138,7 @@ def _first_images(
 ) -> tuple[str, list[tuple[Cell, list[dict[str, Any]]]]]:
     """Why there are no images, or else the first ones that each arm asked, with their place."""
     if thumbnails is None:
-        return "This data set has features only: there are no images to show.", []
+        return "No images are shown: this data set has features only.", []
     if isinstance(thumbnails, str):
         return thumbnails, []
     shown = []
@@ -153,7 +153,7 @@ def _first_images(
         ]
         shown.append((arm_cell(result, arm, arm.words(result.arms)), images))
     if not any(images for _, images in shown):
-        return "The images that were asked are not there any more.", []
+        return "No images are shown: their files do not exist any more.", []
     return "", shown
 
 

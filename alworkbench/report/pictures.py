@@ -25,14 +25,14 @@ INK, FAINT, GRID = "#1c2430", "#5d6878", "#dde3ea"
 _BASELINE = "#66707f"
 SERIES = ("#0f766e", "#c2410c", "#6d28d9", "#1d4ed8", "#be185d", "#4d7c0f", "#a16207", "#0e7490")
 _STYLES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
-"""Beyond the colours, and for those who do not see them."""
+"""Line styles: they tell arms apart beyond the colours, and without colour vision."""
 WIDTH = 8.6
-"""Inches of a whole column: text of 10 points is then about 14 pixels on the page."""
+"""Width of a picture in inches: text of 10 points is then about 14 pixels on the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """How one arm is drawn, the same in every picture."""
+    """Colour and line style of one arm, equal in every picture."""
 
     colour: str
     style: Any
@@ -40,16 +40,16 @@ class Ink:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One drawing with the words that stand for it."""
+    """A picture with its name, its title and its text alternative."""
 
     name: str
-    """Fit for a file name."""
+    """A name that can be a file name."""
     title: str
     alt: str
     draw: Callable[[], Figure]
 
     def render(self) -> Drawing:
-        """Drawn once: layout takes longer than writing."""
+        """Draw once for all files, because the layout takes longer than the writing."""
         figure = self.draw()
         _lay_out(figure)
         return Drawing(self, _png(figure), _svg(figure, self.name))
@@ -62,11 +62,11 @@ class Drawing:
     picture: Picture
     png: bytes
     transparent: str
-    """SVG without a ground."""
+    """SVG without a background."""
 
     @property
     def svg(self) -> str:
-        """A file of its own, on white."""
+        """SVG as a file of its own, on white."""
         end = self.transparent.index(">", self.transparent.index("<svg")) + 1
         ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
         return self.transparent[:end] + ground + self.transparent[end:]
@@ -105,12 +105,12 @@ _VARIABLES = {
 
 
 def variable_of(ink: Ink) -> str:
-    """The style sheet's name of a colour."""
+    """The variable of the style sheet that holds a colour."""
     return _VARIABLES[ink.colour]
 
 
 def inks(result: SimulationResult) -> dict[Arm, Ink]:
-    """Grey and dashed for random; colours by rank of the mean over the curve."""
+    """Grey and dashed for random; for others, colours by rank of the mean over the curve."""
     ranked = [row.strategy for row in table(result.points)]
     called = {name: arm for arm, name in names(result.arms).items()}
     found: dict[Arm, Ink] = {}
@@ -155,7 +155,7 @@ def curve_picture(result: SimulationResult, metric: str, words: str) -> Picture:
 
 
 def curve_png(result: SimulationResult) -> bytes:
-    """Learning curves as they stand in a project: the chief metric with its bands and one line of words."""
+    """Learning curves for the folder of a result: the main metric with its bands and a line of text."""
     metric = "balanced_accuracy" if result.plan.get("goal") == "balanced" else "accuracy"
     words = metric.replace("_", " ")
     picture = curve_picture(result, metric, f"{words} on the test part")
@@ -169,7 +169,7 @@ def curve_png(result: SimulationResult) -> bytes:
 def labelled_curves(
     axes: Axes, found: Sequence[Curve], called: dict[Arm, str], drawn: dict[Arm, Ink], band: bool
 ) -> None:
-    """Means with 95 % t-intervals, each named at its end; names move apart where ends meet."""
+    """Means with 95 % t-intervals. Each curve is named at its end; names do not overlap."""
     for curve in found:
         ink = drawn[curve.arm]
         means = [each.mean for each in curve.estimates]
@@ -194,7 +194,7 @@ def labelled_curves(
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
-    """Rising values moved as little as needed to lie `gap` apart: groups move around their middle."""
+    """Rising values, moved as little as needed so that neighbours are `gap` apart."""
     groups: list[list[float]] = []
     for value in values:
         groups.append([value])
@@ -212,7 +212,7 @@ def _end(group: list[float], gap: float) -> float:
 
 
 def mark(result: SimulationResult) -> str:
-    """What every figure of a transductive result carries."""
+    """The mark on every figure of a transductive result; empty for others."""
     return " (transductive)" if result.transductive else ""
 
 
@@ -238,7 +238,7 @@ def _style(axes: Axes) -> None:
 
 
 def _lay_out(figure: Figure) -> None:
-    """Style and place everything, once for all files."""
+    """Style and place everything once for all files."""
     for axes in figure.axes:
         _style(axes)
     figure.set_dpi(150)
@@ -256,7 +256,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """Without a ground, text as text."""
+    """SVG without a background; text stays text."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 REPORT_FORMAT = 1
 TRANSDUCTIVE = (
     "Transductive: strategies looked at the test images (never at their labels). These figures do not "
-    "hold for images that are not there yet."
+    "hold for new images."
 )
 ROLES = {
-    "dev": "dev: recipes were chosen on this data set, so its figures flatter them",
-    "report": "report: looked at for final tables only",
+    "dev": "dev: recipes were chosen on this data set, so its figures are optimistic",
+    "report": "report: used for final tables only",
     "own": "own labels of a project",
 }
 INTERVALS = (
-    "Intervals are 95 % t-intervals over seeds (of labels and saving factors: on logarithms, runs that "
-    "end before the target counted as censored). p: two-sided paired sign-flip test over seeds, Holm's "
-    "correction for the number of strategies compared in its column."
+    "Intervals are 95 % t-intervals over seeds. Those of labels and saving factors are computed on "
+    "logarithms; runs that end before the target count as censored. p is from a two-sided paired "
+    "sign-flip test over seeds, with Holm's correction for the number of strategies in its column."
 )
 
 
@@ -45,7 +45,7 @@ def table_lines(rows: Sequence[TableRow], budgets: Sequence[int] | None = None) 
 
 
 def conditions(result: SimulationResult) -> list[tuple[str, str]]:
-    """What was measured on what, as pairs of a heading and words. What is not known is said to be."""
+    """The conditions of the figures, as pairs of a heading and words; `not known` for missing ones."""
     facts, plan = result.facts, result.plan
     role = str(facts.get("role"))
     lines = [
@@ -71,12 +71,12 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
         ),
         ("test part", f"{_plain(facts.get('test'))} images"),
         ("test images with a near-duplicate in the pool", near_duplicate_words(facts)),
-        ("selection", "transductive" if result.transductive else "does not see test images"),
+        ("selection", "transductive" if result.transductive else "without the test images"),
         ("seeds", f"{len(result.seeds)}, paired over strategies"),
         ("labels of a run", _plain(plan.get("labels"))),
         ("audit set", f"{_plain(plan.get('audit'))} labels, paid for"),
         ("batches of", ", ".join(map(str, sorted({arm.batch_size for arm in result.arms})))),
-        ("learning", ", ".join(dict.fromkeys(arm.adaptation for arm in result.arms))),
+        ("adaptations", ", ".join(dict.fromkeys(arm.adaptation for arm in result.arms))),
         ("goal", _plain(plan.get("goal"))),
         ("oracle", _plain(facts.get("oracle"))),
         ("fingerprint of the data", _plain(facts.get("fingerprint"))),
@@ -140,7 +140,7 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
 
 
 def as_json(result: SimulationResult, findings: Findings) -> dict[str, Any]:
-    """Everything of the report, in plain values: None where there is no number."""
+    """The whole report as JSON values; None in place of nan and inf."""
     called = names(result.arms)
     measures = {
         metric: {
@@ -210,7 +210,7 @@ def findings_json(findings: Findings) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """JSON knows neither nan nor inf."""
+    """The value with None in place of nan and inf, which JSON does not have."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
@@ -234,24 +234,24 @@ def _reach(found: Any) -> dict[str, Any]:
 
 
 def near_duplicate_words(facts: Mapping[str, Any]) -> str:
-    """With the rule they were counted by: earlier versions of alworkbench had another."""
+    """The number of near-duplicates and the rule that counted them; earlier versions had another rule."""
     found = _plain(facts.get("near_duplicates"))
     if "near_duplicate_cosine" in facts:
         return f"{found}, at a cosine of {_plain(facts['near_duplicate_cosine'])}; most copies lie below"
     if "near_duplicate_ratio" in facts:
         return (
             f"{found} whose nearest image of the pool stands out, as about 1 in 100 does by chance; "
-            f"copies that the model sees as other pictures are not among them"
+            f"copies whose features differ much are missed"
         )
     return found
 
 
 _TOLD_ELSEWHERE = ("name", "role", "classes")
-"""Of a card: by other lines."""
+"""Fields of a card that other lines show."""
 
 
 def _prompts(classes: Any) -> list[tuple[str, str]]:
-    """Each template once, for classes mostly share them; nothing where a card has none."""
+    """Each prompt template once, because classes mostly share them."""
     found: list[str] = []
     for each in classes if isinstance(classes, list | tuple) else ():
         templates = each.get("templates") if isinstance(each, dict) else None
@@ -285,7 +285,7 @@ def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Names of users are no markup."""
+    """Text with every sign of Markdown escaped."""
     text = " ".join(text.split())
     for sign in "\\|`*_<#":
         text = text.replace(sign, "\\" + sign)

@@ -1,4 +1,4 @@
-"""Pictures of the images that a simulation asked, from wherever its data came from."""
+"""Thumbnails of the images that a simulation asked, loaded from the origin of its data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from alworkbench.simulation.load.origin import (
 from alworkbench.simulation.results import SimulationResult
 
 SIDE = 112
-"""Pixels; the page shows half as many, for screens that draw two to one."""
+"""Pixels a side. The page shows half as many, for screens with two pixels to one."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def thumbnails_of(
 ) -> Iterator[Thumbnails | str]:
     """PNG by content hash, or a sentence that says why there is none.
 
-    A result inside `project` is taken to be of its images, wherever that project lay when it ran.
+    A result inside the folder `project` is of its images, even if the project was moved since.
     """
     origin = read_origin(result)
     folder = ProjectFolder(project)
@@ -49,7 +49,7 @@ def thumbnails_of(
     if inside and folder.database.exists():
         origin = Origin(PROJECT, str(project))
     if origin is None:
-        yield "The result does not say where its images lie, so none are shown."
+        yield "No images are shown: the result does not name the origin of its data."
         return
     try:
         if origin.kind == COLLECTION:
@@ -67,13 +67,13 @@ def thumbnails_of(
             )
             if not place.database.exists():
                 yield (
-                    f"No images are shown: {origin.place} was changed since, or was simulated on with "
+                    f"No images are shown: {origin.place} was changed since, or the simulation ran with "
                     f"another cache (--cache)."
                 )
                 return
             origin = replace(origin, place=str(place.path))
         elif not ProjectFolder(Path(origin.place)).database.exists():
-            yield f"No images are shown: the project {origin.place} is not there any more."
+            yield f"No images are shown: the project {origin.place} does not exist any more."
             return
     except WorkbenchError as error:
         yield f"No images are shown. {error}"
@@ -83,8 +83,8 @@ def thumbnails_of(
 
 
 def png_of(picture: PIL.Image.Image) -> bytes:
-    """At most SIDE pixels a side; a small picture enlarged without smoothing, so that it stays what it
-    is."""
+    """PNG with at most SIDE pixels a side. Small pictures are enlarged without smoothing, to keep their
+    pixels."""
     largest = max(picture.size)
     if largest > SIDE:
         picture.thumbnail((SIDE, SIDE))
@@ -97,7 +97,7 @@ def png_of(picture: PIL.Image.Image) -> bytes:
 
 
 def of_project(workbench: Workbench, content: str) -> bytes | None:
-    """None for a picture that is not there any more."""
+    """Thumbnail of an image of a project; None if its file does not exist any more."""
     try:
         return png_of(read_image(workbench.images.display(content).data))
     except (DataError, LoopError):
@@ -105,7 +105,7 @@ def of_project(workbench: Workbench, content: str) -> bytes | None:
 
 
 def _of_collection(name: str, context: LoadContext) -> Thumbnails:
-    """Raises UnknownCollection, UnreadableSource where it cannot be made on this machine."""
+    """Thumbnails of a collection. Raises UnknownCollection, and UnreadableSource if it cannot be made."""
     pool = find_collection(name).make(progress=context.progress).pool
     row_of = {content: row for row, content in enumerate(pool.hashes())}
 
@@ -117,12 +117,12 @@ def _of_collection(name: str, context: LoadContext) -> Thumbnails:
 
 
 def _of_features(path: Path) -> Thumbnails | str:
-    """From the paths that the file gives, relative to it. Raises InvalidFeatureFile."""
+    """Thumbnails from the paths in a features file, relative to it. Raises InvalidFeatureFile."""
     file = read_feature_file(path)
     if file.paths is None:
-        return f"{path.name} holds features and no paths, so there are no images to show."
+        return f"No images are shown: {path.name} holds features without paths of images."
     names = file.hashes or file.paths
-    # A simulation tells rows apart by the digest of their name.
+    # A simulation identifies rows by the digest of their name.
     found = {
         hashlib.sha256(name.encode()).hexdigest(): (
             path.parent / place,

@@ -1,4 +1,4 @@
-"""Figures of a comparison in words: labels, levels, differences, factors and p, each with what is unknown."""
+"""Figures in words: labels, levels, differences, saving factors and p, with what is unknown."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def listed(parts: Sequence[str]) -> str:
 
 def labels_words(found: Reach) -> str:
     """'48 labels [41, 57]', or what is known where runs ended before the target."""
-    runs_there = f"{found.reached} of {len(found.labels)} runs got there"
+    runs_there = f"{found.reached} of {len(found.labels)} runs reached it"
     if found.typical is None:
         if found.reached == 0:
-            return f"more than {found.budget:g} labels (no run got there)"
+            return f"more than {found.budget:g} labels (no run reached it)"
         return f"over {math.floor(found.low)} labels ({runs_there} within {found.budget:g})"
     if found.typical > found.budget * (1 + 1e-9):
         text = f"over {found.budget:g} labels"

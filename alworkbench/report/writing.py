@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.report.findings import BASELINE, Findings, chief_metric, find
+from alworkbench.report.findings import BASELINE, Findings, chief_metric, findings_of
 from alworkbench.report.page import Thumbnails, pictures, report_page
 from alworkbench.report.pictures import curve_png
 from alworkbench.report.text import as_json, markdown
@@ -27,7 +27,7 @@ class ReportFiles:
 
 
 def write_curve(result: SimulationResult) -> Path:
-    """The learning curve of a result as PNG in its folder; one that lies there is kept."""
+    """Write the learning curve of a result as PNG into its folder, unless it exists."""
     if not result.picture.exists():
         write_atomically(result.picture, curve_png(result))
     return result.picture
@@ -40,13 +40,13 @@ def write_report(
     baseline: str = BASELINE,
     target: float | None = None,
 ) -> ReportFiles:
-    """report.html, report.md, report.json and pictures/; the page is written last.
+    """Write report.html, report.md, report.json and pictures/; the page is written last.
 
-    `thumbnails` gives pictures of images, or says why there are none. `metric` is what the simulation
-    worked for, unless given; `target` replaces what the baseline reaches.
+    `thumbnails` gives pictures of images, or says why there are none. Without `metric`, the metric is
+    that of the simulation's goal. Without `target`, it is what the baseline reaches.
     """
     chosen = metric or chief_metric(str(result.plan.get("goal", "accuracy")))
-    findings = find(result.points, chosen, baseline, target)
+    findings = findings_of(result.points, chosen, baseline, target)
     drawn = [each.render() for each in pictures(result, findings)]
     place = result.folder / "pictures"
     place.mkdir(parents=True, exist_ok=True)

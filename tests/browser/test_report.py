@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alworkbench.report.comparing import compare
-from alworkbench.report.comparison import write_comparison
+from alworkbench.report.comparison_page import write_comparison
 from alworkbench.report.writing import write_report
 from tests.made_results import made_points, made_result
 

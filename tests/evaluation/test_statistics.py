@@ -20,7 +20,7 @@ from alworkbench.evaluation.label_savings import (
     typical,
 )
 from alworkbench.evaluation.paired_tests import EXACT_SEEDS, holm, sign_flip_p, smallest_p
-from alworkbench.report.findings import find, seeds_needed
+from alworkbench.report.findings import findings_of, seeds_needed
 from tests.bench.statistics import SETTINGS, experiments, false_positives
 from tests.made_results import made_points
 
@@ -210,7 +210,7 @@ def test_estimates_are_of_columns():
 
 
 def test_the_verdict_names_the_better_and_the_worse_and_claims_nothing_of_the_rest():
-    found = find(made_points())
+    found = findings_of(made_points())
     outcomes = {each.name: each.outcome for each in found.of}
     assert outcomes == {"epig": "better", "entropy": "none", "margin": "worse"}
     assert "epig is better than random here: it needs" in found.headline
@@ -227,7 +227,7 @@ def test_the_verdict_names_the_better_and_the_worse_and_claims_nothing_of_the_re
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_too_few_seeds_claim_nothing(seeds):
-    found = find(made_points({"random": 60.0, "epig": 10.0}, seeds=seeds))
+    found = findings_of(made_points({"random": 60.0, "epig": 10.0}, seeds=seeds))
     assert [each.outcome for each in found.of] == ["untestable"]
     assert f"Run at least {seeds_needed(1)} seeds" in found.headline
     assert "nan" not in found.headline + "".join(each.words for each in found.of)
@@ -236,14 +236,14 @@ def test_too_few_seeds_claim_nothing(seeds):
 
 
 def test_a_verdict_on_a_measure_that_falls_knows_which_way_is_better():
-    found = find(made_points({"random": 60.0, "epig": 20.0}), "nlpd")
+    found = findings_of(made_points({"random": 60.0, "epig": 20.0}), "nlpd")
     assert found.of[0].outcome == "better"
     assert found.of[0].area.difference.mean < 0
     assert found.of[0].savings[found.chief].factor > 1.5
 
 
 def test_one_arm_is_compared_with_nothing():
-    found = find(made_points({"epig": 20.0}, seeds=2))
+    found = findings_of(made_points({"epig": 20.0}, seeds=2))
     assert found.of == ()
     assert found.headline == "Only epig was run: there is nothing to compare it with."
 
@@ -253,7 +253,7 @@ def test_an_arm_is_held_against_the_baseline_that_works_as_it_does():
         *made_points({"random": 60.0, "epig": 20.0}, batch=5, rounds=20),
         *made_points({"random": 60.0, "epig": 20.0}, batch=10),
     ]
-    found = find(points)
+    found = findings_of(points)
     against = {each.arm: each.baseline.batch_size for each in found.of}
     assert against[Arm("epig", "linearised", 10)] == 10
     assert against[Arm("epig", "linearised", 5)] == 5

@@ -133,7 +133,7 @@ def test_few_seeds_one_arm_no_images_and_no_facts_are_told_as_they_are(tmp_path,
     result = made_result(tmp_path / "x", points, classes=None, card=None, role=None, encoder=None)
     text = write_report(result).page.read_text()
     assert "there is nothing to compare it with" in text
-    assert "features only: there are no images" in text
+    assert "No images are shown: this data set has features only" in text
     assert "not marked" in text
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
 
