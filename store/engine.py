@@ -8,29 +8,21 @@ the write lock later fails at once when another process has written in between.
 
 from __future__ import annotations
 
-import logging
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from alworkbench.core.errors import ProjectBusy, ProjectError, ProjectUnavailable
+from alworkbench.core.errors import ProjectBusy, ProjectUnavailable
 from store.lock import FairLock
+from store.sqlite_version import sqlite_module, warn_of_wal_reset_bug
 
 PATIENCE = 30.0
 """Seconds that a writer waits for the writers before it, in this process or in others."""
-
-OLDEST_SQLITE = (3, 35, 0)  # RETURNING
-
-log = logging.getLogger(__name__)
 
 
 class Database(Protocol):
@@ -47,51 +39,6 @@ class Database(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
-
-
-# ------------------------------------------------------------------------------------------- SQLite
-def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite may lose commits when two processes write at once in WAL mode.
-
-    Versions 3.7.0 to 3.51.2, but for the corrected 3.50.7 and 3.44.6 and what followed on those
-    branches (https://sqlite.org/wal.html, "The WAL-Reset Bug").
-    """
-    if version >= (3, 51, 3) or version < (3, 7, 0):
-        return False
-    return not ((3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45))
-
-
-@cache
-def sqlite_module() -> ModuleType:
-    """The driver: Python's own, or an installed `pysqlite3` where that carries a better SQLite."""
-    module: ModuleType = sqlite3
-    if has_wal_reset_bug(sqlite3.sqlite_version_info):
-        try:
-            other = import_module("pysqlite3.dbapi2")
-        except ImportError:
-            pass
-        else:
-            if not has_wal_reset_bug(other.sqlite_version_info):
-                module = other
-    if module.sqlite_version_info < OLDEST_SQLITE:
-        raise ProjectError(
-            f"This Python has SQLite {module.sqlite_version}; 3.35 or newer is needed. Use a newer "
-            f"Python, or bring a newer SQLite with `pip install pysqlite3`."
-        )
-    return module
-
-
-@cache
-def warn_of_wal_reset_bug() -> None:
-    """Say once per process that this SQLite is one of those."""
-    module = sqlite_module()
-    if has_wal_reset_bug(module.sqlite_version_info):
-        log.warning(
-            "SQLite %s can lose commits when two processes write to one project at the same time "
-            "(corrected in 3.51.3). Run one writing command at a time, or bring a newer SQLite "
-            "with `pip install pysqlite3`.",
-            module.sqlite_version,
-        )
 
 
 PRAGMAS = (

@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 
 from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.errors import ProjectDamaged, ProjectTooNew
-from store.engine import migration_engine, sqlite_module, transaction
+from store.engine import migration_engine, transaction
+from store.sqlite_version import sqlite_module
 
 if TYPE_CHECKING:
     from alembic.config import Config

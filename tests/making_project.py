@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from alworkbench.core.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings, Role
-from alworkbench.features.feature_file import FeatureFile, TrainingPairFeatures, write_feature_file
+from alworkbench.features.feature_file import FeatureFile, TrainingPairFeatures
+from alworkbench.features.feature_file_io import write_feature_file
 from alworkbench.inputs.picture import hash_file
 from alworkbench.project.workbench import Workbench
 from store import create_store, open_store

@@ -1,0 +1,1 @@
+"""Acquisition: scores of images and the choice of the next batch."""

@@ -132,7 +132,7 @@ def make(
     """
     from alworkbench.datasets.collections import find_collection
     from alworkbench.datasets.image_folders import write_images
-    from alworkbench.features.feature_file import write_feature_file
+    from alworkbench.features.feature_file_io import write_feature_file
     from alworkbench.simulation.load.collection import as_feature_file, encoded
 
     collection = find_collection(name)

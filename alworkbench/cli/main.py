@@ -28,6 +28,7 @@ from alworkbench.cli import (
     project,
     replaying,
     report,
+    screens,
     simulating,
     support,
 )
@@ -38,6 +39,7 @@ from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project.register),
+    ("Project", screens.register),
     ("Project", classes.register),
     ("Model and posterior", posterior.register),
     ("Model and posterior", models.register),

@@ -1,4 +1,4 @@
-"""Commands of a project: create, import, encode, status, export, and the screens."""
+"""Commands of a project: create, import, encode, show the status, and export the labels."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from alworkbench.api import open_project, stores
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
     JsonOption,
     ProjectOption,
     complaints,
-    console,
     escape,
     opened,
     print_facts,
@@ -24,8 +22,6 @@ from alworkbench.cli.common import (
     progress_bar,
     tell,
 )
-from alworkbench.cli.labelling import print_round
-from alworkbench.cli.simulating import print_simulation
 from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
     ClassList,
@@ -36,7 +32,6 @@ from alworkbench.core.domain import (
     Role,
 )
 
-PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the web address.")]
 USUAL = ProjectSettings(name="")
 """Settings of a project by default."""
 
@@ -50,8 +45,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: alworkbench encode --project birds --device cuda")(encode)
     app.command(epilog="Example: alworkbench status --project birds --json")(status)
     app.command(epilog="Example: alworkbench export labels.csv --project birds")(export)
-    app.command(epilog="Example: alworkbench serve --project birds --port 8600")(serve)
-    app.command(epilog="Example: alworkbench demo --no-serve")(demo)
 
 
 def init(
@@ -257,56 +250,3 @@ def export(
     with opened(project) as workbench:
         rows = workbench.labels.export(target, history=history)
     tell(as_json, {"file": str(target), "rows": rows}, f"Wrote {rows} labels to {target}.")
-
-
-def serve(
-    project: ProjectOption = HERE,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on. 127.0.0.1 serves this machine only.")
-    ] = "127.0.0.1",
-    port: PortOption = 8501,
-    device: DeviceOption = "auto",
-) -> None:
-    """Start the labelling screens in the browser. Ctrl-C stops them."""
-    with opened(project):
-        pass  # reports a missing or newer project here instead of in the browser
-    run_server(project, host, port, device)
-
-
-def demo(
-    folder: Annotated[Path, typer.Option(help="Folder of the demonstration project.")] = Path(
-        "demo"
-    ),
-    serve_after: Annotated[
-        bool, typer.Option("--serve/--no-serve", help="Start the screens at the end.")
-    ] = True,
-    port: PortOption = 8501,
-    device: DeviceOption = "auto",
-) -> None:
-    """Run the labelling loop on the bundled sample. A second run continues the first."""
-    import store
-    from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS, prepare_demo
-    from alworkbench.core.devices import describe, resolve_device
-    from alworkbench.project.session import utc_now
-
-    console.print(f"Computing on {describe(resolve_device(device))}.")
-    if not ProjectFolder(folder).database.exists():
-        store.create_store(folder, DEMO_SETTINGS, DEMO_CLASSES, utc_now()).close()
-    with open_project(folder, device=device) as workbench:
-        with progress_bar(False) as progress:
-            result = prepare_demo(workbench, stores().memory, progress)
-        current = workbench.rounds.current()
-        if current is not None:
-            print_round(workbench, current.id, False)
-        print_simulation(result, False)
-    if serve_after:
-        run_server(folder, "127.0.0.1", port, device)
-
-
-def run_server(project: Path, host: str, port: int, device: str) -> None:
-    """Serve the screens until Ctrl-C, and print their address."""
-    from ui.serve import serve as serve_screens
-
-    address = f"http://{host}:{port}"
-    console.print(f"Open [bold]{address}[/] in a browser. Ctrl-C stops the server.")
-    serve_screens(project, host=host, port=port, device=device)

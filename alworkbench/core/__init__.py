@@ -1,0 +1,1 @@
+"""Core: values, errors and protocols that every room uses."""

@@ -1,0 +1,1 @@
+"""Datasets: bundled and generated labelled collections."""

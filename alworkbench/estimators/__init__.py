@@ -1,0 +1,1 @@
+"""Estimators: the methods as scikit-learn and modAL objects."""

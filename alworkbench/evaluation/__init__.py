@@ -1,0 +1,1 @@
+"""Evaluation: metrics, intervals, learning curves and tests."""

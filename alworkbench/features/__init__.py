@@ -1,0 +1,1 @@
+"""Features: encoded images on disk and as tables."""

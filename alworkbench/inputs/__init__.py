@@ -1,0 +1,1 @@
+"""Inputs: readers of images, labels, manifests and archives."""

@@ -1,0 +1,1 @@
+"""Posterior: the Laplace approximation of the two projections."""

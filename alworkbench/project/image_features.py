@@ -16,7 +16,8 @@ from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
 from alworkbench.features.encode import encode_images
 from alworkbench.features.entry import Entry
-from alworkbench.features.feature_file import FeatureFile, read_feature_file
+from alworkbench.features.feature_file import FeatureFile
+from alworkbench.features.feature_file_io import read_feature_file
 from alworkbench.features.store import FeatureStore
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
 from alworkbench.posterior.posterior_file import load_posterior

@@ -1,0 +1,1 @@
+"""Report: pages, tables and pictures of simulations."""

@@ -14,7 +14,7 @@ import PIL.Image
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import DataError, LoopError, WorkbenchError
 from alworkbench.datasets.collections import find_collection
-from alworkbench.features.feature_file import read_feature_file
+from alworkbench.features.feature_file_io import read_feature_file
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes, read_image
 from alworkbench.project.workbench import Workbench
 from alworkbench.report.page import Thumbnails

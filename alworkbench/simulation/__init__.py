@@ -1,0 +1,1 @@
+"""Simulation: labelling with an oracle on known labels."""

@@ -14,7 +14,7 @@ from store.schema import ClassListEntryRow, ClassListRow, ClassRow
 
 
 class ClassRepository:
-    """See `ports.Classes`."""
+    """See `core.repositories.Classes`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -42,7 +42,7 @@ METRIC_COLUMNS = (
 
 
 class ComputedRepository:
-    """See `ports.Computed`."""
+    """See `core.repositories.Computed`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

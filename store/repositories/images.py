@@ -30,12 +30,11 @@ from store.schema import (
 
 
 class ImageRepository:
-    """See `ports.Images`."""
+    """See `core.repositories.Images`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    # ------------------------------------------------------------------------------------- adding
     def add(
         self,
         found: Iterable[FoundImage],
@@ -44,11 +43,10 @@ class ImageRepository:
         root: str,
         role: Role,
     ) -> ImportSummary:
-        """See `ports.Images.add`. `found` is taken to its end before `quarantined` is begun, so a
-        reader may fill the second while it yields the first. Neither is held in memory whole.
+        """See `core.repositories.Images.add`. Neither argument is held in memory whole.
 
-        A file whose content has changed since it was imported counts as new or as a duplicate; the
-        picture that it held before keeps the path as one of those where it was found.
+        `found` is read to its end before `quarantined`, so a reader may fill the second meanwhile.
+        A file with changed content counts as new or as a duplicate; its old image keeps the path.
         """
         places = Places(self._connection, root)
         tally = Tally()
@@ -176,7 +174,7 @@ class ImageRepository:
 
     # -------------------------------------------------------------------------------------- roles
     def set_role(self, image_ids: Sequence[int], role: Role) -> None:
-        """Give images another role: all of them, or none. See `ports.Images.set_role`."""
+        """Give images another role: all of them, or none. See `core.repositories.Images.set_role`."""
         used = (
             (exists().where(LabelRow.image_id == ImageRow.id), "was answered"),
             (

@@ -35,7 +35,7 @@ def still_counts() -> ColumnElement[bool]:
 
 
 class LabelRepository:
-    """See `ports.Labels`."""
+    """See `core.repositories.Labels`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -64,7 +64,7 @@ ITEM_COLUMNS = (
 
 
 class RoundRepository:
-    """See `ports.Rounds`."""
+    """See `core.repositories.Rounds`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -172,7 +172,7 @@ class RoundRepository:
     def claim(
         self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime
     ) -> list[Item]:
-        """See `ports.Rounds.claim`. Nothing of a closed round is given out.
+        """See `core.repositories.Rounds.claim`. Nothing of a closed round is given out.
 
         What the annotator holds already comes before what is free, so that asking again never makes
         anyone hold more than `limit`. One lease lasts at most twice as long as it was given for,

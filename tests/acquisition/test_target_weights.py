@@ -49,7 +49,7 @@ def test_if_classes_have_equally_many_labels_every_label_tests_every_class() -> 
     assert counts.tolist() == [30.0, 30.0, 30.0]
 
 
-def test_the_contamination_rate_has_a_closed_form_for_labels_that_were_predicted_with_certainty():
+def test_the_contamination_rate_has_a_closed_form_for_certain_predictions():
     """With n such labels the density of epsilon is (1 - b epsilon)^n, b = 1 - 1 / C."""
     for classes, count in ((2, 0), (2, 3), (10, 10), (100, 50), (5, 700)):
         certain = torch.zeros(count, classes)

@@ -15,7 +15,7 @@ from alworkbench.core.errors import FolderNotEmpty, UnknownCollection
 from alworkbench.datasets.collections import collections, find_collection
 from alworkbench.datasets.image_folders import write_images
 from alworkbench.datasets.labelled_images import CollectionImages, LabelledImages
-from alworkbench.features.feature_file import read_feature_file
+from alworkbench.features.feature_file_io import read_feature_file
 from alworkbench.inputs.picture import read_image
 from alworkbench.simulation.load.collection import load_collection
 

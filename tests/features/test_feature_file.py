@@ -17,12 +17,8 @@ from hypothesis import strategies as st
 
 from alworkbench.core.errors import InvalidFeatureFile
 from alworkbench.encoders.head import Features, Head
-from alworkbench.features.feature_file import (
-    FeatureFile,
-    TrainingPairFeatures,
-    read_feature_file,
-    write_feature_file,
-)
+from alworkbench.features.feature_file import FeatureFile, TrainingPairFeatures
+from alworkbench.features.feature_file_io import read_feature_file, write_feature_file
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.fit_pairs import posterior_of_pairs
 from alworkbench.posterior.predictive import logit_moments

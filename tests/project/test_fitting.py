@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from alworkbench.cli.main import app
 from alworkbench.core.domain import ClassList, LabelClass, ProjectSettings
 from alworkbench.core.errors import FeaturesMissing, UnknownEncoder
-from alworkbench.features.feature_file import read_feature_file, write_feature_file
+from alworkbench.features.feature_file_io import read_feature_file, write_feature_file
 from store import create_store
 from tests.making_project import NAMES, Project, closing, picture
 

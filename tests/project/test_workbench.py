@@ -182,7 +182,7 @@ class TestRefusals:
             workbench.rounds.propose()
 
     def test_features_of_another_encoder(self, workbench, project, tmp_path):
-        from alworkbench.features.feature_file import read_feature_file, write_feature_file
+        from alworkbench.features.feature_file_io import read_feature_file, write_feature_file
 
         other = tmp_path / "other.npz"
         write_feature_file(other, replace(read_feature_file(project.features), encoder="other"))

@@ -21,7 +21,7 @@ from alworkbench.datasets.labelled_images import (
 from alworkbench.datasets.package_images import DIGITS
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.head import Features
-from alworkbench.features.feature_file import read_feature_file, write_feature_file
+from alworkbench.features.feature_file_io import read_feature_file, write_feature_file
 from alworkbench.posterior.posterior_file import load_posterior
 from alworkbench.simulation.load import collection as suites
 

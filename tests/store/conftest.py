@@ -1,3 +1,5 @@
+"""Stores in a file and in memory, as fixtures."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from alworkbench.core.domain import Role
 from alworkbench.core.errors import ProjectBusy
 from alworkbench.core.ports import Store
-from store import engine
+from store import engine, sqlite_version
 from store.lock import FairLock
 from store.unit_of_work import SqlStore
 from tests.store.making import NOW, answer, found, import_pictures, new_project
@@ -155,7 +155,7 @@ def test_another_process_that_writes_for_too_long_is_told(path: Path) -> None:
     new_project(path, images=1).close()
     impatient = SqlStore(engine.FileDatabase(path, patience=0.1), path.parent)
     # Two copies of SQLite in one process do not see each other's locks: take the store's own.
-    with closing(impatient), closing(engine.sqlite_module().connect(path)) as other:
+    with closing(impatient), closing(sqlite_version.sqlite_module().connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ProjectBusy, match="Run it again"):
             label(impatient, "e")
@@ -247,15 +247,15 @@ def test_who_gives_up_waiting_leaves_the_queue() -> None:
 def test_versions_of_sqlite_with_the_wal_reset_bug(
     version: tuple[int, ...], affected: bool
 ) -> None:
-    assert engine.has_wal_reset_bug(version) is affected
+    assert sqlite_version.has_wal_reset_bug(version) is affected
 
 
 def test_an_affected_sqlite_is_named_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(engine, "has_wal_reset_bug", lambda version: True)
-    engine.warn_of_wal_reset_bug.cache_clear()
-    engine.warn_of_wal_reset_bug()
-    engine.warn_of_wal_reset_bug()
+    monkeypatch.setattr(sqlite_version, "has_wal_reset_bug", lambda version: True)
+    sqlite_version.warn_of_wal_reset_bug.cache_clear()
+    sqlite_version.warn_of_wal_reset_bug()
+    sqlite_version.warn_of_wal_reset_bug()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "3.51.3" in caplog.text

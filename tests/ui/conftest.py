@@ -1,3 +1,5 @@
+"""Fixtures of the screens' tests."""
+
 from __future__ import annotations
 
 import sys

@@ -1,0 +1,1 @@
+"""EPIG: expected predictive information gain, exact and from draws."""

@@ -1,0 +1,1 @@
+"""Loaders of the data sources of a simulation."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import NotReplayable
-from alworkbench.features.feature_file import read_feature_file
+from alworkbench.features.feature_file_io import read_feature_file
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.config import SAMPLE, SimulationConfig
 from alworkbench.simulation.dataset import SimulationData

@@ -1,0 +1,253 @@
+"""What a store holds: images, class lists, rounds, labels and computed records, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from alworkbench.core.domain import (
+    Answer,
+    ClassList,
+    EncoderRecord,
+    FoundImage,
+    Image,
+    ImportSummary,
+    Item,
+    Label,
+    LearnerRecord,
+    MetricRecord,
+    NewRound,
+    PosteriorRecord,
+    QuarantinedFile,
+    Role,
+    Round,
+    TakeBack,
+)
+
+
+@runtime_checkable
+class Images(Protocol):
+    """The pictures of a project."""
+
+    def add(
+        self,
+        found: Iterable[FoundImage],
+        quarantined: Iterable[QuarantinedFile],
+        *,
+        root: str,
+        role: Role,
+    ) -> ImportSummary:
+        """Add pictures found below `root` (a folder, absolute or relative to the project).
+
+        Unseen content becomes an image with this role. Known content keeps its id and its role and
+        gains a path. Adding the same file again changes nothing. Quarantined files are remembered by
+        path; one that has since become readable leaves the quarantine.
+        """
+        ...
+
+    def get(self, image_id: int) -> Image:
+        """The image with this id. Raises NotInProject."""
+        ...
+
+    def by_hash(self, content_hash: str) -> Image | None:
+        """The image with this content; None for unknown content."""
+        ...
+
+    def by_path(self, path: str) -> Image | None:
+        """The image with a path equal to this, or that ends with `/` + this if only one does."""
+        ...
+
+    def ids_and_hashes(self, role: Role) -> list[tuple[int, str]]:
+        """(image id, content hash) of every image with this role, by id."""
+        ...
+
+    def hashes_and_paths(self, role: Role) -> list[tuple[str, str]]:
+        """(content hash, the newest place where it was found) of every image with this role."""
+        ...
+
+    def count(self, role: Role) -> int:
+        """How many images have this role."""
+        ...
+
+    def set_role(self, image_ids: Sequence[int], role: Role) -> None:
+        """Give images another role: all of them, or none.
+
+        Raises ImageInUse for one that was ever answered, or that the open round asks about: an image
+        that was learned from is never in the audit set. Raises NotInProject for an unknown id.
+        """
+        ...
+
+    def quarantined(self) -> list[QuarantinedFile]:
+        """Files that could not be read, with the reason."""
+        ...
+
+
+@runtime_checkable
+class Classes(Protocol):
+    """The versions of the class list."""
+
+    def current(self) -> ClassList:
+        """The newest version. Raises NotInProject before the first."""
+        ...
+
+    def get(self, class_list_id: int) -> ClassList:
+        """This version. Raises NotInProject."""
+        ...
+
+    def add(self, classes: ClassList, now: datetime) -> ClassList:
+        """Store a new version; names that are known keep their class id."""
+        ...
+
+
+@runtime_checkable
+class Rounds(Protocol):
+    """Rounds and their items."""
+
+    def open(self, new: NewRound, now: datetime) -> Round:
+        """Publish a round with its items. Raises RoundStillOpen if one is open."""
+        ...
+
+    def current(self) -> Round | None:
+        """The open round, or None."""
+        ...
+
+    def get(self, round_id: int) -> Round:
+        """The round with this id. Raises NotInProject."""
+        ...
+
+    def all(self) -> list[Round]:
+        """Every round, by number."""
+        ...
+
+    def items(self, round_id: int) -> list[Item]:
+        """Every item in its order, with its lease and the answer that counts now."""
+        ...
+
+    def item(self, item_id: int) -> Item | None:
+        """The item with this id; None for an unknown id."""
+        ...
+
+    def claim(
+        self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime
+    ) -> list[Item]:
+        """Up to `limit` unanswered items leased to this annotator until `until`, in order.
+
+        Items that the annotator holds already come back with the same token and the later end. Items
+        whose lease ran out before `now` are free again. Two annotators never hold one item.
+        """
+        ...
+
+    def close(self, round_id: int, now: datetime) -> Round:
+        """Close a round. Closing it again changes nothing."""
+        ...
+
+
+@runtime_checkable
+class Labels(Protocol):
+    """Answers; they are only ever added."""
+
+    def add(self, answer: Answer, now: datetime) -> Label:
+        """Record an answer; a known event id gives the stored label and adds nothing."""
+        ...
+
+    def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:
+        """One label for each answer, in their order; all are recorded or none."""
+        ...
+
+    def by_event(self, event_id: str) -> Label | None:
+        """The label with this event id; None for an unknown one."""
+        ...
+
+    def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
+        """Take one label back, by adding the record of that; the same event id acts once."""
+        ...
+
+    def retracted_by(self, event_id: str) -> Label | None:
+        """The label that this take-back took back, or None for an unknown event id."""
+        ...
+
+    def take_backs(self) -> list[TakeBack]:
+        """Every take-back, oldest first."""
+        ...
+
+    def all(self) -> list[Label]:
+        """Every label ever recorded, those taken back included, oldest first."""
+        ...
+
+    def newest_of(self, annotator: str, round_id: int) -> Label | None:
+        """The annotator's newest label in the round that was not taken back."""
+        ...
+
+    def current(self, role: Role) -> dict[int, Label]:
+        """Image id -> the label that counts: the newest that was not taken back."""
+        ...
+
+    def history(self, image_id: int) -> list[Label]:
+        """Every label ever given to the image, those taken back included, oldest first."""
+        ...
+
+    def count(self) -> int:
+        """How many labels were ever recorded (take-backs are not labels)."""
+        ...
+
+
+@runtime_checkable
+class Computed(Protocol):
+    """Encoders, posteriors, learners and metrics: records of files and figures."""
+
+    def set_encoder(self, record: EncoderRecord) -> None:
+        """Make this the encoder in use."""
+        ...
+
+    def encoder(self) -> EncoderRecord | None:
+        """The encoder in use; None before the first encoding."""
+        ...
+
+    def add_posterior(
+        self, encoder_id: str, file: str, provenance: Mapping[str, Any], now: datetime
+    ) -> PosteriorRecord:
+        """Record a posterior file. Raises NotInProject for an unknown encoder."""
+        ...
+
+    def posterior(self, encoder_id: str) -> PosteriorRecord | None:
+        """The newest posterior of this encoder."""
+        ...
+
+    def posteriors(self) -> list[PosteriorRecord]:
+        """Every posterior of every encoder, oldest first."""
+        ...
+
+    def add_learner(
+        self,
+        *,
+        round_id: int,
+        posterior_id: int,
+        class_list_id: int,
+        file: str,
+        labels: int,
+        settings: Mapping[str, Any],
+        now: datetime,
+    ) -> LearnerRecord:
+        """Record a learner file (relative to the project)."""
+        ...
+
+    def learner(self) -> LearnerRecord | None:
+        """The newest learner, or None before the first round is closed."""
+        ...
+
+    def get_learner(self, learner_id: int) -> LearnerRecord:
+        """The learner with this id. Raises NotInProject."""
+        ...
+
+    def learners(self) -> list[LearnerRecord]:
+        """Every learner, oldest first."""
+        ...
+
+    def add_metrics(self, record: MetricRecord) -> None:
+        """A second record of the same round and learner replaces the first."""
+        ...
+
+    def metrics(self) -> list[MetricRecord]:
+        """By round number, then time."""
+        ...
