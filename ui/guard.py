@@ -1,8 +1,8 @@
-"""Who may call our routes: pages of this very server, and nobody else.
+"""Who may call our routes: only pages of this server.
 
-Three checks, since each alone has a hole: the Host header (a foreign name that resolves to this
+Three checks, because each alone has a gap: the Host header (a foreign name that resolves to this
 machine), the Origin header (another site's page in the same browser), and a token that only our own
-pages are told (programs that send neither). Every response forbids what it does not need.
+pages are told (programs that send neither). Every response forbids the browser what the page does not need.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ui.state import UiState
 TOKEN_HEADER = "x-alworkbench-token"
 
 # Streamlit needs inline styles, evaluated chart specifications and components from blob URLs.
-# What matters: nothing is ever fetched from another host, whatever a class name says.
+# Nothing is ever fetched from another host, whatever a class name contains.
 _PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -29,7 +29,7 @@ _PAGE_POLICY = (
 
 
 class Refused(Exception):
-    """A request that is not acted upon: a status, a code for the page, a reason for a person."""
+    """A refused request: an HTTP status, a code for the page, and a reason for the user."""
 
     def __init__(self, status: int, code: str, reason: str) -> None:
         super().__init__(reason)

@@ -1,7 +1,7 @@
-"""Computations that a page starts and any page can watch: one at a time, in their own thread.
+"""Computations that a page starts and every page can show: one at a time, in a thread of their own.
 
-A page is drawn anew whenever someone clicks, and Streamlit stops the old drawing at its next call.
-What must finish (learning from a round, ranking the pool) therefore never runs inside a drawing.
+Streamlit draws a page again at each click and stops the drawing before it. A computation that must finish
+(learning from a round, ranking the pool) therefore does not run inside a drawing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the curves page shows, computed from records: pure functions over plain values."""
+"""Figures of the curves page, computed from records."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def summarise(rows: Iterable[Row]) -> list[CurvePoint]:
 
 
 def audit_curve(metrics: Iterable[MetricRecord]) -> list[Accuracy]:
-    """Accuracy on the audit set by labels learned from; what has no accuracy is left out."""
+    """Accuracy on the audit set by number of labels; records without an accuracy are left out."""
     found = (accuracy_of(record) for record in metrics)
     return sorted((a for a in found if a is not None), key=lambda a: a.labels)
 
@@ -86,7 +86,7 @@ def accuracy_of(record: MetricRecord) -> Accuracy | None:
 
 
 def class_changes(before: MetricRecord, after: MetricRecord) -> list[ClassChange]:
-    """Per-class accuracy in both records, for the classes that both have, in the newer order."""
+    """Accuracy before and after for each class of both records, in the order of the newer one."""
     old, new = _per_class(before), _per_class(after)
     return [ClassChange(name, old[name], value) for name, value in new.items() if name in old]
 

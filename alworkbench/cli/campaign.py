@@ -1,4 +1,4 @@
-"""What a running project knows of itself: its audit set, its honest curve, and advice."""
+"""Measuring a running project: its audit set, its accuracy report, and advice when to stop."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def audit(
 ) -> None:
     """Draw images at random for the audit set, and open a round that asks them without suggestions.
 
-    Nothing is ever learned from them: they are the honest ruler. Called again, it tops up.
+    The model never learns from them, so they measure it without bias. A second call draws the missing ones.
     """
     from alworkbench.project.audit_set import suggest_audit_size
 
@@ -120,7 +120,7 @@ def curves(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the project's honest curve: audit set, drawn labels, and a replay of what was collected."""
+    """Show the accuracy report: audit set, estimates from drawn labels, and a replay of collected labels."""
     with opened(project, device) as workbench:
         if counterfactual:
             from alworkbench.simulation.counterfactual import counterfactual as compute

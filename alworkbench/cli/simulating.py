@@ -153,7 +153,8 @@ def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
         print_json(describe(result))
         return
     header, *lines = table_lines(result.table())
-    console.print(escape(result.summary()), soft_wrap=True)
+    errors = "; ± is one standard error" if len(result.seeds) > 1 else ""
+    console.print(escape(result.summary() + errors), soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in header:
         table.add_column(heading, header_style="bold", justify="left", no_wrap=True)

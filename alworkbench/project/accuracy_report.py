@@ -14,22 +14,22 @@ from alworkbench.core.ports import Reader
 from alworkbench.evaluation import lure
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.project.counterfactual_file import Counterfactual, newest_counterfactual
-from alworkbench.project.stability import Watch
+from alworkbench.project.stability import Snapshot
 from alworkbench.project.stopping import History, history_of
 
 
 @dataclass(frozen=True, slots=True)
 class AuditPopulation:
-    """What the audit set stands for."""
+    """Which images the audit set represents."""
 
     images: int
-    """With an answer."""
+    """Audit images with an answer."""
     drawn: int
-    """Of the audit set, those drawn in the labelling flow; the others were imported with that role."""
+    """Audit images that were drawn from the pool; the others were imported with that role."""
     labelled_before: int
-    """Images of the pool that had an answer when the first were drawn: not stood for."""
+    """Images of the pool with an answer before the first draw: the audit set does not represent them."""
     candidates: int
-    """Images that the first were drawn from."""
+    """Images that the first draw chose from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,17 @@ class AccuracyReport:
     """Every estimate of a project's accuracy that its records hold."""
 
     audit: tuple[MetricRecord, ...]
-    """By round; Wilson's interval of the accuracy and bootstrap intervals (`intervals`) in its values."""
+    """Measurements on the audit set, oldest first, with their 95 % intervals."""
     population: AuditPopulation
     drawn: tuple[RoundEstimate, ...]
     """LURE estimates of rounds whose strategy logged its probabilities."""
     pooled: Estimate | None
-    """Over those rounds, for the learners that asked."""
+    """Average over those rounds, each for the learner that proposed it."""
     counterfactual: Counterfactual | None
-    """The newest replay among the collected labels, and whether labels came since."""
+    """The newest comparison with simpler strategies on the collected labels."""
     leave_one_out: Mapping[str, Any] | None = None
-    """Of the newest learner, on its own labels, which were chosen: it says nothing of the pool."""
+    """Accuracy of the newest learner on its own labels, each left out. These labels were not drawn at
+    random, so it says nothing about the pool."""
 
 
 def accuracy_report(reader: Reader, folder: ProjectFolder) -> AccuracyReport:
@@ -80,7 +81,7 @@ def _population(reader: Reader) -> AuditPopulation:
 
 
 def history(reader: Reader, target: float | None) -> History:
-    """What stopping rules read. Learners of an earlier class list answer other questions: left out."""
+    """The records that stopping rules read. Learners of an earlier class list are left out."""
     classes = reader.classes.current().id
     rounds = [each for each in reader.rounds.all() if each.class_list_id == classes]
     learners = [each for each in reader.computed.learners() if each.class_list_id == classes]
@@ -90,4 +91,4 @@ def history(reader: Reader, target: float | None) -> History:
     left = reader.images.count(Role.POOL) - len(reader.labels.current(Role.POOL))
     kept = {each.id for each in newest.values()}
     metrics = [m for m in reader.computed.metrics() if m.learner_id is None or m.learner_id in kept]
-    return history_of([Watch.from_json(w) for w in watched if w], metrics, target, left)
+    return history_of([Snapshot.from_json(w) for w in watched if w], metrics, target, left)

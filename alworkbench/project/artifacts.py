@@ -1,7 +1,7 @@
-"""The engine values of one project: loaded once, shared by the threads of a process.
+"""What a project computes with: head, features, class activations and posterior.
 
-`ProjectEngine` reads them from a project folder; `FixedEngine` holds them in memory, for simulations
-that share one set of features between many runs.
+`ProjectEngine` reads them from a project folder, once, for all threads of a process. `FixedEngine` holds
+them in memory, for simulations that share one set of features between many runs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FeaturesSummary:
 
 @runtime_checkable
 class Engine(Protocol):
-    """What the service computes with."""
+    """What the objects of a workbench compute with."""
 
     @property
     def encoder_id(self) -> str:
@@ -62,7 +62,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where tensors are computed with."""
+        """The device of all tensors."""
         ...
 
     def table(self) -> FeatureTable:
@@ -159,7 +159,10 @@ class ProjectEngine:
 def starting_learner(
     engine: Engine, classes: ClassList, record: PosteriorRecord | None, strengths: Strengths
 ) -> Learner:
-    """The model as it came, for this class list, under the posterior with these strengths."""
+    """The zero-shot model of this class list, with the posterior at these strengths.
+
+    Raises PosteriorMissing, FeaturesMissing.
+    """
     if record is None:
         raise PosteriorMissing(engine.encoder_id)
     belief = engine.posterior(record).tempered(strengths.image, strengths.text)

@@ -1,4 +1,4 @@
-"""What simpler strategies would have asked among the collected labels: the values, and their file."""
+"""Simpler strategies replayed on the collected labels: the values, and their file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from alworkbench.core.errors import InvalidResult
 FORMAT = 2
 """Format 1 had the lowest and highest accuracy of the seeds as `low` and `high`: it reads as stale."""
 VALIDITY = (
-    "Replayed among the images that were labelled, which the project's own strategy chose, and measured "
-    "on the audit set; shown up to half of the labels, since beyond it every strategy asks nearly the "
-    "same images. It says how these labels could have been ordered, not what another strategy would have "
-    "found in the pool."
+    "Each strategy chose among the labelled images, which the project's own strategy had chosen from the "
+    "pool. Accuracy is measured on the audit set. The curves end at half of the labels, because beyond it "
+    "all strategies choose nearly the same images. They say how your labels could have been ordered, and "
+    "not what another strategy would have found in the pool."
 )
 """Stands beside every such figure, in words and on screens."""
 
@@ -51,7 +51,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """How strategies would have done within the labels that the project has."""
+    """How simpler strategies would have ordered the collected labels, and how accurate they would be."""
 
     points: tuple[CounterfactualPoint, ...]
     own: tuple[tuple[int, float], ...]
@@ -76,7 +76,7 @@ def counterfactual_path(folder: ProjectFolder) -> Path:
 
 
 def save_counterfactual(folder: ProjectFolder, found: Counterfactual) -> None:
-    """Keep a comparison in the project, atomically."""
+    """Keep the comparison in the project; it replaces the one before."""
     content = {"format": FORMAT, **asdict(found), "computed_at": found.computed_at.isoformat()}
     write_atomically(counterfactual_path(folder), json.dumps(content, allow_nan=False).encode())
 

@@ -1,4 +1,4 @@
-"""Why an image is uncertain: which part a label could remove, and which classes it is torn between.
+"""Why a prediction is uncertain: the part that labels can remove, and the classes in conflict.
 
 A prediction's entropy is the sum of two parts, in nats:
 
@@ -38,7 +38,7 @@ from alworkbench.project.session import Session
 DRAWS = 512
 """Behind the figures of one image."""
 SET_OF_DRAWS = 128
-"""Drawn at once, which bounds the memory; the first set is that of the strategies and ranks the pool."""
+"""Draws at once, which bounds the memory. The first set is that of the strategies; it ranks the pool."""
 SETTLED = 0.95
 """The classes in conflict are the likeliest ones that together win this share of the draws."""
 
@@ -52,22 +52,22 @@ class Uncertainty:
     total: float
     """Entropy of the prediction averaged over the draws (predictive entropy)."""
     epistemic: float
-    """What a label would tell about the model (BALD)."""
+    """Mutual information of label and model (BALD): what a label teaches."""
     aleatoric: float
-    """Expected entropy: what stays however many labels there are."""
+    """Expected entropy: what stays with any number of labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassBelief:
-    """What the model thinks of one class for one image."""
+    """The prediction of one class for one image."""
 
     name: str
     probability: float
-    """Of the model as it is, without uncertainty (MAP)."""
+    """Probability at the mean of the posterior (MAP)."""
     moderated: float
-    """With the uncertainty of the logits (probit)."""
+    """Probability with the uncertainty of the logits (probit approximation)."""
     mean: float
-    """Of the logit over the draws."""
+    """Mean of the logit over the draws."""
     deviation: float
     """Standard deviation of the logit over the draws."""
     wins: float
@@ -76,7 +76,7 @@ class ClassBelief:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a score stands among those of the pool's images."""
+    """The rank of a score among the images of the pool."""
 
     score: float
     rank: int
@@ -89,18 +89,18 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything that is known of the uncertainty of one image."""
+    """The uncertainty of one image, its classes, and its rank in the pool."""
 
     image: Image
     in_pool: bool
-    """False: an image of the audit set, ranked against the pool all the same."""
+    """False: an image of the audit set, which is ranked against the pool."""
     label: str | None
     """The class that counts, `skip` or `cannot_tell`; None without an answer."""
     uncertainty: Uncertainty
     classes: tuple[ClassBelief, ...]
     """All of them, the likeliest (moderated) first."""
     conflict: tuple[str, ...]
-    """Names of those between which it is undecided, the likeliest first; one name: it is decided."""
+    """Names of the classes in conflict, the likeliest first; one name: the prediction is certain."""
     by_entropy: Standing
     """In the pool, by predictive entropy, over SET_OF_DRAWS draws."""
     by_bald: Standing
@@ -121,7 +121,7 @@ def uncertainty(draws: Float[Tensor, "K C"]) -> Uncertainty:
 def class_beliefs(
     names: Sequence[str], logits: Float[Tensor, "C"], draws: Float[Tensor, "K C"]
 ) -> tuple[ClassBelief, ...]:
-    """What the logits of the model and of its draws say of each class, the likeliest first."""
+    """The prediction of each class from the logits of the model and of its draws, the likeliest first."""
     exact = draws.double()
     variance, mean = torch.var_mean(exact, dim=0)  # C
     plain = logits.double()
@@ -147,7 +147,7 @@ def in_conflict(beliefs: Sequence[ClassBelief]) -> tuple[str, ...]:
 
 
 def standing(score: float, others: Float[Tensor, "N"]) -> Standing:
-    """Where a score stands among those of the other images; alone, it is first and at 100."""
+    """The rank of a score among those of the other images; without others: rank 1, percentile 100."""
     above = int((others > score).sum())
     share = (len(others) - above) / len(others) if len(others) else 1.0
     return Standing(score, above + 1, len(others) + 1, 100 * share)
@@ -245,10 +245,10 @@ class Explanations:
         self._learners = learners
 
     def of(self, image: str, progress: Progress = silent) -> Explanation:
-        """Why the model is uncertain about an image, and where it stands in the pool.
+        """Why the model is uncertain about an image, and its rank in the pool.
 
-        `image` is a path, the end of one, or a content hash. All images of the pool are ranked, those
-        with an answer too; one of the audit set is ranked against them. Raises ImageNotFound,
+        `image` is a path, the end of a path, or a content hash. All images of the pool are ranked, also
+        those with an answer; an image of the audit set is ranked against them. Raises ImageNotFound,
         FeaturesMissing, PosteriorMissing.
         """
         with self._session.computing:

@@ -1,4 +1,4 @@
-"""Finding an image by what a person would call it."""
+"""Find an image by its path, the end of its path, or its content."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from alworkbench.core.ports import Reader
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 
 _NEAR = 20
-"""File names whose folders are looked at."""
+"""At most so many similar file names are compared with their folders."""
 
 
 def find_image(reader: Reader, name: str) -> Image:
-    """The image with this content hash, this path or the end of one, or the content of this file.
+    """The image with this content hash, this path or end of a path, or the content of this file.
 
-    Raises ImageNotFound with the nearest path of the project.
+    Raises ImageNotFound, which names the most similar path of the project.
     """
     if len(name) == 64 and (found := reader.images.by_hash(name.lower())):
         return found
@@ -37,7 +37,7 @@ def find_image(reader: Reader, name: str) -> Image:
 
 
 def nearest_path(name: str, known: Iterable[str]) -> str | None:
-    """The known path that ends most like this name, out of those whose file names are near to its."""
+    """The known path with the most similar end, among those with a similar file name; None without one."""
     by_name: dict[str, list[str]] = {}
     for path in known:
         by_name.setdefault(path.rpartition("/")[2], []).append(path)
@@ -45,8 +45,8 @@ def nearest_path(name: str, known: Iterable[str]) -> str | None:
     near = difflib.get_close_matches(parts[-1], by_name, n=_NEAR, cutoff=0.5)
     wanted = "/".join(parts)
 
-    def likeness(path: str) -> float:
+    def similarity(path: str) -> float:
         tail = "/".join(path.split("/")[-len(parts) :])
         return difflib.SequenceMatcher(None, wanted, tail).ratio()
 
-    return max((path for one in near for path in by_name[one]), key=likeness, default=None)
+    return max((path for one in near for path in by_name[one]), key=similarity, default=None)

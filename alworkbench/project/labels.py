@@ -43,7 +43,7 @@ class Labels:
         self._session = session
 
     def claim(self, annotator: str, limit: int) -> list[Item]:
-        """Lease up to `limit` unanswered items of the open round to an annotator."""
+        """Lease up to `limit` unanswered items of the open round to an annotator. Raises NoOpenRound."""
         now = self._session.now()
         with self._session.store.write() as writer:
             current = writer.rounds.current()
@@ -52,10 +52,10 @@ class Labels:
             return writer.rounds.claim(current.id, annotator, limit, now, now + LEASE)
 
     def record(self, answer: Answer) -> Label:
-        """Store an answer; durable when this returns. The same event id is stored once.
+        """Store an answer; it is on the disk when this returns. The same event id is stored once.
 
-        An answer to a round that was closed meanwhile is kept: the next learner learns from it.
-        Raises UnknownItem, or LeaseLost when someone else holds the item.
+        An answer to a round that was closed in the meantime is kept, and the next learner learns from it.
+        Raises UnknownItem, or LeaseLost where another annotator holds the item.
         """
         return self.record_many([answer])[0]
 
@@ -73,7 +73,10 @@ class Labels:
             return writer.labels.add_many(answers, now)
 
     def undo(self, annotator: str, event_id: str) -> Label:
-        """Take back the annotator's newest answer in the open round; the same event id acts once."""
+        """Take back the newest answer of an annotator in the open round; returns the answer.
+
+        The same event id acts once. Raises NothingToUndo.
+        """
         with self._session.store.write() as writer:
             done = writer.labels.retracted_by(event_id)
             if done is not None:
@@ -141,7 +144,7 @@ def _image_named(reader: Reader, name: str) -> Image | None:
 
 
 def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:
-    """An item, and with `others` all of its round: answers to a whole round take two look-ups."""
+    """The item by its id; with `others` all items of its round, so that many answers need two queries."""
     item = reader.rounds.item(item_id)
     if item is None:
         return {}
@@ -149,7 +152,7 @@ def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]
 
 
 def _refusal(answer: Answer, items: Mapping[int, Item], now: datetime) -> LoopError | None:
-    """What is wrong with an answer to what was never asked, or to what someone else holds."""
+    """The error of an answer to an image that was never asked, or that another annotator holds."""
     if answer.item_id is None:
         return None
     item = items.get(answer.item_id)

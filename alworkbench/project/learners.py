@@ -1,4 +1,4 @@
-"""Labels become learners, and learners are measured on the audit set."""
+"""Learners: the model adapted to all labels, stored with what stopping rules read."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Learners:
         measurements: Measurements,
         *,
         strengths: Strengths | None = None,
-        is_watched: bool = True,
+        take_snapshots: bool = True,
     ) -> None:
-        """What stopping rules read is recorded unless `is_watched` is off, as in simulations."""
+        """What stopping rules read is recorded unless `take_snapshots` is off, as in simulations."""
         self._session = session
         self._measurements = measurements
         self._strengths = strengths or Strengths()
-        self._is_watched = is_watched
+        self._take_snapshots = take_snapshots
         self._kept: tuple[tuple[object, ...], Learner] | None = None
 
     def newest(self) -> Learner:
@@ -71,7 +71,10 @@ class Learners:
         progress: Progress = silent,
         adaptation: AdaptationSettings = DEFAULT_SETTINGS,
     ) -> MetricRecord | None:
-        """Learn again from every label so far, outside of a round (labels came from a file)."""
+        """Learn again from all labels, under the newest round, such as after labels came from a file.
+
+        Returns None where there is no audit set. Raises NoOpenRound before the first round.
+        """
         with self._session.computing:
             with self._session.store.read() as reader:
                 rounds = reader.rounds.all()
@@ -174,7 +177,7 @@ class Learners:
                     "taught": taught_marks(
                         (c, stored_id(classes.classes[i].id)) for c, i in targets.items()
                     ),
-                    **self.watched(learner, classes, pool, targets),
+                    **self.snapshot(learner, classes, pool, targets),
                     **self._left_out(learner, onehot),
                 },
                 now=self._session.now(),
@@ -221,18 +224,18 @@ class Learners:
             progress("measuring", done, len(learners) + 1)
         return metrics
 
-    def watched(
+    def snapshot(
         self,
         learner: Learner,
         classes: ClassList,
         pool: list[tuple[int, str]],
         taught: Mapping[str, int],
     ) -> dict[str, Any]:
-        """What stopping rules read of a learner, as an entry of stored settings; empty if not watched.
+        """A snapshot of a learner as an entry of its stored settings; empty where none are taken.
 
         `pool` is (image id, content hash); `taught` is content hash -> class index of learned labels.
         """
-        if not self._is_watched:
+        if not self._take_snapshots:
             return {}
         seed = self._session.settings().seed
         known = self._session.engine().table().rows_by_hash()
@@ -241,13 +244,13 @@ class Learners:
             return {}
         free = [content not in taught for _, content in part]
         rows = {known[content]: image for image, content in part}
-        seen = stability.look(
+        seen = stability.take_snapshot(
             learner, self._session.engine().table(), rows, free, classes, len(taught), seed
         )
         return {"watch": seen.as_json()}
 
     def _left_out(self, learner: Learner, targets: torch.Tensor) -> dict[str, Any]:
-        """What the learner says of each of its n labels without it; `targets`: n C, one-hot."""
-        if not self._is_watched or not leaves_out(learner):
+        """The leave-one-out accuracy as an entry of stored settings; `targets`: n C, one-hot."""
+        if not self._take_snapshots or not leaves_out(learner):
             return {}
         return {"leave_one_out": leave_one_out(learner, targets.double()).as_json()}

@@ -1,4 +1,4 @@
-"""The posterior of a project's encoder: fitted, taken in, written out, described."""
+"""The posterior of a project's encoder: fitted, imported, exported, described."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Posteriors:
     ) -> PosteriorRecord:
         """Fit the posterior of the project's encoder from image-caption pairs (CSV, Parquet, tars).
 
-        See `datasets.pairs`. Goes on where the same call was interrupted. Raises UnknownEncoder and
-        EncoderMismatch where the pairs cannot be encoded as the project's images were.
+        For the files see `inputs.pairs`. An interrupted call goes on where it stopped. Raises
+        UnknownEncoder and EncoderMismatch where no model can encode the pairs as the project's images.
         """
         settings = self._session.settings()
         with self._session.store.read() as reader:
@@ -84,7 +84,7 @@ class Posteriors:
     ) -> PosteriorRecord:
         """Fit the posterior without captions, from the pool's features and prompts.
 
-        An approximation; see `pool_fitting`. Raises FeaturesMissing before the pool is encoded.
+        This is an approximation; see `posterior.fit_pool`. Raises FeaturesMissing before the pool is encoded.
         """
         engine = self._session.engine()
         with self._session.store.read() as reader:
@@ -111,7 +111,7 @@ class Posteriors:
     def take(
         self, folder: Path, *, prior: Prior = "evidence", weight: float | None = WEIGHT
     ) -> ImportedPosterior:
-        """Take a folder of published factors as the posterior. See `posterior.published`.
+        """Import a folder of published factors as the newest posterior. See `posterior.published`.
 
         Raises InvalidPosteriorFile, NotPositiveDefinite, EncoderMismatch.
         """

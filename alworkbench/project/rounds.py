@@ -1,4 +1,4 @@
-"""What to ask next: the pool ranked, a round opened, its cost foretold, an image explained."""
+"""Rounds: the pool is ranked, a batch is asked, and the round is closed."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from alworkbench.project.target_sets import TargetSet
 DRAWS = 128
 """Posterior draws behind a batch."""
 MEMORY = 1 << 30
-"""Bytes that a strategy may hold beside the features, unless it is told otherwise."""
+"""Default of the memory that a strategy may use beside the features, in bytes."""
 TARGETS = 1000
-"""Images of the pool whose predictions a batch should teach about: a random sample, fixed by the seed.
-A strategy may look at others of the pool instead, see `AcquisitionContext.pool_is_target`."""
+"""Target images: a random sample of the pool, fixed by the seed, whose predictions a batch should improve.
+A strategy may use other images of the pool instead, see `AcquisitionContext.pool_is_target`."""
 
 
 class Rounds:
@@ -176,7 +176,7 @@ class Rounds:
                     **({"targets": targets.name} if targets else {}),
                     "record": asked_at,
                     "versions": versions(self._session.engine().device),
-                    **({} if newest else self._learners.watched(learner, classes, pool, {})),
+                    **({} if newest else self._learners.snapshot(learner, classes, pool, {})),
                 },
             )
             with self._session.store.write() as writer:

@@ -1,7 +1,8 @@
-"""How a learner stands on a fixed sample of the pool: recorded when it is made, read by stopping rules.
+"""Predictions of a learner on a fixed sample of the pool, recorded when it is made, for stopping rules.
 
-Screens then compute nothing over the pool. The sample is the same in every round: content hashes are
-random numbers already, so the images whose hash is lowest are one; it changes only as the pool does.
+Stopping rules then read records and compute nothing over the pool. The sample is the same in every
+round: it holds the images with the lowest content hashes, which are random numbers. It changes only
+where images of the pool come or go.
 
 Dimensions used in this file
     n  images of the sample
@@ -29,35 +30,36 @@ from alworkbench.features.table import FeatureTable
 SAMPLE = 500
 """Images whose predictions are compared from learner to learner."""
 DRAWN = 200
-"""Of these, images that posterior draws are looked at."""
+"""At most so many of them, all without a label, are predicted under posterior draws."""
 DRAWS = 32
+"""Posterior draws."""
 TOP = 0.1
-"""Share of the images, those that would teach most, that the next batch is taken to come from."""
+"""Share of the images with the most information, which the next batch probably comes from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """A learner on the sample."""
+class Snapshot:
+    """The predictions of one learner on the sample."""
 
     labels: int
-    """Learned from."""
+    """Number of labels that it learned from."""
     images: tuple[int, ...]
-    """Image ids, in no meaningful order."""
+    """Image ids, in any order."""
     answers: tuple[int, ...]
-    """The class id that it predicts for each."""
+    """The predicted class id of each image."""
     confidence: float
     """Mean probability of the predicted class."""
     error_left: float
-    """1 - mean probability of the likeliest class, averaged over posterior draws (moderated)."""
+    """Expected error: 1 - mean of the largest class probability, averaged over posterior draws."""
     information: float
-    """Mean information, in nats, of the labels that would teach most about the model."""
+    """Mean information (BALD, nats) of the labels of the TOP share of images."""
 
     def as_json(self) -> dict[str, Any]:
         """A JSON value."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Watch:
+    def from_json(cls, value: Mapping[str, Any]) -> Snapshot:
         """The inverse of `as_json`."""
         return cls(
             labels=int(value["labels"]),
@@ -72,15 +74,16 @@ class Watch:
 def sample(
     images: Sequence[tuple[int, str]], seed: int, count: int = SAMPLE
 ) -> list[tuple[int, str]]:
-    """(image id, content hash) of a random part of the pool that the seed fixes.
+    """A random part of the pool as (image id, content hash), fixed by the seed.
 
-    The seed says from which digit on hashes are compared. Images that come or go leave the others in.
+    Hashes are compared from a digit on that the seed chooses. Images that come or go do not change the
+    choice of the others.
     """
     digit = seed % 32
     return heapq.nsmallest(count, images, key=lambda image: (image[1][digit:], image[1]))
 
 
-def look(
+def take_snapshot(
     learner: Learner,
     table: FeatureTable,
     rows: Mapping[int, int],
@@ -88,10 +91,11 @@ def look(
     classes: ClassList,
     labels: int,
     seed: int,
-) -> Watch:
-    """How a learner of so many labels stands.
+) -> Snapshot:
+    """Predict the sample with a learner of so many labels.
 
-    `rows`: row of the table -> image id, of the sample; `free` says of each that it has no label.
+    `rows` is row of the table -> image id of the sample. `free` says of each image whether it has no
+    label. The seed fixes the posterior draws.
     """
     context = AcquisitionContext(
         table=table,
@@ -106,7 +110,7 @@ def look(
     top = context.logits().softmax(dim=-1).max(dim=-1)
     images = list(rows.values())
     left, information = _drawn(context, [i for i, each in enumerate(free) if each][:DRAWN])
-    return Watch(
+    return Snapshot(
         labels=labels,
         images=tuple(images),
         answers=tuple(classes.classes[index].id or 0 for index in top.indices.tolist()),
@@ -117,7 +121,7 @@ def look(
 
 
 def _drawn(context: AcquisitionContext, free: Sequence[int]) -> tuple[float, float]:
-    """Predicted error, and information of the top labels, over images that have none."""
+    """(error_left, information) over these candidates; 0 where there are none."""
     if not free:
         return 0.0, 0.0
     few = replace(context, candidates=context.candidates[torch.tensor(list(free))])

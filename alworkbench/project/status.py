@@ -49,13 +49,13 @@ class Status:
     class_list: int = 1
     """Version of the class list; 1 is what the project was made with."""
     leave_one_out: Mapping[str, Any] | None = None
-    """Of the newest learner, about its own labels and not about the pool; see `leaving_out`."""
+    """Accuracy of the newest learner on its own labels, each left out; see `adaptation.leave_one_out`."""
     names: tuple[NameKnowledge, ...] = ()
-    """What the model knows of the class names, in their order; none where it cannot be told."""
+    """What the model knows of each class name, in their order; empty where that is unknown."""
 
     @property
     def unknown_classes(self) -> tuple[str, ...]:
-        """Names that the model does not know: their first labels teach most."""
+        """Class names that the model does not know. Their first labels help most."""
         return tuple(each.name for each in self.names if each.unknown)
 
 

@@ -1,15 +1,15 @@
-"""Whether to go on labelling: small rules that read records, and the advice that comes of them.
+"""Whether to go on labelling: rules that read records, and the advice that combines them.
 
-    audit      the whole 95 % interval of the audit accuracy lies above the target
-    forecast   the labels that are still needed for it (`forecast`)
-    gain       how fast the model's expected error still falls, against its fastest
-    stability  predictions hardly change any more from learner to learner (Bloodgood and
+    audit      may stop if the 95 % interval of the audit accuracy lies above the target
+    forecast   may stop if a fitted curve says that no more labels are needed for the target
+    gain       may stop if the expected error falls slowly, compared with its fastest rate
+    stability  may stop if predictions hardly change from learner to learner (Bloodgood and
                Vijay-Shanker, 2009, "A method for stopping active learning based on stabilizing
                predictions and the need for user-adjustable stopping")
 
-With an audit set and a target, the measurement decides. Without, nothing was measured: gain and
-stability must agree, and they say only that more labels of this kind would change little. How often
-rules were wrong in simulations is in `past_error`.
+With an audit set and a target, the audit rule decides. Without them nothing was measured: then gain and
+stability must agree, and their agreement says only that more labels of this kind would change little.
+`simulation.past_error` measures how often rules are wrong.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from enum import StrEnum
 
 from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.forecast import Forecast, forecast
-from alworkbench.project.stability import Watch
+from alworkbench.project.stability import Snapshot
 
 GAIN_LEFT = 0.25
-"""Of the fastest rate: below, the rule `gain` would stop."""
+"""The rule `gain` may stop below this share of the fastest rate."""
 KAPPA, CONSECUTIVE = 0.99, 3
-"""Mean agreement of so many consecutive learners, of Bloodgood and Vijay-Shanker."""
+"""Mean agreement, and number of consecutive pairs of learners, of Bloodgood and Vijay-Shanker."""
 
 
 class Verdict(StrEnum):
@@ -48,14 +48,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What rules may read: records alone, oldest first."""
+    """The records that rules read, oldest first."""
 
-    watches: tuple[Watch, ...]
-    """Of the model as it came, then of each learner."""
+    snapshots: tuple[Snapshot, ...]
+    """Of the zero-shot model, then of each learner."""
     metrics: tuple[MetricRecord, ...]
-    """On the audit set as it was when each was measured."""
+    """Measurements on the audit set as it was at that time."""
     target: float | None
-    """Wanted accuracy."""
+    """Wanted accuracy, between 0 and 1; None if nobody gave one."""
     left: int
     """Images of the pool without an answer."""
 
@@ -65,40 +65,21 @@ class Advice:
     """Whether labelling may stop, with the findings behind it."""
 
     stop: bool
-    """Labelling may stop; False is "go on"."""
+    """True: labelling may stop. False: go on."""
     because: str
     target: float | None
     findings: tuple[Finding, ...]
     forecast: Forecast | None
     """Labels still needed for the target; None without a target."""
     measured: bool
-    """The advice rests on an audit set; otherwise on what the model thinks of itself."""
+    """True: the advice rests on an audit set. False: it rests on the model's own confidence."""
 
 
 Rule = Callable[[History], Finding]
-_RULES: dict[str, Rule] = {}
 
 
-def rule(name: str) -> Callable[[Rule], Rule]:
-    """Register a rule under a name; every advice then asks it."""
-
-    def register(found: Rule) -> Rule:
-        if name in _RULES:
-            raise ValueError(f"the stopping rule {name!r} is registered twice")
-        _RULES[name] = found
-        return found
-
-    return register
-
-
-def rules() -> dict[str, Rule]:
-    """Every stopping rule by name."""
-    return dict(_RULES)
-
-
-@rule("audit")
 def audit(history: History) -> Finding:
-    """The lower end of the newest Wilson interval against the target."""
+    """Compare the lower end of the newest Wilson interval with the target."""
     if history.target is None:
         return Finding("audit", Verdict.CANNOT_SAY, "no target was given")
     if not history.metrics:
@@ -113,9 +94,8 @@ def audit(history: History) -> Finding:
     return Finding("audit", Verdict.MAY_STOP if reached else Verdict.GO_ON, words)
 
 
-@rule("forecast")
 def forecast_rule(history: History) -> Finding:
-    """Whether the fitted curve has passed the target in nine of ten resamples."""
+    """May stop if the fitted curve has passed the target in nine of ten resamples."""
     found = forecast_of(history)
     if found is None:
         return Finding("forecast", Verdict.CANNOT_SAY, "no target was given")
@@ -126,17 +106,16 @@ def forecast_rule(history: History) -> Finding:
     return Finding("forecast", Verdict.GO_ON, f"{in_words(found)}, by {found.why}")
 
 
-@rule("gain")
 def gain(history: History) -> Finding:
-    """How fast the expected error falls now, per label, against when it fell fastest.
+    """Compare the rate at which the expected error falls now, per label, with its fastest rate.
 
-    Rates, not levels: the posterior that draws come from is wide by choice (see `Strengths`), so that
-    its own error and information stay far above zero long after labels have ceased to help.
+    Rates are compared and not levels: the posterior of the draws is wide by choice (see `Strengths`),
+    so that its expected error stays far above zero long after labels have ceased to help.
     """
-    watches = history.watches
-    spans = list(zip(watches, watches[CONSECUTIVE:], strict=False))
+    snapshots = history.snapshots
+    spans = list(zip(snapshots, snapshots[CONSECUTIVE:], strict=False))
     if len(spans) < 2:
-        why = f"{len(watches)} learners were watched; {CONSECUTIVE + 2} are needed"
+        why = f"{len(snapshots)} learners were recorded; {CONSECUTIVE + 2} are needed"
         return Finding("gain", Verdict.CANNOT_SAY, why)
     rates = [(a.error_left - b.error_left) / max(1, b.labels - a.labels) for a, b in spans]
     fastest = max(rates)
@@ -147,10 +126,9 @@ def gain(history: History) -> Finding:
     return Finding("gain", Verdict.MAY_STOP if share < GAIN_LEFT else Verdict.GO_ON, words)
 
 
-@rule("stability")
 def stability(history: History) -> Finding:
-    """Mean kappa of the newest pairs of consecutive learners."""
-    pairs = list(zip(history.watches, history.watches[1:], strict=False))[-CONSECUTIVE:]
+    """Compare the mean kappa of the newest pairs of consecutive learners with KAPPA."""
+    pairs = list(zip(history.snapshots, history.snapshots[1:], strict=False))[-CONSECUTIVE:]
     if len(pairs) < CONSECUTIVE:
         why = f"{len(pairs)} pairs of consecutive learners; {CONSECUTIVE} are needed"
         return Finding("stability", Verdict.CANNOT_SAY, why)
@@ -163,10 +141,10 @@ def stability(history: History) -> Finding:
     return Finding("stability", verdict, f"{words} (kappa)")
 
 
-def kappa(before: Watch, after: Watch) -> float:
-    """Cohen's kappa of two learners' answers on the images that both were watched on.
+def kappa(before: Snapshot, after: Snapshot) -> float:
+    """Cohen's kappa of the predictions of two learners on the images that both snapshots hold.
 
-    1 where they agree on all, also where both answer with one class throughout; 0 without any image.
+    1 where all predictions agree, also if both predict one class only; 0 without a common image.
     """
     then = dict(zip(before.images, before.answers, strict=True))
     both = [(then[i], now) for i, now in zip(after.images, after.answers, strict=True) if i in then]
@@ -204,9 +182,18 @@ def in_words(found: Forecast) -> str:
     return f"about {found.labels:.0f} labels more [{found.low:.0f}, {high}]"
 
 
+RULES: dict[str, Rule] = {
+    "audit": audit,
+    "forecast": forecast_rule,
+    "gain": gain,
+    "stability": stability,
+}
+"""All rules by name, in the order in which advice lists them."""
+
+
 def advise(history: History) -> Advice:
-    """What all rules say, and what comes of it."""
-    findings = tuple(each(history) for each in _RULES.values())
+    """Ask all rules, and combine their findings into one advice."""
+    findings = tuple(each(history) for each in RULES.values())
     by_name = {finding.rule: finding for finding in findings}
     measured = by_name["audit"].verdict is not Verdict.CANNOT_SAY
     deciding = [by_name["audit"]] if measured else [by_name["gain"], by_name["stability"]]
@@ -218,8 +205,8 @@ def advise(history: History) -> Advice:
 
 
 def history_of(
-    watches: Sequence[Watch], metrics: Sequence[MetricRecord], target: float | None, left: int
+    snapshots: Sequence[Snapshot], metrics: Sequence[MetricRecord], target: float | None, left: int
 ) -> History:
     """Records in the order of learning: several learners of one round count by their newest."""
     ordered = sorted(metrics, key=lambda record: (record.round_number, record.learner_id or 0))
-    return History(tuple(watches), tuple(ordered), target, left)
+    return History(tuple(snapshots), tuple(ordered), target, left)

@@ -1,14 +1,14 @@
 """Support sets: k labelled images per class, chosen for a target, with a manifest.
 
-`nearest` chooses, class by class, the images that stand for the target images of that class best: one
-by one, each the labelled image that brings the target images nearest to what is chosen by then,
+For each class, `nearest` chooses the labelled images that represent the target images of that class best.
+It chooses one image after the other; each makes the target images nearest to the chosen images,
 
     minimise over S, |S| = k      sum_j p_jc min_{i in S} W2(i, j)
 
 (facility location; greedy is within 1 - 1/e of the best: Nemhauser, Wolsey & Fisher 1978), with p_jc
 the learner's probability of class c for target j, and W2 the 2-Wasserstein distance of the two images'
-embeddings under the posterior of the model as it came. Near-copies are not chosen twice, since the
-second brings nothing nearer. `asked` takes the first k labels of each class, in the order they came.
+embeddings under the posterior of the zero-shot model. The second of two near-copies brings no target image
+nearer and is not chosen. `asked` takes the first k labels of each class in the order of labelling.
 
 Dimensions used in this file
     n  labelled images of one class
@@ -69,10 +69,10 @@ class SupportImage:
     label: str
     sha256: str
     rank: int
-    """In its class, from 1: the first m of every class are the set for m."""
+    """In its class, from 1. The first m images of each class are the support set for k = m."""
     distance: float | None
-    """Mean 2-Wasserstein distance of the class's target images to the nearest of those up to this
-    rank, weighted by the learner's probability of the class. None in the order asked."""
+    """Mean 2-Wasserstein distance from the target images to the nearest image up to this rank, weighted
+    by the learner's probability of the class. None for the order `asked`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class SupportSet:
     """Class by class in the order of the list, each by rank."""
     classes: tuple[str, ...]
     per_class: int
-    """k: what was asked for."""
+    """k, as requested."""
     order: Order
     targets: str | None
     """Name of the target set; None: the pool itself."""
@@ -91,7 +91,7 @@ class SupportSet:
 
     @property
     def missing(self) -> dict[str, int]:
-        """How many labels short of k each class is, where it is."""
+        """Class -> number of images that are missing to k, for classes that have fewer."""
         found = dict.fromkeys(self.classes, 0)
         for image in self.images:
             found[image.label] += 1
@@ -212,11 +212,11 @@ def cover(
 
 
 def write_support(path: Path, found: SupportSet) -> None:
-    """Write the set: a manifest (.csv, .json) of where the pictures lie now, or a folder that holds all.
+    """Write the set as a manifest (.csv or .json) with the paths of the pictures, or as a folder.
 
-    A folder gets copies of the pictures, manifest.csv with paths of its own, which `alworkbench import`
-    reads, and support.json. Raises InvalidLabelFile for another kind of file, FolderNotEmpty,
-    UnreadableSource for a picture that is gone or was changed.
+    A folder gets copies of the pictures, support.json, and a manifest.csv with paths inside the folder,
+    which `alworkbench import` reads. Raises InvalidLabelFile for another kind of file, FolderNotEmpty,
+    UnreadableSource for a picture that is missing or was changed.
     """
     if path.suffix in (".csv", ".json"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
 """Target sets: unlabelled images whose predictions matter, such as a folder from another domain.
 
-A strategy asks for the labels of pool images that teach most about them. They are not of the pool and
-not of the audit set: nobody is ever asked about them, and no label of theirs is ever learned from. A
-set is kept in the project as `targets/NAME.json`, the content hashes of its images; their features
-lie beside all others. The name ends with digits of a hash of the content, so that the same images are
-the same set, and a round that names its set can be replayed when the folder is long gone.
+A strategy asks for labels of pool images that improve the predictions of the target images. A target set
+is not part of the pool or of the audit set: nobody is asked about its images, and nothing is learned from
+them. The project keeps a set as `targets/NAME.json`, the content hashes of its images; their features
+lie with all others. The name ends with a hash of the content: the same images are the same set, and a
+round that names its set can be replayed after the folder is gone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MEMBERS = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class TargetSet:
-    """Images by content, each once, in an order that does not depend on where they lie."""
+    """Different images by content hash, in an order that does not depend on their paths."""
 
     name: str
     hashes: tuple[str, ...]
@@ -46,13 +46,13 @@ class TargetSet:
 
 @dataclass(frozen=True, slots=True)
 class FoundTargets:
-    """What a source holds, before it is kept."""
+    """The images of a source, before they are kept as a set."""
 
     targets: TargetSet
     places: Mapping[str, Path]
-    """Content hash -> where the picture lies."""
+    """Content hash -> file."""
     refused: tuple[QuarantinedFile, ...]
-    """Files that are no usable pictures: left out."""
+    """Files that are no readable pictures."""
 
 
 def read_targets(
@@ -60,7 +60,7 @@ def read_targets(
 ) -> FoundTargets:
     """The images of a folder, CSV manifest or archive (unpacked into the project).
 
-    Labels that come along are not looked at. Raises UnreadableSource, NothingToImport.
+    Labels of the source are ignored. Raises UnreadableSource, NothingToImport.
     """
     source = read_source(location, into=folder.images, labelled=False, progress=progress)
     places: dict[str, Path] = {}
@@ -159,7 +159,7 @@ def save_targets(folder: ProjectFolder, targets: TargetSet) -> None:
 
 
 def load_targets(folder: ProjectFolder, name: str) -> TargetSet:
-    """A set that was kept. Raises InvalidTargets where there is none of this name, or it is damaged."""
+    """The kept set of this name. Raises InvalidTargets where there is none, or its file is damaged."""
     path = _path(folder, name)
     try:
         found = json.loads(path.read_bytes())
@@ -176,7 +176,7 @@ def load_targets(folder: ProjectFolder, name: str) -> TargetSet:
 
 
 def saved_targets(folder: ProjectFolder) -> list[str]:
-    """Names of the sets that were kept."""
+    """The names of all kept sets, sorted."""
     return sorted(path.stem for path in (folder.path / FOLDER).glob("*.json"))
 
 

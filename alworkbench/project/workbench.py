@@ -60,12 +60,12 @@ class Workbench:
         strengths: Strengths | None = None,
         targets: Sequence[str] = (),
         clock: Callable[[], datetime] = utc_now,
-        watched: bool = True,
+        take_snapshots: bool = True,
     ) -> None:
         """Open a project whose store is open already. A `with` block closes the store at its end.
 
         `engine` replaces the one of the folder (see `Session`), `targets` are content hashes (see
-        `Rounds`), `watched` records what stopping rules read (see `Learners`).
+        `Rounds`), `take_snapshots` records what stopping rules read (see `Learners`).
         """
         session = Session(folder, store, engine=engine, device=device, clock=clock)
         self.session = session
@@ -76,7 +76,7 @@ class Workbench:
         self.labels = Labels(session)
         self.measurements = Measurements(session)
         self.learners = Learners(
-            session, self.measurements, strengths=strengths, is_watched=watched
+            session, self.measurements, strengths=strengths, take_snapshots=take_snapshots
         )
         self.classes = Classes(session, self.learners)
         self.rounds = Rounds(

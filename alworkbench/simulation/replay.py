@@ -85,7 +85,7 @@ def replay(
                 store,
                 engine=workbench.session.engine(),
                 strengths=strengths,
-                watched=False,
+                take_snapshots=False,
             )
             return _Replay(campaign, bench, workbench.session.folder).run(progress)
         finally:

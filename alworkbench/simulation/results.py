@@ -78,10 +78,9 @@ class SimulationResult:
         """What was measured on what, in one line."""
         facts, sizes = self.facts, {arm.batch_size for arm in self.arms}
         seeds = len(self.seeds)
-        told = "mean" if seeds < 2 else "mean ± standard error"
         marks = {"dev": " (dev)", "report": " (report)"}.get(str(facts.get("role")), "")
         return (
-            f"{facts.get('name', self.name)}{marks}: accuracy by labels, {told} over {seeds} "
+            f"{facts.get('name', self.name)}{marks}: accuracy by labels, mean over {seeds} "
             f"{'seed' if seeds == 1 else 'seeds'}; pool {facts.get('pool_per_seed', '?')}, test part "
             f"{facts.get('test', '?')}, batches of {', '.join(map(str, sorted(sizes)))}"
             + ("; TRANSDUCTIVE: strategies saw the test images" if self.transductive else "")

@@ -85,7 +85,7 @@ class Bench:
                     strengths=self.plan.strengths,
                     targets=situation.place.targets,
                     clock=lambda: EPOCH,
-                    watched=False,
+                    take_snapshots=False,
                 )
                 oracle = Oracle(situation.truth, len(self.data.classes), self.plan.oracle, run.seed)
                 yield from _replayed(workbench, oracle, self._test, self.plan, run)

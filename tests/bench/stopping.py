@@ -102,7 +102,7 @@ def steps(found: Sequence[Watched], target: float) -> list[Step]:
 
 def said(known: History, target: float) -> frozenset[str]:
     """Which of RULES would stop. The model as it came is never asked about: nothing was labelled."""
-    if len(known.watches) < 2:
+    if len(known.snapshots) < 2:
         return frozenset()
     heard: Advice = advise(replace(known, target=target))
     blind = advise(replace(known, metrics=(), target=target))

@@ -27,7 +27,9 @@ def test_an_audit_set_is_drawn_labelled_without_suggestions_and_measured(
     desk.page.get_by_text("Make the audit set larger").first.click()
     desk.page.get_by_role("radio", name="50", exact=True).click()
     expect(desk.page.get_by_text("give about ±")).to_be_visible()
-    expect(desk.page.get_by_text("the audit set stands for the 140 that have none")).to_be_visible()
+    expect(
+        desk.page.get_by_text("The audit set represents the 140 images without one")
+    ).to_be_visible()
     desk.page.get_by_role("button", name="Draw 50 images").click()
 
     expect(desk.page.get_by_text("without suggestions")).to_be_visible()

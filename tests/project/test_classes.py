@@ -97,7 +97,7 @@ def test_leave_one_out_comes_with_learning_and_says_what_it_is_about(
 def test_where_nobody_watches_nothing_is_left_out(project: Project, answers: Callable) -> None:
     seen = project.open()
     workbench = Workbench(
-        seen.session.folder, seen.session.store, clock=project.clock, watched=False
+        seen.session.folder, seen.session.store, clock=project.clock, take_snapshots=False
     )
     workbench.rounds.propose("random")
     answers(workbench, 5)

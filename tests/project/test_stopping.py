@@ -9,8 +9,8 @@ from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.forecast import fit, forecast, labels_to
 from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.accuracy_report import history as history_read
-from alworkbench.project.stability import Watch, sample
-from alworkbench.project.stopping import History, Verdict, advise, forecast_of, kappa, rules
+from alworkbench.project.stability import Snapshot, sample
+from alworkbench.project.stopping import RULES, History, Verdict, advise, forecast_of, kappa
 from alworkbench.simulation.past_error import Step, past_error
 from tests.making_project import closing
 from tests.store.making import NOW
@@ -18,8 +18,8 @@ from tests.store.making import NOW
 IMAGES = 400
 
 
-def watch(labels, answers, error=0.2):
-    return Watch(labels, tuple(range(len(answers))), tuple(answers), 0.8, error, 1.0)
+def snapshot(labels, answers, error=0.2):
+    return Snapshot(labels, tuple(range(len(answers))), tuple(answers), 0.8, error, 1.0)
 
 
 def metric(number, labels, right):
@@ -35,8 +35,8 @@ def metric(number, labels, right):
     return MetricRecord(number, number or None, labels, IMAGES, values, NOW)
 
 
-def history(metrics=(), watches=(), target=0.8, left=10_000):
-    return History(tuple(watches), tuple(metrics), target, left)
+def history(metrics=(), snapshots=(), target=0.8, left=10_000):
+    return History(tuple(snapshots), tuple(metrics), target, left)
 
 
 def saying(history):
@@ -44,22 +44,22 @@ def saying(history):
 
 
 def test_four_rules_are_registered_and_every_advice_hears_them_all():
-    assert list(rules()) == ["audit", "forecast", "gain", "stability"]
+    assert list(RULES) == ["audit", "forecast", "gain", "stability"]
     found = advise(history())
-    assert [finding.rule for finding in found.findings] == list(rules())
+    assert [finding.rule for finding in found.findings] == list(RULES)
     assert not found.stop
 
 
 @pytest.mark.parametrize(("right", "stops"), [(318, False), (330, False), (340, True)])
 def test_with_an_audit_set_the_whole_interval_decides(right, stops):
-    calm = [watch(n, [1, 2] * 50, 0.2 + 0.3 * 0.1**n) for n in range(9)]
+    calm = [snapshot(n, [1, 2] * 50, 0.2 + 0.3 * 0.1**n) for n in range(9)]
     found = advise(history([metric(1, 10, right)], calm))
     assert found.stop is stops
     assert found.measured
 
 
 def test_without_an_audit_set_gain_and_stability_must_agree():
-    still = [watch(n, [1, 2] * 50, 0.2 + 0.3 * 0.1**n) for n in range(9)]
+    still = [snapshot(n, [1, 2] * 50, 0.2 + 0.3 * 0.1**n) for n in range(9)]
     found = advise(history([], still))
     assert found.stop
     assert "nothing was measured" in found.because
@@ -73,13 +73,13 @@ def test_without_an_audit_set_gain_and_stability_must_agree():
 
 
 def test_kappa_is_agreement_beyond_chance_on_the_images_that_both_saw():
-    one = watch(0, [1, 1, 2, 2])
+    one = snapshot(0, [1, 1, 2, 2])
     assert kappa(one, one) == 1
-    assert kappa(one, watch(1, [1, 1, 1, 1])) == 0
-    assert kappa(one, watch(1, [2, 2, 1, 1])) == pytest.approx(-1)
-    moved = Watch(1, (2, 3, 9), (2, 2, 1), 0.8, 0.2, 1.0)
+    assert kappa(one, snapshot(1, [1, 1, 1, 1])) == 0
+    assert kappa(one, snapshot(1, [2, 2, 1, 1])) == pytest.approx(-1)
+    moved = Snapshot(1, (2, 3, 9), (2, 2, 1), 0.8, 0.2, 1.0)
     assert kappa(one, moved) == 1
-    assert kappa(one, Watch(1, (8, 9), (1, 2), 0.8, 0.2, 1.0)) == 0
+    assert kappa(one, Snapshot(1, (8, 9), (1, 2), 0.8, 0.2, 1.0)) == 0
 
 
 def test_the_watched_sample_is_fixed_by_the_seed_and_keeps_its_images():
@@ -166,7 +166,7 @@ def test_closing_a_round_records_what_rules_read(project, answers):
         verdicts = {f.rule: f.verdict for f in found.findings}
         assert Verdict.CANNOT_SAY not in (verdicts["stability"], verdicts["audit"])
         with workbench.session.store.read() as reader:
-            assert [w.labels for w in history_read(reader, None).watches] == [0, 4, 8, 12, 16]
+            assert [w.labels for w in history_read(reader, None).snapshots] == [0, 4, 8, 12, 16]
         assert found.forecast is not None
         assert found.measured
         assert workbench.audit.advise().forecast is None

@@ -1,4 +1,4 @@
-"""Laws of the audit set, advice and honest curve on the pages."""
+"""Laws of the audit set, advice and accuracy report on the pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_desk_of_an_audit_round_says_what_it_is_and_measures(tmp_path: Path)
     answer_all(workbench)
     app = draw("label")
     assert "without suggestions" in texts(app)
-    assert "Nothing is learned from it" in texts(app)
+    assert "learns nothing" in texts(app)
     app.button(key="close-round").click().run()
     state.jobs.wait(10)
     assert workbench.rounds.current() is None
@@ -49,7 +49,7 @@ def test_advice_follows_the_wanted_accuracy_and_writes_nothing(tmp_path: Path) -
     before = workbench.writes
     app = draw("project")
     assert "Go on" in texts(app)
-    assert "60 labels more" in texts(app)
+    assert "60 more labels" in texts(app)
     app.number_input(key="advice-target").set_value(70).run()
     assert workbench.writes == before
 
@@ -62,4 +62,4 @@ def test_estimates_from_drawn_labels_are_named_for_what_they_are(tmp_path: Path)
     answer_all(workbench)
     workbench.rounds.close()
     assert "LURE" in texts(draw("curves"))
-    assert "not about the pool" in texts(draw("curves"))
+    assert "not the accuracy on the pool" in texts(draw("curves"))

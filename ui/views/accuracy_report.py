@@ -1,4 +1,4 @@
-"""What the curves page shows beside the audit set: drawn labels, and a replay of what was collected."""
+"""The accuracy report on the curves page: estimates from drawn labels, and simpler strategies replayed."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ LEGEND = alt.Legend(
 
 
 def population(report: AccuracyReport) -> None:
-    """Whom the audit set stands for, where that is not the whole pool."""
+    """Say which images the audit set represents, where that is not the whole pool."""
     stands = report.population
     if stands.drawn and stands.images > stands.drawn:
         st.caption(
-            f"{stands.drawn:,} of the {count(stands.images, 'audit image')} were drawn from the pool; the "
-            f"others were imported, and stand for what they were taken from."
+            f"{stands.drawn:,} of the {count(stands.images, 'audit image')} were drawn from the pool. "
+            f"The others were imported and represent the images that they were taken from."
         )
     if stands.drawn and stands.labelled_before:
         st.caption(
-            f"When the audit set was drawn, {count(stands.labelled_before, 'image')} of the pool had an "
-            f"answer already. It stands for the {stands.candidates:,} that had none."
+            f"When the audit set was drawn, {count(stands.labelled_before, 'image')} of the pool already had "
+            f"an answer. It represents the {stands.candidates:,} images without one."
         )
 
 
 def drawn_labels(report: AccuracyReport) -> None:
-    """Estimates from labels that were drawn with known probabilities; nothing where there are none."""
+    """Draw the estimates from labels that were drawn with known probabilities, if there are any."""
     if not report.drawn:
         return
-    st.subheader("Estimated from the labels you gave", anchor=False)
+    st.subheader("Estimates from your labels", anchor=False)
     st.dataframe(
         {
             "Round": [each.round for each in report.drawn],
@@ -61,13 +61,13 @@ def drawn_labels(report: AccuracyReport) -> None:
         alt="Accuracy estimated from each round's own labels",
     )
     words = (
-        "These rounds drew their images with known probabilities, so their labels can be weighted (LURE) "
-        "to stand for all images that had no answer then. Each line is of the learner that asked, which "
-        "had not seen these labels. Rounds that picked without drawing have no such estimate."
+        "These rounds drew their images with known probabilities. Weighted by them (LURE), their labels "
+        "represent all images that had no answer at that time. Each line measures the model that chose "
+        "the images, before it learned their labels. Other rounds have no such estimate."
     )
     if report.pooled is not None and len(report.drawn) > 1:
         words += (
-            f" Over these rounds, on average: {_share(report.pooled.value)} "
+            f" The average over these rounds is {_share(report.pooled.value)} "
             f"({_interval(report.pooled)})."
         )
     st.caption(words)
@@ -75,33 +75,35 @@ def drawn_labels(report: AccuracyReport) -> None:
 
 
 def left_out(report: AccuracyReport) -> None:
-    """What the newest learner says of each label without it; nothing where it was not computed."""
+    """Draw the leave-one-out accuracy of the newest learner, if it was computed."""
     found = report.leave_one_out
     if found is None:
         return
-    st.subheader("Each label left out", anchor=False)
+    st.subheader("Leave-one-out", anchor=False)
     st.caption(
-        f"Without its own label, {percent(found['accuracy'])} of the {count(found['labels'], 'label')} would "
-        f"have been answered right (95 % interval {percent(found['accuracy_low'])} to "
-        f"{percent(found['accuracy_high'])}); calibration error {found['ece']:.3f}, of which "
-        f"{found['ece_floor']:.3f} is expected by chance. This is about the images that were asked, which "
-        f"were chosen, and not about the pool: it reads low where hard images were asked and high where "
-        f"easy or similar ones were. The audit set is the honest measure."
+        f"Each of your {count(found['labels'], 'label')} is predicted by a model that learned from all "
+        f"others: {percent(found['accuracy'])} of the predictions are correct (95 % interval "
+        f"{percent(found['accuracy_low'])} to {percent(found['accuracy_high'])}). The calibration error is "
+        f"{found['ece']:.3f}; {found['ece_floor']:.3f} of it is expected by chance. A strategy chose these "
+        f"images, so this is not the accuracy on the pool: it is too low where hard images were chosen, and "
+        f"too high where easy or similar images were chosen. The audit set measures the pool without bias."
     )
     st.space("small")
 
 
 def replayed(report: AccuracyReport) -> None:
-    """What simpler strategies would have asked among the collected labels, if it was computed."""
-    st.subheader("Replayed among the labels you gave", anchor=False)
+    """Draw the accuracy of simpler strategies on the collected labels, if it was computed."""
+    st.subheader("Simpler strategies on your labels", anchor=False)
     found = report.counterfactual
     if found is None:
         st.caption(
-            "`alworkbench curves --counterfactual` replays random, entropy and margin among the "
-            "labelled images, measured on the audit set."
+            "`alworkbench curves --counterfactual` lets random, entropy and margin choose among your "
+            "labelled images, and measures them on the audit set."
         )
         return
-    st.altair_chart(_chart(found), alt="Accuracy on the audit set by labels, replayed strategies")
+    st.altair_chart(
+        _chart(found), alt="Accuracy on the audit set by labels, for simpler strategies"
+    )
     st.caption(escape_markdown(found.validity))
     if found.stale:
         st.caption("It is out of date: run `alworkbench curves --counterfactual` again.")
@@ -135,7 +137,7 @@ def _chart(found: Counterfactual) -> alt.LayerChart:
         "accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True)
     )
     tooltip = [
-        alt.Tooltip("who:N", title="Who asked"),
+        alt.Tooltip("who:N", title="Strategy"),
         alt.Tooltip("labels:Q", title="Labels"),
         alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
     ]
@@ -147,7 +149,7 @@ def _chart(found: Counterfactual) -> alt.LayerChart:
 
 
 def _share(value: float) -> str:
-    """An unbiased estimate may lie outside of 0 to 1; nobody is helped by being shown that."""
+    """A share in percent. An unbiased estimate may lie outside of 0 to 1; it is shown inside."""
     return percent(min(1.0, max(0.0, value)))
 
 

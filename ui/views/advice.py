@@ -1,4 +1,4 @@
-"""Whether to go on labelling: the advice in a line, its grounds behind it."""
+"""Whether to go on labelling: the advice as a sentence, and what each rule says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RULES = {
 
 
 def advice(state: UiState) -> None:
-    """Draw it; the wanted accuracy is asked for beside it. Reads records, computes nothing."""
+    """Draw the advice for a wanted accuracy, which the user enters. Only records are read."""
     with st.container(border=True):
         st.subheader("Go on, or stop?", anchor=False)
         left, right = st.columns([1, 3], gap="large", vertical_alignment="center")
@@ -54,18 +54,18 @@ def sentence(found: Advice) -> str:
     """The advice as one sentence."""
     words = escape_markdown(found.because) + "\\."
     if not found.measured:
-        words += " This is what the model thinks of itself; nothing was measured."
+        words += " This rests on the model's own confidence; nothing was measured."
     return words
 
 
 def forecast_words(found: Forecast) -> str:
-    """'About 40 labels more (between 20 and 90)', or why that cannot be said."""
+    """The number of further labels with its interval, or why it cannot be estimated."""
     if found.labels is None or found.low is None:
-        return f"How many labels more: cannot say ({escape_markdown(found.why)})."
+        return f"The number of further labels cannot be estimated ({escape_markdown(found.why)})."
     if found.high == 0:
         return f"No more labels needed, by {escape_markdown(found.why)}."
     upper = "with no upper end" if found.high is None else f"up to {found.high:,.0f}"
     return (
-        f"About {found.labels:,.0f} labels more, from {found.low:,.0f} {upper} (80 % interval, by "
+        f"About {found.labels:,.0f} more labels, from {found.low:,.0f} {upper} (80 % interval, by "
         f"{escape_markdown(found.why)})."
     )

@@ -1,4 +1,4 @@
-"""The call to draw an audit set: how large, and what that size buys."""
+"""The form that draws an audit set: its size, and the interval that this size gives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_SIZE = 100
 
 
 def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
-    """Draw the call. Pressed: draws images at random, opens their round, leads to the labelling page."""
+    """Draw the form. Its button draws images at random, opens their round, and shows the labelling page."""
     workbench = state.workbench
     largest = workbench.audit.offer(max(SIZES))
     if largest.images == 0:
@@ -26,8 +26,8 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
         if not more:
             st.subheader("Draw an audit set", anchor=False)
         st.write(
-            "Images drawn at random, which you label without the model's suggestions. The model never "
-            "learns from them, so they say honestly how good it is."
+            "You label randomly drawn images without the suggestions of the model. The model never "
+            "learns from them, so they measure its accuracy without bias."
         )
         sizes = [size for size in SIZES if size <= largest.images] or [largest.images]
         default = DEFAULT_SIZE if DEFAULT_SIZE in sizes else sizes[0]
@@ -50,7 +50,7 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
 
 
 def what_it_buys(offer: AuditOffer) -> str:
-    """The interval that a size gives, and whom the audit set stands for."""
+    """The interval that a size gives, and which images the audit set represents."""
     together = (
         f" With the {offer.audit_before:,} that you have, they" if offer.audit_before else " They"
     )
@@ -61,7 +61,7 @@ def what_it_buys(offer: AuditOffer) -> str:
     if offer.labelled_before:
         words += (
             f" {count(offer.labelled_before, 'image')} of the pool "
-            f"{'has' if offer.labelled_before == 1 else 'have'} an answer already: the audit set stands "
-            f"for the {offer.pool:,} that have none."
+            f"{'has' if offer.labelled_before == 1 else 'have'} an answer already. The audit set represents "
+            f"the {offer.pool:,} images without one."
         )
     return words

@@ -1,4 +1,4 @@
-"""The curves page: what labels bought, measured on the audit set, and what simulations foretell."""
+"""The curves page: accuracy on the audit set, the accuracy report, and simulations."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     """Draw the page."""
     heading(
         "Curves",
-        "What the labels bought",
-        "Accuracy on the audit set: images that were labelled and are never learned from.",
+        "Accuracy by number of labels",
+        "Measured on the audit set: labelled images that the model never learns from.",
     )
     if working(state):
         return
@@ -74,11 +74,11 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
 def _no_measurements(status: Status, go: Callable[[str], None]) -> None:
     if status.audit_images == 0:
         st.info(
-            "This project has no audit set, so nothing can be measured. Draw one here when no round is "
-            "open, or set labelled images apart with `alworkbench import FOLDER --audit`."
+            "This project has no audit set, so accuracy cannot be measured. Draw one here while no round "
+            "is open, or import labelled images for it: `alworkbench import FOLDER --audit`."
         )
         return
-    st.info("Nothing is measured yet. The first point appears when a round is closed.")
+    st.info("Accuracy is not measured yet. The first point appears when a round is closed.")
     if st.button("Go to labelling", key="curves-label"):
         go("label")
 
@@ -99,7 +99,7 @@ def _first_measurement(first: Accuracy, go: Callable[[str], None]) -> None:
             )
         ]
     )
-    st.caption("The curve starts with the next round that is closed.")
+    st.caption("The curve starts when the next round is closed.")
     if st.button("Go to labelling", key="curves-label"):
         go("label")
 
@@ -112,11 +112,11 @@ def _audit(metrics: Sequence[MetricRecord], curve: Sequence[Accuracy]) -> None:
     st.altair_chart(_audit_chart(curve, zero_shot), alt="Accuracy by labels, with its interval")
     parts = [
         f"The line is accuracy on {count(curve[-1].images, 'audit image')} after each round; "
-        f"the band is its 95 % (Wilson) interval."
+        f"the band is its 95 % Wilson interval."
     ]
     if zero_shot is not None:
-        parts.append(f"The dashed rule is the model before any label, {percent(zero_shot.value)}.")
-    parts.append("One run of one project: chance in the choice of images is not in the band.")
+        parts.append(f"The dashed line is the model before any label: {percent(zero_shot.value)}.")
+    parts.append("The band does not contain the chance in the choice of the labelled images.")
     st.caption(" ".join(parts))
     changes = class_changes(metrics[0], metrics[-1]) if len(metrics) > 1 else []
     if changes:
@@ -124,11 +124,11 @@ def _audit(metrics: Sequence[MetricRecord], curve: Sequence[Accuracy]) -> None:
         st.subheader("By class", anchor=False)
         st.altair_chart(_class_chart(changes), alt="Accuracy of each class, first and newest")
         st.caption(
-            "Share of each class's audit images that are classified correctly: hollow before any "
-            "label, filled now. Classes with few audit images move by chance."
+            "Share of correct predictions in each class, on the audit images: the hollow point is before any "
+            "label, the filled point is now. Classes with few audit images change by chance."
             if metrics[0].round_number == 0
-            else "Share of each class's audit images that are classified correctly: hollow at the "
-            "first measurement, filled now. Classes with few audit images move by chance."
+            else "Share of correct predictions in each class, on the audit images: the hollow point is the "
+            "first measurement, the filled point is now. Classes with few audit images change by chance."
         )
 
 
@@ -205,8 +205,8 @@ def _simulations(simulations: Sequence[SimulationResult]) -> None:
     st.subheader("Simulations", anchor=False)
     if not simulations:
         st.caption(
-            "No simulation has been run. `alworkbench simulate` replays the loop with labels that "
-            "are known, and compares strategies over several seeds."
+            "No simulation was run. `alworkbench simulate` labels with known answers and compares "
+            "strategies over several seeds."
         )
         return
     chosen = simulations[0]
@@ -276,9 +276,7 @@ def _simulation_words(simulation: SimulationResult, points: Sequence[CurvePoint]
         if max(p.accuracy.seeds for p in points) > 1
         else "a single seed has no interval"
     )
-    return escape_markdown(
-        f"{simulation.summary()}. An oracle answers with the known labels; {band}."
-    )
+    return escape_markdown(f"{simulation.summary()}. Answers are the known labels; {band}.")
 
 
 def _simulation_table(rows: Sequence[TableRow]) -> dict[str, list[str]]:

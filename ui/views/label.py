@@ -1,4 +1,4 @@
-"""The labelling page: the desk while a round is open, what it bought when it is closed."""
+"""The labelling page: images to label while a round is open, its result when it is closed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     progress = RoundProgress(sum(item.label is not None for item in items), len(items))
     if round_.strategy == AUDIT_STRATEGY:
         st.caption(
-            "Audit set: images drawn at random, without suggestions. The model is measured on your "
-            "answers and never learns from them."
+            "Audit set: randomly drawn images, without suggestions. Your answers measure the model; it "
+            "never learns from them."
         )
     labeller(state, round_, progress, state.workbench.classes.current(), on_change=_redraw)
     if progress.complete:
@@ -39,7 +39,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
 
 
 def _redraw() -> None:
-    """The rerun that the component asked for is all that is needed."""
+    """Nothing to do: the component has already caused the rerun."""
 
 
 def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
@@ -70,9 +70,9 @@ def _closing(state: UiState, round_: Round) -> None:
     with st.container(border=True, **ROW):
         audit = round_.strategy == AUDIT_STRATEGY
         st.write(
-            "Every learner so far is now measured on the audit set. Nothing is learned from it."
+            "All images of this round are answered. The model is measured on them and learns nothing."
             if audit
-            else "The model can now adapt to every label so far, and is measured on the audit set."
+            else "All images of this round are answered. The model learns from all labels and is measured."
         )
         button = "Close the round and measure" if audit else "Close the round and learn"
         if st.button(button, type="primary", key="close-round"):
@@ -83,11 +83,11 @@ def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> No
     with st.popover("Close the round early", type="tertiary"):
         left = progress.total - progress.answered
         st.write(
-            f"{count(left, 'image')} not answered yet. They stay in the audit set and are asked first "
-            f"in its next round."
+            f"{count(left, 'image')} not answered yet. They stay in the audit set, and the next round of the "
+            f"audit set asks them first."
             if round_.strategy == AUDIT_STRATEGY
-            else f"{count(left, 'image')} not answered yet. They go back to the pool, and the model "
-            f"learns from the answers that are there."
+            else f"{count(left, 'image')} not answered yet. They return to the pool, and the model "
+            f"learns from the given answers."
         )
         if st.button("Close it as it is", key="close-early"):
             _close(state, round_)

@@ -1,4 +1,4 @@
-"""Starting a round: one button, with the choices behind it for those who want them."""
+"""Starting a round: one button, and the choice of strategy and size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BATCH = 500
 
 
 def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
-    """Draw the button and its choices. Pressed: ranks the pool and leads to the labelling page."""
+    """Draw the button and its choices. The button ranks the pool and shows the labelling page."""
     workbench = state.workbench
     settings = workbench.session.settings()
     known = {s.name: s.summary for s in STRATEGIES}
@@ -35,7 +35,7 @@ def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
             value=settings.batch_size,
             step=1,
             key="round-batch",
-            help="Few images per round let the model use what it learned sooner.",
+            help="With few images per round, the model learns from your labels sooner.",
         )
     if pressed:
         size = int(batch)

@@ -1,4 +1,4 @@
-"""What a round bought: accuracy before and after, with what can be said honestly about it."""
+"""The result of a round: accuracy before and after, and whether the change may be chance."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def outcome(metrics: Sequence[MetricRecord]) -> None:
     measured = [(m, a) for m in metrics if (a := accuracy_of(m)) is not None]
     if not measured:
         st.caption(
-            "This project has no audit set, so nothing can be measured. Draw one on the project page to "
-            "see what labels buy."
+            "This project has no audit set, so accuracy cannot be measured. Draw one on the project page."
         )
         return
     record, after = measured[-1]
@@ -34,8 +33,8 @@ def outcome(metrics: Sequence[MetricRecord]) -> None:
         ]
     figures(shown)
     st.caption(
-        f"Measured on {count(after.images, 'audit image')}: labelled, and never learned from. "
-        f"Learned from {count(after.labels, 'label')} so far."
+        f"Measured on {count(after.images, 'audit image')}, which the model never learns from. "
+        f"The model has learned from {count(after.labels, 'label')}."
     )
     if before is not None:
         _classes(before[0], record)

@@ -1,4 +1,4 @@
-"""The start page: how the project stands and what comes next."""
+"""The start page: the project in figures, and the next step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ui.views.parts import (
 from ui.views.work import failure, working
 
 MOST_NAMES = 12
-"""Names in one line; of more, how many there are."""
+"""At most so many names are listed; of the others, their number."""
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
@@ -101,13 +101,13 @@ def _unknown_names(status: Status) -> None:
 
 
 def unknown_names(names: Sequence[str]) -> str:
-    """What to tell of names that the model does not know, as a sentence or two."""
+    """Say which names the model does not know, in two sentences."""
     shown = ", ".join(names[:MOST_NAMES])
     if len(names) > MOST_NAMES:
         shown += f" and {count(len(names) - MOST_NAMES, 'more name')}"
     if len(names) == 1:
-        return f"The model does not know this name: {shown}. Its first labels teach most."
-    return f"The model does not know these names: {shown}. Their first labels teach most."
+        return f"The model does not know this name: {shown}. Its first labels help most."
+    return f"The model does not know these names: {shown}. Their first labels help most."
 
 
 def _figures(status: Status) -> list[Figure]:
@@ -149,7 +149,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
     total = status.pool_images + status.audit_images
     return [
         ("Model", status.encoder),
-        ("Uncertainty", "posterior fitted" if status.has_posterior else "no posterior fitted"),
+        ("Uncertainty", "posterior fitted" if status.has_posterior else "no posterior yet"),
         ("Encoded", f"{status.encoded:,} of {total:,}"),
         ("Audit set", count(status.audit_images, "image") if status.audit_images else "none"),
         (
@@ -166,7 +166,7 @@ def _history(rounds: list[Round]) -> None:
     st.subheader("Rounds", anchor=False)
     if not rounds:
         st.caption(
-            "Every round is kept with its strategy, seed and time, so that it can be replayed."
+            "Every round is kept with its strategy, seed and time, so that it can be computed again."
         )
         return
     newest_first = list(reversed(rounds))
@@ -178,8 +178,7 @@ def _history(rounds: list[Round]) -> None:
             "Ranking took": [f"{r.seconds:.1f} s" for r in newest_first],
             "Seed": [r.seed for r in newest_first],
             "Learner": [
-                "as it came" if r.learner_id is None else f"no. {r.learner_id}"
-                for r in newest_first
+                "zero-shot" if r.learner_id is None else f"no. {r.learner_id}" for r in newest_first
             ],
             "State": ["open" if r.state is RoundState.OPEN else "closed" for r in newest_first],
         },

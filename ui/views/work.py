@@ -1,4 +1,4 @@
-"""The running computation, as a page shows it: what is being done, how far, what went wrong."""
+"""The running computation on a page: its step, its progress, its error."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _REFRESH_SECONDS = 0.5
 
 
 def working(state: UiState) -> bool:
-    """Draw the running computation, if there is one, and say whether there is.
+    """Draw the running computation; returns whether there is one.
 
-    The rest of the page is drawn again by itself when it ends; leaving the page does not stop it.
+    When it ends, the page draws itself again. Leaving the page does not stop it.
     """
     job = state.jobs.latest()
     if job is None or not job.running:
@@ -21,12 +21,12 @@ def working(state: UiState) -> bool:
     with st.container(border=True):
         st.subheader(escape_markdown(job.title), anchor=False)
         _watch(state)
-        st.caption("You can leave this page: the work goes on.")
+        st.caption("You can leave this page. The computation goes on.")
     return True
 
 
 def failure(state: UiState) -> None:
-    """Draw what the last computation failed with, if it did."""
+    """Draw the error of the last computation, if it failed."""
     job = state.jobs.latest()
     if job is not None and job.error is not None:
         st.error(escape_markdown(job.error), title=escape_markdown(f"{job.title}: not done"))
