@@ -1,16 +1,16 @@
-"""Worker processes: fresh interpreters that compute for this process, one for each of its threads.
+"""Worker processes: new Python interpreters that compute for this process, one for each thread.
 
-A worker imports the module of the function that it runs and nothing else. It is not a fork: a
-process that has used torch or CUDA threads cannot be forked safely. It does not import the main
-module as `multiprocessing` does: a script without `if __name__ == "__main__"` would start again in
-it, and a Streamlit page would be drawn in it. Parent and worker talk through a socket pair, so that
-the end of either one, whatever its cause, wakes the other one at once.
+A worker imports the module of the function that it runs. It is not a fork, because a process that
+has used threads of torch or CUDA cannot be forked safely. It does not import the main module, as
+`multiprocessing` does: that would run a script without `if __name__ == "__main__"` again, and draw
+a Streamlit page. Parent and worker talk through a socket pair. When one of them ends, for whatever
+reason, the other one is woken at once.
 
-`concurrent.futures` and `pebble` 5.2 were tried in its place. Both import the main module, and wait
-for ever when a worker ends before it has read a first message of more than 64 KB (the capacity of a
-pipe). In the first, one worker that ends breaks the pool and no task has a time limit. The second
-isolates tasks, but when decoding workers were killed at random it gave up after 3 and 5 of them
-("All workers expired"), and with two workers it decoded 0.7 times as many images a second.
+`concurrent.futures` and `pebble` 5.2 were tried instead. Both import the main module. Both wait for
+ever when a worker ends before it has read a first message of more than 64 KB (the size of a pipe).
+`concurrent.futures` has no time limit for a task, and gives up all tasks when one worker ends.
+`pebble` has time limits, but it gave up ("All workers expired") after 3 and 5 workers were killed at
+random, and two of its workers decoded 0.7 times as many images a second as two of these.
 """
 
 from __future__ import annotations

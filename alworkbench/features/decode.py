@@ -1,6 +1,6 @@
-"""From files to the pixels that a tower takes, in threads of this process.
+"""Decode image files into the pixels that an image tower takes, in threads of this process.
 
-`decode_workers.py` does the same in processes of their own.
+`decode_workers.py` does the same in worker processes.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What became of a task: pixels, or an entry with a code."""
+    """The result of a task: pixels, or an entry with the code of a fault."""
 
     entry: Entry
     pixels: Float32[Tensor, "3 H W"] | None
 
 
 def decode(preprocess: Preprocess, task: Task) -> Decoded:
-    """Read, check, decode and preprocess one file. Never raises for what a file may do."""
+    """Read, check, decode and preprocess one file. A bad file gives a code and never an exception."""
     known: dict[str, Any] = {}
     try:
         status = _plain_file(Path(task.path))
@@ -69,7 +69,7 @@ def decode(preprocess: Preprocess, task: Task) -> Decoded:
 
 
 def _plain_file(path: Path) -> os.stat_result:
-    """A pipe, say, would make its reader wait for ever."""
+    """Refuse a pipe or a device, at which a reader would wait for ever."""
     try:
         status = path.stat()
     except OSError as error:

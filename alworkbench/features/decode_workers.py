@@ -1,10 +1,10 @@
-"""Worker processes that decode ahead of the tower, in the order asked for.
+"""Worker processes that decode image files ahead of the tower, in the order of the files.
 
-A crash or a hang of a decoder costs one image, and Python's lock is not shared with the tower. The
-start of a worker is an import of torch (2 to 4 s), so small jobs do without (`encode.py`).
+A decoder that crashes or hangs costs one image, and the tower does not share its interpreter lock.
+A worker imports torch first (2 to 4 s); for small jobs `encode.py` therefore uses threads.
 
-A decoder reads files that nobody vouches for. What it answers is therefore never unpickled: it
-answers each file with JSON, and leaves the pixels in memory that both processes map.
+The files are not trusted, so the answers of a worker are never unpickled. It answers each file with
+JSON, and writes the pixels into memory that both processes map.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from alworkbench.features.decode import Decoded, Preprocess, Task, decode, refus
 from alworkbench.features.entry import Entry
 
 CHUNK = 8
-"""Images that a worker is sent at once: enough to hide the way there and back."""
+"""Images that a worker receives at once, so that it seldom waits for the next message."""
 MAX_CRASHES_IN_A_ROW = 5
 
 
@@ -48,8 +48,8 @@ def decode_apart(
 ) -> Generator[Decoded, None, None]:
     """Decode with worker processes, at most about `ahead` images before the one that is asked for.
 
-    An image that takes longer than `timeout` seconds, or ends its worker, gets a code. Raises
-    EncoderError when workers cannot start, or end one after the other.
+    An image that takes longer than `timeout` seconds, or during which its worker ends, gets a code.
+    Raises EncoderError when a worker cannot start, or when MAX_CRASHES_IN_A_ROW images end theirs.
     """
     shape = tuple(preprocess(PIL.Image.new("RGB", (16, 16))).shape)  # that of every picture
     pool = WorkerPool(partial(_Decoder, shape), (preprocess, shape))

@@ -1,8 +1,9 @@
-"""Encoding: images through a tower, into shards. Can be stopped at any time, and goes on from there.
+"""Encoding: images pass through the image tower, and their features are written into shards.
 
-Files are decoded ahead of the tower, so that the slower of the two is the only cost. Batches are
-cut from the whole plan, not from what is left of it: whatever was done before an interruption, an
-image is encoded beside the same neighbours, so that its features are the same to the last bit.
+Encoding can be interrupted at any time; the next call continues. Files are decoded ahead of the
+tower, so that only the slower of the two costs time. Batches are cut from the whole plan and not
+from the rest of it. After an interruption an image is therefore encoded in the same batch as
+without one, and its features are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from alworkbench.features.writer import ShardBudget
 TIMEOUT = 60.0
 """Seconds for one image; the slowest of Pillow's collection of hostile files takes 0.5."""
 MEASURED = 32
-"""Images that are decoded before it is decided how to decode the rest."""
+"""Images that are decoded first, to measure how the rest is decoded best."""
 WORKER_START = 4.0
 """Seconds until a worker process is useful: a fresh interpreter that imports torch (2 to 4
 measured). On few cores the tower waits for it too."""
@@ -36,18 +37,18 @@ WORKER_IMAGE = 0.0003
 """Seconds of this process for each image that a worker decodes: JSON, and a copy of the pixels."""
 MAX_WORKERS = 16
 WORTH_A_WORKER = 10.0
-"""Seconds of decoding for each worker; with less to do, fewer are started."""
+"""Seconds of decoding that justify one worker; with less work, fewer workers are started."""
 THREADS_AS_ONE = 2.0
-"""How many processors threads keep busy at most: about half of decoding needs Python's lock."""
+"""The most processors that threads keep busy: about half of decoding holds the interpreter lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeSummary:
-    """What a run did. Images of the plan = encoded + quarantined + known."""
+    """The counts of one call. Images of the plan = encoded + quarantined + known."""
 
     encoded: int
     quarantined: int
-    """Refused by this run; `FeatureStore.quarantined` has the reasons."""
+    """Refused by this call; `FeatureStore.quarantined` has the reasons."""
     known: int
     """Settled before: encoded, or quarantined with a code that another try cannot mend."""
     workers: int
@@ -70,9 +71,9 @@ def encode_images(
     """Encode every (content hash, file) of the plan that the store has not settled.
 
     Pass the whole plan each time, in the same order. `workers` is the number of decoding processes;
-    0 decodes in threads, None decides by the measured cost of the first images. `dtype` is what
-    features are kept as. A file that cannot be decoded, or has changed, is quarantined in the store
-    and the rest goes on. An exception, Ctrl-C included, keeps what was encoded.
+    0 decodes in threads, None decides by the measured cost of the first images. `dtype` is the type
+    of the stored features. A file that cannot be decoded, or has changed, is quarantined in the
+    store, and encoding continues. After an exception (Ctrl-C too) what was encoded is kept.
 
     Raises FeaturesLocked while another process writes, EncoderError when a batch does not fit into
     the device's memory or decoding processes cannot be kept alive.

@@ -1,6 +1,7 @@
-"""Runs in several processes: sent what they share once, stopped together, gone with their parent.
+"""Simulation runs in several processes.
 
-Features travel in a file that every process maps, so they lie in memory once; all else is small.
+Each process receives once what all runs share. Features lie in a file that every process maps, so that
+they are in memory once; everything else is small. All processes end together, and with their parent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from alworkbench.core.domain import SimulationPoint
 from alworkbench.core.errors import WorkbenchError
@@ -29,99 +29,41 @@ from alworkbench.simulation.plan import Plan, Run
 from alworkbench.simulation.run import Bench, OpenStore
 
 TICK = 0.5
-"""Seconds between two looks at how far the workers are."""
-FEATURES, SMALL = "features.safetensors", "small.safetensors"
-"""The features of all images, and every other tensor."""
+"""Seconds between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A data set on its way to another process of this program: plain values, and files of tensors."""
+    """A data set on its way to another process: its features in a file, everything else pickled.
 
-    rest: Any
-    """All but the table, taken apart."""
+    A pickle keeps the strides of a tensor. Products of matrices with other strides are rounded
+    otherwise, and runs in several processes must give the figures of runs in one.
+    """
+
+    rest: dict[str, Any]
+    """All fields of the data set except its table."""
     hashes: tuple[str, ...]
     """Of the table's rows."""
-    folder: Path
+    file: Path
 
     @classmethod
     def pack(cls, data: SimulationData, folder: Path) -> Parcel:
-        """Write the data into a folder, once for all worker processes."""
+        """Write the features into a folder, once for all worker processes."""
+        file = folder / "features.safetensors"
         everything = data.table.gather(torch.arange(len(data.table)))
         features = {"activations": everything.activations.contiguous()}
         if everything.residuals is not None:
             features["residuals"] = everything.residuals.contiguous()
-        save_file(features, folder / FEATURES)
-        small: dict[str, Tensor] = {}
-        rest = {
-            part.name: _taken_apart(getattr(data, part.name), part.name, small)
-            for part in fields(data)
-            if part.name != "table"
-        }
-        save_file(small, folder / SMALL)
-        return cls(rest, tuple(data.table.hashes), folder)
+        save_file(features, file)
+        names = [part.name for part in fields(data) if part.name != "table"]
+        rest = {name: getattr(data, name) for name in names}
+        return cls(rest, tuple(data.table.hashes), file)
 
     def open(self) -> SimulationData:
-        """The data, read from the folder."""
-        tensors = load_file(self.folder / FEATURES)
+        """The data set, its features mapped from the file."""
+        tensors = load_file(self.file)
         features = Features(tensors["activations"], tensors.get("residuals"))
-        small = load_file(self.folder / SMALL)
-        rest = {name: _put_together(part, small) for name, part in self.rest.items()}
-        return SimulationData(table=FeatureTable.from_features(self.hashes, features), **rest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """Stands for a tensor that lies in the file under this name, its axes by descending stride.
-
-    Products of matrices that lie otherwise in memory round otherwise, and runs in several processes
-    give the figures of runs in one.
-    """
-
-    name: str
-    order: tuple[int, ...]
-
-    @classmethod
-    def store(cls, tensor: Tensor, name: str, tensors: dict[str, Tensor]) -> _Stored:
-        order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
-        # Copied, for two names may share one memory, which such a file cannot hold.
-        lying = tensor.detach().cpu().permute(order)
-        tensors[name] = lying.clone(memory_format=torch.contiguous_format)
-        return cls(name, tuple(order))
-
-    def open(self, tensors: dict[str, Tensor]) -> Tensor:
-        # Copied into memory that is aligned as torch aligns it, for the same reason.
-        lying = tensors[self.name].clone()
-        return lying.permute([self.order.index(axis) for axis in range(lying.ndim)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Stands for a dataclass that holds tensors, or may."""
-
-    kind: type
-    fields: dict[str, Any]
-
-
-def _taken_apart(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """The value without its tensors, which are put into `tensors` under names that begin with this."""
-    if isinstance(value, Tensor):
-        return _Stored.store(value, name, tensors)
-    if is_dataclass(value) and not isinstance(value, type):
-        inside = {
-            part.name: _taken_apart(getattr(value, part.name), f"{name}.{part.name}", tensors)
-            for part in fields(value)
-        }
-        return _Parts(type(value), inside)
-    return value
-
-
-def _put_together(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, _Stored):
-        return value.open(tensors)
-    if isinstance(value, _Parts):
-        return value.kind(**{n: _put_together(v, tensors) for n, v in value.fields.items()})
-    return value
+        return SimulationData(table=FeatureTable.from_features(self.hashes, features), **self.rest)
 
 
 def in_processes(
