@@ -1,4 +1,4 @@
-"""A campaign or a finished simulation asked again from its record."""
+"""The command `replay`: a campaign or a simulation is computed again from its record."""
 
 from __future__ import annotations
 
@@ -36,32 +36,34 @@ def replay(
     project: ProjectOption = HERE,
     simulation: Annotated[
         str | None,
-        typer.Option(help="Run a finished simulation again instead: its folder or key."),
+        typer.Option(help="Folder or key of a finished simulation, to run that again instead."),
     ] = None,
     runs: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Of --simulation: so many, seed by seed. Default: what took two minutes, at least one.",
+            help="For --simulation: number of runs, seed by seed. Default: as many as took two minutes.",
         ),
     ] = None,
     at: Annotated[
         Path | None,
-        typer.Option(help="Of --simulation: where its images, file or project lie now."),
+        typer.Option(help="For --simulation: the present place of its images, file or project."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Of --simulation: the folder that holds results, as for `report`."),
+        typer.Option(help="For --simulation: the folder that holds results, as for `report`."),
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Of --simulation: runs at once.")] = 1,
+    processes: Annotated[
+        int, typer.Option(min=1, help="For --simulation: runs at the same time.")
+    ] = 1,
     cache: CacheOption = DEFAULT_CACHE,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask every round again from the record: the same batches, or the first difference by name.
+    """Compute every round again from the record, and name the first difference if there is one.
 
-    A simulation says where its data came from: a collection, a folder of images, a features file or a
-    project. They are taken from there again. Ends with 1 where something differs.
+    For a simulation, the data are loaded again from their origin: a collection, a folder of images, a
+    features file or a project. The exit code is 1 if something differs.
     """
     if simulation is not None:
         _replay_simulation(
@@ -105,13 +107,13 @@ def _replay_simulation(
     origin = read_origin(result)
     inside = ProjectFolder(project).simulations.resolve()
     if origin is None and ProjectFolder(project).database.exists():
-        # Results of earlier versions do not name their source; one inside a project is of its labels.
+        # Results of earlier versions do not name their origin. One inside a project is of its labels.
         origin = (
             origin_of_project(project, None) if inside in result.folder.resolve().parents else None
         )
     if origin is None:
         raise NotReplayable(
-            f"The result {result.key} does not say where its data came from: an earlier version of "
+            f"The result {result.key} does not name the origin of its data: an earlier version of "
             f"alworkbench made it. Run it again with `alworkbench simulate`."
         )
     if at is not None:
@@ -130,7 +132,7 @@ def _replay_simulation(
             )
         words = f"{which} run again on {origin.words()}; {found.images} images asked: identical."
         if found.changed:
-            words += f"\nIdentical although {'; '.join(found.changed)}."
+            words += f"\nIdentical, although these changed: {'; '.join(found.changed)}."
     tell(
         as_json, {"identical": found.identical, "source": origin.as_facts(), **asdict(found)}, words
     )

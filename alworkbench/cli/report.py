@@ -1,4 +1,4 @@
-"""What a simulation says: its report, and two results against each other."""
+"""The commands `report` and `compare`: the report of a simulation, and results compared by seed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 OutOption = Annotated[
     Path | None,
-    typer.Option(help="Folder that holds results, where `simulate --out` was given."),
+    typer.Option(help="Folder that holds results, if `simulate` was called with --out."),
 ]
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nlpd", "brier", "ece")
 MetricOption = Annotated[
     str | None,
-    typer.Option(help=f"{', '.join(METRICS)}; by default what the simulation worked for."),
+    typer.Option(help=f"{', '.join(METRICS)}; by default that of the simulation's goal."),
 ]
 
 
@@ -50,7 +50,7 @@ def report(
     out: OutOption = None,
     metric: MetricOption = None,
     baseline: Annotated[
-        str, typer.Option(help="Strategy that others are held against.")
+        str, typer.Option(help="Strategy that the others are compared with.")
     ] = "random",
     target: Annotated[
         float | None,
@@ -61,9 +61,9 @@ def report(
     cache: CacheOption = DEFAULT_CACHE,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what a simulation says into its folder: a page, pictures, Markdown and JSON.
+    """Write the report of a simulation into its folder: a page, pictures, Markdown and JSON.
 
-    The page needs nothing but a browser: no network, no other file.
+    The page is one file that needs no network.
     """
     from alworkbench.evaluation.curves import NO_SHARES
     from alworkbench.report.text import INTERVALS
@@ -72,7 +72,7 @@ def report(
     from alworkbench.report.writing import write_report
 
     chosen = checked_metric(metric)
-    if chosen not in NO_SHARES:  # what a simulation works for, the default, is one
+    if chosen not in NO_SHARES:  # the default metrics are shares
         read_share(target, hint="--target")
     result = found(run, project, out)
     with progress_bar(as_json) as progress:
@@ -101,9 +101,9 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What changed between finished results of the same data, pool and seeds, paired by seed.
+    """Show what changed between results of the same data, pool and seeds, paired by seed.
 
-    The first is what the others are held against.
+    Every other result is compared with the first.
     """
     from rich.table import Table
 
