@@ -1,6 +1,6 @@
 """The data of a simulation, and the parts of them that one run receives.
 
-Separate values keep the test part out of training. The project of a run receives a `Workplace`, whose
+Separate values keep the test part out of training. The project of a run receives `RunInputs`, whose
 table holds this seed's part of the pool and nothing of the test part. The oracle alone has the labels.
 Learners are measured on a `TestPart`, which no part of the project receives.
 
@@ -41,7 +41,7 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledPictures:
+class TrueLabels:
     """Class names of pool and test images: the truth that an oracle answers from."""
 
     pool: Mapping[str, str]
@@ -54,7 +54,7 @@ class LabelledPictures:
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class RunInputs:
     """What the project of one run receives. It holds no labels."""
 
     engine: FixedEngine
@@ -120,11 +120,11 @@ class SimulationData:
         if not torch.isin(self.labels[self.test], allowed[:-1]).all():
             raise ValueError(f"images of the test part of {self.name!r} have no class")
 
-    def workplace(self, seed: int, plan: Plan) -> Workplace:
+    def run_inputs(self, seed: int, plan: Plan) -> RunInputs:
         """What the project of a run with this seed receives; equal for all arms."""
         pool = pool_of_seed(self.pool.tolist(), seed, plan.pool_fraction)
-        audit, asked = drawn_apart(pool, plan.audit, seed)
-        targets = sampled(self.test.tolist(), MOST_TARGETS, seed) if plan.transductive else []
+        audit, asked = split_audit(pool, plan.audit, seed)
+        targets = random_rows(self.test.tolist(), MOST_TARGETS, seed) if plan.transductive else []
         hashes = self.table.hashes
         kept = [*asked, *audit, *targets]
         table = FeatureTable.from_features(
@@ -134,11 +134,11 @@ class SimulationData:
             self.encoder_id, self.head, table, self.class_activations, self.posterior
         )
         parts = [tuple(hashes[row] for row in rows) for rows in (asked, audit, targets)]
-        return Workplace(engine, *parts)
+        return RunInputs(engine, *parts)
 
-    def truth(self, place: Workplace) -> dict[str, int]:
-        """Content hash -> class index or NO_CLASS, of all images of a workplace that may be asked."""
-        shown = (*place.pool, *place.audit)
+    def truth(self, inputs: RunInputs) -> dict[str, int]:
+        """Content hash -> class index or NO_CLASS, of every image that a run may ask."""
+        shown = (*inputs.pool, *inputs.audit)
         labels = self.labels[self.table.rows_of(shown)]
         return dict(zip(shown, labels.tolist(), strict=True))
 
@@ -169,7 +169,7 @@ class SimulationData:
 
 
 def join(
-    name: str, engine: Engine, posterior: Posterior, classes: ClassList, truth: LabelledPictures
+    name: str, engine: Engine, posterior: Posterior, classes: ClassList, truth: TrueLabels
 ) -> SimulationData:
     """The data of a project's features and a truth. Images without features are left out.
 
@@ -219,14 +219,14 @@ def pool_of_seed(pool: Sequence[int], seed: int, fraction: float) -> list[int]:
     return [pool[i] for i in chosen.tolist()]
 
 
-def sampled(rows: Sequence[int], count: int, seed: int) -> list[int]:
+def random_rows(rows: Sequence[int], count: int, seed: int) -> list[int]:
     """At most `count` rows drawn at random, in their order."""
     generator = torch.Generator().manual_seed(2**33 + seed)
     chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
     return [rows[i] for i in chosen.tolist()]
 
 
-def drawn_apart(pool: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:
+def split_audit(pool: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:
     """An audit set of `count` rows drawn at random from a pool, and the rows that are left."""
     generator = torch.Generator().manual_seed(2**32 + seed)
     chosen = set(torch.randperm(len(pool), generator=generator)[:count].tolist())

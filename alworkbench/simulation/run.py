@@ -28,7 +28,7 @@ from alworkbench.core.domain import (
 )
 from alworkbench.core.ports import Store
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.dataset import SimulationData, TestPart, Workplace
+from alworkbench.simulation.dataset import RunInputs, SimulationData, TestPart
 from alworkbench.simulation.oracles import Oracle, Reply
 from alworkbench.simulation.plan import Plan, Run
 
@@ -45,27 +45,27 @@ SEED_STEP = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class SeedData:
     """The data that all runs of one seed share."""
 
     seed: int
-    place: Workplace
+    inputs: RunInputs
     truth: dict[str, int]
 
 
-class Bench:
-    """The data that all runs of one process share, computed once."""
+class Simulator:
+    """Computes the runs of one process; what they share is computed once."""
 
     def __init__(self, data: SimulationData, plan: Plan, open_store: OpenStore) -> None:
         self.data = data
         self.plan = plan
         self._open_store = open_store
         self._test = data.test_part()
-        self._situation: Situation | None = None
+        self._shared: SeedData | None = None
 
     def run(self, run: Run) -> Iterator[SimulationPoint]:
         """Yields a point for the zero-shot model, then one for the learner of each round."""
-        situation = self._of_seed(run.seed)
+        shared = self._of_seed(run.seed)
         settings = ProjectSettings(
             name=f"{self.data.name}-{run.name}",
             strategy=run.arm.strategy,
@@ -77,34 +77,34 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="alworkbench-") as scratch:
             store = self._open_store(settings, self.data.classes, EPOCH)
             try:
-                _populate(store, situation.place)
+                _populate(store, shared.inputs)
                 workbench = Workbench(
                     ProjectFolder(Path(scratch)),
                     store,
-                    engine=situation.place.engine,
+                    engine=shared.inputs.engine,
                     strengths=self.plan.strengths,
-                    targets=situation.place.targets,
+                    targets=shared.inputs.targets,
                     clock=lambda: EPOCH,
                     take_snapshots=False,
                 )
-                oracle = Oracle(situation.truth, len(self.data.classes), self.plan.oracle, run.seed)
+                oracle = Oracle(shared.truth, len(self.data.classes), self.plan.oracle, run.seed)
                 yield from _replayed(workbench, oracle, self._test, self.plan, run)
             finally:
                 store.close()
 
-    def _of_seed(self, seed: int) -> Situation:
+    def _of_seed(self, seed: int) -> SeedData:
         """Kept until the seed changes, because runs come in the order of their seeds."""
-        if self._situation is None or self._situation.seed != seed:
-            place = self.data.workplace(seed, self.plan)
-            self._situation = Situation(seed, place, self.data.truth(place))
-        return self._situation
+        if self._shared is None or self._shared.seed != seed:
+            inputs = self.data.run_inputs(seed, self.plan)
+            self._shared = SeedData(seed, inputs, self.data.truth(inputs))
+        return self._shared
 
 
-def _populate(store: Store, place: Workplace) -> None:
+def _populate(store: Store, inputs: RunInputs) -> None:
     """Fill an empty store with the images that a run may ask, as an import would."""
-    encoder = place.engine.encoder_id
+    encoder = inputs.engine.encoder_id
     with store.write() as writer:
-        for role, hashes in ((Role.POOL, place.pool), (Role.AUDIT, place.audit)):
+        for role, hashes in ((Role.POOL, inputs.pool), (Role.AUDIT, inputs.audit)):
             found = [FoundImage(content, content, 0, 0, 0) for content in hashes]
             writer.images.add(found, [], root="simulated", role=role)
         writer.computed.set_encoder(EncoderRecord(encoder, "simulated"))

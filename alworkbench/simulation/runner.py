@@ -15,7 +15,7 @@ from alworkbench.core.errors import InvalidPlan
 from alworkbench.core.progress import Progress, silent
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.plan import Plan, Run
-from alworkbench.simulation.run import Bench, OpenStore
+from alworkbench.simulation.run import OpenStore, Simulator
 from alworkbench.simulation.workers import in_processes
 
 
@@ -99,10 +99,10 @@ def _in_this_process(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        bench, done = Bench(data, plan, open_store), 0
+        simulator, done = Simulator(data, plan, open_store), 0
         for each in runs:
             points = []
-            for point in bench.run(each):
+            for point in simulator.run(each):
                 points.append(point)
                 done += point.round > 0
                 tick(done)

@@ -26,7 +26,7 @@ from alworkbench.encoders.head import Features
 from alworkbench.features.table import FeatureTable
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.plan import Plan, Run
-from alworkbench.simulation.run import Bench, OpenStore
+from alworkbench.simulation.run import OpenStore, Simulator
 
 TICK = 0.5
 """Seconds between two reports of progress."""
@@ -132,7 +132,7 @@ def serve(line: Connection, shared: tuple[Parcel, Plan, OpenStore]) -> None:
     """What a worker does until the line is closed: it sends the points of each run, and then None."""
     parcel, plan, open_store = shared
     torch.set_num_threads(1)
-    bench = Bench(parcel.open(), plan, open_store)
+    simulator = Simulator(parcel.open(), plan, open_store)
     line.send_bytes(READY)
     while True:
         try:
@@ -140,7 +140,7 @@ def serve(line: Connection, shared: tuple[Parcel, Plan, OpenStore]) -> None:
         except EOFError:
             return
         try:
-            for point in bench.run(run):
+            for point in simulator.run(run):
                 line.send(point)
             line.send(None)
         except WorkbenchError as error:

@@ -23,7 +23,7 @@ from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.near_duplicates import near_duplicates
 from alworkbench.simulation.plan import Plan
-from alworkbench.simulation.run import Bench
+from alworkbench.simulation.run import Simulator
 from alworkbench.simulation.runner import simulate
 from store import memory_store
 
@@ -42,12 +42,12 @@ def shares(data: SimulationData, plan: Plan) -> Table:
     headings = ("strategy", "s a run", "ms a round", *(f"{p}, %" for p in PARTS), "rest, %", "MiB")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
-    bench = Bench(data, plan, memory_store)
-    list(bench.run(plan.runs()[0]))  # imports and caches are no run's cost
+    simulator = Simulator(data, plan, memory_store)
+    list(simulator.run(plan.runs()[0]))  # imports and caches are no run's cost
     spent: dict[str, list[tuple[float, list[SimulationPoint]]]] = {}
     for run in plan.runs():
         started = time.perf_counter()
-        points = list(bench.run(run))
+        points = list(simulator.run(run))
         spent.setdefault(run.arm.strategy, []).append((time.perf_counter() - started, points))
     for strategy, runs in spent.items():
         total = sum(seconds for seconds, _ in runs)

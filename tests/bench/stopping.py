@@ -50,7 +50,7 @@ class Watched:
 
 
 def run(data: SimulationData, plan: Plan, strategy: str, seed: int) -> list[Watched]:
-    place = data.workplace(seed, plan)
+    place = data.run_inputs(seed, plan)
     settings = ProjectSettings(data.name, strategy=strategy, batch_size=10, seed=1_000_000 * seed)
     store = memory_store(settings, data.classes, EPOCH)
     encoder = place.engine.encoder_id

@@ -23,7 +23,7 @@ from alworkbench.core.worker_process import READY
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation import workers
-from alworkbench.simulation.dataset import LabelledPictures, pool_of_seed
+from alworkbench.simulation.dataset import TrueLabels, pool_of_seed
 from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.oracles import NeverAsked, Oracle
 from alworkbench.simulation.plan import OraclePlan, Plan, Run
@@ -128,11 +128,11 @@ def test_a_run_has_no_features_of_the_test_part_unless_it_is_declared() -> None:
     hashes = data.table.hashes
     test = {hashes[row] for row in data.test.tolist()}
     plan = dataclasses.replace(PLAN, audit=5)
-    place = data.workplace(0, plan)
+    place = data.run_inputs(0, plan)
     assert not test & set(place.engine.table().hashes)
     assert place.targets == ()
     assert sorted(place.engine.table().hashes) == sorted((*place.pool, *place.audit))
-    declared = data.workplace(0, dataclasses.replace(plan, transductive=True))
+    declared = data.run_inputs(0, dataclasses.replace(plan, transductive=True))
     assert set(declared.targets) == test
     assert not test & {*declared.pool, *declared.audit}
     assert not test & data.truth(declared).keys()
@@ -153,7 +153,7 @@ def test_features_of_the_test_part_reach_the_choice_where_that_is_declared() -> 
 
 def test_arms_of_one_seed_share_pool_and_audit_set_and_seeds_do_not() -> None:
     data, plan = toy_data(), dataclasses.replace(PLAN, audit=6)
-    one, same, other = (data.workplace(seed, plan) for seed in (0, 0, 1))
+    one, same, other = (data.run_inputs(seed, plan) for seed in (0, 0, 1))
     assert (one.pool, one.audit) == (same.pool, same.audit)
     assert one.audit != other.audit
     assert not set(one.pool) & set(one.audit)
@@ -162,7 +162,7 @@ def test_arms_of_one_seed_share_pool_and_audit_set_and_seeds_do_not() -> None:
 
 def test_the_oracle_answers_nothing_that_was_not_asked() -> None:
     data = toy_data()
-    place = data.workplace(0, PLAN)
+    place = data.run_inputs(0, PLAN)
     oracle = Oracle(data.truth(place), 4, OraclePlan(), seed=0)
     for image in place.pool:
         with pytest.raises(NeverAsked):
@@ -171,7 +171,7 @@ def test_the_oracle_answers_nothing_that_was_not_asked() -> None:
 
 def test_parts_that_share_an_image_are_refused() -> None:
     with pytest.raises(ValueError, match="share 1 images"):
-        LabelledPictures({"a": "ant"}, {"a": "ant"})
+        TrueLabels({"a": "ant"}, {"a": "ant"})
     with pytest.raises(ValueError, match="share 1 images"):
         dataclasses.replace(toy_data(), test=torch.arange(POOL - 1, POOL + TEST))
 

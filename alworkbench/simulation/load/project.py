@@ -12,13 +12,13 @@ from alworkbench.inputs.manifests import read_manifest
 from alworkbench.inputs.sources import MANIFEST
 from alworkbench.project.imports import AUDIT_SPLITS
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.dataset import LabelledPictures, SimulationData, join
+from alworkbench.simulation.dataset import SimulationData, TrueLabels, join
 
 LEAST_TRUTH = 20
 """Labelled images that the pool and the test part each need for a simulation."""
 
 
-def data_of_project(workbench: Workbench, truth: LabelledPictures | None) -> SimulationData:
+def data_of_project(workbench: Workbench, truth: TrueLabels | None) -> SimulationData:
     """A project's images with the given truth, or with its own labels.
 
     Raises NothingToImport if there are too few labels.
@@ -42,7 +42,7 @@ def data_of_project(workbench: Workbench, truth: LabelledPictures | None) -> Sim
     )
 
 
-def truth_of_manifest(manifest: Path) -> LabelledPictures:
+def truth_of_manifest(manifest: Path) -> TrueLabels:
     """Labels from a manifest with the columns label, split and sha256. Raises UnreadableSource."""
     parts: dict[bool, dict[str, str]] = {False: {}, True: {}}
     for row in read_manifest(manifest):
@@ -52,16 +52,16 @@ def truth_of_manifest(manifest: Path) -> LabelledPictures:
                 f"both for every image."
             )
         parts[row.split in AUDIT_SPLITS][row.hash] = row.label
-    return LabelledPictures(parts[False], parts[True])
+    return TrueLabels(parts[False], parts[True])
 
 
-def sample_truth(workbench: Workbench) -> LabelledPictures:
+def sample_truth(workbench: Workbench) -> TrueLabels:
     """The labels of the bundled sample, from its manifest. The project itself never reads them."""
     folder = unpack(bundled_sample(), workbench.session.folder.images)
     return truth_of_manifest(folder / MANIFEST)
 
 
-def own_labels(workbench: Workbench) -> LabelledPictures:
+def own_labels(workbench: Workbench) -> TrueLabels:
     """The labels of a project: those of the pool, and those of the audit set as test part."""
     name_of = {c.id: c.name for c in workbench.classes.current().classes}
     parts = []
@@ -75,7 +75,7 @@ def own_labels(workbench: Workbench) -> LabelledPictures:
                     if label.kind is AnswerKind.CLASS and label.class_id in name_of
                 }
             )
-    return LabelledPictures(*parts)
+    return TrueLabels(*parts)
 
 
 def own_seconds(workbench: Workbench) -> tuple[float, ...]:
