@@ -1,4 +1,4 @@
-"""Everything a project remembers, in one SQLite file. `README.md` says what callers may rely on."""
+"""The database of a project: one SQLite file. `README.md` lists what callers may rely on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["create_store", "memory_store", "open_store"]
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
     """The store of the project in `path`: its folder, or the project.db in it.
 
-    An older schema is upgraded first, after a copy was made beside it. Without `must_exist` an
-    absent file becomes an empty store, which has neither settings nor classes yet.
+    An older schema is upgraded first, after a copy of the file. Without `must_exist`, a missing file
+    becomes an empty store without settings and classes.
     Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy or ProjectUnavailable.
     """
     database = _database(path)
@@ -36,7 +36,7 @@ def open_store(path: Path, *, must_exist: bool = True) -> Store:
 def create_store(path: Path, settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
     """A new project in `path`: its folder, or the project.db in it. Missing folders are made.
 
-    The project is there as a whole or not at all. Raises ProjectExists if there is one.
+    A failure leaves no project. Raises ProjectExists if there is one.
     """
     database = _database(path)
     folder = database.parent
@@ -51,7 +51,7 @@ def create_store(path: Path, settings: ProjectSettings, classes: ClassList, now:
 
 
 def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
-    """The same store in memory, for tests and simulations. It ends with `close`."""
+    """A store in memory, for tests and simulations. `close` deletes it."""
     engine = memory_engine()
     with engine.connect() as connection, transaction(connection):
         upgrade(connection)

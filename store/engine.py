@@ -1,9 +1,9 @@
 """Connections to a project's database, and the two kinds of transaction on them.
 
-SQLite in WAL mode allows one writer beside any number of readers. Each process therefore has one
-writing connection behind a fair lock, and reading connections of their own. Transactions are begun
-here and by hand: a writer says BEGIN IMMEDIATE, since a transaction that reads first and asks for
-the write lock later fails at once when another process has written in between.
+SQLite in WAL mode allows one writer and any number of readers at the same time. Each process therefore
+has one writing connection with a fair lock, and separate connections for reading. This module begins
+transactions by itself: a writer uses BEGIN IMMEDIATE, because a transaction that reads first and takes
+the write lock later fails where another process has written in between.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ PATIENCE = 30.0
 
 
 class Database(Protocol):
-    """A database as transactions see it."""
+    """What transactions need of a database."""
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """A connection that sees one state of the database and cannot change it."""
+        """A connection that sees one state of the database and cannot write."""
         ...
 
     def writing(self) -> AbstractContextManager[Connection]:
@@ -43,9 +43,9 @@ class Database(Protocol):
 
 PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
-    "PRAGMA fullfsync = ON",  # macOS: also past the drive's own cache; elsewhere it does nothing
+    "PRAGMA fullfsync = ON",  # macOS: also flushes the cache of the drive; no effect elsewhere
     "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA recursive_triggers = ON",  # REPLACE must not get past the triggers on DELETE
+    "PRAGMA recursive_triggers = ON",  # REPLACE must fire the triggers on DELETE
     "PRAGMA journal_size_limit = 67108864",  # a large import leaves no large WAL file behind
     "PRAGMA cache_size = -32768",  # KiB
     "PRAGMA trusted_schema = OFF",
@@ -53,7 +53,7 @@ PRAGMAS = (
 
 
 def make_engine(database: str, *pragmas: str, patience: float = PATIENCE, **pool: Any) -> Engine:
-    """An engine whose connections begin and end transactions only when told to in SQL."""
+    """An engine whose connections begin and end transactions only by explicit SQL."""
     engine = create_engine(
         URL.create("sqlite", database=database),
         module=sqlite_module(),
@@ -83,7 +83,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 def roll_back(connection: Connection) -> None:
-    """End a transaction; after some errors (a full disk, say) SQLite has done so by itself."""
+    """End a transaction. After some errors, such as a full disk, SQLite has already ended it."""
     driver = connection.connection.driver_connection
     if driver is not None and driver.in_transaction:
         connection.exec_driver_sql("ROLLBACK")
@@ -129,7 +129,7 @@ class FileDatabase:
         """See `Database.reading`."""
         self._refuse_when_closed()
         with self._readers.connect() as connection:
-            # BEGIN alone waits for the first read; that read fixes the state that is seen.
+            # BEGIN alone does not fix the state that is seen; the first read does.
             connection.exec_driver_sql("BEGIN")
             connection.exec_driver_sql("SELECT version_num FROM alembic_version").close()
             try:
@@ -157,10 +157,10 @@ class FileDatabase:
             raise RuntimeError("this store was closed")
 
     def close(self) -> None:
-        """Wait for an open write block, then close; the last to close folds the WAL file in."""
+        """Wait for an open write block, then close. The last process to close merges the WAL file."""
         if self._closed:
             return
-        # Inside a write block of this thread there is nothing to wait for: it ends on its own.
+        # In a write block of this thread there is nothing to wait for.
         got = not self._lock.held_here and self._lock.acquire(self._patience)
         self._closed = True
         self._readers.dispose()
@@ -170,7 +170,7 @@ class FileDatabase:
 
 
 class MemoryDatabase:
-    """The twin in memory: one connection, so reads and writes of several threads take turns.
+    """A database in memory: it has one connection, so reads and writes of threads take turns.
 
     A read inside a write block of the same thread sees what the block has written so far.
     """
@@ -221,8 +221,8 @@ class MemoryDatabase:
 def use_wal(connection: Connection, path: Path) -> None:
     """Put the file into WAL mode, where readers and the writer never wait for each other.
 
-    SQLite does not wait for this lock, whatever the busy timeout: where several open a new project at
-    once, it is waited for here.
+    SQLite does not wait for this lock, whatever its busy timeout. Where several processes open a new
+    project at the same time, this function waits.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -246,9 +246,9 @@ def memory_engine() -> Engine:
 
 
 def migration_engine(path: Path, patience: float = PATIENCE) -> Engine:
-    """For changes of the schema: SQLite rebuilds tables, which foreign keys would forbid.
+    """An engine for changes of the schema, without foreign keys: SQLite rebuilds tables.
 
-    Whoever uses it checks the keys before the commit.
+    The caller checks the foreign keys before the commit.
     """
     return make_engine(
         str(path),

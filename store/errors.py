@@ -1,6 +1,6 @@
-"""From what SQLite says to what a user can mend.
+"""Translate errors of SQLite into errors that a user can correct.
 
-Everything else that SQLAlchemy raises is a mistake of ours and passes through as it is.
+All other errors of SQLAlchemy are mistakes of this program and pass unchanged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alworkbench.core.errors import (
 
 
 def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
-    """What to tell the user of this error of the SQLite driver, or None if it is no such error."""
+    """The ProjectError for an error of the SQLite driver, or None for any other error."""
     code = getattr(error, "sqlite_errorcode", None)
     if not isinstance(code, int):
         return None

@@ -1,7 +1,7 @@
-"""A lock that is handed on in the order in which it was asked for.
+"""A lock that threads get in the order in which they asked for it.
 
-`threading.Lock` lets whoever happens to run next take it, so that a busy writer can starve the
-others. Labelling must not wait behind luck.
+With `threading.Lock` a busy writer can take the lock again and again while another thread waits. The
+answers of an annotator must not wait that long.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 
 
 class FairLock:
-    """First come, first served. Not reentrant; `held_here` says whether this thread has it."""
+    """First come, first served. Not reentrant."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -20,11 +20,11 @@ class FairLock:
 
     @property
     def held_here(self) -> bool:
-        """Whether this thread holds it."""
+        """Whether this thread holds the lock."""
         return self._owner == threading.get_ident()
 
     def acquire(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds; False means that the lock was not had."""
+        """Wait at most `timeout` seconds (-1: for ever). Returns whether the lock was obtained."""
         me = threading.get_ident()
         with self._guard:
             if self._owner is None:  # the queue is empty whenever there is no owner
@@ -40,11 +40,11 @@ class FairLock:
             if not self._leave(me, turn):
                 self.release()
             raise
-        # The turn may have come between the end of the wait and now: then it is ours.
+        # The lock may have been handed over after the wait ended: then this thread has it.
         return not self._leave(me, turn)
 
     def _leave(self, me: int, turn: threading.Lock) -> bool:
-        """Stop waiting. False if the lock was handed over already."""
+        """Stop waiting. Returns False if the lock was handed over already."""
         with self._guard:
             if (me, turn) in self._queue:
                 self._queue.remove((me, turn))

@@ -1,96 +1,30 @@
-"""The tables. Their nouns are those of `alworkbench.core.domain`; `README.md` has them on one page.
+"""The tables. They have the names of `alworkbench.core.domain`; `README.md` lists them.
 
-Rows are never handed out: the repositories select columns and build frozen values. What must hold
-whatever the program does is written here (foreign keys, CHECK and UNIQUE), so that the database
-refuses it. Triggers, which SQLAlchemy does not describe, stand in `APPEND_ONLY`.
+Rows never leave this package: repositories select columns and build frozen values. Rules that must hold
+whatever the program does are constraints here (foreign keys, CHECK and UNIQUE), so that the database
+refuses to break them. SQLAlchemy does not describe triggers; they are in `triggers`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
-    Dialect,
-    Double,
-    Enum,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    MetaData,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from alworkbench.core.domain import AnswerKind, QuarantineCode, Role, RoundState
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An instant, stored as whole microseconds since 1970 in UTC: exact, sortable, zone-free."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Microseconds since 1970."""
-        return None if value is None else microseconds(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """An aware time in UTC."""
-        return None if value is None else EPOCH + value * MICROSECOND
-
-
-def microseconds(value: datetime) -> int:
-    """Whole microseconds since 1970. Raises ValueError for a time without a zone."""
-    if value.tzinfo is None:
-        raise ValueError(f"a time needs a time zone, found {value!r}")
-    return (value - EPOCH) // MICROSECOND
-
-
-def words_of(kind: type[StrEnum]) -> Enum:
-    """A text column that holds the values of `kind` and, by CHECK, nothing else."""
-    return Enum(
-        kind,
-        name=kind.__name__.lower(),
-        native_enum=False,
-        create_constraint=True,
-        length=16,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
-class Base(DeclarativeBase):
-    """The tables of the store."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "pk_%(table_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Text(),
-        float: Double(),
-        datetime: UtcTime(),
-        Role: words_of(Role),
-        AnswerKind: words_of(AnswerKind),
-        RoundState: words_of(RoundState),
-        QuarantineCode: words_of(QuarantineCode),
-    }
+from store.columns import Base
 
 
 # --------------------------------------------------------------------------------------- project
@@ -139,7 +73,7 @@ class ImageRootRow(Base):
 
 
 class ImagePathRow(Base):
-    """A place where a picture was found. Of several rows for one file the newest is its content."""
+    """A path at which a picture was found. Of several rows of one path, the newest has its content."""
 
     __tablename__ = "image_path"
     __table_args__ = (
@@ -153,7 +87,7 @@ class ImagePathRow(Base):
     root_id: Mapped[int] = mapped_column(ForeignKey("image_root.id"))
     path: Mapped[str]
     name: Mapped[str]
-    """The last part of the path: what a search by the end of a path starts from."""
+    """The last part of the path, which a search by the end of a path uses."""
 
 
 class QuarantinedFileRow(Base):
@@ -238,7 +172,7 @@ class LearnerRow(Base):
 
 
 class MetricRow(Base):
-    """What the audit set says of a learner; a null learner is the model as it came."""
+    """A measurement of a learner on the audit set; a null learner is the zero-shot model."""
 
     __tablename__ = "metric"
 
@@ -251,7 +185,7 @@ class MetricRow(Base):
     measured_at: Mapped[datetime]
 
 
-# UNIQUE holds two nulls for different, so the null learner stands as 0 in the index.
+# UNIQUE takes two nulls as different, so the index has 0 for the null learner.
 Index(
     "uq_metric_round_learner",
     MetricRow.round_number,
@@ -262,7 +196,7 @@ Index(
 
 # -------------------------------------------------------------------------------- rounds and labels
 class RoundRow(Base):
-    """One ask-and-tell; a unique index allows at most one that is open."""
+    """A batch of images that is asked; a unique index allows at most one open round."""
 
     __tablename__ = "round"
     __table_args__ = (
@@ -283,8 +217,8 @@ class RoundRow(Base):
     batch_size: Mapped[int]
     class_list_id: Mapped[int] = mapped_column(ForeignKey("class_list.id"))
     posterior_id: Mapped[int | None] = mapped_column(ForeignKey("posterior.id"))
-    # A learner names its round and a round its learner: one of the two keys is made afterwards
-    # where a database can do that (SQLite needs not).
+    # A learner refers to its round and a round to its learner. Where a database needs it, one of the
+    # two foreign keys is made later; SQLite does not.
     learner_id: Mapped[int | None] = mapped_column(ForeignKey("learner.id", use_alter=True))
     state: Mapped[RoundState]
     opened_at: Mapped[datetime]
@@ -300,7 +234,7 @@ class ItemRow(Base):
     __table_args__ = (
         UniqueConstraint("round_id", "position"),
         UniqueConstraint("round_id", "image_id"),
-        UniqueConstraint("id", "image_id"),  # what the labels' foreign key refers to
+        UniqueConstraint("id", "image_id"),  # target of the foreign key of labels
         CheckConstraint(
             "(suggested_class_id IS NULL) = (suggested_probability IS NULL)", name="suggestion"
         ),
@@ -324,17 +258,17 @@ class ItemRow(Base):
     lease_since: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
     probability: Mapped[float | None]
-    """With which it was drawn among what was left at its turn, where it was drawn."""
+    """Probability of this draw among the images that were left at its turn; null if not drawn."""
 
 
 class LabelRow(Base):
-    """Every answer ever given. Append-only: see `APPEND_ONLY`."""
+    """An answer. Rows are only ever added: see `triggers`."""
 
     __tablename__ = "label"
     __table_args__ = (
         CheckConstraint("(kind = 'class') = (class_id IS NOT NULL)", name="class_given"),
         CheckConstraint("duration_ms >= 0", name="duration"),
-        # Both columns together: an answer cannot land on another image than its item's.
+        # Both columns together: an answer cannot be stored for another image than that of its item.
         ForeignKeyConstraint(["item_id", "image_id"], ["item.id", "item.image_id"]),
         Index(None, "image_id"),
         Index(None, "item_id"),
@@ -354,7 +288,7 @@ class LabelRow(Base):
 
 
 class LabelRetractionRow(Base):
-    """A take-back: the label stays and no longer counts. Append-only as well."""
+    """A take-back: the label stays but no longer counts. Rows are only ever added."""
 
     __tablename__ = "label_retraction"
 
@@ -363,12 +297,3 @@ class LabelRetractionRow(Base):
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"), unique=True)
     annotator: Mapped[str]
     recorded_at: Mapped[datetime]
-
-
-APPEND_ONLY = tuple(
-    f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, '{table}: rows are only ever added'); END"
-    for table in ("label", "label_retraction")
-    for verb in ("update", "delete")
-)
-"""SQLite triggers that refuse to change or remove an answer or a take-back."""

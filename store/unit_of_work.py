@@ -1,4 +1,4 @@
-"""The store: blocks that read one state, and blocks that write it as one transaction."""
+"""The store: read blocks that see one state, and write blocks that are one transaction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from store.repositories import (
 
 
 class SqlReader:
-    """The repositories on one connection; of no use after its block has ended."""
+    """The repositories on one connection. Do not use it after its block has ended."""
 
     def __init__(self, connection: Connection, where: Path) -> None:
         self.images = ImageRepository(connection)
@@ -47,7 +47,7 @@ class SqlWriter(SqlReader):
 
 
 class SqlStore:
-    """What `ports.Store` asks for; `with` closes it."""
+    """The implementation of `ports.Store`. A `with` block closes it."""
 
     def __init__(self, database: Database, where: Path) -> None:
         self._database = database

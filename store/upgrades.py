@@ -1,7 +1,7 @@
-"""Which schema a database has, and how an older one becomes the present one.
+"""Read the schema version of a database, and upgrade an older one.
 
-Alembic does the steps; nothing here needs an ini file. An upgrade is one transaction, and a copy of
-the database is made before it. What is not understood is left exactly as it was found.
+Alembic runs the steps. An upgrade is one transaction, after a copy of the database was made. A database
+of an unknown version is not changed.
 """
 
 from __future__ import annotations
@@ -24,27 +24,26 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0004"
-"""The newest revision in `migrations/versions`: what this program reads and writes."""
+"""The newest revision in `migrations/versions`, which this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a database file holds."""
+    """The schema of a database file."""
 
     empty: bool
-    """No table at all: no file, or one that was only just made."""
+    """There is no table: the file is missing or new."""
     revision: str | None
 
 
 def inspect(path: Path) -> Schema:
-    """Look at a database file and leave it byte for byte as it is.
+    """Read the schema of a database file without changing a byte of it.
 
-    A WAL file with contents would be folded into the database when an ordinary connection closes,
-    and a read-only connection would leave a WAL file where there was none: hence the choice.
-    Raises the driver's errors for what is no SQLite file, and ProjectDamaged for a database that
-    is not ours.
+    An ordinary connection merges a WAL file into the database when it closes, and a read-only connection
+    leaves a new WAL file: the mode is chosen so that neither happens. Raises the driver's errors for a
+    file that is not of SQLite, and ProjectDamaged for a database of another program.
     """
     if not path.exists():
         return Schema(empty=True, revision=None)
@@ -67,7 +66,7 @@ def _schema_of(connection: sqlite3.Connection, path: Path) -> Schema:
 
 
 def config(migrations: Path = MIGRATIONS, connection: Connection | None = None) -> Config:
-    """What Alembic's commands need: where the steps are and, for some, a connection."""
+    """The configuration of Alembic's commands: the folder of the steps, and a connection."""
     from alembic.config import Config
 
     made = Config(attributes={"connection": connection})
@@ -100,7 +99,7 @@ def upgrade(connection: Connection, migrations: Path = MIGRATIONS) -> None:
 
 
 def bring_up_to_date(path: Path, head: str = HEAD, migrations: Path = MIGRATIONS) -> None:
-    """Upgrade the database file if it is older, after making a copy of it.
+    """Upgrade the database file if it is older, after a copy of it was made.
 
     Raises ProjectTooNew for a revision that is not known here. A failure changes nothing.
     """
@@ -111,7 +110,7 @@ def bring_up_to_date(path: Path, head: str = HEAD, migrations: Path = MIGRATIONS
     _refuse_unknown(found, known, path)
     with migrating(path) as connection:
         driver: Any = connection.connection.driver_connection
-        found = _schema_of(driver, path)  # another process may have been quicker
+        found = _schema_of(driver, path)  # another process may have upgraded it
         if found.revision == head:
             return
         _refuse_unknown(found, known, path)

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from store.schema import Base
+import store.schema  # noqa: F401 - defines the tables of Base
+from store.columns import Base
 
 connection = context.config.attributes.get("connection")
 if connection is None:

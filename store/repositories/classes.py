@@ -1,4 +1,4 @@
-"""Class lists: versions of which classes there are, in which order, asked about how."""
+"""Versions of the class list: names, order and prompt templates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ClassRepository:
         return ClassList(classes, class_list_id)
 
     def add(self, classes: ClassList, now: datetime) -> ClassList:
-        """Store a new version; names that are known keep their class id, whatever `id` says."""
+        """Store a new version. Known names keep their class id, whatever `id` is given."""
         known = self._ids(classes.names)
         unknown = [{"name": name} for name in classes.names if name not in known]
         if unknown:

@@ -1,4 +1,4 @@
-"""Records of what was computed: encoders, posteriors, learners and metrics."""
+"""Records of computed results: encoders, posteriors, learners and measurements."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ComputedRepository:
 
     # ------------------------------------------------------------------------------------- encoder
     def set_encoder(self, record: EncoderRecord) -> None:
-        """Make this the encoder in use. Those before it stay known, with their posteriors."""
+        """Make this the encoder in use. Earlier encoders stay, with their posteriors."""
         known = self._connection.execute(
             update(EncoderRow).where(EncoderRow.id == record.id).values(spec=record.spec)
         )

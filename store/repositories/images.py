@@ -1,4 +1,4 @@
-"""Pictures, known by content, and every place where each was found."""
+"""Images by content hash, with every path at which they were found."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class ImageRepository:
         root: str,
         role: Role,
     ) -> ImportSummary:
-        """See `core.repositories.Images.add`. Neither argument is held in memory whole.
+        """See `core.repositories.Images.add`. Both arguments may be streams.
 
-        `found` is read to its end before `quarantined`, so a reader may fill the second meanwhile.
-        A file with changed content counts as new or as a duplicate; its old image keeps the path.
+        `found` is read to its end before `quarantined`. A file with changed content counts as new or as
+        a duplicate; its old image keeps the path.
         """
         places = Places(self._connection, root)
         tally = Tally()
@@ -89,7 +89,7 @@ class ImageRepository:
             image_ids |= self._ids_of(list(unseen))
 
         located = [places.locate(f.path) for f in chunk]
-        # For each file the images found there, oldest first: the last is what it holds now.
+        # The images of each path, oldest first: the last one is its current content.
         stored = self._images_at(located)
         fresh: dict[tuple[Place, int], None] = {}
         stale: list[tuple[Place, int]] = []
@@ -233,7 +233,7 @@ class ImageRepository:
         return Image(*row, paths=tuple(joined(root, path) for root, path in paths))
 
     def by_path(self, path: str) -> Image | None:
-        """The image at this very path, else the only one whose path ends with `/` + this."""
+        """The image with this path; else the only image whose path ends with `/` and this path."""
         wanted = path.removeprefix("./")
         rows = self._connection.execute(
             select(ImageRootRow.root, ImagePathRow.path, ImagePathRow.image_id)
@@ -252,7 +252,7 @@ class ImageRepository:
         result = self._connection.execute(
             select(ImageRow.id, ImageRow.hash).where(ImageRow.role == role).order_by(ImageRow.id)
         )
-        # The driver's own rows are plain tuples already: no object for each of a million.
+        # The rows of the driver are plain tuples; a million of them need no further objects.
         with result:
             return result.cursor.fetchall()  # type: ignore[return-value]
 
@@ -294,7 +294,7 @@ class ImageRepository:
 
 
 class Tally:
-    """The files of one import so far, by what they were."""
+    """Counts of the files of one import."""
 
     def __init__(self) -> None:
         self.new = self.known = self.duplicates = 0

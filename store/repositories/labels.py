@@ -1,4 +1,4 @@
-"""Answers and take-backs. Both are rows that are only ever added."""
+"""Answers and take-backs. Rows of both are only ever added."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LABEL_COLUMNS = (
 
 
 def still_counts() -> ColumnElement[bool]:
-    """Of a label: nobody took it back."""
+    """The condition that a label was not taken back."""
     return ~exists().where(LabelRetractionRow.label_id == LabelRow.id)
 
 
@@ -42,11 +42,11 @@ class LabelRepository:
 
     # ------------------------------------------------------------------------------------- adding
     def add(self, answer: Answer, now: datetime) -> Label:
-        """Record an answer, or give the stored label if its event id is known.
+        """Record an answer, or return the stored label if its event id is known.
 
-        Leases are not looked at: who may answer is the caller's rule, to be checked in the same
-        write block with `rounds.item`. Raises NotInProject for an unknown image or class and
-        UnknownItem if the item is unknown or asks about another image.
+        Leases are not checked: the caller checks them in the same write block with `rounds.item`.
+        Raises NotInProject for an unknown image or class, and UnknownItem for an unknown item or one of
+        another image.
         """
         return self.add_many([answer], now)[0]
 
@@ -58,7 +58,7 @@ class LabelRepository:
             fresh: dict[str, Answer] = {}
             for a in chunk:
                 if a.event_id not in labels:
-                    fresh.setdefault(a.event_id, a)  # of a repeated event the first is meant
+                    fresh.setdefault(a.event_id, a)  # the first answer of a repeated event counts
             if fresh:
                 self._check(fresh.values())
                 self._connection.execute(
@@ -68,7 +68,7 @@ class LabelRepository:
         return [labels[answer.event_id] for answer in answers]
 
     def _check(self, answers: Iterable[Answer]) -> None:
-        """Foreign keys would refuse the same, with a message that helps nobody."""
+        """Refuse what foreign keys would refuse, with a message that helps the user."""
         answers = list(answers)
         images = {a.image_id for a in answers}
         if unknown := images - self._known(ImageRow.id, images):
@@ -98,7 +98,7 @@ class LabelRepository:
         }
 
     def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
-        """Take one label back. The same event id acts once, and so does a second take-back.
+        """Take one label back. A repeated event id or a second take-back changes nothing.
 
         Raises NotInProject for an unknown label.
         """

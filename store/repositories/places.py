@@ -1,4 +1,4 @@
-"""Where a file lies: below which of the folders that were imported, and how it is written."""
+"""Paths of files relative to the folders that were imported."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Place = tuple[int, str]
 
 
 class Places:
-    """Finds the one place of a file among roots that may lie inside each other.
+    """Finds the root of a file among roots that may contain each other.
 
-    A file belongs to the first stored root that it lies below. Roots are only added, so this never
-    changes, and a picture met again from a folder above or below is recognised.
+    A file belongs to the first stored root that contains it. Roots are only ever added, so that this
+    never changes. A picture is recognised when a folder above or below is imported later.
     """
 
     def __init__(self, connection: Connection, root: str) -> None:
@@ -57,7 +57,7 @@ def joined(root: str, path: str) -> str:
 
 
 def _below(full: str, root: str) -> str | None:
-    """What is left of `full` below `root`, or None if it does not lie there."""
+    """The path of `full` relative to `root`, or None if it is not inside."""
     if not root:
         return None if re.match(r"/|[A-Za-z]:", full) else full
     prefix = root if root.endswith("/") else root + "/"

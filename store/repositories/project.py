@@ -1,4 +1,4 @@
-"""The project's own row: what its user decided."""
+"""The settings of a project."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from alworkbench.core.domain import Goal, ProjectSettings
 from alworkbench.core.errors import ProjectDamaged, ProjectMissing
 from store.schema import ProjectRow
 
-_BEFORE_THEY_WERE_SETTINGS = {"goal": Goal.ACCURACY.value, "adaptation": "linearised"}
-"""How projects worked that were made before these could be chosen."""
+_DEFAULTS_OF_OLD_PROJECTS = {"goal": Goal.ACCURACY.value, "adaptation": "linearised"}
+"""Settings of projects that were made before a user could choose them."""
 
 
 class ProjectRepository:
@@ -23,19 +23,19 @@ class ProjectRepository:
         self._where = where
 
     def settings(self) -> ProjectSettings:
-        """Raises ProjectMissing in a store that was opened empty and given no settings yet."""
+        """The settings. Raises ProjectMissing in an empty store, and ProjectDamaged."""
         stored = self._stored()
         if stored is None:
             raise ProjectMissing(self._where)
         known = {field.name for field in fields(ProjectSettings)}
-        values = _BEFORE_THEY_WERE_SETTINGS | {k: v for k, v in stored.items() if k in known}
+        values = _DEFAULTS_OF_OLD_PROJECTS | {k: v for k, v in stored.items() if k in known}
         try:
             return ProjectSettings(**values | {"goal": Goal(values["goal"])})
         except (TypeError, ValueError) as error:
             raise ProjectDamaged(self._where, f"its settings cannot be read: {error}") from error
 
     def save(self, settings: ProjectSettings) -> None:
-        """Settings that only a newer program knows are kept."""
+        """Replace the settings. Stored settings that this version does not know are kept."""
         stored = self._stored()
         if stored is None:
             self._connection.execute(insert(ProjectRow).values(id=1, settings=asdict(settings)))

@@ -1,4 +1,4 @@
-"""Rounds, their items, and who may answer which item until when."""
+"""Rounds, their items, and the leases on items."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from sqlalchemy import (
 
 from alworkbench.core.domain import Item, Label, Lease, NewRound, Round, RoundState, Suggestion
 from alworkbench.core.errors import NotInProject, RoundStillOpen
+from store.columns import microseconds
 from store.repositories.common import in_chunks, new_id
 from store.repositories.labels import LABEL_COLUMNS, still_counts
-from store.schema import ItemRow, LabelRow, RoundRow, microseconds
+from store.schema import ItemRow, LabelRow, RoundRow
 
 # In the order of the fields of `Round`.
 ROUND_COLUMNS = (
@@ -172,11 +173,10 @@ class RoundRepository:
     def claim(
         self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime
     ) -> list[Item]:
-        """See `core.repositories.Rounds.claim`. Nothing of a closed round is given out.
+        """See `core.repositories.Rounds.claim`. Items of a closed round are not leased.
 
-        What the annotator holds already comes before what is free, so that asking again never makes
-        anyone hold more than `limit`. One lease lasts at most twice as long as it was given for,
-        whatever the clock does: if more than that remains, the clock was set back, and it is over.
+        Items that the annotator already holds come first, so that nobody ever holds more than `limit`.
+        A lease with more than twice its duration left has ended: the clock was set back.
         """
         if until <= now:
             raise ValueError(f"a lease must end after it begins, found {now} to {until}")
@@ -198,7 +198,7 @@ class RoundRepository:
             .order_by(case((own, 0), else_=1), ItemRow.position)
             .limit(max(0, limit))
         )
-        # One secret for the claim and the item's id make a token of its own for every item.
+        # One secret for the claim, and the id of the item, give each item its own token.
         fresh = literal(secrets.token_urlsafe(24) + ".", Text) + cast(ItemRow.id, Text)
         later = literal(until, ItemRow.lease_until.type)
         claimed = self._connection.scalars(

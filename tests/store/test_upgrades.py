@@ -15,7 +15,8 @@ from sqlalchemy import text
 from alworkbench.core.errors import ProjectDamaged, ProjectExists, ProjectMissing, ProjectTooNew
 from store import create_store, open_store, upgrades
 from store.engine import memory_engine, transaction
-from store.schema import APPEND_ONLY, Base
+from store.schema import Base
+from store.triggers import APPEND_ONLY
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, new_project
 
 LATER = "later"
