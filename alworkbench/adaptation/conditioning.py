@@ -1,8 +1,8 @@
 """Posterior draws given the labels, from posterior draws without them (Matheron's rule).
 
 The posterior of the linearised model given the labels (the Laplace approximation at the fit) is Gaussian.
-A draw of it is a draw f without the labels, minus the weight update that noisy observations of f at the
-labelled images would have taught:
+A draw of it is a draw f without the labels, minus the weight update that f itself and noise cause at the
+labelled images:
 
     f - J^T R (I + R^T K R)^-1 (R^T J f + noise)      R R^T = weight (diag(p) - p p^T), K = J J^T
 

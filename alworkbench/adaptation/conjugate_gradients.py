@@ -1,6 +1,6 @@
-"""Conjugate gradients for matrices I + a positive semi-definite one, given as products with them.
+"""Conjugate gradients for A = I + a positive semi-definite matrix, given as products with A.
 
-No eigenvalue is below one, so the residual bounds the error: |x - x*| <= |b - A x|.
+No eigenvalue of A is below one, so the residual bounds the error: |x - x*| <= |b - A x|.
 
 Dimensions used in this file
     N  unknowns
@@ -26,7 +26,7 @@ class Solution:
 
     values: Float[Tensor, "N K"]
     residual: float
-    """Largest of |b - A x| / |b| over the right-hand sides, as the recursion has it."""
+    """Largest |b - A x| / |b| over the right-hand sides, as the recursion computes it."""
     iterations: int
 
 
@@ -36,9 +36,9 @@ def conjugate_gradients(
     tolerance: float,
     limit: int,
 ) -> Solution:
-    """Hestenes and Stiefel, 1952, for every column on its own: each may have a matrix of its own.
+    """Hestenes and Stiefel, 1952, for every column by itself; each column may have its own matrix.
 
-    Stops when all have a relative residual of `tolerance`, or after `limit` products.
+    Stops when all relative residuals are at most `tolerance`, or after `limit` products.
     """
     values = torch.zeros_like(right)
     residual = right.clone()
@@ -63,13 +63,12 @@ def conjugate_gradients(
 def block_conjugate_gradients(
     product: Product, right: Float[Tensor, "N K"], tolerance: float, limit: int
 ) -> Solution:
-    """Many right-hand sides that share what each of them finds out.
+    """Conjugate gradients for K right-hand sides that share their search directions.
 
-    Every iteration searches K more directions for all of them together, so the K largest
-    eigenvalues are dealt with at once and a handful of iterations is enough. The residuals are kept
-    as Q C with orthonormal Q, which stays stable where residuals become dependent:
-    Dubrulle, "Retooling the method of block conjugate gradients", ETNA 12, 2001 (BCGrQ).
-    Needs N >= K.
+    An iteration adds K directions for all right-hand sides, so the K largest eigenvalues are removed at
+    once and a few iterations are enough. The residuals are kept as Q C with orthonormal Q, which stays
+    stable when residuals become linearly dependent: Dubrulle, "Retooling the method of block conjugate
+    gradients", ETNA 12, 2001 (BCGrQ). Needs N >= K.
     """
     values = torch.zeros_like(right)
     sizes = right.norm(dim=0).clamp_min(torch.finfo(right.dtype).tiny)  # K
@@ -80,7 +79,7 @@ def block_conjugate_gradients(
         moved = product(directions)
         gram = directions.mT @ moved  # K K
         factor, failed = torch.linalg.cholesky_ex((gram + gram.mT) / 2)
-        if int(failed):  # rounding has eaten the directions: no more can be had in this precision
+        if int(failed):  # the directions are rounding: this precision gives no more
             return Solution(values, relative, iteration - 1)
         steps = torch.cholesky_inverse(factor)  # K K
         values += directions @ (steps @ coefficients)

@@ -10,7 +10,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -96,6 +96,15 @@ class Learner:
         if self.update.residual_embedded is not None:
             logits = logits + unit @ self.update.residual_embedded.T
         return logits if self.update.offset is None else logits + self.update.offset
+
+    def to(self, dtype: torch.dtype) -> Learner:
+        """The same model and update in another precision; the state stays in float64."""
+        return replace(
+            self,
+            model=self.model.to(dtype),
+            class_activations=self.class_activations.to(dtype),
+            update=None if self.update is None else self.update.map(lambda part: part.to(dtype)),
+        )
 
     def draws(self, count: int, seed: int) -> WeightUpdate:
         """K joint draws of the deviation from `logits` given the labels, in whitened coordinates.

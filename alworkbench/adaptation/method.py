@@ -46,7 +46,7 @@ FitPredictor = Callable[[Learner, LabelledSet, int], Predictor]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of learning from labels."""
+    """A named method of learning from labels."""
 
     name: str
     summary: str

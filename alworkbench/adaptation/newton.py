@@ -1,15 +1,15 @@
 """Newton's step towards the optimum, by conjugate gradients in the norm of the posterior.
 
-In whitened coordinates the objective's gradient is -J^T g with g = weight (y - p) - a, J the logits'
-derivative and K = J J^T, and Newton's step delta solves
+In whitened coordinates the gradient of the objective is -J^T g with g = weight (y - p) - a. J is the
+derivative of the logits and K = J J^T. Newton's step delta solves
 
     (I + J^T Lambda J) delta = J^T g       Lambda_i = weight_i (diag(p_i) - p_i p_i^T)
 
-Every vector that conjugate gradients meet is J^T of dual weights, with <J^T x, J^T y> = x . K y: one
-product with K an iteration, and what the step moves the logits by comes for free. Cut off anywhere,
-the step lowers the objective (Steihaug, 1983), and errors are measured where they count: those of
-dual weights are multiplied by K, whose entries are in the hundreds, so that solves for them must be
-fine from the start.
+Every vector of the conjugate gradients is J^T of dual weights, and <J^T x, J^T y> = x . K y. So an
+iteration needs one product with K, and the change of the logits comes with it. The step lowers the
+objective wherever the iteration stops (Steihaug, 1983). Residuals are measured in the norm of the
+posterior. A residual of the dual weights themselves would be multiplied by K, whose entries are in the
+hundreds, and every solve would have to be accurate from the start.
 
 Dimensions used in this file
     n  labelled images
@@ -29,12 +29,12 @@ from alworkbench.posterior.covariance import LinearisedKernel
 
 MAX_ITERATIONS = 2000
 _COARSEST, _FINEST = 0.5, 1e-5
-"""Shares of the gradient that a step may leave; below the last, float32's rounding rules."""
+"""Largest and smallest share of the gradient that a step may leave; less is below float32's rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """The gradient, in the norm of the steps: what is left to do."""
+    """The gradient and its norm in whitened coordinates."""
 
     moved: Float[Tensor, "n C"]
     """K g."""
@@ -43,7 +43,7 @@ class Slope:
 
     @classmethod
     def of(cls, kernel: LinearisedKernel, residual: Float[Tensor, "n C"]) -> Slope:
-        """Of g, the kernel's precision. g may be small: it is scaled before it is rounded."""
+        """Those of g, in the precision of the kernel; g may be small, so it is scaled before rounding."""
         scale = residual.abs().max().clamp_min(torch.finfo(residual.dtype).tiny)
         unit = (residual / scale).to(kernel.left.cosines)
         moved = kernel.matvec(unit)
@@ -52,10 +52,10 @@ class Slope:
 
 
 def forcing(slope: float, first: float) -> float:
-    """The share of its gradient that a step may leave: half at first, ever less near the optimum.
+    """The share of the gradient that a step may leave (forcing term; Eisenstat & Walker, 1996).
 
-    The square root of how far the gradient has fallen since the first step, so that steps converge
-    with order 3/2: little is wasted where the quadratic model is not yet true (Eisenstat & Walker, 1996).
+    It is the square root of the ratio of the gradient to that of the first step, at most a half: early
+    steps, where the quadratic model is inaccurate, are cheap, and the steps converge with order 3/2.
     """
     return min(_COARSEST, max(_FINEST, math.sqrt(slope / first)))
 
@@ -68,10 +68,10 @@ def newton_direction(
     slope: Slope,
     share: float,
 ) -> Float[Tensor, "n C"]:
-    """Dual weights d of a step that leaves at most `share` of the gradient of the quadratic model.
+    """Dual weights of a step that leaves at most `share` of the gradient of the quadratic model.
 
-    `residual` is g and `slope` is of it; products are in the kernel's precision, the result in g's.
-    Where rounding ends the iteration before, the step is what was found until then.
+    `residual` is g, and `slope` is that of g. Products are in the precision of the kernel, the result in
+    that of g. If rounding stops the iteration earlier, the step found so far is returned.
     """
     scale = residual.abs().max().clamp_min(torch.finfo(residual.dtype).tiny)
     left = (residual / scale).to(kernel.left.cosines)  # n C: g - (I + Lambda K) d
@@ -79,7 +79,7 @@ def newton_direction(
     p = probabilities.to(left)
     weighted = weights.to(left)[:, None] * p
     found = torch.zeros_like(left)
-    search, searched = left.clone(), moved  # n C: a direction, and K times it
+    search, searched = left.clone(), moved  # n C: a direction, and K times the direction
     square = float((left * moved).sum())
     wanted = share**2 * square
     for _ in range(MAX_ITERATIONS):

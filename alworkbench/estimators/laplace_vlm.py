@@ -16,7 +16,6 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -34,11 +33,9 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.method import FREE_WEIGHTS, LINEARISED
 from alworkbench.adaptation.predictive_variance import logit_variance
-from alworkbench.adaptation.settings import Strengths
 from alworkbench.encoders.head import Features
 from alworkbench.estimators.class_labels import class_weights, distinct_names, indices_of
-from alworkbench.estimators.logistic_regression import STRENGTHS, Standardisation, uninformed_model
-from alworkbench.posterior.linearisation import Linearisation
+from alworkbench.estimators.row_model import RowModel, class_activations
 
 BLOCK_ROWS = 8192
 """Rows that are predicted at once."""
@@ -113,7 +110,8 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LaplaceVLMClassifier:
         """Learn from these rows alone."""
-        self._forget()
+        for name in ("_seen", "_named", "_learner", "_rows"):
+            self.__dict__.pop(name, None)
         return self._learn(X, y, None, sample_weight, reset=True)
 
     def partial_fit(
@@ -127,11 +125,6 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         if first and classes is None and self.head is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._learn(X, y, classes, sample_weight, reset=first)
-
-    def _forget(self) -> None:
-        for name in ("_seen", "_named", "_learner", "_standardisation"):
-            if hasattr(self, name):
-                delattr(self, name)
 
     def _learn(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, reset: bool
@@ -155,20 +148,24 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         weights = weights * class_weights(self.class_weight, labels, weights, names)
         if not bool((weights > 0).any()):
             raise ValueError("every sample weight is zero: nothing is left to learn from")
-        standardisation = Standardisation.of(x, weights) if self.head is None else None
-        start = self._start(x.shape[1], len(names))
-        features = self._features(x, standardisation, start)
+        rows = (
+            RowModel.of_logistic_regression(
+                x, weights, len(names), self.image_strength, self.text_strength
+            )
+            if self.head is None
+            else self._head_model()
+        )
         kept = weights > 0
         usual = LINEARISED if self.head is None else FREE_WEIGHTS
         self._learner = learn(
-            start,
-            features[kept.nonzero()[:, 0]],
+            rows.start,
+            rows.features(x)[kept.nonzero()[:, 0]],
             one_hot(labels[kept], len(names)).double(),
             weights[kept],
             residual_head=(self.adaptation or usual) == FREE_WEIGHTS,
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
-        self._named, self._standardisation = names, standardisation
+        self._named, self._rows = names, rows
         self.n_iter_ = max(1, self._learner.state.iterations if self._learner.state else 0)
         return self
 
@@ -187,70 +184,39 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def _head_classes(self, *, indices: bool) -> np.ndarray:
         """The classes of the head: by name, or by index if there are no names or y holds integers."""
-        count = len(self._class_activations())
+        count = len(class_activations(self.classes))
         if self.class_names is None or indices:
             return np.arange(count)
         return distinct_names(self.class_names, count)
 
     # --------------------------------------------------------------------------------- the model
 
-    def _start(self, columns: int, classes: int) -> Learner:
-        """The learner without labels, in float64."""
-        if self.head is None:
-            head, posterior, activations = uninformed_model(columns, classes)
-        elif self.posterior is None or self.classes is None:
-            raise ValueError("a head needs its posterior and its class activations (`classes`) too")
-        else:
-            head, posterior, activations = self.head, self.posterior, self._class_activations()
-        usual = STRENGTHS if self.head is None else Strengths()
-        image = usual.image if self.image_strength is None else self.image_strength
-        text = usual.text if self.text_strength is None else self.text_strength
-        if not (image > 0 and text > 0):
-            raise ValueError(f"strengths are positive, found {image} and {text}")
-        model = Linearisation.build(head, posterior.tempered(image, text), activations)
-        return Learner(model, activations, None, None)
-
-    def _class_activations(self) -> Tensor:
-        if self.classes is None:
-            raise ValueError("a head needs its posterior and its class activations (`classes`) too")
-        return torch.as_tensor(self.classes).detach().to("cpu", torch.float64)
-
-    def _features(
-        self, x: Tensor, standardisation: Standardisation | None, learner: Learner
-    ) -> Features:
-        if standardisation is not None:
-            return standardisation.features(x, len(learner.class_activations))
-        size_d, size_p = learner.model.head.image_projection.shape
-        if x.shape[1] == size_p:
-            return Features(x)
-        if x.shape[1] == size_p + size_d:
-            return Features(x[:, :size_p], x[:, size_p:])
-        raise ValueError(
-            f"X has {x.shape[1]} features, but {type(self).__name__} is expecting {size_p} features as "
-            f"input (activations), or {size_p + size_d} (activations, then residuals)"
+    def _head_model(self) -> RowModel:
+        return RowModel.of_head(
+            self.head, self.posterior, self.classes, self.image_strength, self.text_strength
         )
 
-    def _model(self) -> tuple[Learner, np.ndarray, Standardisation | None]:
-        """Learner, classes and standardisation: fitted, or with a head zero-shot."""
+    def _model(self) -> tuple[Learner, RowModel]:
+        """The fitted learner, or with a head the zero-shot one. Raises NotFittedError."""
         if hasattr(self, "_learner"):
-            return self._learner, self._named, self._standardisation
+            return self._learner, self._rows
         if self.head is None:
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate "
                 f"arguments before using this estimator, or give it a head to predict without labels."
             )
-        names = self._head_classes(indices=False)
-        return self._start(0, len(names)), names, None
+        rows = self._head_model()
+        return rows.start, rows
 
     def _blocks(self, X: Any) -> Iterator[tuple[Learner, Features]]:
-        learner, _, standardisation = self._model()
+        learner, rows = self._model()
         if hasattr(self, "_learner"):
             X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         else:
             X = check_array(X, dtype=[np.float64, np.float32], estimator=self)
         for start in range(0, len(X), BLOCK_ROWS):
             x = torch.tensor(X[start : start + BLOCK_ROWS], dtype=torch.float64)
-            yield learner, self._features(x, standardisation, learner)
+            yield learner, rows.features(x)
 
     @property
     def classes_(self) -> np.ndarray:
@@ -266,8 +232,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         logits = self._logits(X)
         if logits.shape[1] != 2:
             return logits
-        difference: np.ndarray = logits[:, 1] - logits[:, 0]
-        return difference
+        return np.asarray(logits[:, 1] - logits[:, 0])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities (N, C) of the mean logits."""
@@ -275,9 +240,8 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row (N,), named as in y."""
-        logits = self._logits(X)
-        answers: np.ndarray = self.classes_[logits.argmax(axis=1)]
-        return answers
+        best = self._logits(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def predict_moments(self, X: Any) -> Moments:
         """Mean and variance of every logit given the labels, in closed form."""
@@ -299,13 +263,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def learner(self) -> Learner:
         """The learner for strategies, in single precision."""
-        learner = self._model()[0]
-        return dataclasses.replace(
-            learner,
-            model=learner.model.to(torch.float32),
-            class_activations=learner.class_activations.float(),
-            update=None if learner.update is None else learner.update.map(Tensor.float),
-        )
+        return self._model()[0].to(torch.float32)
 
     def features(self, X: Any) -> Features:
         """Rows of X as the features of the model, in single precision."""
@@ -321,8 +279,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         if not hasattr(self, "_learner"):
             return None
         x, labels, _ = self._seen
-        features = self._features(x, self._standardisation, self._learner)
-        return features.to("cpu", torch.float32), labels
+        return self._rows.features(x).to("cpu", torch.float32), labels
 
     def _logits(self, X: Any) -> np.ndarray:
         return self._by_blocks(X, Learner.logits)
@@ -334,8 +291,6 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(self.random_state, (int, np.integer)):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    # ------------------------------------------------------------------------- what scikit-learn asks
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_learner") or self.head is not None

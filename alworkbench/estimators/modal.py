@@ -1,4 +1,4 @@
-"""Our strategies for modAL's learners; `modal_strategies` goes the other way.
+"""The strategies of the workbench as modAL query strategies; `modal_strategies` is the reverse.
 
     learner = ActiveLearner(LaplaceVLMClassifier(...), query_strategy=query_strategy("epig"))
     indices, rows = learner.query(X_pool, n_instances=10)
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
 
 TARGETS = 1000
-"""Rows of the pool that stand for all of it, where no targets are given."""
+"""Random rows of the pool that are the targets if none are given."""
 
 
 class Query(NamedTuple):
-    """What modAL wants of a query strategy: it takes the two apart by itself."""
+    """The result of a query strategy, which modAL unpacks."""
 
     indices: np.ndarray
-    """Of rows of the pool, in the order in which they were chosen."""
+    """Rows of the pool in the order in which they were chosen."""
     scores: np.ndarray
-    """What the strategy thought of each; its unit is the strategy's."""
+    """The score of each, in the unit of the strategy."""
 
 
 def query_strategy(
@@ -44,11 +44,11 @@ def query_strategy(
     goal: Goal = Goal.ACCURACY,
     memory: int = 1 << 30,
 ) -> Callable[..., Query]:
-    """A strategy of ours, by name, as modAL's learners call it.
+    """The strategy of this name as a callable for modAL's learners.
 
-    `targets` are rows like those of the pool whose predictions matter; without any, a sample of the
-    pool. The answer depends on the seed, the labels so far and the pool, on nothing else.
-    `random_tie_break` shuffles the order in which ties are broken, with the same seed. Raises
+    `targets` are rows like those of the pool whose predictions matter; None is a sample of the pool.
+    `memory` is in bytes. The result depends on the seed, the labels so far and the pool alone. The
+    callable's `random_tie_break` breaks ties in a random order, with the same seed. Raises
     UnknownStrategy.
     """
     from alworkbench.acquisition.catalogue import find_strategy
@@ -93,7 +93,7 @@ def _context(
     memory: int,
     shuffled: bool,
 ) -> AcquisitionContext:
-    """Pool, targets and labelled rows in one table, in this order: rows of the pool keep their number."""
+    """Pool, targets and labelled rows in one table, in this order, so that pool rows keep their numbers."""
     from alworkbench.encoders.head import Features
     from alworkbench.features.table import FeatureTable
 
@@ -133,9 +133,9 @@ def _context(
 def let_modal_teach() -> None:
     """Let `ActiveLearner.teach` of modAL 0.4.2.1 work with scikit-learn 1.8 and newer.
 
-    It calls `check_X_y(force_all_finite=...)`, a name that scikit-learn gave up for
-    `ensure_all_finite`. modAL's own reference to the function is replaced by one that takes the old
-    name; scikit-learn is left alone, and so is a modAL that needs no help.
+    modAL calls `check_X_y(force_all_finite=...)`; scikit-learn renamed the argument to
+    `ensure_all_finite`. This replaces modAL's reference to the function by one that takes the old name. It
+    changes nothing in scikit-learn, nor in a modAL that does not need it.
     """
     import modAL.models.learners as learners
     from sklearn.utils import check_X_y

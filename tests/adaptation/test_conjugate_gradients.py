@@ -34,7 +34,7 @@ def positive_definite(size, rank, seed=0):
     return torch.eye(size, dtype=torch.float64) + 50 * root @ root.T / rank
 
 
-def test_columns_are_solved_each_with_its_own_matrix():
+def test_each_column_is_solved_with_its_own_matrix():
     matrices = torch.stack([positive_definite(40, 10, seed) for seed in range(3)])
     right = normal(9, 40, 3)
     found = conjugate_gradients(
@@ -60,7 +60,7 @@ def test_a_block_survives_right_hand_sides_that_depend_on_each_other():
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-10])
-def test_a_solve_is_as_exact_as_it_was_asked_to_be(tolerance):
+def test_a_solve_reaches_its_tolerance(tolerance):
     m, images, targets = many_classes()
     found = fit(m, images, targets)
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
@@ -105,14 +105,14 @@ def test_learning_ends_at_the_optimum_however_weak_the_posterior(strength):
     assert update.text.grad.abs().max() < 1e-7 * 60 * steepness
 
 
-def test_what_is_learned_explains_the_labels_no_worse_than_the_model_as_it_came():
+def test_a_fit_explains_the_labels_no_worse_than_the_zero_shot_model():
     m, images, targets = many_classes()
     found = fit(m, images, targets)
     before = float(-(targets * images.logits.log_softmax(-1)).sum())
     assert found.objective <= before
 
 
-def test_draws_do_not_depend_on_how_they_were_solved_for(monkeypatch):
+def test_draws_do_not_depend_on_the_solver(monkeypatch):
     m, images, targets = many_classes()
     found = fit(m, images, targets)
     draws = m.sample(16, generator(1))
@@ -128,7 +128,7 @@ def test_draws_do_not_depend_on_how_they_were_solved_for(monkeypatch):
     assert torch.equal(again.image, factorised.image)
 
 
-def test_draws_of_a_weighted_learner_know_its_weights():
+def test_draws_of_a_weighted_learner_use_its_weights():
     """A label of weight two leaves less uncertainty about its image than one of weight one."""
     model = small_model(images=6, dtype=torch.float32)
     start = zero_shot(model.head, model.posterior.tempered(0.1, 0.1), model.classes)
@@ -147,7 +147,7 @@ def test_draws_of_a_weighted_learner_know_its_weights():
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
+def test_the_residual_head_adds_to_the_kernel(embedded):
     """The dense covariance is that of the products, and the optimum has no gradient."""
     m, images, targets = many_classes()
     weights = torch.linspace(0.2, 3, 60, dtype=torch.float64)
@@ -174,7 +174,7 @@ def test_weights_of_the_classes_own_are_more_of_the_same_kernel(embedded):
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_copies_of_one_image_say_nothing_about_how_classes_differ(embedded):
+def test_copies_of_one_image_give_the_residual_head_no_weight(embedded):
     m, images, targets = many_classes()
     copies = images[torch.zeros(7, dtype=torch.long)]
     term = ResidualHead.of(copies, None, 100.0, embedded=embedded)
@@ -182,7 +182,7 @@ def test_copies_of_one_image_say_nothing_about_how_classes_differ(embedded):
     assert fit(m, copies, targets[:7], None, term).gradient <= 1e-10
 
 
-def test_a_step_cut_off_anywhere_lowers_the_quadratic_model_and_a_fine_one_solves_it():
+def test_any_truncated_newton_step_lowers_the_quadratic_model():
     m, images, targets = many_classes()
     kernel = LinearisedKernel(m.classes, images, images)
     p, weights = images.logits.softmax(dim=-1), torch.linspace(0.2, 3, 60, dtype=torch.float64)
@@ -216,7 +216,7 @@ def test_contradicting_answers_to_one_image_have_an_optimum_too(strength):
     assert torch.allclose(found.probabilities[::3], soft.probabilities, atol=1e-6)
 
 
-def test_where_a_fit_starts_does_not_matter():
+def test_the_guess_does_not_change_the_optimum():
     m, images, targets = many_classes()
     alone = fit(m, images, targets)
     guessed = fit(m, images, targets, guess=normal(4, 60, 15))

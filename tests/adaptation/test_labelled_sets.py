@@ -62,7 +62,7 @@ def test_invalid_targets_and_weights_are_refused(bad):
             learn(start, model.images, targets, torch.full((4,), bad, dtype=torch.float64))
 
 
-def test_a_class_added_later_joins_as_if_it_had_always_been_there():
+def test_a_class_added_later_is_learned_as_if_it_was_there_from_the_start():
     """Old labels teach on with a zero for the new class; logits stay finite and that of a fit afresh."""
     model, _, targets = labelled_set(classes=4)
     classes = torch.cat([model.classes, normal(77, 1, model.classes.shape[1]).float()])
@@ -77,12 +77,12 @@ def test_a_class_added_later_joins_as_if_it_had_always_been_there():
     logits = learned.logits(model.images)
     assert torch.isfinite(logits).all()
     assert torch.allclose(logits.double(), found.logits, atol=1e-3)
-    # the model as it came says of the old classes what it said before
+    # the zero-shot logits of the old classes stay as they were
     before = zero_shot(model.head, tempered, model.classes).logits(model.images)
     assert torch.allclose(larger.logits(model.images)[:, :4], before, atol=1e-5)
 
 
-def test_a_weighted_learner_comes_back_as_it_was():
+def test_a_weighted_learner_is_restored_as_it_was():
     model, start, targets = labelled_set()
     weights = torch.linspace(0.5, 2, 24, dtype=torch.float64)
     learned = learn(start, model.images, targets, weights)
@@ -93,7 +93,7 @@ def test_a_weighted_learner_comes_back_as_it_was():
 
 @pytest.mark.parametrize("limit", [0, 3000])
 @pytest.mark.parametrize("groups", [6, 3])
-def test_leaving_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
+def test_leave_one_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
     """L_i = (z - t_i)' Lambda_i (z - t_i) / 2, each group's optimum found anew by a dense solve."""
     monkeypatch.setattr(leaving_out, "DENSE_LIMIT", limit)
     model = small_model(images=6, classes=3)
@@ -124,7 +124,7 @@ def test_leaving_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):
         assert torch.allclose(found[out], refitted.reshape(6, 3)[out], rtol=1e-5, atol=1e-5)
 
 
-def test_leaving_out_is_close_to_learning_again_without_each_label():
+def test_leave_one_out_is_close_to_learning_again_without_each_label():
     model, start, targets = labelled_set(30, 5, strength=0.3)
     learned = learn(start, model.images, targets)
     found = leave_one_out(learned, targets)
@@ -141,8 +141,8 @@ def test_leaving_out_is_close_to_learning_again_without_each_label():
     moved = centred[1] - (learned.logits(model.images) - 0).double()
     correlation = torch.corrcoef(torch.stack([z.flatten() for z in centred]))[0, 1]
     assert correlation > 0.98, (float(correlation), float(apart), float(moved.std()))
-    shares = [z.softmax(dim=-1) for z in centred]
-    assert (shares[0] - shares[1]).abs().mean() < 0.03
+    probabilities = [z.softmax(dim=-1) for z in centred]
+    assert (probabilities[0] - probabilities[1]).abs().mean() < 0.03
     truth = targets.argmax(dim=-1)
     assert found.metrics.accuracy == pytest.approx(
         float((again.argmax(dim=-1) == truth).double().mean()), abs=0.1
@@ -157,16 +157,16 @@ def test_a_learner_without_labels_has_none_to_leave_out():
         leave_one_out(start, targets)
 
 
-def test_leaving_out_covers_the_residual_head():
+def test_leave_one_out_covers_the_residual_head():
     model, start, targets = labelled_set(30, 5, strength=0.3)
-    way = find_method("free-weights")
-    learned = way(start, model.images, targets)
+    method = find_method("free-weights")
+    learned = method(start, model.images, targets)
     assert leaves_out(learned)
     found = leave_one_out(learned, targets)
     others = [torch.tensor([j for j in range(30) if j != i]) for i in range(30)]
     again = torch.stack(
         [
-            way(start, model.images[rows], targets[rows]).logits(model.images[i : i + 1])[0]
+            method(start, model.images[rows], targets[rows]).logits(model.images[i : i + 1])[0]
             for i, rows in enumerate(others)
         ]
     ).double()
@@ -180,7 +180,7 @@ def test_leaving_out_covers_the_residual_head():
     assert not torch.allclose(without.logits, found.logits, atol=1e-2)
 
 
-def test_a_probe_has_no_closed_form_to_leave_labels_out_of():
+def test_a_probe_has_no_leave_one_out_predictions():
     model, start, targets = labelled_set(12)
     learned = find_method("probe")(start, model.images, targets)
     assert not leaves_out(learned)

@@ -107,23 +107,23 @@ def test_very_few_labels_are_no_special_case(name, count):
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_residuals_and_another_precision_pass_through(name):
+def test_every_method_accepts_residuals(name):
     model, start, _, targets = campaign(residuals=True)
     learned = find_method(name)(start, model.images, targets)
     assert learned.logits(model.images[:5]).shape == (5, 4)
 
 
-def test_a_probe_never_says_a_class_that_nobody_labelled():
+def test_a_probe_never_predicts_a_class_without_labels():
     model, start, labels, targets = campaign()
     known = (labels < 2).nonzero()[:, 0]
     learned = find_method("probe")(start, model.images[known], targets[known])
-    shares = learned.logits(model.images).softmax(dim=-1)
+    probabilities = learned.logits(model.images).softmax(dim=-1)
     labelled = labels[known].unique()
     others = torch.tensor([c not in labelled.tolist() for c in range(4)])
-    assert float(shares[:, others].max()) < 1e-5
+    assert float(probabilities[:, others].max()) < 1e-5
 
 
-def test_a_cache_that_helps_nobody_is_left_out():
+def test_a_cache_that_does_not_help_gets_no_weight():
     """Labels that contradict everything nearby: the mix of least leave-one-out loss is small."""
     model, start, _, _ = campaign()
     targets = one_hot(start.logits(model.images).argmax(dim=-1), 4).double()

@@ -39,7 +39,7 @@ def logit_variance(model, images):
     return float(kernel.centred().diagonal(dim1=1, dim2=2).mean())
 
 
-def test_with_two_classes_left_out_logits_are_those_of_leaving_labels_out():
+def test_with_two_classes_the_left_out_logits_are_those_of_leave_one_out():
     m, images, targets = labelled_set(classes=2)
     weights = torch.linspace(0.3, 2, 12, dtype=torch.float64)
     head = ResidualHead.of(images, weights, 20.0)
@@ -100,12 +100,12 @@ def test_one_label_gives_the_middle_of_the_grid():
     assert chosen.widening * unit == pytest.approx(variance * (1 - share))
 
 
-def test_a_prior_within_the_grid_is_chosen_and_labels_without_a_pattern_narrow_it():
+def test_labels_that_teach_nothing_new_choose_a_narrower_prior_of_the_grid():
     m, images, targets = labelled_set(images=40)
     ones = torch.ones(40, dtype=torch.float64)
     chosen = []
-    for lessons in (targets, one_hot(images.logits.argmax(dim=1), 4).double()):
-        prior = choose_prior(m, images, lessons, ones)
+    for labels in (targets, one_hot(images.logits.argmax(dim=1), 4).double()):
+        prior = choose_prior(m, images, labels, ones)
         variance = prior.widening * logit_variance(m, images) + prior.residual_variance
         assert VARIANCES[0] * (1 - 1e-9) <= variance <= VARIANCES[-1] * (1 + 1e-9)
         assert 0 <= prior.residual_variance / variance <= SHARES[-1]
@@ -125,7 +125,7 @@ def test_the_choice_uses_a_bounded_number_of_labels():
 
 @pytest.mark.parametrize("count", [2, 4, 13])
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_fold_left_out_is_what_the_other_labels_alone_teach_of_it(embedded, count):
+def test_a_fold_left_out_is_predicted_from_the_other_labels_alone(embedded, count):
     exact = AdaptationSettings(rough_gradient=1e-10)
     m, images, targets = labelled_set(images=count, classes=3)
     weights = torch.linspace(0.3, 2, count, dtype=torch.float64)

@@ -49,7 +49,7 @@ class TestWithoutAHead:
         expected = theirs.predict_proba(StandardScaler().fit(x).transform(x))
         assert np.abs(ours.predict_proba(x) - expected).max() < 1e-4
 
-    def test_before_labels_weigh_anything_the_variance_is_that_of_the_belief(self):
+    def test_without_weight_of_labels_the_variance_is_that_of_the_prior(self):
         x = np.array([[1.0, 2.0], [-1.0, -2.0]])
         found = LaplaceVLMClassifier(image_strength=4.0, text_strength=0.5)
         found.fit(x, [0, 1], sample_weight=[1e-9, 1e-9])
@@ -60,7 +60,7 @@ class TestWithoutAHead:
     def test_it_takes_part_in_cross_validation(self, iris):
         assert cross_val_score(LaplaceVLMClassifier(), *iris, cv=5).mean() > 0.9
 
-    def test_it_cannot_answer_before_it_learned(self, iris):
+    def test_without_a_head_it_cannot_predict_before_a_fit(self, iris):
         with pytest.raises(NotFittedError, match="give it a head"):
             LaplaceVLMClassifier().predict(iris[0])
 
@@ -80,12 +80,12 @@ class TestAnswers:
         labels = torch.arange(12) % 3
         found = of_model(model, adaptation=adaptation).fit(matrix(model.images), labels.numpy())
         start = zero_shot(model.head, model.posterior.tempered(1e-3, 1e-3), model.classes)
-        way = find_method(adaptation or DEFAULT_ADAPTATION)
-        taught = way(start, model.images, torch.eye(4, dtype=torch.float64)[labels])
-        expected = taught.logits(model.images.to("cpu", torch.float32))
+        method = find_method(adaptation or DEFAULT_ADAPTATION)
+        learned = method(start, model.images, torch.eye(4, dtype=torch.float64)[labels])
+        expected = learned.logits(model.images.to("cpu", torch.float32))
         assert np.allclose(found.decision_function(matrix(model.images)), expected, atol=1e-3)
 
-    def test_a_class_without_labels_is_predicted_all_the_same(self):
+    def test_a_class_without_labels_is_predicted_too(self):
         model = small_model(images=40)
         x = matrix(model.images)
         before = of_model(model).predict_proba(x)
@@ -94,7 +94,7 @@ class TestAnswers:
         assert found.predict_proba(x).shape == (40, 4)
         assert "dog" in found.predict(x[before[:, 3] > 0.9])
 
-    def test_names_and_indices_teach_the_same_and_are_answered_in_kind(self):
+    def test_names_and_indices_teach_the_same_and_predictions_are_named_likewise(self):
         model = small_model()
         x, indices = matrix(model.images), np.arange(12) % 4
         by_index = of_model(model).fit(x, indices)
@@ -113,7 +113,7 @@ class TestAnswers:
         with pytest.raises(ValueError, match=r"X has 9 features, but .* is expecting 7"):
             of_model(small_model()).predict(np.zeros((3, 9)))
 
-    def test_half_a_model_is_refused(self):
+    def test_a_head_without_posterior_or_classes_is_refused(self):
         model = small_model()
         with pytest.raises(ValueError, match="a head needs its posterior"):
             LaplaceVLMClassifier(model.head).predict(matrix(model.images))
@@ -177,23 +177,23 @@ class TestUncertainty:
         found.fit(matrix(model.images)[:5], np.arange(5) % 4)
         learner = found._model()[0]
         exact = learner.model
-        images, taught = exact.images(model.images), learner.state
+        images, state = exact.images(model.images), learner.state
 
         def covariance(left, right):
             size = len(left) * 4, len(right) * 4
             return LinearisedKernel(exact.classes, left, right).dense().reshape(size)
 
-        known = covariance(taught.images, taught.images)
+        known = covariance(state.images, state.images)
         curvature = torch.block_diag(
-            *(torch.diag(p) - torch.outer(p, p) for p in taught.probabilities)
+            *(torch.diag(p) - torch.outer(p, p) for p in state.probabilities)
         )
-        cross = covariance(images, taught.images)
+        cross = covariance(images, state.images)
         prior = covariance(images, images)
         inner = torch.linalg.inv(torch.eye(20, dtype=torch.float64) + curvature @ known) @ curvature
         expected = (prior - cross @ inner @ cross.T).diagonal().reshape(9, 4)
-        assert torch.allclose(logit_variance(exact, images, taught), expected, rtol=1e-8)
+        assert torch.allclose(logit_variance(exact, images, state), expected, rtol=1e-8)
 
-    def test_labels_take_uncertainty_away_and_never_add_any(self):
+    def test_labels_never_add_variance(self):
         model = small_model(images=16)
         x = matrix(model.images)
         before = of_model(model).predict_moments(x).variance
@@ -202,7 +202,7 @@ class TestUncertainty:
         assert (after <= before * (1 + 1e-9)).all()
         assert after[:8].mean() < before[:8].mean()
 
-    def test_the_same_state_draws_the_same_and_no_global_state_is_moved(self):
+    def test_the_same_random_state_gives_the_same_draws_and_no_global_state_changes(self):
         model = small_model()
         x = matrix(model.images)
         np.random.seed(1)  # noqa: NPY002

@@ -29,7 +29,7 @@ def model():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_strategy_asks_and_teaches_in_a_learner_of_modal(model, name):
+def test_every_strategy_works_in_a_modal_learner(model, name):
     """From no label at all: two rounds of asking three images and teaching them."""
     pool = matrix(model.images)
     truth = CLASSES[np.arange(len(pool)) % 4]
@@ -52,15 +52,15 @@ def test_every_strategy_asks_and_teaches_in_a_learner_of_modal(model, name):
 @pytest.mark.parametrize("name", ["random", "epig", "modal-ranked-batch"])
 def test_the_same_learner_asks_the_same(model, name):
     pool = matrix(model.images)
-    taught = of_model(model, draws=32).fit(pool[:6], CLASSES[np.arange(6) % 4])
+    fitted = of_model(model, draws=32).fit(pool[:6], CLASSES[np.arange(6) % 4])
 
     def ask(**options):
-        found = query_strategy(name, **options)(taught, pool[6:], 5)
+        found = query_strategy(name, **options)(fitted, pool[6:], 5)
         return found.indices.tolist()
 
     assert ask(seed=3) == ask(seed=3)
     assert sorted(ask()) == sorted(set(ask()))
-    assert np.isfinite(query_strategy(name)(taught, pool[6:], 5).scores).all()
+    assert np.isfinite(query_strategy(name)(fitted, pool[6:], 5).scores).all()
 
 
 def test_two_images_are_not_taken_for_indices_and_scores(model):
@@ -72,7 +72,7 @@ def test_two_images_are_not_taken_for_indices_and_scores(model):
     assert rows.shape == (2, pool.shape[1])
 
 
-def test_ties_are_broken_at_random_where_that_is_wanted():
+def test_ties_are_broken_at_random_on_request():
     x = np.repeat(load_iris().data[[0, 60, 120]], 20, axis=0)
     fitted = LaplaceVLMClassifier().fit(x, np.arange(60) // 20)
     plain = query_strategy("margin")(fitted, x, 5).indices
@@ -113,7 +113,7 @@ def test_a_classifier_without_a_posterior_is_refused():
         query_strategy("nonsense")
 
 
-def test_other_classifiers_of_modal_can_be_taught_too():
+def test_modal_can_teach_other_classifiers_too():
     let_modal_teach()
     x, y = load_iris(return_X_y=True)
     learner = ActiveLearner(
