@@ -121,10 +121,18 @@ def close(
 
 
 def learn(
-    project: ProjectOption = HERE, device: DeviceOption = "auto", as_json: JsonOption = False
+    project: ProjectOption = HERE,
+    adaptation: Annotated[
+        str | None,
+        typer.Option(help="Learn by this method from now on; see `alworkbench adaptations`."),
+    ] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
 ) -> None:
     """Learn from all labels without closing a round, for example after `alworkbench label`."""
     with opened(project, device) as workbench:
+        if adaptation is not None:
+            workbench.learners.change_method(adaptation)
         metrics = workbench.learners.learn()
     print_metrics(metrics, as_json)
 

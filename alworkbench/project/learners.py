@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -65,6 +65,12 @@ class Learners:
                 record = self._session.posterior_record(reader)
                 newest = reader.computed.learner()
             return self.load(newest, classes, record)
+
+    def change_method(self, name: str) -> None:
+        """Learn by this method from now on. Raises UnknownAdaptation."""
+        method = find_method(name)
+        with self._session.store.write() as writer:
+            writer.save_settings(replace(writer.settings(), adaptation=method.name))
 
     def learn(
         self,

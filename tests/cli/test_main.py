@@ -80,6 +80,11 @@ def test_the_loop_by_commands(run, project, tmp_path):
     assert learned["labels"] == 4
     assert 0 <= learned["values"]["accuracy"] <= 1
     assert json.loads(run("learn", "--json").stdout)["labels"] == 4
+    run("learn", "--adaptation", "linearised")
+    with closing(open_store(project.folder / "project.db")) as store, store.read() as reader:
+        assert reader.settings().adaptation == "linearised"
+        assert reader.computed.learner().settings["adaptation"] == "linearised"
+    run("learn", "--adaptation", "free-weights")
     out = tmp_path / "labels.csv"
     assert json.loads(run("export", str(out), "--json").stdout)["rows"] == 28
     assert out.read_text().startswith("image,hash,label")

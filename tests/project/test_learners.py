@@ -57,6 +57,9 @@ def test_a_project_with_a_removed_method_opens_and_names_the_methods_when_it_lea
         again.rounds.close()
     with again.session.store.read() as reader:
         assert len(reader.labels.current(Role.POOL)) == 5
+    again.learners.change_method("linearised")
+    again.rounds.close()
+    assert again.learners.newest().update is not None
     again.session.store.close()
 
 
