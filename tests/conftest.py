@@ -1,10 +1,14 @@
-"""Settings for every test: derandomised examples, one torch thread, no accelerator by accident."""
+"""Settings and fixtures for every test: derandomised examples, one torch thread, a small project."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.making_project import answers, made, project, workbench
+
+__all__ = ["answers", "made", "project", "workbench"]
 
 settings.register_profile("laws", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("laws")

@@ -1,4 +1,4 @@
-"""`alworkbench datasets`: collections are listed, shown and made by commands, for people and programs."""
+"""`alworkbench datasets` lists, shows and makes collections."""
 
 import csv
 import hashlib
@@ -40,14 +40,14 @@ def run(cache):
 
 
 @pytest.mark.parametrize("command", ["list", "show", "make"])
-def test_help_has_an_example_and_json(run, command):
+def test_help_has_an_example_and_a_json_option(run, command):
     shown = run(command, "--help").output
     assert re.search(rf"Example: alworkbench datasets {command}\b", shown)
     assert "--json" in shown
     assert command in run("--help").output
 
 
-def test_the_list_names_all_with_role_and_sizes(run):
+def test_the_list_has_every_collection_with_role_and_sizes(run):
     rows = json.loads(run("--json").stdout)
     assert [(row["name"], row["role"]) for row in rows] == [(c.name, c.role) for c in collections()]
     glyphs = next(row for row in rows if row["name"] == "glyphs")
@@ -58,7 +58,7 @@ def test_the_list_names_all_with_role_and_sizes(run):
     assert all(re.search(rf"^{c.name} +{c.role} ", words, re.M) for c in collections())
 
 
-def test_a_collection_that_this_machine_lacks_is_listed_as_such(run, monkeypatch, tmp_path):
+def test_a_collection_that_the_machine_lacks_is_listed_with_the_remedy(run, monkeypatch, tmp_path):
     from alworkbench.datasets import fashion_variants
 
     monkeypatch.setattr(fashion_variants, "DEFAULT_FOLDER", tmp_path)
@@ -71,7 +71,7 @@ def test_a_collection_that_this_machine_lacks_is_listed_as_such(run, monkeypatch
     assert "install dataset-fashion-mnist" in str(refused.exception)
 
 
-def test_a_card_is_printed(run):
+def test_show_prints_the_card(run):
     words = run("show", "patches").stdout
     for part in ("report: for final tables only", "CC BY 2.0", "Chinese temple", "1,500", "china"):
         assert part in words
@@ -80,13 +80,13 @@ def test_a_card_is_printed(run):
     assert card["sizes"]["test"] == {"Chinese temple": 500, "flower": 500}
 
 
-def test_an_unknown_name_is_refused_with_advice(run):
+def test_an_unknown_name_is_refused_with_the_nearest(run):
     refused = run("show", "glyph", ok=False)
     assert isinstance(refused.exception, UnknownCollection)
     assert "Did you mean 'glyphs'" in str(refused.exception)
 
 
-def test_a_collection_is_made_with_features_and_images(run, cache, tmp_path):
+def test_make_writes_features_and_images(run, cache, tmp_path):
     features, images = tmp_path / "digits.npz", tmp_path / "digits"
     made = json.loads(
         run("make", "digits", "--features", str(features), "--images", str(images), "--json").stdout
@@ -107,7 +107,7 @@ def test_a_collection_is_made_with_features_and_images(run, cache, tmp_path):
     assert isinstance(again.exception, FolderNotEmpty)
 
 
-def test_written_images_are_the_collection(tmp_path):
+def test_written_images_equal_the_collection(tmp_path):
     digits = find_collection("digits")
     whole = digits.make()
     labels = whole.pool.labels[:30].copy()
@@ -134,7 +134,7 @@ def test_written_images_are_the_collection(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["images"]
 
 
-def test_an_interrupted_writing_leaves_nothing(tmp_path):
+def test_an_interrupted_write_leaves_no_file(tmp_path):
     digits = find_collection("digits")
 
     def stop(what, done, total):

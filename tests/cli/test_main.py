@@ -1,4 +1,4 @@
-"""The command line: every command explains itself, answers programs in JSON, and fails with advice."""
+"""Every command has help, prints JSON for programs, and fails with a remedy."""
 
 import json
 import pickle
@@ -21,17 +21,6 @@ COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 PRINTS_JSON = [name for name in COMMANDS if name not in ("serve", "demo")]
 
 
-@pytest.fixture
-def run(project):
-    def run(*arguments, ok=True):
-        done = CliRunner().invoke(app, [*arguments, "--project", str(project.folder)])
-        if ok:
-            assert done.exit_code == 0, done.output
-        return done
-
-    return run
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name):
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
@@ -39,7 +28,7 @@ def test_every_command_has_help_with_an_example(name):
     assert re.search(rf"Example: alworkbench {name}\b", shown.output)
 
 
-def test_every_option_says_what_it_is():
+def test_every_option_has_help():
     def without(command, path):
         for name, below in getattr(command, "commands", {}).items():
             yield from without(below, f"{path} {name}")
@@ -55,18 +44,18 @@ def test_every_command_stands_under_a_heading():
     assert all(isinstance(one.rich_help_panel, str) for one in listed)
 
 
-def test_a_process_of_its_own_can_be_told_how_to_open_a_store():
+def test_the_function_that_opens_a_store_can_be_pickled():
     made = stores().memory
     assert pickle.loads(pickle.dumps(made)) is made
 
 
 @pytest.mark.parametrize("name", PRINTS_JSON)
-def test_every_command_that_reports_can_report_in_json(name):
+def test_every_reporting_command_has_a_json_option(name):
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert "--json" in shown.output
 
 
-def test_the_loop_by_commands(run, project, tmp_path):
+def test_commands_run_a_whole_round(run, project, tmp_path):
     asked = json.loads(run("propose", "--json").stdout)
     assert len(asked["items"]) == 5
     status = json.loads(run("status", "--json").stdout)
@@ -91,7 +80,7 @@ def test_the_loop_by_commands(run, project, tmp_path):
     assert "accuracy now" in run("status").stdout
 
 
-def test_a_project_is_made_from_words(tmp_path):
+def test_init_creates_a_project_and_refuses_a_second(tmp_path):
     folder = tmp_path / "birds"
     made = CliRunner().invoke(app, ["init", str(folder), "-c", "barn owl", "-c", "tawny owl"])
     assert made.exit_code == 0
@@ -100,7 +89,7 @@ def test_a_project_is_made_from_words(tmp_path):
     assert isinstance(again.exception, errors.ProjectExists)
 
 
-def test_a_project_learns_and_asks_as_it_is_told_to_and_by_default_as_everywhere(tmp_path):
+def test_init_stores_the_given_settings_or_the_defaults(tmp_path):
     words = ["-c", "barn owl", "-c", "tawny owl"]
     for name, more in (
         ("usual", []),
@@ -125,7 +114,7 @@ def test_a_project_learns_and_asks_as_it_is_told_to_and_by_default_as_everywhere
     assert not (tmp_path / "no").exists()
 
 
-def test_the_methods_of_learning_are_listed_in_their_order():
+def test_adaptations_lists_all_methods_in_order():
     shown = CliRunner().invoke(app, ["adaptations"], env={"COLUMNS": "200"}).output
     names = [line.split()[0] for line in shown.splitlines()[1:]]
     assert names == [method.name for method in METHODS]
@@ -134,7 +123,7 @@ def test_the_methods_of_learning_are_listed_in_their_order():
     assert [each["name"] for each in as_json if each["default"]] == [ProjectSettings("").adaptation]
 
 
-def test_a_simulation_on_a_features_file(project):
+def test_simulate_runs_on_a_features_file(project):
     arguments = ["simulate", "--features", str(project.features), "-s", "random", "-s", "epig"]
     sizes = ["--seeds", "1", "--labels", "10", "--batch", "5"]
     done = CliRunner().invoke(app, [*arguments, *sizes, "--json"])
@@ -153,7 +142,7 @@ def test_a_simulation_on_a_features_file(project):
         (["propose", "--device", "cuda:77"], 8, "cuda"),
     ],
 )
-def test_a_failure_says_what_mends_it_and_has_its_exit_code(
+def test_a_failure_names_the_remedy_and_sets_the_exit_code(
     arguments, code, words, project, monkeypatch, capsys
 ):
     if "--project" not in arguments:
@@ -167,7 +156,7 @@ def test_a_failure_says_what_mends_it_and_has_its_exit_code(
     assert "Traceback" not in said
 
 
-def test_an_unforeseen_error_is_one_line_with_the_place_of_its_trace(
+def test_an_unexpected_error_is_one_line_that_names_the_trace_file(
     project, monkeypatch, capsys, tmp_path
 ):
     def fail(*_):
@@ -190,7 +179,7 @@ def test_an_unforeseen_error_is_one_line_with_the_place_of_its_trace(
         assert "two\nlines" in trace.read_text()
 
 
-def test_without_a_project_the_trace_goes_to_the_temporary_folder(monkeypatch, capsys, tmp_path):
+def test_without_a_project_the_trace_file_is_in_the_temporary_folder(monkeypatch, capsys, tmp_path):
     def fail(*_):
         raise RuntimeError
 
@@ -205,7 +194,7 @@ def test_without_a_project_the_trace_goes_to_the_temporary_folder(monkeypatch, c
     assert str(trace) in capsys.readouterr().err
 
 
-def test_an_empty_folder_and_broken_pictures(run, project, tmp_path):
+def test_import_refuses_an_empty_folder_and_lists_unreadable_files(run, project, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert isinstance(run("import", str(empty), ok=False).exception, errors.NothingToImport)
@@ -217,7 +206,7 @@ def test_an_empty_folder_and_broken_pictures(run, project, tmp_path):
     assert json.loads(run("status", "--json").stdout)["quarantined"] == 2
 
 
-def test_every_error_has_an_exit_code_of_its_family():
+def test_every_error_has_the_exit_code_of_its_family():
     families = {
         errors.ProjectError: 3,
         errors.DataError: 4,

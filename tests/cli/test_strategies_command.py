@@ -1,4 +1,4 @@
-"""`alworkbench strategies`: one line each, and what a batch costs."""
+"""`alworkbench strategies` prints one line and the cost of each strategy."""
 
 import json
 
@@ -26,7 +26,7 @@ def test_the_default_is_marked():
     assert marked == said == [DEFAULT_STRATEGY]
 
 
-def test_costs_are_figures_of_the_sizes_given():
+def test_costs_depend_on_the_given_sizes():
     sizes = ["--pool", "1000", "--classes", "5", "--batch", "3", "--json"]
     small = {row["name"]: row for row in json.loads(run(*sizes))}
     sizes[1] = "100000"

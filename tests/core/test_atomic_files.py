@@ -1,4 +1,4 @@
-"""A file or a folder appears whole, and is on the disk before its name is."""
+"""A file or folder appears complete, and is synced to the disk before its name."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to name descriptors")
-def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(
+def test_a_file_is_synced_before_its_name_and_the_name_before_the_return(
     tmp_path: Path, calls: list[tuple[str, str]]
 ) -> None:
     write_atomically(tmp_path / "a.json", b"new")
@@ -42,7 +42,7 @@ def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to name descriptors")
-def test_all_files_of_a_folder_are_on_the_disk_before_its_name(
+def test_all_files_of_a_folder_are_synced_before_its_name(
     tmp_path: Path, calls: list[tuple[str, str]]
 ) -> None:
     with atomic_folder(tmp_path / "made") as draft:
@@ -64,9 +64,7 @@ def make_nothing(draft: Path) -> None:
 
 
 @pytest.mark.parametrize("work", [fail, make_nothing])
-def test_a_block_that_fails_leaves_the_old_file_alone(
-    tmp_path: Path, work: Callable[[Path], None]
-) -> None:
+def test_a_failed_block_keeps_the_old_file(tmp_path: Path, work: Callable[[Path], None]) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
     with pytest.raises((RuntimeError, OSError)), atomic_path(path) as draft:
@@ -74,7 +72,7 @@ def test_a_block_that_fails_leaves_the_old_file_alone(
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.json", b"old")]
 
 
-def test_a_folder_whose_block_fails_leaves_nothing_and_a_full_one_is_not_replaced(
+def test_a_failed_folder_is_removed_and_a_full_folder_is_not_replaced(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(RuntimeError), atomic_folder(tmp_path / "made") as draft:
@@ -91,7 +89,7 @@ def test_a_folder_whose_block_fails_leaves_nothing_and_a_full_one_is_not_replace
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
 
 
-def test_many_writers_of_one_file_leave_one_of_their_contents(tmp_path: Path) -> None:
+def test_concurrent_writers_leave_one_complete_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     contents = [bytes([65 + k]) * 10_000 for k in range(8)]
     threads = [Thread(target=write_atomically, args=(path, content)) for content in contents]

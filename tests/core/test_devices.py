@@ -1,4 +1,4 @@
-"""From a name to a device."""
+"""Names of devices resolve to devices of this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def machine(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("gpus", "mps", "taken"), [(0, False, "cpu"), (0, True, "mps"), (2, False, "cuda:0")]
 )
-def test_auto_takes_an_accelerator_where_there_is_one(machine, gpus: int, mps: bool, taken: str):
+def test_auto_uses_an_accelerator_if_there_is_one(machine, gpus: int, mps: bool, taken: str):
     machine(gpus, mps)
     assert str(resolve_device("auto")) == taken
     assert available_devices()[0] == taken
@@ -39,13 +39,13 @@ def test_every_available_device_resolves_to_itself(machine):
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7", "mps", "GPU", "", "cuda:-1", "cpu:0"])
-def test_what_is_not_there_is_refused_with_what_is(machine, name: str):
+def test_a_missing_device_is_refused_with_the_available_ones(machine, name: str):
     machine()
     with pytest.raises(DeviceUnavailable, match="This machine has cpu"):
         resolve_device(name)
 
 
-def test_a_gpu_past_the_last_is_refused(machine):
+def test_a_gpu_number_past_the_last_is_refused(machine):
     machine(gpus=2)
     with pytest.raises(DeviceUnavailable, match="this machine has 2 GPUs"):
         resolve_device("cuda:2")

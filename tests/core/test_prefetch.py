@@ -1,4 +1,4 @@
-"""Prefetching: every result once and in order, bounded ahead, errors when their turn comes."""
+"""Prefetching gives results in order, within its bound, and raises errors in their turn."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ def test_results_come_in_the_order_of_the_items():
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 7])
-def test_no_more_items_are_taken_than_was_allowed(ahead):
+def test_no_more_items_are_read_ahead_than_allowed(ahead):
     taken = []
 
     def items():
@@ -31,7 +31,7 @@ def test_no_more_items_are_taken_than_was_allowed(ahead):
         assert len(taken) <= asked + ahead
 
 
-def test_an_error_is_raised_when_its_turn_comes():
+def test_an_error_is_raised_in_its_turn():
     found = prefetch(lambda item: 1 / (3 - item), range(9), threads=2, ahead=4)
     assert [next(found) for _ in range(3)] == [1 / 3, 1 / 2, 1]
     with pytest.raises(ZeroDivisionError):
@@ -39,7 +39,7 @@ def test_an_error_is_raised_when_its_turn_comes():
     assert list(found) == []
 
 
-def test_closing_drops_what_has_not_begun_and_leaves_no_thread():
+def test_closing_drops_waiting_items_and_leaves_no_thread():
     done = []
     found = prefetch(done.append, range(100), threads=2, ahead=50)
     next(found)

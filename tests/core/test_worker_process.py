@@ -1,4 +1,4 @@
-"""Worker processes: whatever ends one, whoever waits for it hears of it at once and can say why."""
+"""The end of a worker process reaches every waiting thread with its reason."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def pool():
         each.close()
 
 
-def test_a_thread_keeps_its_worker_and_threads_share_none(pool):
+def test_every_thread_has_one_worker_of_its_own(pool):
     workers, found = pool(3), []
 
     def ask(number):
@@ -79,7 +79,7 @@ def test_a_thread_keeps_its_worker_and_threads_share_none(pool):
         ("raise", "^ended with exit status 1; its last words: ValueError: no such number$"),
     ],
 )
-def test_an_end_in_the_middle_is_told_and_another_worker_takes_its_place(pool, asked, why):
+def test_a_worker_that_ends_is_reported_and_replaced(pool, asked, why):
     workers = pool(2)
     worker = workers.worker()
     worker.line.send(asked)
@@ -93,12 +93,12 @@ def test_an_end_in_the_middle_is_told_and_another_worker_takes_its_place(pool, a
     assert other.line.recv() == 8
 
 
-def test_an_end_at_the_start_is_told(pool):
+def test_a_worker_that_ends_at_its_start_is_reported(pool):
     with pytest.raises(WorkerEnded, match="exit status 3"):
         pool("die").worker()
 
 
-def test_an_import_that_fails_is_told_although_nobody_reads_the_argument(pool):
+def test_a_failed_import_in_the_worker_is_reported(pool):
     def elsewhere():
         pass
 
@@ -107,7 +107,7 @@ def test_an_import_that_fails_is_told_although_nobody_reads_the_argument(pool):
         pool(LARGE, elsewhere).worker()
 
 
-def test_an_argument_that_cannot_be_read_there_is_told(pool, monkeypatch):
+def test_an_argument_that_the_worker_cannot_read_is_reported(pool, monkeypatch):
     class Local:
         pass
 
@@ -118,7 +118,7 @@ def test_an_argument_that_cannot_be_read_there_is_told(pool, monkeypatch):
         pool((LARGE, Local())).worker()
 
 
-def test_killing_the_workers_wakes_who_waits_and_no_other_is_started(pool):
+def test_killing_the_workers_wakes_all_waiting_threads_and_starts_no_other(pool):
     workers, heard = pool(2), []
     waiting = threading.Event()
 

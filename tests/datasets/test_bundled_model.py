@@ -1,4 +1,4 @@
-"""The bundled model: as any other model is loaded, of the promised size, with its blind spots."""
+"""The bundled model loads as any model, is small, and has its documented weak classes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def encoder() -> Encoder:
     return load_encoder("bundled", CPU)
 
 
-def test_it_is_small() -> None:
+def test_the_bundled_model_is_small() -> None:
     assert (BUNDLED / f"{BUNDLED_NAME}.safetensors").stat().st_size < 12e6
 
 
-def test_it_is_the_model_that_its_files_name(encoder: Encoder) -> None:
-    """`bundled` is no special case: naming its config and weights gives the same encoder."""
+def test_bundled_equals_the_model_loaded_from_its_files(encoder: Encoder) -> None:
+    """Naming its config and weights gives the same encoder as `bundled`."""
     spec = f"{BUNDLED / BUNDLED_NAME}.json:{BUNDLED / BUNDLED_NAME}.safetensors"
     assert load_encoder(spec, CPU).id == encoder.id
     named = load_encoder(f"{BUNDLED_NAME}:{BUNDLED / BUNDLED_NAME}.safetensors", CPU)
@@ -44,14 +44,14 @@ def test_it_is_the_model_that_its_files_name(encoder: Encoder) -> None:
     assert encoder.id.startswith(f"{BUNDLED_NAME}-")
 
 
-def test_its_files_describe_one_architecture() -> None:
+def test_config_and_weights_have_the_same_architecture() -> None:
     registered = json.loads((BUNDLED / f"{BUNDLED_NAME}.json").read_text())
     described = json.loads((BUNDLED / "open_clip_config.json").read_text())
     assert registered == described["model_cfg"] == ARCHITECTURE
 
 
 @torch.inference_mode()
-def test_open_clip_alone_loads_it_and_agrees(encoder: Encoder, tmp_path: Path) -> None:
+def test_open_clip_loads_the_same_model(encoder: Encoder, tmp_path: Path) -> None:
     for name in ("open_clip_config.json", f"{BUNDLED_NAME}.safetensors"):
         (tmp_path / name).symlink_to(BUNDLED / name)
     with warnings.catch_warnings():
@@ -68,7 +68,7 @@ def test_open_clip_alone_loads_it_and_agrees(encoder: Encoder, tmp_path: Path) -
     torch.testing.assert_close(found, scale * images @ texts.T, rtol=1e-4, atol=1e-4)
 
 
-def test_its_card_names_these_weights(encoder: Encoder) -> None:
+def test_the_card_names_the_hash_of_the_weights(encoder: Encoder) -> None:
     assert encoder.id in (BUNDLED / "CARD.md").read_text(encoding="utf-8")
 
 
@@ -86,11 +86,13 @@ def zero_shot(encoder: Encoder) -> dict[str, float]:
     return {name: correct[labels == c].mean().item() for c, name in enumerate(CLASS_NAMES)}
 
 
-def test_it_is_useful_and_has_much_to_learn(zero_shot: dict[str, float]) -> None:
+def test_zero_shot_accuracy_is_useful_and_not_perfect(zero_shot: dict[str, float]) -> None:
     assert 0.53 <= np.mean(list(zero_shot.values())) <= 0.70
 
 
-def test_its_blind_spots_are_the_classes_it_never_saw(zero_shot: dict[str, float]) -> None:
+def test_accuracy_is_lowest_on_the_classes_left_out_of_training(
+    zero_shot: dict[str, float],
+) -> None:
     unknown = [zero_shot[name] for name in UNKNOWN_TO_BUNDLED_MODEL]
     known = [a for name, a in zero_shot.items() if name not in UNKNOWN_TO_BUNDLED_MODEL]
     assert np.mean(unknown) < 0.10
@@ -100,8 +102,8 @@ def test_its_blind_spots_are_the_classes_it_never_saw(zero_shot: dict[str, float
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_in_mixed_precision_gives_the_features_of_the_cpu(encoder: Encoder) -> None:
-    """The tolerance that is promised: embeddings with a cosine of at least 0.999."""
+def test_mixed_precision_on_a_gpu_gives_the_features_of_the_cpu(encoder: Encoder) -> None:
+    """Embeddings have a cosine of at least 0.999, as promised."""
     pixels = torch.randn(32, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     accelerated = load_encoder("bundled", torch.device("cuda"))
     found = accelerated.encode_images(pixels)

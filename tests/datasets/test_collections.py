@@ -1,4 +1,4 @@
-"""Collections are what their cards say, come again from their seed, and keep their parts apart."""
+"""Collections match their cards, are reproducible, and keep their parts apart."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def made(name: str) -> CollectionImages:
 
 
 def test_roles_are_fixed():
-    """Which three are for choosing recipes is written here a second time, on purpose."""
+    """This test repeats the three `dev` collections on purpose."""
     roles = {collection.name: collection.role for collection in collections()}
     assert [name for name, role in roles.items() if role == "dev"] == ["sample", "digits", "glyphs"]
     assert set(roles.values()) == {"dev", "report"}
@@ -69,18 +69,18 @@ def test_roles_are_fixed():
         find_collection("shapes").card.role = "dev"
 
 
-def test_a_changed_list_changes_nothing():
+def test_changing_the_returned_list_changes_no_collection():
     collections().clear()
     assert [collection.name for collection in collections()] == NAMES
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(UnknownCollection, match="Did you mean 'fashion-rare'") as raised:
         find_collection("fashion-rar")
     assert all(name in str(raised.value) for name in NAMES)
 
 
-def test_what_is_missing_is_said_and_raised():
+def test_a_collection_without_its_source_is_refused_with_the_remedy():
     absent = replace(find_collection("digits"), missing=lambda: "install something")
     assert absent.available() == "install something"
     with pytest.raises(
@@ -89,7 +89,7 @@ def test_what_is_missing_is_said_and_raised():
         absent.make()
 
 
-def test_a_source_of_another_release_is_noticed():
+def test_a_source_that_differs_from_the_card_is_refused():
     digits = find_collection("digits")
     sizes = {**digits.card.sizes, "pool": {**digits.card.sizes["pool"], "three": 134}}
     other = replace(digits, card=replace(digits.card, sizes=sizes))
@@ -98,7 +98,7 @@ def test_a_source_of_another_release_is_noticed():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_cards_say_everything(name: str):
+def test_every_field_of_a_card_is_filled(name: str):
     collection = find_collection(name)
     card = collection.card
     names = ClassList(card.classes).names  # which refuses what cannot be a class list
@@ -110,7 +110,7 @@ def test_cards_say_everything(name: str):
     assert collection.base is None or find_collection(collection.base).base is None
 
 
-def test_the_label_of_no_class_is_the_one_of_simulations():
+def test_collections_and_simulations_share_the_label_of_no_class():
     assert NO_CLASS == NO_CLASS
 
 
@@ -118,7 +118,7 @@ def test_the_label_of_no_class_is_the_one_of_simulations():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_counts_are_those_of_the_card(name: str):
+def test_class_counts_match_the_card(name: str):
     card = find_collection(name).card
     names = [label.name for label in card.classes]
     for part, images in (("pool", made(name).pool), ("test", made(name).test)):
@@ -131,14 +131,14 @@ def test_counts_are_those_of_the_card(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_content_stands_twice(name: str):
+def test_no_image_occurs_twice(name: str):
     pool, test = made(name).pool.hashes(), made(name).test.hashes()
     assert len({*pool, *test}) == len(pool) + len(test)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_order_says_nothing_of_the_class(name: str):
-    """The first tenth has its share of the most frequent class, within four deviations."""
+def test_the_order_does_not_reveal_the_class(name: str):
+    """The first tenth has its share of the largest class within four standard deviations."""
     labels = made(name).pool.labels
     biggest = np.bincount(labels[labels >= 0]).argmax()
     share, first = (labels == biggest).mean(), labels[: len(labels) // 10] == biggest
@@ -166,8 +166,8 @@ def test_the_same_seed_draws_the_same_bytes(name: str):
     assert sorted(one.pool.labels.tolist()) == list(range(classes))
 
 
-def test_a_picture_that_came_before_is_drawn_again():
-    """Of 24 different pictures there are: each is drawn once, over both parts."""
+def test_a_repeated_picture_is_replaced():
+    """24 different pictures exist; both parts together contain each once."""
 
     def draw(generator: np.random.Generator, label: int) -> np.ndarray:
         return generator.integers(0, 24, (1, 1)).astype(np.uint8)
@@ -183,7 +183,7 @@ def test_other_seeds_give_other_images():
 
 
 @pytest.mark.parametrize("name", ["fashion", "fashion-rare", "fashion-duplicates"])
-def test_nothing_to_report_on_is_in_what_recipes_are_chosen_on(name: str):
+def test_report_collections_share_no_image_with_dev_collections(name: str):
     seen = {*made("sample").pool.hashes(), *made("sample").test.hashes()}
     assert seen.isdisjoint(made(name).pool.hashes())
     assert seen.isdisjoint(made(name).test.hashes())
@@ -192,8 +192,8 @@ def test_nothing_to_report_on_is_in_what_recipes_are_chosen_on(name: str):
 # ----------------------------------------------------------------------------- what each is for
 
 
-def test_pictures_of_many_classes_can_be_told_apart():
-    """Each class of glyphs and shapes is drawn, in every font, as something that is not blank."""
+def test_every_class_of_glyphs_and_shapes_is_visible():
+    """Every class is drawn as something that is not blank, in every font."""
     generator = np.random.default_rng(0)
     assert len(CLASSES) >= 50
     assert len(KINDS) >= 60
@@ -206,7 +206,7 @@ def test_pictures_of_many_classes_can_be_told_apart():
     assert len(FONTS) == 21
 
 
-def test_long_tails_are_as_steep_as_said():
+def test_long_tails_have_the_stated_imbalance():
     for name, least in (("sample", 19), ("textures", 4.8), ("shapes", 18), ("fashion-rare", 100)):
         assert find_collection(name).card.imbalance == pytest.approx(least, rel=0.1)
     assert sum(long_tail(6000, 80, 20.0)) == 6000
@@ -248,7 +248,7 @@ def _rms_after_shift(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.min(found, axis=0)
 
 
-def test_a_near_copy_keeps_the_background_black():
+def test_a_near_duplicate_keeps_the_black_background():
     image = np.zeros((28, 28), np.uint8)
     image[10:18, 9:19] = 200
     copy = near_copy(np.random.default_rng(0), image)
@@ -256,13 +256,13 @@ def test_a_near_copy_keeps_the_background_black():
     assert not np.array_equal(copy, image)
 
 
-def test_a_fifth_of_the_pool_is_outside_and_nothing_of_the_test_part():
+def test_a_fifth_of_the_pool_and_no_test_image_has_no_class():
     images = made("fashion-outside")
     assert images.outside / len(images.pool) == pytest.approx(0.2)
     assert (images.test.labels >= 0).all()
 
 
-def test_patches_of_pool_and_test_are_of_different_places():
+def test_patches_of_pool_and_test_part_do_not_overlap():
     blocks = [(r, c) for r in range(5) for c in range(8)]
     assert sum(is_test_block(*block) for block in blocks) == 10
     # Each row and each column of blocks has both kinds.
@@ -280,7 +280,7 @@ def small(seed: int, count: int = 6) -> LabelledImages:
     return LabelledImages.originals(images, np.arange(count) % 2)
 
 
-def test_parts_that_meet_are_refused():
+def test_parts_that_share_images_are_refused():
     one, other = small(0), small(1)
     CollectionImages(one, other)
     shared = LabelledImages.originals(
@@ -293,14 +293,14 @@ def test_parts_that_meet_are_refused():
         CollectionImages(twice, other)
 
 
-def test_content_is_pixels_and_shape():
+def test_the_content_hash_covers_pixels_and_shape():
     images = np.arange(12, dtype=np.uint8)
     flat = LabelledImages.originals(images.reshape(1, 3, 4), np.zeros(1, np.int64))
     tall = LabelledImages.originals(images.reshape(1, 4, 3), np.zeros(1, np.int64))
     assert flat.hashes() != tall.hashes()
 
 
-def test_taking_rows_keeps_the_tie_of_copy_and_original():
+def test_taking_rows_keeps_the_link_of_copy_and_original():
     part = replace(small(2), copy_of=np.array([-1, -1, -1, 1, -1, 0]))
     taken = part.take(np.array([5, 3, 1, 0]))
     assert taken.copy_of.tolist() == [3, 2, -1, -1]

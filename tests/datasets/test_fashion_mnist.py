@@ -1,4 +1,4 @@
-"""The IDX reader: what it gives, and what it refuses."""
+"""The reader of Fashion-MNIST files: what it reads and what it refuses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_published_files_hold_6000_and_1000_of_each_class():
     ],
     ids=["none", "plain", "cut", "short", "long", "other", "empty"],
 )
-def test_anything_else_is_refused_with_the_command_that_mends_it(
+def test_other_content_is_refused_with_the_command_that_installs_the_files(
     tmp_path: Path, content: Callable[[], bytes | None], said: str
 ):
     if (written := content()) is not None:

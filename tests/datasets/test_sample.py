@@ -1,4 +1,4 @@
-"""The bundled sample is what its card says."""
+"""The bundled sample matches its card."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def manifest(archive: zipfile.ZipFile) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(archive.read("manifest.csv").decode())))
 
 
-def test_the_archive_is_small_and_holds_what_the_manifest_lists(archive, manifest):
+def test_the_archive_is_small_and_matches_its_manifest(archive, manifest):
     assert bundled_sample().stat().st_size <= 3_000_000
     names = [name for name in archive.namelist() if name not in ("manifest.csv", "LICENSE.txt")]
     assert names == [row["path"] for row in manifest]
@@ -65,7 +65,7 @@ def test_class_counts_are_those_of_the_card(manifest):
 
 
 def test_no_picture_occurs_twice(archive, manifest):
-    """Neither as bytes nor as pixels, within a part or across both."""
+    """No two files share bytes or pixels, within a part or across parts."""
     pixels = set()
     for row in manifest:
         with Image.open(io.BytesIO(archive.read(row["path"]))) as picture:
@@ -74,7 +74,7 @@ def test_no_picture_occurs_twice(archive, manifest):
 
 
 def test_paths_do_not_reveal_the_class(manifest):
-    """Names are numbers, and the order of the classes along them is as good as shuffled."""
+    """Names are numbers, and the classes along them are shuffled."""
     for part in (POOL, TEST):
         rows = [row for row in manifest if row["split"] == part]
         for number, row in enumerate(rows, 1):
@@ -85,7 +85,7 @@ def test_paths_do_not_reveal_the_class(manifest):
         assert same == pytest.approx(expected, abs=0.05)
 
 
-def test_card_and_licence_lie_beside_the_archive():
+def test_card_and_licence_are_beside_the_archive():
     card = (SAMPLE_FOLDER / "CARD.md").read_text()
     assert hashlib.sha256(bundled_sample().read_bytes()).hexdigest() in card
     for name, size in SAMPLE.sizes[POOL].items():
@@ -97,9 +97,7 @@ def test_card_and_licence_lie_beside_the_archive():
 
 
 @pytest.mark.skipif(not DEFAULT_FOLDER.is_dir(), reason="Fashion-MNIST is not installed")
-def test_the_sample_is_made_again_from_its_seed_and_leaves_the_training_rows(
-    tmp_path: Path, archive, manifest
-):
+def test_the_sample_is_reproducible_and_uses_no_training_rows(tmp_path: Path, archive, manifest):
     data = load_fashion_mnist()
     files = choose(data, SEED)
     assert [(f.path, f.class_name, f.part) for f in files] == [
@@ -128,7 +126,9 @@ def test_the_sample_is_made_again_from_its_seed_and_leaves_the_training_rows(
     classes=st.integers(2, 30),
     imbalance=st.floats(1, 100, allow_nan=False),
 )
-def test_a_long_tail_adds_up_and_never_rises(total: int, classes: int, imbalance: float):
+def test_a_long_tail_has_the_right_total_and_never_rises(
+    total: int, classes: int, imbalance: float
+):
     sizes = long_tail(total, classes, imbalance)
     assert sum(sizes) == total
     assert all(a >= b - 1 for a, b in itertools.pairwise(sizes))  # up to rounding

@@ -1,4 +1,4 @@
-"""Laws of the captions, the loss and the training that made the bundled model."""
+"""Captions, loss and training of the bundled model."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_a_caption_is_true_of_its_own_picture(seed: int) -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=20)
 @given(seed=seeds)
-def test_truth_says_what_reading_the_caption_says(seed: int) -> None:
-    """The slow form: take the words apart and compare them with the picture one by one."""
+def test_caption_truth_equals_parsing_the_caption(seed: int) -> None:
+    """Parse the words and compare each with the picture."""
     data = labelled(seed, 12)
     captions = write_captions(data.labels, data.facts, np.random.default_rng(seed))
     words = [text.rstrip(".").split() for text in captions.texts(CLASS_NAMES)]
@@ -74,7 +74,7 @@ def test_truth_says_what_reading_the_caption_says(seed: int) -> None:
             assert found[picture, caption] == (name in words[caption] and claims <= allowed)
 
 
-def test_facts_are_thirds_of_what_is_measured() -> None:
+def test_facts_divide_each_measure_into_thirds() -> None:
     images = pictures(3, 600)
     thirds = facts_of(images).thirds
     for kind in range(3):
@@ -85,7 +85,7 @@ def test_facts_are_thirds_of_what_is_measured() -> None:
         )
 
 
-def test_what_is_measured() -> None:
+def test_measures_of_drawn_pictures_are_exact() -> None:
     image = np.zeros((1, 28, 28), dtype=np.uint8)
     image[0, 4:18, 10:12] = 51
     brightness, busyness, height = measure(image)[0]
@@ -95,7 +95,7 @@ def test_what_is_measured() -> None:
     assert np.isfinite(measure(np.zeros((1, 28, 28), dtype=np.uint8))).all()
 
 
-def test_the_middle_third_is_never_claimed() -> None:
+def test_captions_never_state_the_middle_third() -> None:
     facts = Facts(np.ones((50, 3), dtype=np.int8))
     captions = write_captions(np.zeros(50, dtype=np.int64), facts, np.random.default_rng(0))
     assert (captions.mentioned == UNMENTIONED).all()
@@ -106,14 +106,14 @@ def test_the_middle_third_is_never_claimed() -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=30)
 @given(seed=seeds, size=st.integers(1, 8))
-def test_with_one_true_caption_each_the_loss_is_infonce(seed: int, size: int) -> None:
+def test_the_loss_equals_infonce_for_one_true_caption_each(seed: int, size: int) -> None:
     logits = torch.randn(size, size, generator=torch.Generator().manual_seed(seed))
     pairs = torch.arange(size)
     wanted = (cross_entropy(logits, pairs) + cross_entropy(logits.T, pairs)) / 2
     torch.testing.assert_close(contrastive_loss(logits, torch.eye(size).bool()), wanted)
 
 
-def test_the_loss_does_not_tell_two_true_captions_apart() -> None:
+def test_the_loss_is_equal_for_two_true_captions() -> None:
     logits = torch.tensor([[3.0, 1.0], [2.0, 0.5]], dtype=torch.float64)
     everything = torch.ones(2, 2).bool()
     exchanged = contrastive_loss(logits.flip(1), everything)
@@ -142,7 +142,7 @@ def fashion(rows: int = FIRST_ROW + 40) -> FashionMnist:
     return made
 
 
-def test_only_known_classes_and_pictures_of_its_own_are_trained_on() -> None:
+def test_training_uses_only_known_classes_and_training_pictures() -> None:
     data = training_data(fashion())
     unknown = {CLASS_NAMES.index(name) for name in UNKNOWN_TO_BUNDLED_MODEL}
     assert not unknown & set(data.labels.tolist())
@@ -157,9 +157,7 @@ def recipe() -> Recipe:
     return Recipe(seed=4, epochs=1.0, batch=16)
 
 
-def test_the_same_seed_trains_the_same_model_and_it_loads_as_any_other(
-    recipe: Recipe, tmp_path: Path
-) -> None:
+def test_training_is_reproducible_and_the_model_loads(recipe: Recipe, tmp_path: Path) -> None:
     data = labelled(1, 64)
     preprocess, console = preprocess_for(data), Console(file=io.StringIO())
     ids = []

@@ -1,4 +1,4 @@
-"""Encoding: complete, in order, the same whatever interrupts it, and not stopped by any one file."""
+"""Encoding is complete, ordered, resumable, and not stopped by any single file."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def plan(tmp_path: Path) -> list[tuple[str, Path]]:
     return planned(tmp_path / "images", {f"{n}.png": picture(n) for n in range(50)})
 
 
-def test_the_fake_is_an_encoder():
+def test_the_fake_encoder_satisfies_the_protocol():
     assert isinstance(FakeEncoder(), Encoder)
 
 
@@ -108,7 +108,7 @@ def test_every_image_gets_its_own_features(tmp_path: Path, plan):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path, plan, seed: int):
-    """Ctrl-C after any batch, and kills that take whole shards with them, any number of times."""
+    """Interrupt after any batch and lose whole shards, any number of times."""
     whole, broken = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "broken")
     encode_images(FakeEncoder(), plan, whole, batch_size=4)
     chance, interruptions = random.Random(seed), 0
@@ -136,7 +136,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path, plan, seed:
     assert same(everything(whole, plan), everything(broken, plan))
 
 
-def test_bad_files_are_quarantined_and_the_rest_goes_on(tmp_path: Path):
+def test_unreadable_files_are_quarantined_and_all_others_are_encoded(tmp_path: Path):
     files = {f"{n}.png": picture(n) for n in range(10)}
     files["junk.png"] = b"junk"
     files["cut.png"] = picture(20)[:-40]
@@ -182,7 +182,7 @@ def test_a_value_too_large_for_fp16_is_quarantined_or_kept_as_fp32(tmp_path: Pat
     assert summary.encoded == 50
 
 
-def test_a_device_that_is_too_small_says_so_and_keeps_the_work(tmp_path: Path, plan):
+def test_a_full_device_memory_is_reported_and_finished_features_are_kept(tmp_path: Path, plan):
     class Small(FakeEncoder):
         def encode_images(self, pixels: torch.Tensor) -> Features:
             if len(self.batches) == 3:
@@ -201,7 +201,7 @@ def test_two_runs_at_once_are_refused(tmp_path: Path, plan):
         encode_images(FakeEncoder(), plan, store)
 
 
-def test_no_more_is_decoded_ahead_than_was_allowed(plan):
+def test_no_more_images_are_decoded_ahead_than_allowed(plan):
     decoded = 0
 
     def counting(image: Image.Image) -> torch.Tensor:
@@ -216,7 +216,7 @@ def test_no_more_is_decoded_ahead_than_was_allowed(plan):
     assert decoded <= 5 + 1
 
 
-def test_workers_are_started_only_when_they_pay_for_themselves():
+def test_workers_start_only_for_enough_images():
     assert choose_workers(0.0003, 4000, 2) == 0  # the bundled sample
     assert choose_workers(0.0003, 4000, 64) == 0
     assert choose_workers(0.01, 100_000, 1) == 0  # the one processor is the tower's
@@ -291,7 +291,7 @@ def test_a_crash_or_a_hang_costs_one_image(tmp_path: Path, hostile):
     assert store.open_table().hashes == here.open_table().hashes
 
 
-def test_a_run_with_workers_can_be_interrupted_and_leaves_no_process(tmp_path: Path, plan):
+def test_an_interrupted_run_leaves_no_worker_process(tmp_path: Path, plan):
     psutil = pytest.importorskip("psutil")
 
     def interrupt(what: str, done: int, total: int) -> None:
@@ -316,15 +316,15 @@ class EndsAtTheStart:
         return os._exit, (7,)
 
 
-def test_a_worker_that_ends_at_its_start_ends_the_run_with_a_sentence(tmp_path: Path, plan):
+def test_a_worker_that_ends_at_its_start_ends_the_run_with_a_message(tmp_path: Path, plan):
     with pytest.raises(EncoderError, match=r"ended with exit status 7\. .*--workers 0"):
         encode_images(FakeEncoder(EndsAtTheStart()), plan, FeatureStore(tmp_path / "f"), workers=1)
 
 
-def test_workers_that_cannot_live_end_the_run_with_a_reason(
+def test_workers_that_always_crash_end_the_run_with_the_reason(
     tmp_path: Path, hostile, monkeypatch: pytest.MonkeyPatch
 ):
-    """Else a machine without memory would quarantine the whole pool, image by image."""
+    """Otherwise a machine without memory would quarantine the whole pool."""
     plan = planned(tmp_path / "images", {f"{n}.png": square(5, n) for n in range(8)})
     store = FeatureStore(tmp_path / "f")
     monkeypatch.setattr("alworkbench.features.decode_workers.MAX_CRASHES_IN_A_ROW", 2)

@@ -1,4 +1,4 @@
-"""Laws of the feature file: what is written is read; what is hostile is refused with a reason."""
+"""A features file is read back as written; an invalid file is refused with the reason."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ names = st.text(
     scale=st.floats(1e-3, 1e3),
     texts=st.lists(names, min_size=C + N, max_size=C + N, unique=True),
 )
-def test_what_is_written_is_read(
+def test_a_written_file_is_read_back(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
     half: bool,
@@ -145,7 +145,7 @@ def test_what_is_written_is_read(
     assert [p.name for p in path.parent.iterdir()] == [path.name]  # no half-written rest
 
 
-def test_what_numpy_saves_is_read(tmp_path: Path) -> None:
+def test_files_of_numpy_are_read(tmp_path: Path) -> None:
     given = everything()
     found = read_feature_file(saved(tmp_path, **given))
     assert found.encoder == "my model"
@@ -165,7 +165,7 @@ def test_what_numpy_saves_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(logits.numpy(), 20 * images @ classes.T - 3, rtol=1e-4, atol=1e-4)
 
 
-def test_the_least_that_is_needed_has_plain_defaults(tmp_path: Path) -> None:
+def test_a_minimal_file_has_defaults(tmp_path: Path) -> None:
     found = read_feature_file(saved(tmp_path, **arrays()))
     assert found.encoder == "features"
     assert (found.head.loss, found.head.logit_bias) == ("infonce", 0.0)
@@ -173,7 +173,7 @@ def test_the_least_that_is_needed_has_plain_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["compressed", "fortran", "big-endian", "float64", "float16"])
-def test_any_layout_of_the_same_numbers_is_read(tmp_path: Path, layout: str) -> None:
+def test_every_memory_layout_of_the_same_numbers_is_read(tmp_path: Path, layout: str) -> None:
     given = arrays()
     wanted = given["activations"]
     if layout == "fortran":
@@ -197,10 +197,8 @@ INTEGERS = [name for name, value in everything().items() if value.dtype.kind == 
 
 @pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
-def test_one_array_of_another_type_fits_all_the_others(
-    tmp_path: Path, name: str, kind: str
-) -> None:
-    """The same numbers in another type give the same results to the bit, in float32."""
+def test_arrays_may_have_different_number_types(tmp_path: Path, name: str, kind: str) -> None:
+    """The same numbers in another type give identical float32 results."""
     rounded = everything()[name].astype(np.float16)
     found, plain = (
         read_feature_file(saved(tmp_path, **(everything() | {name: rounded.astype(each)})))
@@ -222,7 +220,7 @@ def computed(file: FeatureFile) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", ["activations", "residuals", "both"])
-def test_a_table_is_kept_in_half_precision_only_as_a_whole(tmp_path: Path, name: str) -> None:
+def test_a_table_stays_in_half_precision_only_as_a_whole(tmp_path: Path, name: str) -> None:
     given = everything()
     for one in ("activations", "residuals") if name == "both" else (name,):
         given[one] = given[one].astype(np.float16)
@@ -242,7 +240,7 @@ def test_integers_of_any_width_are_read(tmp_path: Path, name: str, kind: str) ->
     assert found.tolist() == everything()[name].tolist()
 
 
-def test_an_encoder_is_known_by_its_head_and_name(tmp_path: Path) -> None:
+def test_the_encoder_id_depends_on_head_and_name(tmp_path: Path) -> None:
     def encoder_id(**change: Any) -> str:
         return read_feature_file(saved(tmp_path, **(everything() | change))).encoder_id
 
@@ -321,7 +319,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.filterwarnings("ignore:.*object:UserWarning")
 @pytest.mark.parametrize("case", list(HOSTILE))
-def test_a_hostile_array_is_refused_with_what_was_needed(tmp_path: Path, case: str) -> None:
+def test_an_invalid_array_is_refused_with_what_is_expected(tmp_path: Path, case: str) -> None:
     change, reason = HOSTILE[case]
     with pytest.raises(InvalidFeatureFile, match=f"{reason}.*pydoc") as raised:
         read_feature_file(saved(tmp_path, **(arrays() | change)))
@@ -329,14 +327,14 @@ def test_a_hostile_array_is_refused_with_what_was_needed(tmp_path: Path, case: s
 
 
 @pytest.mark.parametrize("name", sorted(set(arrays()) - {"paths"}))
-def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
+def test_a_missing_array_is_named(tmp_path: Path, name: str) -> None:
     given = arrays()
     del given[name]
     with pytest.raises(InvalidFeatureFile, match=f"lacks {name}"):
         read_feature_file(saved(tmp_path, **given))
 
 
-def test_images_must_be_named_somehow(tmp_path: Path) -> None:
+def test_a_file_needs_paths_or_hashes(tmp_path: Path) -> None:
     given = arrays()
     del given["paths"]
     with pytest.raises(InvalidFeatureFile, match="needs paths or hashes"):
@@ -374,20 +372,20 @@ def rezipped(tmp_path: Path, **replaced: bytes) -> Path:
         (b"cos\nsystem\n(S'true'\ntR.", "cannot be read"),
     ],
 )
-def test_a_lying_header_is_refused_before_memory_is_taken(
+def test_a_false_header_is_refused_before_allocating_memory(
     tmp_path: Path, member: bytes, reason: str
 ) -> None:
     with pytest.raises(InvalidFeatureFile, match=reason):
         read_feature_file(rezipped(tmp_path, activations=member))
 
 
-def test_numbers_that_are_no_characters_are_refused(tmp_path: Path) -> None:
+def test_invalid_characters_are_refused(tmp_path: Path) -> None:
     member = npy((N,), struct.pack("<5I", *[0x110000 + i for i in range(N)]), "<U1")
     with pytest.raises(InvalidFeatureFile, match="paths"):
         read_feature_file(rezipped(tmp_path, paths=member))
 
 
-def test_a_bomb_is_refused_unopened(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused_before_unpacking(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, **(arrays() | {"activations": np.zeros((250_000, P))}))
     assert path.stat().st_size < 20_000
@@ -432,7 +430,7 @@ def with_members(change: Callable[[zipfile.ZipFile], None], path: Path) -> Path:
         ("payload.pkl", "it holds 'payload.pkl'"),
     ],
 )
-def test_members_that_do_not_belong_are_refused(tmp_path: Path, name: str, reason: str) -> None:
+def test_unknown_members_are_refused(tmp_path: Path, name: str, reason: str) -> None:
     path = with_members(lambda archive: archive.writestr(name, b"x"), saved(tmp_path, **arrays()))
     with pytest.raises(InvalidFeatureFile, match=reason):
         read_feature_file(path)

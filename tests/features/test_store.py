@@ -1,4 +1,4 @@
-"""Features on disk: immutable shards, a table over them, and its twin in memory."""
+"""Features on disk: immutable shards and a table over them, equal to a table in memory."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FeatureTable]:
 @pytest.mark.parametrize("kind", ["disk", "memory", "plain"])
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(rows=st.lists(st.integers(0, 24), max_size=40), block_rows=st.integers(1, 30))
-def test_blocks_joined_are_the_gathered_rows(
+def test_concatenated_blocks_equal_the_gathered_rows(
     tables: dict[str, FeatureTable], kind: str, rows: list[int], block_rows: int
 ):
     table, wanted = tables[kind], torch.tensor(rows, dtype=torch.long)
@@ -131,7 +131,7 @@ def test_an_empty_store_has_an_empty_table(tmp_path: Path):
 # ------------------------------------------------------------------------------------------ shards
 
 
-def test_a_shard_without_its_last_file_does_not_exist_and_is_written_over(tmp_path: Path):
+def test_a_shard_without_its_last_file_is_ignored_and_overwritten(tmp_path: Path):
     store = written(tmp_path, [4, 4, 4])
     (tmp_path / "00002" / "DONE.json").unlink()
     assert store.open_table().hashes == [hash_of(n) for n in range(8)]
@@ -144,7 +144,7 @@ def test_a_shard_without_its_last_file_does_not_exist_and_is_written_over(tmp_pa
     assert (tmp_path / "00002" / "DONE.json").exists()
 
 
-def test_earlier_rows_keep_their_numbers_and_the_shards_their_bytes(tmp_path: Path):
+def test_new_shards_keep_earlier_row_numbers_and_files(tmp_path: Path):
     store = written(tmp_path, [4, 3])
     before = {path: path.read_bytes() for path in tmp_path.glob("0*/*")}
     rows = store.open_table().rows_by_hash()
@@ -167,7 +167,7 @@ def test_work_added_before_an_interruption_is_kept(tmp_path: Path):
     assert len(store.open_table()) == 3
 
 
-def test_a_shard_ends_at_the_first_budget_that_is_used_up(tmp_path: Path):
+def test_a_shard_ends_when_one_of_its_limits_is_reached(tmp_path: Path):
     def shards(name: str, budget: ShardBudget, seconds_each: float) -> int:
         now = 0.0
         store = FeatureStore(tmp_path / name)
@@ -185,7 +185,7 @@ def test_a_shard_ends_at_the_first_budget_that_is_used_up(tmp_path: Path):
     assert 5 < shards("share", ShardBudget(seconds=1.0, share_of_run=0.2), 1.0) < 25
 
 
-def test_rows_that_are_not_finite_are_refused_and_the_rest_goes_on(tmp_path: Path):
+def test_rows_that_are_not_finite_are_quarantined_and_others_stored(tmp_path: Path):
     batch = features(range(4))
     batch.activations[1, 2] = 1e6  # finite, but not as fp16
     batch.activations[2, 0] = float("nan")
@@ -205,7 +205,7 @@ def test_rows_that_are_not_finite_are_refused_and_the_rest_goes_on(tmp_path: Pat
     assert set(table.quarantined()) == {hash_of(2)}
 
 
-def test_only_io_may_be_tried_again(tmp_path: Path):
+def test_only_files_with_the_code_io_are_tried_again(tmp_path: Path):
     store = FeatureStore(tmp_path)
     with store.writer() as writer:
         writer.add(entries(range(0, 2), QuarantineCode.IO), None)
@@ -261,7 +261,7 @@ def garbage(path: Path) -> None:
         ("DONE.json", lambda path: path.write_text("[]")),
     ],
 )
-def test_a_damaged_shard_is_named_with_what_mends_it(tmp_path: Path, name: str, damage):
+def test_a_damaged_shard_is_named_with_the_remedy(tmp_path: Path, name: str, damage):
     store = written(tmp_path, [3, 4, 5], residuals=True)
     damage(tmp_path / "00001" / name)
     with pytest.raises(InvalidFeatureFile, match="00001") as refused:
@@ -271,7 +271,7 @@ def test_a_damaged_shard_is_named_with_what_mends_it(tmp_path: Path, name: str, 
     assert len(store.open_table()) == 8
 
 
-def test_a_file_cut_after_opening_is_an_error_and_no_crash(tmp_path: Path):
+def test_a_file_truncated_after_opening_is_an_error_without_a_crash(tmp_path: Path):
     table = written(tmp_path, [3, 4]).open_table()
     cut(tmp_path / "00001" / "act.npy")
     with pytest.raises(InvalidFeatureFile, match="00001"):
@@ -279,7 +279,7 @@ def test_a_file_cut_after_opening_is_an_error_and_no_crash(tmp_path: Path):
     assert len(table.gather(torch.arange(3))) == 3
 
 
-def test_only_one_may_write(tmp_path: Path):
+def test_only_one_process_may_write(tmp_path: Path):
     store = FeatureStore(tmp_path)
     with store.writer() as writer:
         with pytest.raises(FeaturesLocked, match=r"Process [0-9]+"), store.writer():
@@ -300,7 +300,7 @@ def a_head() -> Head:
     return Head(image, text, 100.0 / 3, -12.34567890123, "siglip")
 
 
-def test_the_head_comes_back_exactly_and_belongs_to_one_encoder(tmp_path: Path):
+def test_the_head_is_read_back_exactly_for_its_encoder_only(tmp_path: Path):
     store, head = FeatureStore(tmp_path), a_head()
     store.describe(EncoderRecord("a", "bundled"), head, {"open_clip": "3"})
     store.describe(EncoderRecord("a", "bundled"), head, {"open_clip": "4"})
@@ -319,7 +319,7 @@ def test_the_head_comes_back_exactly_and_belongs_to_one_encoder(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["encoder.json", "head.safetensors", "prompts.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"junk", b"{}", b"\xff" * 200])
-def test_other_files_that_are_damaged_are_named(tmp_path: Path, name: str, content: bytes):
+def test_other_damaged_files_are_named(tmp_path: Path, name: str, content: bytes):
     store = FeatureStore(tmp_path)
     store.describe(EncoderRecord("a", "bundled"), a_head(), {})
     (tmp_path / name).write_bytes(content)
@@ -332,7 +332,7 @@ def test_other_files_that_are_damaged_are_named(tmp_path: Path, name: str, conte
         read[name]()
 
 
-def test_prompts_are_remembered_by_their_text(tmp_path: Path):
+def test_prompt_features_are_found_by_their_text(tmp_path: Path):
     store = FeatureStore(tmp_path)
     assert store.prompt_activations(["a"]) is None
     assert store.missing_prompts(["b", "a", "b"]) == ["b", "a"]
@@ -347,7 +347,7 @@ def test_prompts_are_remembered_by_their_text(tmp_path: Path):
 
 
 @pytest.mark.gpu
-def test_rows_gathered_on_a_gpu_are_those_of_the_cpu(tables: dict[str, FeatureTable]):
+def test_rows_gathered_on_a_gpu_equal_those_on_the_cpu(tables: dict[str, FeatureTable]):
     rows = torch.tensor([24, 3, 3, 11])
     for table in tables.values():
         here, there = table.gather(rows), table.gather(rows, "cuda")

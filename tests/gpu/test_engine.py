@@ -1,8 +1,8 @@
-"""A CUDA device gives what the CPU gives: the same batches, and numbers that differ by rounding alone.
+"""A CUDA device gives equal batches to the CPU, and numbers equal up to rounding.
 
 Draws come from the CPU's generators on every device, so that the same seed draws the same there. Pools
 stream in float32, labels are learned in float64. The towers run in mixed precision on CUDA, which
-`test_encoders_bundled` has; these tests begin with features.
+tests/datasets/test_bundled_model.py tests; these tests begin with features.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def alike(found: Tensor, wanted: Tensor, share: float = 1e-4) -> None:
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryStrategy:
     @pytest.mark.parametrize("labels", [0, 6])
-    def test_it_chooses_the_batch_that_it_chooses_on_the_cpu(self, name, labels):
+    def test_the_batch_equals_that_on_the_cpu(self, name, labels):
         size = (*SMALL[:2], labels)
         found, wanted = (find_strategy(name).select(context(d, size)) for d in (CUDA, CPU))
         assert found.rows == wanted.rows
@@ -134,7 +134,7 @@ class TestEveryStrategy:
         if found.probabilities is not None:
             assert found.probabilities == pytest.approx(wanted.probabilities, rel=1e-3)
 
-    def test_a_small_memory_budget_changes_the_blocks_not_the_batch(self, name):
+    def test_a_small_memory_budget_does_not_change_the_batch(self, name):
         strategy, asked = find_strategy(name), context(CUDA)
         needed = strategy.cost(asked.size).memory
         small = replace(asked, memory=needed + (needed >> 2) + (1 << 16))
@@ -143,7 +143,7 @@ class TestEveryStrategy:
         if name not in ("epig", "batchbald"):  # which look at the best alone then
             assert set(found.rows) == set(strategy.select(asked).rows)
 
-    def test_the_same_context_gives_the_same_batch_to_the_bit(self, name):
+    def test_the_same_context_gives_the_same_batch(self, name):
         first, second = (
             find_strategy(name).select(
                 context(
@@ -162,7 +162,7 @@ class TestEveryStrategy:
 
 
 @pytest.mark.parametrize("name", [method.name for method in METHODS])
-def test_every_method_predicts_what_it_does_on_the_cpu(name):
+def test_every_method_predicts_as_on_the_cpu(name):
     images = model(*SMALL[:2]).images
     found, wanted = (learned(device, name, 40, 4, 30) for device in (CUDA, CPU))
     alike(found.logits(images.to(CUDA)), wanted.logits(images))
@@ -171,7 +171,7 @@ def test_every_method_predicts_what_it_does_on_the_cpu(name):
 @pytest.mark.parametrize("name", ["free-weights", "linearised"])
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["factorised", "iterated"])
 class TestLearning:
-    def test_the_step_and_the_prior_are_those_of_the_cpu(self, name, size):
+    def test_weight_update_and_prior_equal_those_on_the_cpu(self, name, size):
         found, wanted = (learned(device, name, *size) for device in (CUDA, CPU))
         assert (
             found.state.residual_head is None
@@ -184,14 +184,14 @@ class TestLearning:
             if one is not None:
                 alike(one, other)
 
-    def test_draws_given_the_labels_are_those_of_the_cpu(self, name, size):
+    def test_posterior_draws_given_labels_equal_those_on_the_cpu(self, name, size):
         images = model(*size[:2]).images
         found, wanted = (learned(device, name, *size) for device in (CUDA, CPU))
         one = found.model.jvp(found.model.images(images.to(CUDA)), found.draws(16, 3))
         other = wanted.model.jvp(wanted.model.images(images), wanted.draws(16, 3))
         alike(one, other, 1e-3)  # to which their systems are solved
 
-    def test_leaving_labels_out_is_what_it_is_on_the_cpu(self, name, size):
+    def test_leave_one_out_equals_that_on_the_cpu(self, name, size):
         targets = onehot(size[1], size[2])
         found, wanted = (
             leave_one_out(learned(device, name, *size), targets) for device in (CUDA, CPU)
@@ -199,14 +199,14 @@ class TestLearning:
         assert found.groups == wanted.groups
         alike(found.logits, wanted.logits)
 
-    def test_learning_again_and_drawing_again_give_the_same_bits(self, name, size):
+    def test_learning_and_drawing_are_deterministic(self, name, size):
         one, other = (learned(CUDA, name, *size, again=k) for k in range(2))
         for first, second in ((one.update, other.update), (one.draws(16, 3), other.draws(16, 3))):
             for part in fields(first):
                 left, right = getattr(first, part.name), getattr(second, part.name)
                 assert left is right is None or torch.equal(left, right), part.name
 
-    def test_variances_given_the_labels_are_those_of_the_cpu(self, name, size):
+    def test_variances_given_labels_equal_those_on_the_cpu(self, name, size):
         few = model(*size[:2]).images[-12:]
         found, wanted = (
             logit_variance(
@@ -223,7 +223,7 @@ class TestLearning:
 
 
 @pytest.mark.parametrize("score", [scores.bald, scores.predictive_entropy])
-def test_scores_of_draws_are_those_of_the_cpu(score):
+def test_scores_from_draws_equal_those_on_the_cpu(score):
     found, wanted = (
         torch.cat([score(p) for p in context(device, LARGE).drawn_probabilities()])
         for device in (CUDA, CPU)
@@ -231,12 +231,12 @@ def test_scores_of_draws_are_those_of_the_cpu(score):
     alike(found, wanted, 1e-3)
 
 
-def test_epig_of_draws_is_that_of_the_cpu():
+def test_epig_from_draws_equals_that_on_the_cpu():
     draws, targets = (normal(k, 20, 12, 4).softmax(dim=-1) for k in range(2))
     alike(scores.epig(draws.to(CUDA), targets.to(CUDA)), scores.epig(draws, targets), 1e-9)
 
 
-def test_an_explanation_is_that_of_the_cpu():
+def test_explanations_equal_those_on_the_cpu():
     names = ("ant", "bee", "cat", "dog")
     image = Image(1, "0" * 64, Role.POOL, 12, 12, ("a.png",))
     found, wanted = (
@@ -250,7 +250,7 @@ def test_an_explanation_is_that_of_the_cpu():
     assert found.by_bald.rank == wanted.by_bald.rank
 
 
-def test_measures_and_the_temperature_are_those_of_the_cpu():
+def test_metrics_and_temperature_equal_those_on_the_cpu():
     logits, labels = 3 * normal(1, 200, 5), torch.arange(200) % 5
     found, wanted = (
         measure(logits.to(d).softmax(dim=-1), labels.to(d)).as_json(tuple("abcde"))
@@ -273,7 +273,7 @@ def same_factors(found: KroneckerFactors, wanted: KroneckerFactors) -> None:
 
 
 @pytest.mark.parametrize("loss", ["infonce", "siglip"])
-def test_curvature_of_pairs_is_that_of_the_cpu(loss: Loss):
+def test_curvature_of_pairs_equals_that_on_the_cpu(loss: Loss):
     made = small_model(images=50, residuals=True, loss=loss, dtype=torch.float32)
     found, wanted = (
         pair_curvature(
@@ -293,7 +293,7 @@ def test_curvature_of_pairs_is_that_of_the_cpu(loss: Loss):
     alike(one.embedding_covariance(), other.embedding_covariance())
 
 
-def test_curvature_of_a_pool_is_that_of_the_cpu():
+def test_curvature_of_a_pool_equals_that_on_the_cpu():
     made = model(*LARGE[:2])
     table = FeatureTable.from_features([f"{k}" for k in range(600)], made.images)
     found, wanted = (
@@ -304,7 +304,7 @@ def test_curvature_of_a_pool_is_that_of_the_cpu():
     same_factors(found.text, wanted.text)
 
 
-def test_moments_and_drawn_probabilities_are_those_of_the_cpu():
+def test_moments_and_drawn_probabilities_equal_those_on_the_cpu():
     made = model(*SMALL[:2])
     table = FeatureTable.from_features([f"{k}" for k in range(40)], made.images)
 
@@ -322,7 +322,7 @@ def test_moments_and_drawn_probabilities_are_those_of_the_cpu():
         alike(found, wanted)
 
 
-def test_ensembles_of_prompts_are_those_of_the_cpu_and_the_same_every_time():
+def test_prompt_ensembles_equal_those_on_the_cpu_and_are_deterministic():
     head, prompts = model(*SMALL[:2]).head, normal(7, 2000, 20, dtype=torch.float32)
     of_class = torch.arange(2000) % 3
     wanted = ensemble_prompts(head, prompts, of_class)

@@ -1,4 +1,4 @@
-"""A project on a CUDA device: it asks, learns, measures and replays as one on the CPU does."""
+"""A project on a CUDA device gives the results of a project on the CPU."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def campaign(
     return asked, losses
 
 
-def test_a_campaign_is_the_same_on_either_device(project: Project, tmp_path: Path) -> None:
+def test_a_campaign_is_equal_on_cpu_and_gpu(project: Project, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(project.folder, other)
     asked, losses = campaign(project.folder, "cuda", project.truth)
@@ -69,7 +69,7 @@ def test_a_campaign_is_the_same_on_either_device(project: Project, tmp_path: Pat
     assert losses == pytest.approx(wanted_losses, rel=1e-3)
 
 
-def test_a_campaign_is_replayed_on_its_device_and_its_learner_explains_and_supports(
+def test_a_gpu_campaign_can_be_replayed_and_its_learner_used(
     project: Project,
 ) -> None:
     campaign(project.folder, "cuda", project.truth)
@@ -85,7 +85,7 @@ def test_a_campaign_is_replayed_on_its_device_and_its_learner_explains_and_suppo
         assert len(workbench.support_sets.choose(2).images) == 8
 
 
-def test_a_simulation_on_a_project_of_a_gpu_is_the_one_of_the_cpu(
+def test_a_simulation_on_a_gpu_project_equals_that_on_the_cpu(
     project: Project, tmp_path: Path
 ) -> None:
     words = {

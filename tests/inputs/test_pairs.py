@@ -1,4 +1,4 @@
-"""Readers of image-caption pairs: the same pairs from every form, mixed, and no trust in what is read."""
+"""Readers of image-caption pairs give equal pairs from every format, shuffled and checked."""
 
 import io
 import random
@@ -67,7 +67,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_gives_every_pair_once_in_an_order_that_the_seed_fixes(tmp_path, form):
+def test_every_format_gives_each_pair_once_in_an_order_fixed_by_the_seed(tmp_path, form):
     source = open_pairs(FORMS[form](tmp_path))
     found = list(source.read(3))
     assert sorted(pair.caption for pair in found) == sorted(CAPTIONS)
@@ -82,22 +82,22 @@ def test_every_form_gives_every_pair_once_in_an_order_that_the_seed_fixes(tmp_pa
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_sorted_files_do_not_give_batches_of_one_class(tmp_path, form):
-    """Of 3 classes of 20: a random 20 hold some of each but for one seed in millions."""
+def test_batches_of_sorted_files_mix_the_classes(tmp_path, form):
+    """20 random pairs of 3 classes contain every class, except for one seed in millions."""
     found = [pair.caption for pair in open_pairs(FORMS[form](tmp_path)).read(0)]
     for start in range(0, COUNT, 20):
         assert len({caption[-1] for caption in found[start : start + 20]}) == 3
 
 
 @pytest.mark.parametrize(("form", "ignored"), [("csv", 2), ("paths", 1), ("pictures", 1)])
-def test_what_is_no_pair_is_counted(tmp_path, form, ignored):
+def test_incomplete_entries_are_counted(tmp_path, form, ignored):
     source = open_pairs(FORMS[form](tmp_path))
     for _ in range(2):
         assert len(list(source.read(0))) == COUNT
         assert source.ignored == ignored
 
 
-def test_odd_members_of_a_tar_are_left_out_and_counted(tmp_path, monkeypatch):
+def test_unusable_members_of_a_tar_file_are_left_out_and_counted(tmp_path, monkeypatch):
     for module in (rules, tar):
         monkeypatch.setattr(module, "MAX_IMAGE_BYTES", 100)
     path = tmp_path / "odd.tar"
@@ -136,21 +136,21 @@ def test_odd_members_of_a_tar_are_left_out_and_counted(tmp_path, monkeypatch):
         ("a.tar.gz", b"\x1f\x8b no gzip", "cannot be read as image-caption pairs"),
     ],
 )
-def test_what_cannot_be_read_is_said_to_be_so(tmp_path, name, content, words):
+def test_an_unreadable_file_is_refused_with_its_name(tmp_path, name, content, words):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UnreadableSource, match=words):
         open_pairs(path).count()
 
 
-def test_a_tar_that_was_cut_short_is_an_error(tmp_path):
+def test_a_truncated_tar_file_is_refused(tmp_path):
     path = write_tar(tmp_path / "cut.tar", range(COUNT))
     path.write_bytes(path.read_bytes()[: 40 * 512 + 100])
     with pytest.raises(UnreadableSource, match=r"cut\.tar"):
         list(open_pairs(path).read(0))
 
 
-def test_a_header_that_claims_gigabytes_is_refused_before_it_is_read(tmp_path):
+def test_a_header_that_claims_gigabytes_is_refused_before_reading(tmp_path):
     path = tmp_path / "header.tar"
     with tarfile.open(path, "w") as opened:
         add(opened, "1.jpg", b"x")
@@ -162,27 +162,27 @@ def test_a_header_that_claims_gigabytes_is_refused_before_it_is_read(tmp_path):
         open_pairs(path).count()
 
 
-def test_columns_of_another_type_are_refused(tmp_path):
+def test_columns_of_a_wrong_type_are_refused(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"image": [1], "caption": ["a"]}), path)
     with pytest.raises(UnreadableSource, match="type int64"):
         open_pairs(path)
 
 
-def test_nothing_there_is_said_to_be_so(tmp_path):
+def test_a_missing_source_is_refused(tmp_path):
     for place in (tmp_path, tmp_path / "none.csv", tmp_path / "*.tar"):
         with pytest.raises(NothingToImport):
             open_pairs(place)
 
 
-def test_several_files_must_all_be_tars(tmp_path):
+def test_several_files_must_all_be_tar_files(tmp_path):
     write_csv(tmp_path)
     write_tar(tmp_path / "a.tar", range(3))
     with pytest.raises(UnreadableSource, match=r"pairs\.csv is not a tar file"):
         open_pairs(tmp_path / "*")
 
 
-def test_the_buffer_loses_nothing_and_stays_within_its_bounds():
+def test_the_shuffle_buffer_keeps_every_pair_and_its_bounds():
     def stream():
         for k in range(100):
             made[0] = k + 1
@@ -196,7 +196,7 @@ def test_the_buffer_loses_nothing_and_stays_within_its_bounds():
         assert sorted(int(pair.caption) for pair in given) == list(range(100))
 
 
-def test_parts_are_read_side_by_side():
+def test_several_parts_are_read_at_once():
     parts = [lambda name=name: iter([Pair(b"x", name)] * 30) for name in "abcdef"]
     found = [pair.caption for pair in interleaved(parts, random.Random(0), at_once=3)]
     assert sorted(found) == sorted("abcdef" * 30)

@@ -1,4 +1,4 @@
-"""One picture per file: the model and the person see the same pixels, and no file does harm."""
+"""Pictures decode to the same pixels for people and model; no file does harm."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ for turn in range(1, 9):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_the_person_sees_the_pixels_that_the_model_sees(tmp_path: Path, name: str):
+def test_a_person_and_the_model_see_the_same_pixels(tmp_path: Path, name: str):
     path = tmp_path / name
     path.write_bytes(GOLDEN[name])
     seen = read_image(path)
@@ -155,7 +155,7 @@ def test_the_person_sees_the_pixels_that_the_model_sees(tmp_path: Path, name: st
         ("rgb.bmp", False),
     ],
 )
-def test_a_file_is_passed_on_only_where_a_browser_makes_the_same_pixels(
+def test_a_file_is_served_as_it_is_only_if_a_browser_decodes_equal_pixels(
     tmp_path: Path, name: str, as_it_is: bool
 ):
     path = tmp_path / name
@@ -177,8 +177,8 @@ def test_every_orientation_is_applied_once(turn: int, kind: str):
     assert np.abs(np.array(red) - (255, 0, 0)).max() < 40
 
 
-def test_values_come_out_as_they_were_meant():
-    """Each kind of file against the scene, or a ramp, that it was made of."""
+def test_every_pixel_format_gives_the_intended_values():
+    """Each kind of file is compared with the scene or ramp it was made from."""
     ramp = pixels(Image.fromarray(np.asarray(wide(np.float32, 255.0)).round().astype(np.uint8)))
     for name in ("16-bit.png", "16-bit.tiff", "32-bit.tiff", "float.tiff"):
         assert np.abs(pixels(read_image(GOLDEN[name])) - ramp).max() <= 1, name
@@ -241,7 +241,7 @@ EPS = saved(scene(), "EPS")
     ],
     ids=lambda value: value.value if isinstance(value, QuarantineCode) else f"{len(value)}-bytes",
 )
-def test_what_is_no_whole_picture_is_refused_with_its_code(
+def test_an_unusable_picture_is_refused_with_its_code(
     tmp_path: Path, data: bytes, code: QuarantineCode
 ):
     path = tmp_path / "file.png"
@@ -253,7 +253,7 @@ def test_what_is_no_whole_picture_is_refused_with_its_code(
         assert refused.value.detail
 
 
-def test_what_cannot_be_read_is_an_io_fault(tmp_path: Path):
+def test_a_file_that_cannot_be_opened_has_the_code_io(tmp_path: Path):
     for path in (tmp_path / "absent.png", tmp_path):
         with pytest.raises(Undecodable) as refused:
             read_image(path)
@@ -264,7 +264,7 @@ def test_what_cannot_be_read_is_an_io_fault(tmp_path: Path):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # as in the program; see images.py
 @pytest.mark.parametrize("name", ["exif-6.jpg", "exif-6.tiff", "animated.gif", "alpha.webp"])
-def test_damaged_bytes_give_a_picture_or_a_code_and_nothing_else(name: str):
+def test_damaged_bytes_give_a_picture_or_a_code(name: str):
     chance = random.Random(name)
     for _ in range(150):
         data = bytearray(GOLDEN[name])
@@ -274,7 +274,7 @@ def test_damaged_bytes_give_a_picture_or_a_code_and_nothing_else(name: str):
             assert read_image(bytes(data)).mode == "RGB"
 
 
-def test_thumbnails_keep_the_shape_and_never_enlarge(tmp_path: Path):
+def test_thumbnails_keep_the_aspect_ratio_and_never_enlarge(tmp_path: Path):
     large = tmp_path / "large.jpg"
     large.write_bytes(saved(scene().resize((1200, 800)), "JPEG", exif=exif(6)))
     with Image.open(io.BytesIO(thumbnail(large, 96).data)) as small:

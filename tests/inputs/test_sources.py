@@ -1,4 +1,4 @@
-"""Readers: deterministic, complete, and safe against what a stranger's files may hold."""
+"""Readers of images are deterministic, complete and safe against hostile files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ TREE = {
 # ------------------------------------------------------------------------------------------ folders
 
 
-def test_a_tree_is_read_whole_in_the_order_of_names(tmp_path: Path):
+def test_a_folder_tree_is_read_completely_in_order_of_names(tmp_path: Path):
     put(tmp_path, TREE)
     good, bad = found_in(tmp_path)
     assert [f.path for f in good] == ["B/1.png", "a.png", "b/10.PNG", "b/2.png", "b/deep/er/x.png"]
@@ -75,7 +75,7 @@ def test_a_tree_is_read_whole_in_the_order_of_names(tmp_path: Path):
     assert (source.root, source.files, source.ignored) == (tmp_path, 7, 3)
 
 
-def test_the_order_does_not_hang_on_threads_or_on_the_order_of_writing(tmp_path: Path):
+def test_the_order_is_independent_of_threads_and_of_the_order_of_writing(tmp_path: Path):
     names = {f"{n * 37 % 101}.png": png(n) for n in range(60)}
     one, two = put(tmp_path / "one", names), put(tmp_path / "two", dict(reversed(names.items())))
     expected = list(read_source(one).read(threads=1))
@@ -109,7 +109,7 @@ def test_nothing_outside_the_tree_is_read(tmp_path: Path):
     assert {f.code for f in bad} == {QuarantineCode.IO}
 
 
-def test_names_that_cannot_be_stored_are_set_aside(tmp_path: Path):
+def test_files_with_names_that_cannot_be_stored_are_quarantined(tmp_path: Path):
     put(tmp_path, {"good.png": png(1), "new\nline.png": png(2)})
     (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(png(3))
     good, bad = found_in(tmp_path)
@@ -117,7 +117,7 @@ def test_names_that_cannot_be_stored_are_set_aside(tmp_path: Path):
     assert [f.path for f in bad] == ["new\\nline.png", "\\udcff.png"]
 
 
-def test_progress_ends_at_the_total_and_a_reader_may_be_left_early(tmp_path: Path):
+def test_progress_ends_at_the_total_and_reading_may_stop_early(tmp_path: Path):
     put(tmp_path, {f"{n}.png": png(n) for n in range(40)})
     calls: list[tuple[int, int]] = []
     files = read_source(tmp_path).read(
@@ -185,7 +185,7 @@ def test_a_folder_with_a_manifest_is_read_as_it_says(tmp_path: Path):
     assert [(f.path, f.class_name) for f in found_in(tmp_path)[0]] == [("a.png", "heron")]
 
 
-def test_a_manifest_may_not_lead_through_a_link_to_the_outside(tmp_path: Path):
+def test_a_manifest_cannot_reach_outside_files_through_a_link(tmp_path: Path):
     outside = put(tmp_path / "outside", {"secret.png": png(1)})
     tree = put(tmp_path / "tree", {"a.png": png(2)})
     (tree / "door").symlink_to(outside)
@@ -215,14 +215,14 @@ def test_a_manifest_may_not_lead_through_a_link_to_the_outside(tmp_path: Path):
         (b'path\n" "\n', "empty"),
     ],
 )
-def test_a_manifest_that_is_not_right_is_refused_whole(tmp_path: Path, content: bytes, said: str):
+def test_an_invalid_manifest_is_refused_as_a_whole(tmp_path: Path, content: bytes, said: str):
     put(tmp_path, {"a.png": png(1), "list.csv": content})
     with pytest.raises(UnreadableSource, match=said) as refused:
         read_source(tmp_path / "list.csv")
     assert "Nothing was imported" in str(refused.value)
 
 
-def test_a_manifest_without_rows_has_nothing_to_import(tmp_path: Path):
+def test_a_manifest_without_rows_is_refused(tmp_path: Path):
     put(tmp_path, {"list.csv": b"\xef\xbb\xbfpath,label\r\n"})
     with pytest.raises(NothingToImport, match="lists no file"):
         read_source(tmp_path / "list.csv")
@@ -264,7 +264,7 @@ def test_an_archive_is_read_as_the_folder_it_holds(tmp_path: Path, kind: str):
     assert len(list((tmp_path / "into").iterdir())) == 1
 
 
-def test_one_folder_around_everything_is_looked_through(tmp_path: Path):
+def test_a_single_outer_folder_is_skipped(tmp_path: Path):
     inside = {f"birds/{name}": data for name, data in TREE.items()}
     path = zipped(tmp_path / "x.zip", {**inside, "__MACOSX/birds/._a.png": b"resource"})
     good, _ = found_in(path, into=tmp_path / "into")
@@ -347,7 +347,7 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, name: s
     assert not Path("/tmp/evil-alworkbench.png").exists()
 
 
-def test_a_zip_that_lies_about_sizes_writes_no_more_than_it_says(tmp_path: Path):
+def test_a_zip_with_false_sizes_writes_no_more_than_it_declares(tmp_path: Path):
     path = zipped(tmp_path / "liar.zip", {"a.bmp": ZEROS})
     data = bytearray(path.read_bytes())
     for magic, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):

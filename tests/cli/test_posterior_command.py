@@ -1,4 +1,4 @@
-"""A project's posterior by command: shown, written as a factor folder, and taken back from one."""
+"""`alworkbench posterior` shows the posterior, exports it as a factor folder and imports one."""
 
 import json
 
@@ -14,18 +14,6 @@ from tests.making_project import closing
 COMMANDS = [command.name for command in POSTERIORS.typer_instance.registered_commands]
 
 
-@pytest.fixture
-def run(project):
-    def run(*arguments, ok=True):
-        words = ["posterior", *arguments, "--project", str(project.folder)]
-        done = CliRunner().invoke(app, words)
-        if ok:
-            assert done.exit_code == 0, done.output
-        return done
-
-    return run
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example_and_reports_in_json(name):
     shown = CliRunner().invoke(app, ["posterior", name, "--help"], env={"COLUMNS": "200"})
@@ -34,8 +22,8 @@ def test_every_command_has_help_with_an_example_and_reports_in_json(name):
     assert "--json" in shown.output
 
 
-def test_what_is_shown_is_the_posterior(run, project):
-    found = json.loads(run("show", "--json").stdout)
+def test_show_prints_the_posterior(run, project):
+    found = json.loads(run("posterior", "show", "--json").stdout)
     with closing(project.open()) as workbench:
         belief = workbench.posteriors.newest()
         assert found["encoder_id"] == workbench.status().encoder
@@ -47,20 +35,20 @@ def test_what_is_shown_is_the_posterior(run, project):
         assert [found[side]["embedding_size"], found[side]["activation_size"]] == [
             *known.mean.shape
         ]
-    words = run("show").stdout
+    words = run("posterior", "show").stdout
     assert "pseudo-data weight" in words
     assert found["file"] in words
 
 
-def test_out_and_in_again_is_the_same_posterior(run, tmp_path):
-    before = json.loads(run("show", "--json").stdout)
+def test_an_exported_posterior_is_imported_unchanged(run, tmp_path):
+    before = json.loads(run("posterior", "show", "--json").stdout)
     folder = tmp_path / "factors"
-    told = json.loads(run("export", str(folder), "--json").stdout)
+    told = json.loads(run("posterior", "export", str(folder), "--json").stdout)
     assert told["posterior"] == before
     assert (folder / PRIORS).exists()
-    assert "posterior import" in run("export", str(folder)).stdout
-    run("import", str(folder), "--prior", "stored", "--weight", "1")
-    after = json.loads(run("show", "--json").stdout)
+    assert "posterior import" in run("posterior", "export", str(folder)).stdout
+    run("posterior", "import", str(folder), "--prior", "stored", "--weight", "1")
+    after = json.loads(run("posterior", "show", "--json").stdout)
     assert after["file"] != before["file"]
     assert after["provenance"]["source"] == "factors"
     for side in ("image", "text"):
@@ -68,9 +56,9 @@ def test_out_and_in_again_is_the_same_posterior(run, tmp_path):
             assert after[side][name] == pytest.approx(value, rel=1e-5), name
 
 
-def test_the_default_is_the_papers_weight_and_the_prior_of_most_evidence(run, tmp_path):
-    run("export", str(tmp_path / "factors"))
-    done = json.loads(run("import", str(tmp_path / "factors"), "--json").stdout)
+def test_import_defaults_to_the_weight_of_the_paper_and_the_highest_evidence(run, tmp_path):
+    run("posterior", "export", str(tmp_path / "factors"))
+    done = json.loads(run("posterior", "import", str(tmp_path / "factors"), "--json").stdout)
     side = done["posterior"]["image"]
     assert side["pseudo_data_weight"] == 10
     assert side["prior_precision"] == pytest.approx(side["prior_of_most_evidence"])
@@ -78,23 +66,23 @@ def test_the_default_is_the_papers_weight_and_the_prior_of_most_evidence(run, tm
     assert set(done["rounding"]) >= {"A_img_analytic", "B_txt_analytic"}
 
 
-def test_a_stored_prior_at_another_weight_is_told(run, tmp_path):
-    run("export", str(tmp_path / "factors"))
-    words = run("import", str(tmp_path / "factors"), "--prior", "stored").stdout
-    assert "found at a pseudo-data weight of 1, not 10" in words
+def test_import_warns_of_a_stored_prior_for_another_weight(run, tmp_path):
+    run("posterior", "export", str(tmp_path / "factors"))
+    words = run("posterior", "import", str(tmp_path / "factors"), "--prior", "stored").stdout
+    assert "belongs to a pseudo-data weight of 1, but --weight is 10" in words
 
 
-def test_an_imported_posterior_is_the_one_that_is_used(run, project, tmp_path):
-    run("export", str(tmp_path / "factors"))
-    run("import", str(tmp_path / "factors"))
+def test_the_project_uses_an_imported_posterior(run, project, tmp_path):
+    run("posterior", "export", str(tmp_path / "factors"))
+    run("posterior", "import", str(tmp_path / "factors"))
     with closing(project.open()) as workbench:
         assert workbench.posteriors.newest().image.pseudo_data_weight == 10
         assert workbench.rounds.propose().batch_size == 5
 
 
-def test_a_folder_that_is_none_changes_nothing(run, tmp_path):
-    before = run("show", "--json").stdout
-    done = run("import", str(tmp_path), ok=False)
+def test_an_invalid_folder_changes_nothing(run, tmp_path):
+    before = run("posterior", "show", "--json").stdout
+    done = run("posterior", "import", str(tmp_path), ok=False)
     assert isinstance(done.exception, errors.InvalidPosteriorFile)
     assert done.exception.exit_code == 6
-    assert run("show", "--json").stdout == before
+    assert run("posterior", "show", "--json").stdout == before
