@@ -60,7 +60,7 @@ def run(app: App, host: str, port: int) -> None:
 
 
 def server_options(host: str, port: int) -> dict[str, object]:
-    """Streamlit's options: nothing leaves this machine, nothing is watched, nothing is leaked."""
+    """Streamlit's options: no statistics, no watching of files, no error details in the browser."""
     return {
         "server.address": host,
         "server.port": port,

@@ -187,7 +187,7 @@ def _print_audit(found: AccuracyReport) -> None:
     if population.drawn and population.labelled_before:
         console.print(
             f"The audit set was drawn from {population.candidates} images that had no answer; it does "
-            f"not stand for the {population.labelled_before} that had one."
+            f"not represent the {population.labelled_before} that had one."
         )
     console.print()
 

@@ -2,7 +2,7 @@
 
 Images of the pool without an answer are drawn at random without replacement. They get the role audit and
 are asked in a round of their own, without suggestions, because annotators who see a prediction tend to
-agree with it. The audit set then stands for the images that had no answer on that day, and not for those
+agree with it. The audit set then represents the images that had no answer at that time, and not those
 that were labelled before. To measure the whole pool, draw the audit set before the first round.
 """
 
@@ -63,7 +63,7 @@ class AuditOffer:
     pool: int
     """Images without an answer that new ones are drawn from."""
     labelled_before: int
-    """Images of the pool that have an answer already: the audit set does not stand for them."""
+    """Images of the pool with an answer: the audit set does not represent them."""
     audit_before: int
     """Audit images with an answer."""
     expected_accuracy: float

@@ -2,7 +2,7 @@
 
 A prediction's entropy is the sum of two parts, in nats:
 
-    H[mean_k p_k]  =  mean_k I  (epistemic: BALD, what a label teaches)  +  mean_k H[p_k]  (aleatoric)
+    H[mean_k p_k]  =  mean_k I  (epistemic: BALD, which labels reduce)  +  mean_k H[p_k]  (aleatoric)
 
 over K joint draws of the model given the labels. Houlsby et al., 2011, arXiv:1112.5745; Depeweg et
 al., 2018, arXiv:1710.07283.
@@ -52,7 +52,7 @@ class Uncertainty:
     total: float
     """Entropy of the prediction averaged over the draws (predictive entropy)."""
     epistemic: float
-    """Mutual information of label and model (BALD): what a label teaches."""
+    """Mutual information of label and model (BALD), which labels reduce."""
     aleatoric: float
     """Expected entropy: what stays with any number of labels."""
 

@@ -277,5 +277,5 @@ def _given(label_of: Mapping[int, Label], classes: ClassList) -> dict[int, int]:
 
 
 def _refused(label_of: Mapping[int, Label]) -> list[int]:
-    """Rows that were skipped, or that nobody could tell."""
+    """Rows of images that were skipped or answered with `cannot tell`."""
     return [row for row, label in label_of.items() if label.kind is not AnswerKind.CLASS]

@@ -1,4 +1,4 @@
-"""The state of a project in figures, and what a person would do next."""
+"""The state of a project in figures, and the next step."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ class Status:
     audit_images: int
     quarantined: int
     encoded: int
-    """Of pool and audit set together."""
+    """Images with features, in pool and audit set."""
     classes: tuple[str, ...]
     labels: int
     """Pool images with a class label."""
     labels_per_class: tuple[int, ...]
     skipped: int
-    """Pool images that were skipped or that nobody could tell."""
+    """Pool images that were skipped or answered with `cannot tell`."""
     rounds_closed: int
     open_round: Round | None
     open_answered: int
     has_posterior: bool
     zero_shot_accuracy: float | None
     audit_accuracy: float | None
-    """Of the newest learner."""
+    """Accuracy of the newest learner on the audit set."""
     next_step: str
     class_list: int = 1
-    """Version of the class list; 1 is what the project was made with."""
+    """Version of the class list; the first is 1."""
     leave_one_out: Mapping[str, Any] | None = None
     """Accuracy of the newest learner on its own labels, each left out; see `adaptation.leave_one_out`."""
     names: tuple[NameKnowledge, ...] = ()
@@ -117,7 +117,7 @@ def next_step(
     current: Round | None,
     items: list[Item],
 ) -> str:
-    """What a person would do next, as one sentence."""
+    """The next step of the user, as one sentence."""
     if pool == 0:
         return "Import images: alworkbench import FOLDER"
     if unencoded:

@@ -40,7 +40,7 @@ def expected_from(witnessed: list[dict[str, Any]]) -> list[tuple[int, str, int |
     ]
 
 
-def test_a_round_by_keyboard_is_what_the_database_holds_and_the_model_learns(
+def test_a_round_labelled_by_keyboard_is_stored_and_learned_from(
     chromium: Browser, real_project: RealProject
 ) -> None:
     """Ten images with a skip and a take-back, then what the labels bought, then the next round."""
@@ -138,7 +138,7 @@ def test_keys_with_modifiers_and_keys_in_text_fields_are_left_alone(
     assert desk.root.get_attribute("data-answered") == "0"
 
 
-def test_a_killed_server_loses_and_doubles_nothing(
+def test_a_killed_server_neither_loses_nor_doubles_an_answer(
     chromium: Browser, real_project: RealProject
 ) -> None:
     """Keys go on while the server is dead; the answers wait, say so, and arrive once."""

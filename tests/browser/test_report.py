@@ -56,7 +56,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("width", [800, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["few", "many", "compare"])
-def test_the_page_is_quiet_fetches_nothing_and_fits(
+def test_the_page_has_no_errors_loads_nothing_from_outside_and_fits(
     chromium: Browser, pages: dict[str, Path], name: str, scheme: Any, width: int
 ) -> None:
     context = chromium.new_context(

@@ -34,7 +34,7 @@ def test_no_accuracy_needs_more_images_than_one_half():
     assert max(sizes) == suggest_audit_size(0.05) == sizes[10]
 
 
-def test_bootstrap_intervals_hold_the_figures_and_narrow_with_more_images():
+def test_bootstrap_intervals_contain_the_figures_and_narrow_with_more_images():
     widths = []
     for count in (60, 600):
         logits = torch.randn(count, 4, generator=generator(1), dtype=torch.float64)
@@ -60,7 +60,7 @@ def test_details_do_not_depend_on_the_order_of_images():
     assert one["audit"] == other["audit"]
 
 
-def test_an_audit_round_asks_without_suggestions_and_teaches_nothing(workbench, answers):
+def test_an_audit_round_has_no_suggestions_and_makes_no_learner(workbench, answers):
     workbench.rounds.propose()
     answers(workbench, 5)
     workbench.rounds.close()
@@ -106,7 +106,7 @@ def test_the_same_seed_draws_the_same_images(project):
     assert drawn[2] == drawn[0]
 
 
-def test_topping_up_begins_with_what_nobody_answered(workbench, answers):
+def test_a_second_draw_asks_unanswered_audit_images_first(workbench, answers):
     first = workbench.audit.draw(6, seed=1)
     answers(workbench, 4)
     workbench.rounds.close()
@@ -118,7 +118,7 @@ def test_topping_up_begins_with_what_nobody_answered(workbench, answers):
     assert [i.probability for i in items[2:]] == [1 / (POOL - 6 - m) for m in range(3)]
 
 
-def test_an_offer_says_what_it_buys_and_draws_nothing(workbench):
+def test_an_offer_gives_the_interval_and_draws_nothing(workbench):
     found = workbench.audit.offer(10)
     assert (found.images, found.pool, found.audit_before) == (10, POOL, IMPORTED)
     assert found.half_width == half_width(IMPORTED + 10, found.expected_accuracy)

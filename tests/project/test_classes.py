@@ -43,7 +43,7 @@ def learned(project: Project, answers: Callable) -> Workbench:
     return workbench
 
 
-def test_a_class_joins_between_rounds_and_old_answers_teach_again(
+def test_a_class_is_added_between_rounds_and_all_labels_are_learned_again(
     project: Project, answers: Callable
 ) -> None:
     workbench = learned(project, answers)
@@ -78,7 +78,7 @@ def test_a_class_joins_between_rounds_and_old_answers_teach_again(
     assert [c["name"] for c in json.loads(listed.output)["classes"]] == list(found.names)
 
 
-def test_leave_one_out_comes_with_learning_and_says_what_it_is_about(
+def test_learning_records_leave_one_out_with_its_number_of_labels(
     project: Project, answers: Callable
 ) -> None:
     workbench = learned(project, answers)
@@ -94,7 +94,9 @@ def test_leave_one_out_comes_with_learning_and_says_what_it_is_about(
     assert "not about the pool" in " ".join(told.output.split())
 
 
-def test_where_nobody_watches_nothing_is_left_out(project: Project, answers: Callable) -> None:
+def test_without_snapshots_no_leave_one_out_is_computed(
+    project: Project, answers: Callable
+) -> None:
     seen = project.open()
     workbench = Workbench(
         seen.session.folder, seen.session.store, clock=project.clock, take_snapshots=False

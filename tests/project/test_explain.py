@@ -25,7 +25,7 @@ def in_words(project, *arguments):
     return done.stdout
 
 
-def test_the_same_image_by_any_of_its_names(workbench, pool, made, tmp_path):
+def test_an_image_is_found_by_path_end_of_path_and_hash(workbench, pool, made, tmp_path):
     content, path = pool[3]
     wanted = workbench.explanations.of(content)
     assert wanted.image.hash == content
@@ -35,7 +35,7 @@ def test_the_same_image_by_any_of_its_names(workbench, pool, made, tmp_path):
         assert workbench.explanations.of(name) == wanted
 
 
-def test_an_explanation_is_of_the_whole_pool(workbench, pool):
+def test_an_explanation_ranks_the_whole_pool(workbench, pool):
     found = workbench.explanations.of(pool[0][0])
     assert found.in_pool
     assert found.label is None
@@ -61,7 +61,7 @@ def test_an_image_of_the_audit_set_is_ranked_against_the_pool(workbench, project
     assert "ranked as if it were in the pool" in in_words(project, content)
 
 
-def test_labels_make_it_surer_where_they_are(workbench, answers, project):
+def test_labels_reduce_the_epistemic_uncertainty_of_their_images(workbench, answers, project):
     asked = workbench.rounds.items(workbench.rounds.propose().id)
     before = [workbench.explanations.of(workbench.images.get(i.image_id).hash) for i in asked]
     answers(workbench, 5)
@@ -73,7 +73,7 @@ def test_labels_make_it_surer_where_they_are(workbench, answers, project):
     assert teaching[1] < teaching[0]
 
 
-def test_a_skipped_image_says_so(workbench, answers):
+def test_the_explanation_of_a_skipped_image_says_skip(workbench, answers):
     from alworkbench.core.domain import Answer, AnswerKind
 
     workbench.rounds.propose()
@@ -89,25 +89,25 @@ def test_a_skipped_image_says_so(workbench, answers):
     ("name", "near"),
     [("pool/0a33.png", "/pool/033.png"), ("pool/63.png", "/pool/"), ("x003.png", "/003.png")],
 )
-def test_an_unknown_image_gives_the_nearest_path(workbench, name, near):
+def test_an_unknown_image_is_refused_with_the_most_similar_path(workbench, name, near):
     with pytest.raises(ImageNotFound, match=r"Did you mean .*alworkbench import") as told:
         workbench.explanations.of(name)
     assert near in str(told.value)
 
 
 @pytest.mark.parametrize("name", ["", "f" * 64, "nothing like it", "%", "_" * 7, "a\x00b"])
-def test_what_is_like_nothing_is_refused_all_the_same(workbench, name):
+def test_a_name_without_a_similar_path_is_refused(workbench, name):
     with pytest.raises(ImageNotFound, match="has no image"):
         workbench.explanations.of(name)
 
 
-def test_a_file_that_is_no_image_of_the_project(workbench, tmp_path):
+def test_a_file_outside_of_the_project_is_refused(workbench, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(ImageNotFound):
         workbench.explanations.of(str(tmp_path / "notes.txt"))
 
 
-def test_in_words_and_in_json(project, pool):
+def test_the_command_explains_in_words_and_in_json(project, pool):
     words = in_words(project, pool[1][0])
     for part in ("nats", "epistemic", "aleatoric", "percentile", "logit mean", "pool/001.png"):
         assert part in words
@@ -119,7 +119,7 @@ def test_in_words_and_in_json(project, pool):
     assert set(found["conflict"]) <= set(NAMES)
 
 
-def test_names_are_no_markup(workbench, pool, capsys, monkeypatch):
+def test_class_names_are_not_read_as_markup(workbench, pool, capsys, monkeypatch):
     from dataclasses import replace
 
     from alworkbench.cli import explaining

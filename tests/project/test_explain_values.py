@@ -64,7 +64,7 @@ def test_the_total_is_the_sum_of_its_parts(seed, draws, classes, scale):
     assert found.aleatoric >= 0
 
 
-def test_draws_that_agree_have_nothing_to_learn_and_sure_ones_that_differ_nothing_else():
+def test_equal_draws_have_no_epistemic_part_and_certain_draws_no_aleatoric_part():
     same = uncertainty(torch.tensor([[0.5, 0.5]] * 8))
     assert same.epistemic == pytest.approx(0, abs=1e-12)
     assert same.aleatoric == pytest.approx(math.log(2))

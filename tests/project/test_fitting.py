@@ -20,7 +20,7 @@ def fit(folder, *arguments):
     return CliRunner().invoke(app, ["fit", *arguments, "--project", str(folder)])
 
 
-def test_a_posterior_from_the_pool_ranks_it(workbench):
+def test_a_posterior_fitted_from_the_pool_can_rank_it(workbench):
     record = workbench.posteriors.fit_from_pool()
     assert record.provenance["source"] == "pool"
     assert record.provenance["images"] == 40
@@ -48,7 +48,7 @@ def test_pairs_cannot_be_encoded_where_features_came_from_a_file(workbench, tmp_
         workbench.posteriors.fit(tmp_path / "pairs.csv")
 
 
-def test_before_encoding_the_error_says_so(tmp_path):
+def test_fitting_before_encoding_is_refused(tmp_path):
     folder = Project(tmp_path / "project", tmp_path, {})
     classes = ClassList(tuple(LabelClass(name) for name in NAMES))
     create_store(folder.folder, ProjectSettings("toy"), classes, folder.clock()).close()
@@ -91,7 +91,7 @@ def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
         assert workbench.rounds.propose("bald", 3).batch_size == 3
 
 
-def test_a_features_file_without_pairs_is_simulated_and_it_is_said(project, tmp_path):
+def test_a_simulation_tells_that_a_features_file_has_no_pairs(project, tmp_path):
     path = tmp_path / "no-pairs.npz"
     write_feature_file(path, replace(read_feature_file(project.features), pairs=None))
     arguments = ["simulate", "--features", str(path), "-s", "random", "--seeds", "1", "--json"]

@@ -43,7 +43,7 @@ def saying(history):
     return {finding.rule: finding.verdict for finding in advise(history).findings}
 
 
-def test_four_rules_are_registered_and_every_advice_hears_them_all():
+def test_every_advice_asks_all_four_rules():
     assert list(RULES) == ["audit", "forecast", "gain", "stability"]
     found = advise(history())
     assert [finding.rule for finding in found.findings] == list(RULES)
@@ -72,7 +72,7 @@ def test_without_an_audit_set_gain_and_stability_must_agree():
     assert saying(history([], still[:4]))["gain"] is Verdict.CANNOT_SAY
 
 
-def test_kappa_is_agreement_beyond_chance_on_the_images_that_both_saw():
+def test_kappa_is_agreement_beyond_chance_on_common_images():
     one = snapshot(0, [1, 1, 2, 2])
     assert kappa(one, one) == 1
     assert kappa(one, snapshot(1, [1, 1, 1, 1])) == 0
@@ -82,7 +82,7 @@ def test_kappa_is_agreement_beyond_chance_on_the_images_that_both_saw():
     assert kappa(one, Snapshot(1, (8, 9), (1, 2), 0.8, 0.2, 1.0)) == 0
 
 
-def test_the_watched_sample_is_fixed_by_the_seed_and_keeps_its_images():
+def test_the_sample_is_fixed_by_the_seed_and_keeps_its_images():
     images = [(n, f"{(n * 2654435761) % 2**32:08x}" + "0" * 56) for n in range(1000)]
     first = sample(images, 3, 50)
     assert sample(list(reversed(images)), 3, 50) == first
@@ -106,7 +106,7 @@ def test_the_fit_finds_a_power_law_and_respects_its_bounds():
     assert (b >= 0).all()
 
 
-def test_the_forecast_of_a_known_curve_holds_the_truth():
+def test_the_forecast_of_a_known_curve_contains_the_truth():
     counts = [10, 20, 40, 80, 160]
     order = np.random.default_rng(0).permutation(IMAGES)
     metrics = []
@@ -131,7 +131,7 @@ def test_a_forecast_refuses_few_points():
     assert "4" in found.why
 
 
-def test_measurements_on_another_audit_set_are_no_part_of_the_curve():
+def test_a_forecast_ignores_measurements_on_another_audit_set():
     records = [metric(n, 10 * n, 300) for n in range(1, 6)]
     old = replace(records[0], values={**records[0].values, "audit": "y"})
     assert forecast_of(history([old, *records[1:]])).why.startswith(("4 measurements", "0%"))

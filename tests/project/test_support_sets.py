@@ -38,7 +38,7 @@ def counts(workbench):
 
 
 @pytest.mark.parametrize("order", list(Order))
-def test_it_holds_k_of_each_class_or_all_that_there_are(labelled, order, project):
+def test_a_support_set_has_k_images_of_each_class_or_all(labelled, order, project):
     found = labelled.support_sets.choose(4, order)
     have = counts(labelled)
     for name in NAMES:
@@ -50,14 +50,14 @@ def test_it_holds_k_of_each_class_or_all_that_there_are(labelled, order, project
     assert found.missing == {name: 4 - n for name, n in have.items() if n < 4}
 
 
-def test_smaller_sets_are_the_beginnings_of_larger_ones(labelled):
+def test_a_smaller_support_set_is_the_start_of_a_larger_one(labelled):
     one = labelled.support_sets.choose(1).images
     assert one == tuple(
         image for image in labelled.support_sets.choose(5).images if image.rank == 1
     )
 
 
-def test_the_target_decides(labelled, made, tmp_path):
+def test_the_target_set_decides_which_images_are_chosen(labelled, made, tmp_path):
     pool = sorted((made[0] / "pool").iterdir())
     targets = labelled.targets.take(made[0] / "pool")
     one, other = tmp_path / "one", tmp_path / "other"
@@ -72,12 +72,12 @@ def test_the_target_decides(labelled, made, tmp_path):
     assert found[0].images != found[1].images
 
 
-def test_before_any_label_there_is_nothing_to_choose_from(workbench):
+def test_a_support_set_before_the_first_label_is_refused(workbench):
     with pytest.raises(NothingToImport, match="No image of the pool has a label"):
         workbench.support_sets.choose(3)
 
 
-def test_the_asked_order_is_that_of_the_labels(labelled):
+def test_the_order_asked_is_the_order_of_labelling(labelled):
     found = labelled.support_sets.choose(20, Order.ASKED)
     place = {labelled.images.get(i.image_id).hash: i.position for i in labelled.rounds.items(1)}
     for name in NAMES:
@@ -109,7 +109,7 @@ class TestCover:
         assert [row for row, _ in cover(candidates, targets, weights, 2)] == [0, 2]
 
 
-def test_the_manifest_is_read_by_programs(labelled, tmp_path):
+def test_the_manifest_has_the_documented_columns(labelled, tmp_path):
     found = labelled.support_sets.choose(2)
     write_support(tmp_path / "support.json", found)
     told = json.loads((tmp_path / "support.json").read_text())
@@ -123,7 +123,7 @@ def test_the_manifest_is_read_by_programs(labelled, tmp_path):
         write_support(tmp_path / "support.txt", found)
 
 
-def test_a_folder_holds_it_all_and_can_be_imported(labelled, tmp_path):
+def test_a_folder_with_a_support_set_can_be_imported(labelled, tmp_path):
     found = labelled.support_sets.choose(2)
     write_support(tmp_path / "set", found)
     source = read_source(tmp_path / "set", into=tmp_path / "unpacked", labelled=True)
@@ -143,7 +143,7 @@ def test_a_picture_that_was_changed_is_not_copied(labelled, tmp_path):
         write_support(tmp_path / "other", replace(found, images=(gone,)))
 
 
-def test_the_command_writes_it(labelled, project, tmp_path):
+def test_the_command_writes_a_support_set(labelled, project, tmp_path):
     target = tmp_path / "support.csv"
     words = ["support-set", str(target), "-k", "2", "--project", str(project.folder)]
     told = CliRunner().invoke(app, [*words, "--json"])

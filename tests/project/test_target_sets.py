@@ -47,7 +47,7 @@ def hashes(workbench, role=Role.POOL):
         return {content for _, content in reader.images.ids_and_hashes(role)}
 
 
-def test_a_folder_becomes_targets_that_are_never_asked(clothes):
+def test_images_of_a_target_set_are_never_asked(clothes):
     root, workbench = clothes
     (root / "shop" / "broken.png").write_bytes(b"no picture")
     pool = hashes(workbench)
@@ -66,7 +66,7 @@ def test_a_folder_becomes_targets_that_are_never_asked(clothes):
     workbench.rounds.close()
 
 
-def test_the_same_pictures_are_the_same_set_wherever_they_lie(clothes, tmp_path):
+def test_the_same_pictures_in_another_folder_are_the_same_set(clothes, tmp_path):
     root, workbench = clothes
     first = workbench.targets.take(root / "shop")
     moved = tmp_path / "shop"
@@ -77,7 +77,7 @@ def test_the_same_pictures_are_the_same_set_wherever_they_lie(clothes, tmp_path)
     assert saved_targets(workbench.session.folder) == [first.name]
 
 
-def test_targets_change_what_is_asked_and_the_same_ones_ask_the_same(clothes):
+def test_targets_change_the_batch_and_the_same_targets_give_the_same_batch(clothes):
     root, workbench = clothes
     found = workbench.targets.take(root / "shop")
 
@@ -91,12 +91,12 @@ def test_targets_change_what_is_asked_and_the_same_ones_ask_the_same(clothes):
     assert scores(found) != scores(None)
 
 
-def test_the_audit_set_is_no_target(project, made):
+def test_images_of_the_audit_set_are_refused_as_targets(project, made):
     with closing(project.open()) as workbench, pytest.raises(InvalidTargets, match="audit set"):
         workbench.targets.take(made[0] / "audit")
 
 
-def test_a_project_of_features_from_a_file_takes_those_that_it_has(project, made, tmp_path):
+def test_a_project_with_a_features_file_takes_targets_of_that_file_only(project, made, tmp_path):
     with closing(project.open()) as workbench:
         found = workbench.targets.take(made[0] / "pool")
         assert set(found.hashes) == hashes(workbench)
@@ -105,7 +105,7 @@ def test_a_project_of_features_from_a_file_takes_those_that_it_has(project, made
             workbench.targets.take(tmp_path / "new")
 
 
-def test_what_is_no_target_set_is_refused(project, tmp_path):
+def test_a_damaged_or_unknown_target_set_is_refused(project, tmp_path):
     with closing(project.open()) as workbench:
         with pytest.raises(InvalidTargets, match="has no target set yet"):
             workbench.targets.take("nonsense")
@@ -163,7 +163,7 @@ def questions(monkeypatch):
     return asked
 
 
-def test_the_stated_size_is_that_of_the_question(project, questions):
+def test_the_estimated_size_is_that_of_the_real_round(project, questions):
     with closing(project.open()) as workbench:
         stated = workbench.rounds.estimate("random", 4)
         workbench.rounds.propose("random", 4)
@@ -178,7 +178,7 @@ def test_a_strategy_is_told_how_many_names_the_model_does_not_know(clothes, ques
     assert [question.unknown_names for question in questions] == [1]
 
 
-def test_memory_is_kept_to_or_refused(project):
+def test_a_memory_budget_is_kept_or_refused(project):
     def run(*words):
         return CliRunner().invoke(app, ["propose", *words, "--project", str(project.folder)])
 
@@ -205,7 +205,7 @@ def test_amounts_of_memory_are_read(text, expected):
 
 
 @pytest.mark.parametrize("text", ["", "MiB", "-3MB", "0", "1e9", "3 parsecs"])
-def test_what_is_no_amount_is_refused(text):
+def test_a_wrong_amount_of_memory_is_refused(text):
     with pytest.raises(typer.BadParameter):
         read_bytes(text)
 

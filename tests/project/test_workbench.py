@@ -96,7 +96,7 @@ def test_undo_takes_back_the_newest_and_acts_once(workbench, answers):
     assert {i.image_id for i in workbench.labels.claim("ada", 5)} >= {one.image_id, two.image_id}
 
 
-def test_two_people_do_not_hold_one_image_and_a_left_one_comes_back(workbench, project):
+def test_two_annotators_never_hold_one_image_and_an_expired_lease_frees_it(workbench, project):
     workbench.rounds.propose()
     ada, bob = workbench.labels.claim("ada", 3), workbench.labels.claim("bob", 5)
     assert not {i.id for i in ada} & {i.id for i in bob}
@@ -118,7 +118,7 @@ def test_an_answer_that_comes_after_the_round_was_closed_is_kept(workbench, answ
     assert workbench.status().skipped == 1
 
 
-def test_skips_are_answers_but_teach_nothing(workbench):
+def test_skips_are_answers_and_nothing_is_learned_from_them(workbench):
     workbench.rounds.propose()
     for item in workbench.labels.claim("ada", 5):
         workbench.labels.record(skipped(f"e{item.id}", item))
@@ -236,7 +236,7 @@ class TestLabelFiles:
         assert workbench.status().labels_per_class == before
 
 
-def test_a_picture_is_shown_from_whichever_of_its_files_still_holds_it(workbench):
+def test_a_picture_is_shown_from_any_file_with_its_content(workbench):
     with workbench.session.store.read() as reader:
         (_, content), *_ = reader.images.ids_and_hashes(Role.POOL)
     shown = workbench.images.display(content)

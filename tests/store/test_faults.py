@@ -104,7 +104,7 @@ def test_a_wal_file_cut_anywhere_opens_as_a_prefix_of_the_commits(path: Path) ->
     assert len(set(survived)) > 20
 
 
-def test_a_full_disk_is_said_and_loses_nothing(path: Path) -> None:
+def test_a_full_disk_raises_and_loses_nothing(path: Path) -> None:
     with closing(new_project(path, images=4)) as store:
         with store.write() as writer:
             writer.labels.add(answer("before", 1), NOW)
@@ -128,7 +128,7 @@ def limit_pages(store: Any, source: str) -> None:
 
 
 # ----------------------------------------------------------------------------- what is opened
-def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
+def test_an_absent_project_is_missing(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "absent", tmp_path / "absent" / "project.db"):
         with pytest.raises(ProjectMissing, match="alworkbench init"):
             open_store(place)
@@ -174,7 +174,7 @@ def test_a_database_of_another_program_is_named_and_left_alone(path: Path) -> No
     assert path.read_bytes() == before
 
 
-def test_damage_that_is_met_later_is_told_as_such(path: Path) -> None:
+def test_damage_found_after_opening_raises_project_damaged(path: Path) -> None:
     new_project(path, images=500).close()
     whole = bytearray(path.read_bytes())
     size = 4096
@@ -192,13 +192,13 @@ def read_everything(path: Path) -> None:
             reader.images.get(n)
 
 
-def test_a_folder_where_the_database_should_be_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "project.db").mkdir()
     with pytest.raises(ProjectError, match=r"project\.db"):
         open_store(tmp_path / "project.db")
 
 
-def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ProjectUnavailable):
         create_store(tmp_path / "file" / "project", SETTINGS, CLASSES, NOW)

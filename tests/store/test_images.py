@@ -61,7 +61,7 @@ def test_known_content_keeps_its_id_and_role_and_gains_a_path(store: Store) -> N
     ("root", "path"),
     [("photos/", "1.png"), ("./photos", "1.png"), (".", "photos/1.png"), ("", "./photos/1.png")],
 )
-def test_one_file_is_one_place_whatever_folder_it_is_imported_from(
+def test_a_file_has_one_path_from_whichever_folder_it_is_imported(
     store: Store, root: str, path: str
 ) -> None:
     assert add(store, [found(1, path)], root=root).known == 1
@@ -79,13 +79,13 @@ def test_a_folder_inside_an_imported_folder_holds_the_same_files(store: Store) -
         assert image.paths == ("/data/a/b/11.png",)
 
 
-def test_roots_that_only_look_alike_are_different(store: Store) -> None:
+def test_roots_with_a_common_prefix_are_different(store: Store) -> None:
     add(store, [found(11, "x.png")], root="/data")
     assert add(store, [found(11, "x.png")], root="/data2").duplicates == 1
     assert add(store, [found(11, "data/x.png")], root=".").duplicates == 1
 
 
-def test_a_file_that_changed_leads_to_what_it_holds_now(store: Store) -> None:
+def test_the_path_of_a_changed_file_gives_its_current_content(store: Store) -> None:
     assert add(store, [found(30, "1.png")]).new == 1
     with store.read() as reader:
         now = reader.images.by_path("photos/1.png")
@@ -99,7 +99,7 @@ def test_a_file_that_changed_leads_to_what_it_holds_now(store: Store) -> None:
         assert back.id == 1
 
 
-def test_by_path_takes_a_whole_path_or_an_end_that_only_one_has(store: Store) -> None:
+def test_by_path_takes_a_whole_path_or_a_unique_end(store: Store) -> None:
     add(store, [found(41, "a/x.png"), found(42, "b/x.png"), found(43, "x.png")], root="/d")
     with store.read() as reader:
 

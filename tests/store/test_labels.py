@@ -32,7 +32,7 @@ def test_an_answer_is_stored_as_it_was_given(store: Store) -> None:
         assert reader.labels.history(4) == [label]
 
 
-def test_the_same_event_records_once_whatever_else_it_says(store: Store) -> None:
+def test_the_same_event_id_is_recorded_once_with_any_content(store: Store) -> None:
     with store.write() as writer:
         first = writer.labels.add(answer("e", 1), NOW)
     with store.write() as writer:
@@ -58,7 +58,7 @@ def test_many_answers_keep_their_order_and_record_each_event_once(store: Store) 
         assert reader.labels.current(Role.POOL) == {1: labels[0], 2: known, 3: labels[4]}
 
 
-def test_more_answers_than_a_statement_holds(store: Store) -> None:
+def test_more_answers_than_fit_into_one_statement_are_recorded(store: Store) -> None:
     given = [answer(f"e{n}", 1 + n % 6) for n in range(5_000)]
     with store.write() as writer:
         labels = writer.labels.add_many(given, NOW)
@@ -66,7 +66,7 @@ def test_more_answers_than_a_statement_holds(store: Store) -> None:
     assert len({label.id for label in labels}) == 5_000
 
 
-def test_a_correction_is_a_newer_label_and_taking_it_back_brings_the_older(store: Store) -> None:
+def test_taking_a_correction_back_makes_the_older_label_count(store: Store) -> None:
     with store.write() as writer:
         first = writer.labels.add(answer("e1", 1), NOW)
         second = writer.labels.add(answer("e2", 1, class_id=2), NOW)
@@ -79,7 +79,7 @@ def test_a_correction_is_a_newer_label_and_taking_it_back_brings_the_older(store
         assert writer.labels.count() == 2
 
 
-def test_what_counts_is_the_order_of_recording_and_not_of_clocks(store: Store) -> None:
+def test_the_order_of_recording_counts_and_not_the_clock(store: Store) -> None:
     with store.write() as writer:
         writer.labels.add(answer("e1", 1), NOW)
         later = writer.labels.add(answer("e2", 1, class_id=2), NOW - MINUTE)
@@ -112,7 +112,7 @@ def test_newest_of_looks_at_one_annotator_and_one_round(store: Store) -> None:
         assert writer.labels.newest_of("ann", round_.id + 1) is None
 
 
-def test_audit_labels_are_apart_from_the_pool(store: Store) -> None:
+def test_labels_of_the_audit_set_are_separate_from_the_pool(store: Store) -> None:
     with store.write() as writer:
         pooled = writer.labels.add(answer("e1", 1), NOW)
     import_pictures(store, 8, role=Role.AUDIT)  # 7 and 8 are new

@@ -57,7 +57,7 @@ def test_a_class_keeps_its_id_in_every_version(store: Store) -> None:
         reader.classes.get(9)
 
 
-def test_the_newest_posterior_and_learner_are_given(store: Store) -> None:
+def test_the_newest_posterior_and_learner_are_returned(store: Store) -> None:
     round_ = open_round(store, [1])
     with store.write() as writer:
         computed = writer.computed

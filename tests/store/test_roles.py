@@ -12,7 +12,7 @@ def roles(store):
         return {role: [i for i, _ in reader.images.ids_and_hashes(role)] for role in Role}
 
 
-def test_images_that_nobody_was_asked_about_change_their_role(store):
+def test_images_that_were_never_asked_can_change_their_role(store):
     with store.write() as writer:
         writer.images.set_role([2, 5], Role.AUDIT)
     assert roles(store) == {Role.POOL: [1, 3, 4, 6], Role.AUDIT: [2, 5]}
@@ -41,7 +41,7 @@ def test_an_image_of_the_open_round_keeps_its_role_until_the_round_is_closed(sto
     assert roles(store)[Role.AUDIT] == [4]
 
 
-def test_an_unknown_image_has_no_role_to_change(store):
+def test_the_role_of_an_unknown_image_cannot_be_changed(store):
     with pytest.raises(NotInProject), store.write() as writer:
         writer.images.set_role([1, 99], Role.AUDIT)
     assert roles(store)[Role.AUDIT] == []

@@ -78,7 +78,7 @@ def test_a_score_that_is_no_number_is_refused(store: Store) -> None:
         assert reader.rounds.all() == []
 
 
-def test_items_are_given_out_in_order_and_each_to_one(store: Store) -> None:
+def test_items_are_leased_in_order_and_each_to_one_annotator(store: Store) -> None:
     open_round(store, [6, 5, 4, 3])
     ann, bob, eve = claim(store, "ann", 2), claim(store, "bob", 1), claim(store, "eve", 9)
     assert [[i.image_id for i in held] for held in (ann, bob, eve)] == [[6, 5], [4], [3]]
@@ -104,7 +104,7 @@ def test_asking_again_gives_the_same_items_with_the_same_tokens_and_the_later_en
     assert [i.lease for i in shorter] == [i.lease for i in again]
 
 
-def test_what_is_held_comes_before_what_is_free(store: Store) -> None:
+def test_a_claim_gives_held_items_before_free_ones(store: Store) -> None:
     """Else someone who asks again would hold ever more."""
     open_round(store, [1, 2, 3])
     claim(store, "bob", 1, lasts=MINUTE / 2)
@@ -115,12 +115,12 @@ def test_what_is_held_comes_before_what_is_free(store: Store) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_asking_for_nothing_gives_nothing(store: Store, limit: int) -> None:
+def test_a_claim_of_no_items_gives_none(store: Store, limit: int) -> None:
     open_round(store, [1])
     assert claim(store, "ann", limit) == []
 
 
-def test_answered_items_are_not_given_out_until_the_answer_is_taken_back(store: Store) -> None:
+def test_answered_items_are_not_leased_until_the_answer_is_taken_back(store: Store) -> None:
     open_round(store, [1, 2])
     first = claim(store, "ann", 1)[0]
     with store.write() as writer:
@@ -134,14 +134,14 @@ def test_answered_items_are_not_given_out_until_the_answer_is_taken_back(store: 
     assert [i.image_id for i in claim(store, "ann", 5)] == [1, 2]
 
 
-def test_nothing_of_a_closed_round_is_given_out(store: Store) -> None:
+def test_items_of_a_closed_round_are_not_leased(store: Store) -> None:
     open_round(store, [1])
     with store.write() as writer:
         writer.rounds.close(1, NOW)
     assert claim(store, "ann", 1) == []
 
 
-def test_an_expired_lease_comes_back_under_a_new_token(store: Store) -> None:
+def test_an_expired_lease_is_renewed_with_a_new_token(store: Store) -> None:
     open_round(store, [1])
     old = claim(store, "ann", 1)[0].lease
     assert claim(store, "bob", 1, at=NOW + MINUTE - timedelta(microseconds=1)) == []
@@ -154,7 +154,7 @@ def test_an_expired_lease_comes_back_under_a_new_token(store: Store) -> None:
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, MINUTE / 2, -MINUTE / 2], ids=str)
-def test_a_clock_that_jumps_leaves_nothing_stuck(store: Store, jump: timedelta) -> None:
+def test_no_item_stays_leased_after_the_clock_jumps(store: Store, jump: timedelta) -> None:
     """The holder is gone; on the new clock the item is free within two lengths of the lease."""
     open_round(store, [1])
     claim(store, "ann", 1)
@@ -162,7 +162,9 @@ def test_a_clock_that_jumps_leaves_nothing_stuck(store: Store, jump: timedelta) 
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=str)
-def test_a_holder_who_stays_keeps_the_item_over_a_jump(store: Store, jump: timedelta) -> None:
+def test_an_annotator_who_claims_again_keeps_the_item_after_a_jump(
+    store: Store, jump: timedelta
+) -> None:
     open_round(store, [1])
     before = claim(store, "ann", 1)[0].lease
     after = claim(store, "ann", 1, at=NOW + jump)[0].lease
@@ -170,7 +172,7 @@ def test_a_holder_who_stays_keeps_the_item_over_a_jump(store: Store, jump: timed
     assert after == replace(before, until=NOW + jump + MINUTE)
 
 
-def test_a_small_step_back_takes_nothing_from_its_holder(store: Store) -> None:
+def test_a_lease_survives_a_small_step_back_of_the_clock(store: Store) -> None:
     open_round(store, [1])
     claim(store, "ann", 1)
     assert claim(store, "bob", 1, at=NOW - MINUTE / 2) == []

@@ -93,7 +93,7 @@ def test_nothing_is_read_or_written_after_the_block(store: Store) -> None:
     assert count(store) == 0
 
 
-def test_a_closed_store_says_so(store: Store) -> None:
+def test_a_closed_store_refuses_reads_and_writes(store: Store) -> None:
     store.close()
     store.close()
     with pytest.raises(RuntimeError, match="closed"), store.read():
@@ -151,7 +151,7 @@ def test_a_reader_cannot_write(path: Path) -> None:
         assert reader.labels.count() == 0
 
 
-def test_another_process_that_writes_for_too_long_is_told(path: Path) -> None:
+def test_waiting_too_long_for_another_process_raises_project_busy(path: Path) -> None:
     new_project(path, images=1).close()
     impatient = SqlStore(engine.FileDatabase(path, patience=0.1), path.parent)
     # Two copies of SQLite in one process do not see each other's locks: take the store's own.
@@ -165,7 +165,7 @@ def test_another_process_that_writes_for_too_long_is_told(path: Path) -> None:
         assert count(impatient) == 1
 
 
-def test_another_thread_that_writes_for_too_long_is_told(path: Path) -> None:
+def test_waiting_too_long_for_another_thread_raises_project_busy(path: Path) -> None:
     new_project(path, images=1).close()
     with closing(SqlStore(engine.FileDatabase(path, patience=0.1), path.parent)) as store:
 
@@ -178,7 +178,7 @@ def test_another_thread_that_writes_for_too_long_is_told(path: Path) -> None:
             assert elsewhere(attempt)
 
 
-def test_the_pragmas_that_promises_rest_on_are_set(path: Path) -> None:
+def test_the_pragmas_that_durability_needs_are_set(path: Path) -> None:
     with closing(new_project(path)):
         database = engine.FileDatabase(path)
         with closing(database), database.writing() as writer, database.reading() as reader:
@@ -196,7 +196,7 @@ def test_the_pragmas_that_promises_rest_on_are_set(path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------- the lock
-def test_the_lock_goes_round_in_the_order_of_asking() -> None:
+def test_the_lock_is_handed_over_in_the_order_of_asking() -> None:
     lock = FairLock()
     order: list[int] = []
     assert lock.acquire(1)
@@ -218,7 +218,7 @@ def test_the_lock_goes_round_in_the_order_of_asking() -> None:
     assert order == list(range(8))
 
 
-def test_who_gives_up_waiting_leaves_the_queue() -> None:
+def test_a_thread_that_stops_waiting_leaves_the_queue() -> None:
     lock = FairLock()
     assert lock.acquire(1)
     assert lock.held_here

@@ -113,7 +113,7 @@ def test_a_copy_never_replaces_an_earlier_one(old: Path) -> None:
     assert sorted(p.name for p in old.parent.iterdir()) == [*made, "project.db"]
 
 
-def test_what_was_written_last_is_in_the_copy(old: Path) -> None:
+def test_a_copy_contains_the_last_write(old: Path) -> None:
     """The newest commits lie in the WAL file while the project is open."""
     with closing(open_store(old)) as store:
         with store.write() as writer:

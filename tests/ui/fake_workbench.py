@@ -194,7 +194,7 @@ class FakeWorkbench:
     def _advise(self, target: float | None = None) -> Advice:
         findings = (
             Finding("audit", Verdict.GO_ON, "accuracy on 100 audit images is 71.0% [61.5%, 79.0%]"),
-            Finding("gain", Verdict.CANNOT_SAY, "3 learners were watched; 5 are needed"),
+            Finding("gain", Verdict.CANNOT_SAY, "3 learners were recorded; 5 are needed"),
         )
         needed = None if target is None else Forecast(target, 60.0, 20.0, None, "4 measurements")
         return Advice(False, findings[0].because, target, findings, needed, self._measured)

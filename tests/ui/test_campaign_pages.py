@@ -12,7 +12,9 @@ from tests.ui.test_pages import answer_all, draw, install, texts
 
 
 @pytest.mark.parametrize("page", ["project", "curves"])
-def test_an_audit_set_is_drawn_once_and_leads_to_the_desk(tmp_path: Path, page: str) -> None:
+def test_an_audit_set_is_drawn_once_and_the_labelling_page_is_shown(
+    tmp_path: Path, page: str
+) -> None:
     workbench = FakeWorkbench(tmp_path, audit=0, measured=False)
     state = install(workbench)
     app = draw(page)
@@ -27,7 +29,7 @@ def test_an_audit_set_is_drawn_once_and_leads_to_the_desk(tmp_path: Path, page: 
     assert all(item.suggestion is None for item in workbench.rounds.items(opened.id))
 
 
-def test_the_desk_of_an_audit_round_says_what_it_is_and_measures(tmp_path: Path) -> None:
+def test_an_audit_round_is_named_on_its_page_and_closing_measures(tmp_path: Path) -> None:
     workbench = FakeWorkbench(tmp_path)
     state = install(workbench)
     workbench.audit.draw(5)
@@ -54,7 +56,7 @@ def test_advice_follows_the_wanted_accuracy_and_writes_nothing(tmp_path: Path) -
     assert workbench.writes == before
 
 
-def test_estimates_from_drawn_labels_are_named_for_what_they_are(tmp_path: Path) -> None:
+def test_estimates_from_drawn_labels_name_their_method_and_limits(tmp_path: Path) -> None:
     workbench = FakeWorkbench(tmp_path)
     install(workbench)
     assert "LURE" not in texts(draw("curves"))

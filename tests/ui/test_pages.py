@@ -138,7 +138,7 @@ def test_an_empty_project_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("state")
-def test_starting_a_round_asks_for_what_was_chosen_and_leads_to_the_desk(tmp_path: Path) -> None:
+def test_starting_a_round_uses_the_choices_and_shows_the_labelling_page(tmp_path: Path) -> None:
     workbench = nothing_open(tmp_path)
     made = install(workbench)
     app = draw("project")
@@ -152,7 +152,7 @@ def test_starting_a_round_asks_for_what_was_chosen_and_leads_to_the_desk(tmp_pat
 
 
 @pytest.mark.usefixtures("state")
-def test_closing_a_round_learns_once_and_says_what_it_bought(tmp_path: Path) -> None:
+def test_closing_a_round_learns_once_and_shows_the_result(tmp_path: Path) -> None:
     workbench = answered(tmp_path)
     made = install(workbench)
     app = draw("label")

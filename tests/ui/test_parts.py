@@ -86,7 +86,7 @@ def test_counts_agree_in_number() -> None:
     assert count(1234, "label") == "1,234 labels"
 
 
-def test_a_port_in_use_is_told_before_anything_is_loaded() -> None:
+def test_a_port_in_use_is_refused_before_anything_is_loaded() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)

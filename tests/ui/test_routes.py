@@ -72,7 +72,9 @@ def browser(state: UiState) -> Browser:
     return Browser(state)
 
 
-def test_the_queue_says_what_the_page_needs(browser: Browser, workbench: FakeWorkbench) -> None:
+def test_the_queue_holds_everything_that_the_page_needs(
+    browser: Browser, workbench: FakeWorkbench
+) -> None:
     queue = browser.queue()
     assert queue["progress"] == {"round_id": 1, "round": 1, "answered": 0, "total": 10}
     assert [item["position"] for item in queue["items"]] == list(range(10))
@@ -274,7 +276,7 @@ def test_an_unknown_item_and_a_lost_lease_are_final(
     }  # fmt: skip
 
 
-def test_a_full_disk_is_said_and_worth_another_try(
+def test_a_full_disk_is_named_and_may_be_tried_again(
     browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill(_answer: object) -> None:
@@ -287,7 +289,7 @@ def test_a_full_disk_is_said_and_worth_another_try(
     assert "disk" in reply.json()["reason"]
 
 
-def test_what_went_wrong_inside_stays_inside(
+def test_an_unexpected_error_of_a_route_hides_its_details_and_names_the_trace(
     browser: Browser,
     workbench: FakeWorkbench,
     monkeypatch: pytest.MonkeyPatch,
@@ -307,7 +309,7 @@ def test_what_went_wrong_inside_stays_inside(
     assert "secret path" in trace.read_text()
 
 
-def test_images_are_served_by_content_and_kept_for_good(browser: Browser) -> None:
+def test_images_are_served_by_content_hash_and_cached(browser: Browser) -> None:
     url = browser.queue()["items"][0]["image_url"]
     reply = browser.call("GET", url, headers={"X-Alworkbench-Token": None, "Origin": None})
     assert reply.content.startswith(b"\x89PNG")
@@ -338,7 +340,7 @@ def test_no_open_round_is_an_empty_queue(browser: Browser, workbench: FakeWorkbe
     assert browser.queue() == {"progress": None, "items": [], "limit": 24, "lease_seconds": None}
 
 
-def test_a_slow_write_holds_nobody_up(
+def test_a_slow_write_does_not_block_other_requests(
     browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While an answer waits for the disk, other requests are served."""

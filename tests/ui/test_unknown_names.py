@@ -18,7 +18,7 @@ def told(app) -> str:
     return " ".join(info.value for info in app.info)
 
 
-def test_they_are_named_before_their_first_label(tmp_path: Path) -> None:
+def test_unknown_names_are_listed_before_their_first_label(tmp_path: Path) -> None:
     install(open_round(tmp_path, unknown_classes=NAMES[2:4]))
     shown = told(draw("project"))
     assert "does not know these names" in shown
@@ -27,7 +27,7 @@ def test_they_are_named_before_their_first_label(tmp_path: Path) -> None:
     assert NAMES[0] not in shown
 
 
-def test_a_name_with_labels_is_not_named_any_more(tmp_path: Path) -> None:
+def test_a_name_with_labels_is_not_listed(tmp_path: Path) -> None:
     workbench = open_round(tmp_path, unknown_classes=(NAMES[0], NAMES[-1]))
     answer_all(workbench)
     labels = dict(zip(NAMES, workbench.status().labels_per_class, strict=True))
@@ -37,12 +37,12 @@ def test_a_name_with_labels_is_not_named_any_more(tmp_path: Path) -> None:
     assert ("does not know" in shown) == bool(left)
 
 
-def test_where_all_are_known_nothing_is_said(tmp_path: Path) -> None:
+def test_nothing_is_listed_if_all_names_are_known(tmp_path: Path) -> None:
     install(open_round(tmp_path))
     assert "does not know" not in told(draw("project"))
 
 
-def test_of_many_names_the_first_are_shown_and_the_rest_counted() -> None:
+def test_the_first_names_are_listed_and_the_others_counted() -> None:
     names = [f"name {k}" for k in range(MOST_NAMES + 3)]
     assert unknown_names(names).count("name ") == MOST_NAMES
     assert "and 3 more names" in unknown_names(names)

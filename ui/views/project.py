@@ -67,7 +67,7 @@ def _next_step(state: UiState, status: Status, go: Callable[[str], None]) -> Non
         number = status.rounds_closed + 1
         with st.container(border=True):
             st.write(
-                "The model ranks the pool and asks about the images that would teach it most."
+                "The model ranks the pool and asks about the images whose labels help it most."
                 if number == 1
                 else "The model has learned from your labels and can pick the next images."
             )
