@@ -33,7 +33,7 @@ from alworkbench.datasets.sample import bundled_sample
 from alworkbench.encoders.head import Features
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.load.origin import sample_truth
+from alworkbench.simulation.load.project import sample_truth
 from store import create_store
 
 CANDIDATES, TARGETS, LABELS = 300, 200, 30

@@ -22,7 +22,7 @@ from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.load.origin import sample_truth
+from alworkbench.simulation.load.project import sample_truth
 from store import create_store, open_store
 
 
@@ -31,19 +31,19 @@ def opened(folder: Path) -> Workbench:
 
 
 def bring_in(folder: Path) -> None:
-    opened(folder).import_images(bundled_sample())
+    opened(folder).images.add(bundled_sample())
 
 
 def encode(folder: Path) -> None:
-    opened(folder).encode()
+    opened(folder).features.encode()
 
 
 def rank(folder: Path) -> None:
-    opened(folder).propose(batch_size=100)
+    opened(folder).rounds.propose(batch_size=100)
 
 
 def adapt(folder: Path) -> None:
-    opened(folder).close_round()
+    opened(folder).rounds.close()
 
 
 def answer(folder: Path) -> None:
