@@ -61,7 +61,7 @@ def test_the_command_takes_one_source(project):
     assert fit(project.folder, "--pairs", "a.csv", "--from-pool").exit_code == 2
     done = fit(project.folder, "--from-pool")
     assert done.exit_code == 0, done.output
-    assert "approximately, from 40 images of the pool" in done.output
+    assert "an approximate posterior from 40 images of the pool" in done.output
     found = json.loads(fit(project.folder, "--from-pool", "--json").stdout)
     assert found["provenance"]["source"] == "pool"
 
@@ -82,7 +82,8 @@ def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
         workbench.features.encode(workers=0)
     done = fit(folder.folder, "--pairs", str(tmp_path / "pairs.csv"), "--batch", "6")
     assert done.exit_code == 0, done.output
-    assert "from 12 pairs (0 with an unreadable image, 1 entries that were no pair)" in done.output
+    left_out = "0 pairs with an unreadable image and 1 incomplete entries were left out"
+    assert f"a posterior from 12 pairs ({left_out})" in done.output
     assert list((folder.folder / "posteriors").glob("partial-*")) == []
     with closing(folder.open()) as workbench:
         record = workbench.posteriors.fit_from_pool()

@@ -119,7 +119,7 @@ def test_the_manifest_has_the_documented_columns(labelled, tmp_path):
     with (tmp_path / "support.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == [image.label for image in found.images]
-    with pytest.raises(InvalidLabelFile, match=r"or \.json"):
+    with pytest.raises(InvalidLabelFile, match=r"a \.csv file, a \.json file or a folder"):
         write_support(tmp_path / "support.txt", found)
 
 

@@ -142,7 +142,7 @@ def test_a_dry_run_states_the_cost_and_leaves_nothing_behind(project, made):
     assert "the pool" not in run("--dry-run", "--target", str(made[0] / "audit")).stdout
     plain = run("--dry-run").stdout
     assert "the pool, or 40 images of it" in plain
-    assert "Nothing was chosen" in plain
+    assert "no round was opened" in plain
     assert {p: t for p, t in files().items() if "project.db" not in p.name} == before
     with closing(project.open()) as workbench:
         assert workbench.rounds.all() == []
