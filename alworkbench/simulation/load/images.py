@@ -33,7 +33,7 @@ from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.context import LoadContext
-from alworkbench.simulation.load.project import data_of_project
+from alworkbench.simulation.load.project import check_enough, data_of_project, own_labels
 from alworkbench.simulation.run import EPOCH
 
 TEST_SHARE = 0.3
@@ -56,6 +56,7 @@ def data_of_images(
         store = _import_images(images, test, encoder, folder, context)
     try:
         workbench = Workbench(folder, store, device=context.device)
+        check_enough(own_labels(workbench))  # before the images are encoded, which takes long
         status = workbench.status()
         if status.encoded < status.pool_images + status.audit_images:
             workbench.features.encode(progress=context.progress)

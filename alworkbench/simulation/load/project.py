@@ -24,14 +24,7 @@ def data_of_project(workbench: Workbench, truth: TrueLabels | None) -> Simulatio
     Raises NothingToImport if there are too few labels.
     """
     truth = truth or own_labels(workbench)
-    for part, found in (("pool", truth.pool), ("audit set", truth.test)):
-        if len(found) < LEAST_TRUTH:
-            raise NothingToImport(
-                f"{len(found)} images of the {part} have labels; a simulation needs at least "
-                f"{LEAST_TRUTH}. Import labelled images (`alworkbench import FOLDER --labels`, and "
-                f"`--audit` for the audit set), or simulate on a folder of images (`--images FOLDER`) "
-                f"or a features file (`--features FILE`)."
-            )
+    check_enough(truth)
     settings = workbench.session.settings()
     return join(
         settings.name,
@@ -40,6 +33,18 @@ def data_of_project(workbench: Workbench, truth: TrueLabels | None) -> Simulatio
         workbench.classes.current(),
         truth,
     )
+
+
+def check_enough(truth: TrueLabels) -> None:
+    """Raises NothingToImport if the pool or the test part has fewer than LEAST_TRUTH labels."""
+    for part, found in (("pool", truth.pool), ("audit set", truth.test)):
+        if len(found) < LEAST_TRUTH:
+            raise NothingToImport(
+                f"{len(found)} images of the {part} have labels; a simulation needs at least "
+                f"{LEAST_TRUTH}. Import labelled images (`alworkbench import FOLDER --labels`, and "
+                f"`--audit` for the audit set), or simulate on a folder of images (`--images FOLDER`) "
+                f"or a features file (`--features FILE`)."
+            )
 
 
 def truth_of_manifest(manifest: Path) -> TrueLabels:
