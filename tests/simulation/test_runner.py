@@ -387,7 +387,7 @@ def test_only_what_is_not_finished_runs_again(tmp_path: Path, whole: list[Simula
     assert content(list(again.points)) == whole
 
 
-def test_killed_three_times_it_gives_the_same_table(
+def test_killed_five_times_it_gives_the_same_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kill -9 at random moments: runs that were done are kept, the one that was cut is run again."""
@@ -396,7 +396,7 @@ def test_killed_three_times_it_gives_the_same_table(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.simulated"])
     moments = random.Random(0)
-    for _ in range(3):
+    for _ in range(5):
         before = runs_kept(tmp_path)
         process = context.Process(target=replay_here, args=(str(tmp_path),))
         process.start()
