@@ -17,8 +17,9 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -153,8 +154,8 @@ def _tar_entries(
     size = archive.stat().st_size
     with archive.open("rb") as raw, decompressed(raw) as plain:
         # Headers beyond the files' own bytes: 512 a block, rarely more than three blocks an entry.
-        metered = _Metered(archive, plain, 2 * allowed)
-        with tarfile.open(fileobj=cast(BufferedIOBase, metered), mode="r:") as opened:
+        bounded = BoundedStream(plain, 2 * allowed, partial(_refused, archive))
+        with tarfile.open(fileobj=cast(BufferedIOBase, bounded), mode="r:") as opened:
             count = 0
             while (member := opened.next()) is not None:
                 count += 1
@@ -185,34 +186,41 @@ def decompressed(raw: BufferedIOBase) -> BufferedIOBase:
     return raw
 
 
-class _Metered:
-    """A stream with a limit on the bytes of one read and on the bytes of all reads.
+class BoundedStream:
+    """A stream with a limit on the bytes of one read and on its position.
 
     tarfile reads an extended header whole into memory, whatever size the header claims.
     """
 
     AT_ONCE = 16 << 20
 
-    def __init__(self, archive: Path, stream: BufferedIOBase, allowed: int) -> None:
-        self._archive, self._stream, self._allowed = archive, stream, allowed
+    def __init__(
+        self, stream: BufferedIOBase, most: int, refused: Callable[[str], Exception]
+    ) -> None:
+        self._stream, self._most, self._refused = stream, most, refused
+        self.last = b""
+        """The bytes of the last read."""
 
     def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes. Raises what `refused` makes of the reason."""
         if not 0 <= size <= self.AT_ONCE:
-            raise _refused(self._archive, "the size of a header is not plausible")
-        data = self._stream.read(size)
+            raise self._refused("the size of a header is not plausible")
+        self.last = self._stream.read(size)
         self._check(self._stream.tell())
-        return data
+        return self.last
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """Move within the limit. Raises what `refused` makes of the reason."""
         self._check(offset)
         return self._stream.seek(offset, whence)
 
     def tell(self) -> int:
+        """The position in bytes."""
         return self._stream.tell()
 
     def _check(self, position: int) -> None:
-        if position > self._allowed:
-            raise _too_large(self._archive, self._allowed)
+        if position > self._most:
+            raise self._refused(f"it unpacks to more than {self._most:,} bytes, which is the limit")
 
 
 def _checked(archive: Path, name: str) -> PurePosixPath:

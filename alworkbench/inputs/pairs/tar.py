@@ -13,7 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import cast
 
-from alworkbench.inputs.archives import ArchiveLimits, decompressed
+from alworkbench.inputs.archives import ArchiveLimits, BoundedStream, decompressed
 from alworkbench.inputs.pairs.shuffle import interleaved, shuffled
 from alworkbench.inputs.pairs.source import MAX_CAPTION_BYTES, MAX_IMAGE_BYTES, Pair, unreadable
 
@@ -80,7 +80,8 @@ class TarPairs:
         """(key, suffix, content) of each member that can be the picture or the caption of a pair."""
         with path.open("rb") as raw:
             plain = decompressed(raw)
-            bounded = _Bounded(plain, path.stat().st_size)
+            most = ArchiveLimits().allowed(path.stat().st_size, 1 << 60)
+            bounded = BoundedStream(plain, most, tarfile.ReadError)
             with tarfile.open(fileobj=cast(BufferedIOBase, bounded), mode="r:") as opened:
                 while (member := opened.next()) is not None:
                     # Else every header that was read stays in memory; the list has no public name.
@@ -88,12 +89,12 @@ class TarPairs:
                     place = PurePosixPath(member.name)
                     stem, _, suffix = place.name.partition(".")
                     suffix = suffix.lower()
-                    most = MAX_CAPTION_BYTES if suffix == "txt" else MAX_IMAGE_BYTES
+                    largest = MAX_CAPTION_BYTES if suffix == "txt" else MAX_IMAGE_BYTES
                     is_half = suffix == "txt" or suffix in IMAGE_SUFFIXES
                     if member.isdir():
                         continue
                     if not (is_half and member.isreg() and not member.issparse()) or not (
-                        0 < member.size <= most
+                        0 < member.size <= largest
                     ):
                         self.ignored += 1
                         continue
@@ -114,37 +115,3 @@ def _content(opened: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if len(content) != member.size:
         raise tarfile.ReadError(f"it ends within the member {member.name[:200]!r}")
     return content
-
-
-class _Bounded:
-    """A stream with a limit on the bytes of one read and on the bytes of all reads.
-
-    tarfile reads an extended header whole into memory, whatever size the header claims.
-    """
-
-    AT_ONCE = 16 << 20
-
-    def __init__(self, stream: BufferedIOBase, file_bytes: int) -> None:
-        self._stream = stream
-        self.last = b""
-        self._most = ArchiveLimits().allowed(file_bytes, 1 << 60)
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= self.AT_ONCE:
-            raise tarfile.ReadError("the size of a header is not plausible")
-        self._check(self._stream.tell())
-        self.last = self._stream.read(size)
-        return self.last
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._check(offset)
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def _check(self, position: int) -> None:
-        if position > self._most:
-            raise tarfile.ReadError(
-                f"it unpacks to more than {self._most:,} bytes, which is the limit"
-            )
