@@ -163,15 +163,17 @@ def of_round(round_: Round, items: Iterable[Item]) -> RoundEstimate | None:
         return None
     drawn = [q for _, q in answered]
     wrong = [float(not _is_right(item)) for item, _ in answered]
-    doubts = [1 - item.suggestion.probability if item.suggestion else 0.0 for item, _ in answered]
+    expected_errors = [
+        1 - item.suggestion.probability if item.suggestion else 0.0 for item, _ in answered
+    ]
     accuracy = estimate(wrong, drawn, images, named).complement()
-    doubt = estimate(doubts, drawn, images, named)
+    expected_error = estimate(expected_errors, drawn, images, named)
     return RoundEstimate(
         round_.number,
         round_.learner_id,
         round_.strategy,
         accuracy,
-        (1 - doubt.value) - accuracy.value,
+        (1 - expected_error.value) - accuracy.value,
         len(named) - sum(named),
     )
 

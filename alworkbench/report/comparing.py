@@ -135,7 +135,7 @@ def check_paired(one: SimulationResult, other: SimulationResult) -> None:
         if prints[0] != prints[1]:
             raise NotPaired(one.key, other.key, f"data {prints[0]} against {prints[1]}")
         return
-    # Without fingerprints the model as it came tells: on the same test images it is equally good.
+    # Without fingerprints, zero-shot accuracy decides: it is equal on the same test images.
     starts = [{p.nlpd for p in r.points if p.round == 0} for r in (one, other)]
     if not all(math.isclose(a, b, rel_tol=1e-6) for a in starts[0] for b in starts[1]):
         raise NotPaired(

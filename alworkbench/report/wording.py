@@ -87,7 +87,7 @@ def factor_words(found: Saving) -> str:
 
 
 def saving_words(found: Saving) -> str:
-    """': 35 % saved [23, 44]', only where the interval leaves no doubt about the side."""
+    """': 35 % saved [23, 44]', only if the interval lies on one side of zero."""
     if found.kind == "estimate" and found.low is not None and found.high is not None:
         few, many = 1 - 1 / found.low, 1 - 1 / found.high
         if found.low > 1:

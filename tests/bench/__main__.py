@@ -25,14 +25,14 @@ BENCHES = {
     "statistics": "coverage of intervals and false positives of tests, where the truth is known",
     "near_duplicates": "which copies of test images are found in a pool, and how many by chance",
     "lure": "accuracy estimated from chosen labels, where the truth is known",
-    "calibration": "how honest zero-shot probabilities are on the bundled sample",
+    "calibration": "calibration of zero-shot probabilities on the bundled sample",
 }
 ALONE = {
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
-    "hindsight": "how far choosing could go: labels picked by who knows all classes; takes minutes",
+    "hindsight": "how far selection could go if all classes were known; takes minutes",
 }
 """Those that run only when they are named, and why."""
 

@@ -106,10 +106,10 @@ def make_pool(folder: Path, images: int) -> None:
             writer.add(entries, pool_images(start, stop))
 
 
-def taught() -> Learner:
-    lesson = campaign()
-    way = find_method(DEFAULT_ADAPTATION)
-    return way(lesson.start, lesson.images[:LABELS], lesson.targets[:LABELS])
+def labelled_learner() -> Learner:
+    known = campaign()
+    method = find_method(DEFAULT_ADAPTATION)
+    return method(known.start, known.images[:LABELS], known.targets[:LABELS])
 
 
 def context(table: FeatureTable, images: int, learner: Learner) -> AcquisitionContext:
@@ -132,7 +132,7 @@ def context(table: FeatureTable, images: int, learner: Learner) -> AcquisitionCo
 
 def ours(folder: Path, name: str) -> Ask:
     table = FeatureStore(folder).open_table()
-    asked = context(table, len(table), taught())
+    asked = context(table, len(table), labelled_learner())
     strategy = find_strategy(name)
     return lambda: strategy.select(asked)
 
@@ -217,7 +217,7 @@ def skactiveml_batchbald(folder: Path, images: int) -> Ask:
 
 def predictions(start: int, images: int) -> np.ndarray:
     """N x C x K, of our learner: what baal's heuristics are given."""
-    learner = taught()
+    learner = labelled_learner()
     features = pool_images(start, start + images)
     changes = learner.model.jvp(learner.model.images(features), learner.draws(DRAWS, 0))
     drawn = (learner.logits(features) + changes).softmax(dim=-1)  # K N C

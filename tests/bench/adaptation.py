@@ -1,16 +1,15 @@
-"""What learning costs: seconds to the optimum and for 128 draws given the labels, by labels and classes.
+"""What learning costs: seconds to the optimum, and for 128 draws given the labels.
 
     python -m tests.bench.adaptation            20, 200 and 2,000 labels
-    python -m tests.bench.adaptation 200 500    as many as are given
+    python -m tests.bench.adaptation 200 500    the given numbers of labels
 
-Of learning both are given, seconds on the wall and of processors. The rest is of the default. `names
-swapped` is the default's seconds where every name is that of the next class, so that what own weights
-see must be chosen.
+Both wall and processor seconds of learning are printed; the other columns are of the default. `names
+swapped` gives the seconds of the default if every class has the name of the next class: the input of the
+residual head must then be chosen.
 
-A made-up model of the size of a ViT-B/32 (P = 768, D = 512) and images in clusters about their classes.
-Beside it, in the same run, the plain form: Newton's method with every inner system solved by conjugate
-gradients in float64 to 1e-12. It is left out where it would take minutes, and so are draws and
-leave-one-out.
+The model is made up, of the size of a ViT-B/32 (P = 768, D = 512); images lie in clusters about their
+classes. The plain form runs beside it: Newton's method, every inner system solved by conjugate gradients
+in float64 to 1e-12. The plain form, draws and leave-one-out are left out if they would take minutes.
 """
 
 from __future__ import annotations
@@ -166,18 +165,18 @@ def measured(campaign: Campaign) -> list[str]:
         learned = find_method(name)(start, images, targets, pool=campaign.pool)
         seconds, worked = time.perf_counter() - began, time.process_time() - worked
         row += [f"{seconds:.3f}", f"{worked:.3f}"]
-    taught = learned.state
-    assert taught is not None
-    assert taught.log_class_prior is not None
-    met = replace(taught.images, logits=taught.images.logits + taught.log_class_prior)
-    row.append(f"{fit(exact, met, targets, head=taught.residual_head).gradient:.0e}")
+    state = learned.state
+    assert state is not None
+    assert state.log_class_prior is not None
+    met = replace(state.images, logits=state.images.logits + state.log_class_prior)
+    row.append(f"{fit(exact, met, targets, head=state.residual_head).gradient:.0e}")
     began = time.perf_counter()
     find_method(DEFAULT_ADAPTATION)(start, images, targets.roll(1, dims=1), pool=campaign.pool)
     row.append(f"{time.perf_counter() - began:.3f}")
     if targets.numel() <= OTHERS_UP_TO:
         began = time.perf_counter()
         plain(
-            LinearisedKernel(exact.classes, taught.images, taught.images, taught.residual_head),
+            LinearisedKernel(exact.classes, state.images, state.images, state.residual_head),
             met,
             targets,
         )

@@ -1,4 +1,4 @@
-"""How honest the probabilities are on the bundled sample: MAP, temperature-scaled MAP, probit posterior.
+"""Calibration of the probabilities on the bundled sample: MAP, temperature-scaled MAP, probit posterior.
 
 The test part is cut in two: each half's temperature is fitted on the other half, so that nothing is
 measured on what it was fitted to. Intervals are 95 % bootstrap intervals over the test images.

@@ -128,7 +128,7 @@ def world() -> World:
 
 
 @cache
-def lesson(labels: int) -> Campaign:
+def campaign_of(labels: int) -> Campaign:
     """The images of `tests.bench.acquisition` where these are 20 of each class."""
     return World().campaign(labels, CLASSES)
 
@@ -136,12 +136,12 @@ def lesson(labels: int) -> Campaign:
 @cache
 def start(device: torch.device, labels: int) -> Learner:
     head, belief = world().head.to(device), world().posterior.to(device)
-    return zero_shot(head, belief, lesson(labels).start.class_activations.to(device))
+    return zero_shot(head, belief, campaign_of(labels).start.class_activations.to(device))
 
 
 def learn(device: torch.device, labels: int, images: int) -> Learner:
     """From the first `labels` of so many images."""
-    made = lesson(images)
+    made = campaign_of(images)
     way = find_method(DEFAULT_ADAPTATION)
     return way(
         start(device, images),
@@ -152,7 +152,7 @@ def learn(device: torch.device, labels: int, images: int) -> Learner:
 
 
 @cache
-def taught(device: torch.device) -> Learner:
+def labelled_learner(device: torch.device) -> Learner:
     return learn(device, LABELS, 20 * CLASSES)
 
 
@@ -166,7 +166,7 @@ def choosing(name: str, images: int, of: int) -> Row:
     """A batch of BATCH from the first images of a pool of so many."""
 
     def work(table: FeatureTable, device: torch.device) -> object:
-        return find_strategy(name).select(context(table, images, taught(device)))
+        return find_strategy(name).select(context(table, images, labelled_learner(device)))
 
     what = f"a batch of {BATCH} by {name}"
     return Row(what, images, "images", lambda scratch: partial(work, pool(scratch, of)))
@@ -199,7 +199,7 @@ def learning(labels: int) -> Row:
 
 def drawing() -> Row:
     def work(device: torch.device) -> object:
-        return taught(device).draws(DRAWS, 0).text[0, 0, 0].item()
+        return labelled_learner(device).draws(DRAWS, 0).text[0, 0, 0].item()
 
     what = f"draw from the posterior given {LABELS} labels"
     return Row(what, DRAWS, "draws", lambda scratch: work)
@@ -209,7 +209,7 @@ def fitting(pairs: int) -> Row:
     def prepare(scratch: Path) -> Work:
         chance = torch.Generator().manual_seed(1)
         texts = torch.randn(pairs, world().head.text_projection.shape[1], generator=chance)
-        images = lesson(20 * CLASSES).images[torch.arange(pairs) % (20 * CLASSES)]
+        images = campaign_of(20 * CLASSES).images[torch.arange(pairs) % (20 * CLASSES)]
 
         def work(device: torch.device) -> object:
             head, batch = world().head.to(device), min(pairs, 4096)

@@ -81,10 +81,10 @@ def cases(folder: Path) -> list[Case]:
     start = zero_shot(engine.head, posterior, classes)
     asked = third[:LABELS]
     targets = torch.eye(len(names), dtype=torch.float64)[labels[asked]]
-    taught = learn(start, table.gather(rows[asked]), targets)
+    learned = learn(start, table.gather(rows[asked]), targets)
     store.close()
     seen = table.gather(rows[first]), table.gather(rows[second])
-    return [Case("no label", start, *seen), Case(f"{LABELS} labels", taught, *seen)]
+    return [Case("no label", start, *seen), Case(f"{LABELS} labels", learned, *seen)]
 
 
 def truth_of(case: Case, draws: int = TRUTH_DRAWS) -> Tensor:

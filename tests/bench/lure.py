@@ -105,7 +105,7 @@ def project(strategy: str, repeats: int = REPEATS, seed: int = 0, batch: int = 3
 
 
 class SmallProject:
-    """300 images of 4 classes, of which the model as it came knows most; in memory."""
+    """300 images of 4 classes, most of which the zero-shot model knows; in memory."""
 
     def __init__(self, seed: int, images: int = 300) -> None:
         from tests.factories import generator, normal, small_model

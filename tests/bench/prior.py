@@ -1,10 +1,10 @@
 """What choosing the prior from the labels is worth, on models whose posteriors differ in scale.
 
 `python -m tests.bench.prior`: accuracy after random labels, mean and standard error over seeds, on dev data
-only. `fixed` has the strengths as they are and classes' own weights of variance 100, which was chosen on
-the bundled model; `chosen` is `free-weights`; `linearised` has no weights of the classes' own. `classes
-alike` is `chosen` with the classes' shares of the pool (`adaptation/shares.py`), as a project learns whose
-goal is `balanced`. The probe is the best by test accuracy of all C, with classes weighed alike and not.
+only. `fixed` has the strengths as they are and a residual head of variance 100, which was chosen on
+the bundled model; `chosen` is `free-weights`; `linearised` has no residual head. `classes
+alike` is `chosen` with the class prior of the pool (`adaptation/logit_adjustment.py`), as in a project
+with the goal `balanced`. The probe has the C of best test accuracy, with and without class weights.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ ALIKE = "classes alike"
 
 
 def accuracies(data: SimulationData, seed: int) -> dict[str, list[float]]:
-    """By way of learning, at each of COUNTS."""
+    """Accuracy of each learning method, at each of COUNTS."""
     strengths = Strengths()
     belief = data.posterior.tempered(strengths.image, strengths.text)
     start = zero_shot(data.head, belief, data.class_activations)

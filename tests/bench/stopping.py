@@ -101,7 +101,7 @@ def steps(found: Sequence[Watched], target: float) -> list[Step]:
 
 
 def said(known: History, target: float) -> frozenset[str]:
-    """Which of RULES would stop. The model as it came is never asked about: nothing was labelled."""
+    """Which of RULES would stop. The zero-shot model is left out: nothing was labelled."""
     if len(known.snapshots) < 2:
         return frozenset()
     heard: Advice = advise(replace(known, target=target))

@@ -116,7 +116,7 @@ def test_a_weight_counts_like_repeated_labels(model):
 
 
 def test_known_labels_change_little_and_strength_limits_the_change(model):
-    """A stronger posterior moves less, towards the model as it came."""
+    """A stronger posterior moves less, towards the zero-shot model."""
     targets = labels_for(model, len(model.images))
     sizes = []
     for strength in (1e-2, 1.0, 1e4, 1e8):

@@ -68,9 +68,9 @@ def test_equal_draws_have_no_epistemic_part_and_certain_draws_no_aleatoric_part(
     same = uncertainty(torch.tensor([[0.5, 0.5]] * 8))
     assert same.epistemic == pytest.approx(0, abs=1e-12)
     assert same.aleatoric == pytest.approx(math.log(2))
-    torn = uncertainty(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-    assert torn.aleatoric == 0
-    assert torn.epistemic == pytest.approx(math.log(2))
+    opposed = uncertainty(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert opposed.aleatoric == 0
+    assert opposed.epistemic == pytest.approx(math.log(2))
 
 
 class TestBeliefs:

@@ -1,4 +1,4 @@
-"""Reports: self-contained, escaped, the same for the same points, honest about what they show."""
+"""Reports: self-contained, escaped, the same for the same points, and they state their conditions."""
 
 import dataclasses
 import itertools

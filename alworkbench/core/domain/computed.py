@@ -47,7 +47,7 @@ class LearnerRecord:
 
 @dataclass(frozen=True, slots=True)
 class MetricRecord:
-    """What the audit set says of a learner; `round_number` 0 is the model as it came."""
+    """What the audit set says of a learner; `round_number` 0 is the zero-shot model."""
 
     round_number: int
     learner_id: int | None

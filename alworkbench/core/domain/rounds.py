@@ -87,7 +87,7 @@ class Round:
     class_list_id: int
     posterior_id: int | None
     learner_id: int | None
-    """The learner that ranked; None means the model as it came (zero-shot)."""
+    """The learner that ranked; None means the zero-shot model."""
     state: RoundState
     opened_at: datetime
     closed_at: datetime | None
