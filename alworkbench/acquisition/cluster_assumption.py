@@ -40,7 +40,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from alworkbench.acquisition.settings import AcquisitionSettings
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 
 
 def uninformative_before_labels(

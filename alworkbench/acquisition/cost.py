@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
+from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.adaptation.conditioning import DRAWS_AT_ONCE, solved_at_once
 from alworkbench.adaptation.label_gram import DENSE_LIMIT
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.cost import Cost, Estimate, Size
-from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Goal
 from alworkbench.core.errors import MemoryBudgetTooSmall

@@ -32,8 +32,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.acquisition.scores import margin
-from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.core.domain import Goal
 
 WEAK, STRONG = 0, 1

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.learner import LaplaceState, Learner
 from alworkbench.adaptation.logit_adjustment import estimate_log_class_prior
 from alworkbench.adaptation.map_fit import Fit, fit
 from alworkbench.adaptation.prior_selection import Prior, choose_prior
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 

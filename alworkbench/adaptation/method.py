@@ -19,9 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.learner import Learner, Predictor
 from alworkbench.adaptation.learning import LearnedWeights, check_labels, learn, restore
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features
 

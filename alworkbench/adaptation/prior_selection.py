@@ -43,9 +43,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.map_fit import Fit, fit, optimum
 from alworkbench.adaptation.residual_head import ResidualHead
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 
 _BOUNDS = (0.05, 20.0)
 """Of the search for T."""

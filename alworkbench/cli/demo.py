@@ -12,7 +12,7 @@ from alworkbench.report.writing import write_curve
 from alworkbench.simulation.config import SAMPLE as SAMPLE_TRUTH
 from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.load.origin import origin_of_project
-from alworkbench.simulation.load.project import data_of_project, sample_truth
+from alworkbench.simulation.load.project_data import data_of_project, sample_truth
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.run import OpenStore

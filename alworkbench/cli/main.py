@@ -17,15 +17,15 @@ import typer
 
 from alworkbench import __version__
 from alworkbench.cli import (
-    campaign,
-    classes,
+    campaign_commands,
+    class_commands,
     datasets,
     explaining,
     labelling,
-    methods,
+    method_commands,
     models,
     posterior,
-    project,
+    project_commands,
     replaying,
     report,
     screens,
@@ -38,16 +38,16 @@ from alworkbench.core.errors import WorkbenchError
 from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
-    ("Project", project.register),
+    ("Project", project_commands.register),
     ("Project", screens.register),
-    ("Project", classes.register),
+    ("Project", class_commands.register),
     ("Model and posterior", posterior.register),
     ("Model and posterior", models.register),
     ("Labelling", labelling.register),
-    ("Labelling", methods.register),
+    ("Labelling", method_commands.register),
     ("Labelling", explaining.register),
     ("Labelling", support.register),
-    ("Campaign", campaign.register),
+    ("Campaign", campaign_commands.register),
     ("Campaign", replaying.register),
     ("Simulation", simulating.register),
     ("Simulation", report.register),

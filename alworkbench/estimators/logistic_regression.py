@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.adaptation.settings import Strengths
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spectrum
 

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.settings import Strengths
 from alworkbench.encoders.head import Features, Head
 from alworkbench.estimators.logistic_regression import STRENGTHS, Standardisation, uninformed_model
 from alworkbench.posterior.kronecker import Posterior

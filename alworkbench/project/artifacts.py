@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.adaptation.learner import Learner, zero_shot
-from alworkbench.adaptation.settings import Strengths
 from alworkbench.core.domain import ClassList, EncoderRecord, PosteriorRecord, ProjectFolder
 from alworkbench.core.errors import (
     EncoderMismatch,

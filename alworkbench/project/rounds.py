@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Int
 
+from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Estimate, Size
-from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.methods import find_method

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import torch
 
-from alworkbench.adaptation.settings import Strengths
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.ports import Store
 from alworkbench.project.artifacts import Engine

@@ -19,7 +19,7 @@ from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes, re
 from alworkbench.project.workbench import Workbench
 from alworkbench.report.page import Thumbnails
 from alworkbench.simulation.load.context import LoadContext
-from alworkbench.simulation.load.images import folder_of_images
+from alworkbench.simulation.load.image_data import folder_of_images
 from alworkbench.simulation.load.origin import (
     COLLECTION,
     FEATURES,

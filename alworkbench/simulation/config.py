@@ -240,7 +240,7 @@ class SimulationConfig(BaseModel):
     def plan(self) -> Plan:
         """The plan of the runs. With `own_seconds`, its oracle has no times yet."""
         from alworkbench.acquisition.catalogue import resolve
-        from alworkbench.adaptation.settings import Strengths
+        from alworkbench.adaptation.adaptation_settings import Strengths
         from alworkbench.simulation.plan import OraclePlan, Plan
 
         strengths = {"image": self.strength_image, "text": self.strength_text}

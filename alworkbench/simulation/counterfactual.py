@@ -23,7 +23,7 @@ from alworkbench.project.counterfactual_file import (
 )
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import join
-from alworkbench.simulation.load.project import own_labels
+from alworkbench.simulation.load.project_data import own_labels
 from alworkbench.simulation.plan import Plan
 from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import simulate

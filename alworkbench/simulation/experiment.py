@@ -27,7 +27,7 @@ from alworkbench.simulation.load.origin import (
     opened_project,
     origins_of,
 )
-from alworkbench.simulation.load.project import own_seconds
+from alworkbench.simulation.load.project_data import own_seconds
 from alworkbench.simulation.near_duplicates import STANDS_OUT, near_duplicates
 from alworkbench.simulation.plan import Plan, Run
 from alworkbench.simulation.results import (

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 
-from alworkbench.adaptation.settings import Strengths
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.core.domain import DEFAULT_ADAPTATION, Arm, Goal
 
 Confusion = tuple[tuple[float, ...], ...]

@@ -15,8 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from alworkbench.acquisition.settings import AcquisitionSettings
-from alworkbench.adaptation.settings import AdaptationSettings, Strengths
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
+from alworkbench.adaptation.adaptation_settings import AdaptationSettings, Strengths
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     Answer,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from alworkbench.adaptation.settings import Strengths
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.core.domain import Goal, SimulationPoint
 from alworkbench.core.errors import InvalidResult
 from alworkbench.core.progress import Progress, silent

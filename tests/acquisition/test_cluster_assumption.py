@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS
 from alworkbench.acquisition.cluster_assumption import (
     roc_area,
     uninformative_before_labels,
     uninformative_given_labels,
 )
-from alworkbench.acquisition.settings import DEFAULT_SETTINGS
 from tests.factories import generator, normal
 
 LEAST = DEFAULT_SETTINGS.least_uninformative

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from alworkbench.acquisition.settings import DEFAULT_SETTINGS, AcquisitionSettings
+from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 
 OTHER = AcquisitionSettings(
     weak_shrinkage=(2.0, 3.0), label_noise=0.1, most_targets=7, uniform_share=0.25

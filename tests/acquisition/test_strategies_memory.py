@@ -8,9 +8,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Size
-from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.learning import learn

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.acquisition.sampling import pick_probabilities, sample, sample_one, sampler
-from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.acquisition.uncertainty import MARGIN
 from tests.acquisition.test_strategies import context
 from tests.factories import generator

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from alworkbench.acquisition import coverage as module
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.settings import AcquisitionSettings
 from alworkbench.acquisition.subsampling import subsample
 from alworkbench.acquisition.target_weights import STRONG, WEAK, TargetWeights
 from alworkbench.core.domain import Goal

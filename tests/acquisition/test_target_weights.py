@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS
 from alworkbench.acquisition.contamination import contamination_rate
 from alworkbench.acquisition.scores import margin
-from alworkbench.acquisition.settings import DEFAULT_SETTINGS
 from alworkbench.acquisition.target_weights import (
     Shrinkage,
     scaled_label_counts,

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.leave_one_out import held_out_changes
@@ -18,7 +19,6 @@ from alworkbench.adaptation.prior_selection import (
     left_out_logits,
 )
 from alworkbench.adaptation.residual_head import ResidualHead
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.covariance import LinearisedKernel
 from tests.factories import generator, normal, small_model

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.methods import find_method
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, AdaptationSettings
 from tests.factories import small_model
 
 OTHER = AdaptationSettings(prior_variances=(3.0,), residual_shares=(0.25,), head_input_folds=3)

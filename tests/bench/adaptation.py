@@ -24,12 +24,12 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.adaptation.conjugate_gradients import conjugate_gradients
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.leave_one_out import leave_one_out
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.methods import find_method
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.covariance import LinearisedKernel

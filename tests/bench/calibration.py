@@ -22,7 +22,7 @@ from alworkbench.posterior.predictive import logit_moments, probit_logits
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import join
-from alworkbench.simulation.load.project import sample_truth
+from alworkbench.simulation.load.project_data import sample_truth
 from store import create_store
 
 BINS, REPEATS = 20, 1000

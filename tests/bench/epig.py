@@ -24,16 +24,16 @@ from torch import Tensor
 
 from alworkbench.acquisition.epig.draw_space import DrawSpace, TargetSummary
 from alworkbench.acquisition.epig.sampled import epig_sums, sampled_epig, sampled_interval
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.settings import Strengths
 from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.encoders.head import Features
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.load.project import sample_truth
+from alworkbench.simulation.load.project_data import sample_truth
 from store import create_store
 
 CANDIDATES, TARGETS, LABELS = 300, 200, 30

@@ -19,8 +19,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from alworkbench.acquisition import scores
+from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.adaptation.learner import zero_shot
-from alworkbench.adaptation.settings import Strengths
 from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.datasets.sample import bundled_sample

@@ -25,9 +25,9 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.evaluation.intervals import estimate
 from alworkbench.simulation.dataset import SimulationData, pool_of_seed
 from alworkbench.simulation.load.collection import load_collection

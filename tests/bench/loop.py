@@ -22,7 +22,7 @@ from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
 from alworkbench.datasets.sample import bundled_sample
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.load.project import sample_truth
+from alworkbench.simulation.load.project_data import sample_truth
 from store import create_store, open_store
 
 

@@ -243,7 +243,7 @@ def test_a_tree_with_a_test_tree_is_encoded_once(
     assert first.facts["classes"] == sorted(NAMES[:2])
     encoded = len(list((tmp_path / "cache" / "images").iterdir()))
     monkeypatch.setattr(
-        "alworkbench.simulation.load.images.read_source",
+        "alworkbench.simulation.load.image_data.read_source",
         lambda *_, **__: pytest.fail("read again"),
     )
     (again,) = simulate(**words, cache=tmp_path / "cache")

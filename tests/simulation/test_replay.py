@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from alworkbench.acquisition.settings import AcquisitionSettings
-from alworkbench.adaptation.settings import AdaptationSettings
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
+from alworkbench.adaptation.adaptation_settings import AdaptationSettings
 from alworkbench.core.domain import ClassList, LabelClass, Role
 from alworkbench.core.errors import NotReplayable
 from alworkbench.simulation.campaign import read_campaign
 from alworkbench.simulation.difference import first_difference
-from alworkbench.simulation.load.project import data_of_project
+from alworkbench.simulation.load.project_data import data_of_project
 from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.replay import replay
 from alworkbench.simulation.rerun import plan_of

@@ -4,7 +4,21 @@ These values cross every border of the program: store, service, screens, command
 tensors and import nothing heavy.
 """
 
-from alworkbench.core.domain.classes import (
+from alworkbench.core.domain.answers import (
+    AUDIT_STRATEGY,
+    Answer,
+    AnswerKind,
+    Item,
+    Label,
+    Lease,
+    NewItem,
+    NewRound,
+    Round,
+    RoundState,
+    Suggestion,
+    TakeBack,
+)
+from alworkbench.core.domain.class_list import (
     CLASS_KEYS,
     DEFAULT_TEMPLATES,
     RESERVED_KEYS,
@@ -26,26 +40,12 @@ from alworkbench.core.domain.images import (
     QuarantinedFile,
     Role,
 )
-from alworkbench.core.domain.project import (
+from alworkbench.core.domain.project_settings import (
     DEFAULT_ADAPTATION,
     DEFAULT_STRATEGY,
     Goal,
     ProjectFolder,
     ProjectSettings,
-)
-from alworkbench.core.domain.rounds import (
-    AUDIT_STRATEGY,
-    Answer,
-    AnswerKind,
-    Item,
-    Label,
-    Lease,
-    NewItem,
-    NewRound,
-    Round,
-    RoundState,
-    Suggestion,
-    TakeBack,
 )
 from alworkbench.core.domain.simulations import (
     POINT_COLUMNS,

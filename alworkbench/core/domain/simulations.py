@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from alworkbench.core.domain.project import DEFAULT_ADAPTATION
+from alworkbench.core.domain.project_settings import DEFAULT_ADAPTATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,13 @@ from alworkbench.simulation.config import SAMPLE, SimulationConfig
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection
 from alworkbench.simulation.load.context import LoadContext
-from alworkbench.simulation.load.feature_file import data_of_features
-from alworkbench.simulation.load.images import data_of_images
-from alworkbench.simulation.load.project import data_of_project, sample_truth, truth_of_manifest
+from alworkbench.simulation.load.feature_data import data_of_features
+from alworkbench.simulation.load.image_data import data_of_images
+from alworkbench.simulation.load.project_data import (
+    data_of_project,
+    sample_truth,
+    truth_of_manifest,
+)
 from alworkbench.simulation.results import SimulationResult
 
 COLLECTION, IMAGES, FEATURES, PROJECT = "collection", "images", "features", "project"

@@ -21,7 +21,7 @@ from alworkbench.cli.common import (
     read_share,
     tell,
 )
-from alworkbench.cli.project import leave_one_out_words
+from alworkbench.cli.project_commands import leave_one_out_words
 
 if TYPE_CHECKING:
     from alworkbench.project.accuracy_report import AccuracyReport

@@ -33,7 +33,7 @@ from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.context import LoadContext
-from alworkbench.simulation.load.project import check_enough, data_of_project, own_labels
+from alworkbench.simulation.load.project_data import check_enough, data_of_project, own_labels
 from alworkbench.simulation.run import EPOCH
 
 TEST_SHARE = 0.3
