@@ -1,7 +1,12 @@
 """Learners as files.
 
-A file holds the weights that only a fit can find (`LearnedWeights`). The labelled images are named by
-content hash, so that draws can be conditioned on them after a restart.
+A file holds the weights that only a fit can find (`LearnedWeights`), and the labels that they were
+learned from. The labelled images are named by content hash. Draws can then be conditioned on the labels
+after a restart. Of the targets only the shares that are not zero are stored.
+
+Dimensions used in this file
+    n  labelled images
+    C  classes
 """
 
 from __future__ import annotations
@@ -12,23 +17,28 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
-from alworkbench.adaptation.learning import LearnedWeights
+from alworkbench.adaptation.learning import LearnedWeights, check_labels
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import InvalidPosteriorFile
-from alworkbench.core.tensors import floats
+from alworkbench.core.tensors import floats, integers
 from alworkbench.posterior.linearisation import WeightUpdate
 
-FORMAT = "alworkbench-learner-4"
-OLDER = ("alworkbench-learner-1", "alworkbench-learner-2", "alworkbench-learner-3")
-"""Formats without, one after the other: a residual head, a class prior, a head that sees embeddings."""
+FORMAT = "alworkbench-learner-5"
+OLDER = tuple(f"alworkbench-learner-{version}" for version in range(1, 5))
+"""Formats without, one after the other: a residual head, a class prior, a head that sees embeddings,
+the labels."""
 
 _UPDATE_NAMES = ("image", "text", "own", "embedded", "offset")
 """Names in the file of the fields of a `WeightUpdate`, in their order."""
 _CLASS_PRIOR_NAME = "log_shares"
+_PLACES_NAME, _SHARES_NAME, _LABEL_WEIGHTS_NAME = "label_places", "label_shares", "label_weights"
+"""Image and class of each share that is not zero (k 2), the shares (k), and the weights of the labels (n)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +48,30 @@ class StoredLearner:
     weights: LearnedWeights
     hashes: tuple[str, ...]
     """Content hashes of the labelled images."""
+    labels: tuple[Float[Tensor, "n C"], Float[Tensor, "n"]] | None
+    """Targets and weights of the labels, float64. None: an older format, which does not hold them."""
 
 
 def save_learner(
-    path: Path, weights: LearnedWeights, hashes: Sequence[str], encoder_id: str
+    path: Path,
+    weights: LearnedWeights,
+    hashes: Sequence[str],
+    targets: Float[Tensor, "n C"],
+    label_weights: Float[Tensor, "n"],
+    encoder_id: str,
 ) -> None:
-    """Write a learner file, atomically."""
+    """Write a learner file, atomically; `hashes`, `targets` and `label_weights` are the n labels."""
     parts = {
         name: getattr(weights.update, field.name)
         for name, field in zip(_UPDATE_NAMES, fields(WeightUpdate), strict=True)
     }
     parts[_CLASS_PRIOR_NAME] = weights.log_class_prior
+    parts[_PLACES_NAME] = places = targets.nonzero()
+    parts[_SHARES_NAME] = targets[places[:, 0], places[:, 1]].double()
+    parts[_LABEL_WEIGHTS_NAME] = label_weights.double()
     tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
     metadata = {"format": FORMAT, "encoder_id": encoder_id, "hashes": json.dumps(list(hashes))}
+    metadata["classes"] = str(targets.shape[1])
     if weights.prior is not None:
         metadata["prior"] = json.dumps(weights.prior.as_record())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +89,10 @@ def load_learner(path: Path) -> StoredLearner:
             if metadata.get("format") not in (FORMAT, *OLDER):
                 raise ValueError(f"format {metadata.get('format')!r}, needed {FORMAT!r}")
             held = set(file.keys())
+            hashes = tuple(json.loads(metadata["hashes"]))
+            labels = None
+            if metadata["format"] == FORMAT:
+                labels = _read_labels(file, len(hashes), int(metadata["classes"]))
             image, text = (floats(file.get_tensor(name), name) for name in _UPDATE_NAMES[:2])
             own, embedded, offset = (
                 floats(file.get_tensor(name), name) if name in held else None
@@ -85,9 +110,26 @@ def load_learner(path: Path) -> StoredLearner:
         update = WeightUpdate(image, text, own, embedded, offset)
         prior = None if known is None else Prior.from_record(json.loads(known))
         weights = LearnedWeights(update, prior, log_class_prior)
-        return StoredLearner(weights, tuple(json.loads(metadata["hashes"])))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        return StoredLearner(weights, hashes, labels)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise InvalidPosteriorFile(
             f"{path} is not a readable learner file ({error}). Learn again from the stored labels with "
             f"`alworkbench learn`."
         ) from error
+
+
+def _read_labels(
+    file: safe_open, count: int, classes: int
+) -> tuple[Float[Tensor, "n C"], Float[Tensor, "n"]]:
+    """Targets and weights. Raises ValueError or LookupError for arrays that are not those of n labels."""
+    places = integers(file.get_tensor(_PLACES_NAME), _PLACES_NAME)
+    shares = floats(file.get_tensor(_SHARES_NAME), _SHARES_NAME, torch.float64)
+    weights = floats(file.get_tensor(_LABEL_WEIGHTS_NAME), _LABEL_WEIGHTS_NAME, torch.float64)
+    if places.shape != (len(shares), 2) or bool((places < 0).any()) or len(weights) != count:
+        raise ValueError(
+            f"{_PLACES_NAME}, {_SHARES_NAME} or {_LABEL_WEIGHTS_NAME} has a wrong shape"
+        )
+    targets = torch.zeros(count, classes, dtype=torch.float64)
+    targets[places[:, 0], places[:, 1]] = shares
+    check_labels(targets, weights)
+    return targets, weights

@@ -56,7 +56,7 @@ class LeftOut:
     groups: int
     """n: each label was left out alone. Fewer: labels were left out together, which is pessimistic."""
     metrics: Metrics
-    """Against the most likely class of each target."""
+    """Against one class of each label."""
 
     def as_json(self) -> dict[str, Any]:
         """The figures that a record keeps."""
@@ -89,11 +89,15 @@ def _cost(count: int, classes: int) -> float:
 
 
 def leave_one_out(
-    learner: Learner, targets: Float[Tensor, "n C"], groups: int | None = None
+    learner: Learner,
+    targets: Float[Tensor, "n C"],
+    groups: int | None = None,
+    labels: Int[Tensor, "n"] | None = None,
 ) -> LeftOut:
     """The predictions for each labelled image from the labels of the other images.
 
-    `targets` are those that the learner learned from, in their order. Without `groups`, each label is left
+    `targets` are those that the learner learned from, in their order. `labels` are the class indices that
+    are measured against (None: the most likely class of each target). Without `groups`, each label is left
     out alone if that takes a few seconds at most, and otherwise with others, in at least ten groups (label
     i in group i mod G). Raises ValueError for a learner without labels or with a predictor of its own,
     ArithmeticError where a solve does not converge.
@@ -120,7 +124,8 @@ def leave_one_out(
     dual = state.weights[:, None] * (targets - state.probabilities)
     fitted = state.images.logits + kernel.matvec(dual)
     left = fitted - held_out_changes(kernel, state.probabilities, state.weights, dual, group_of)
-    return LeftOut(left, groups, measure(left.softmax(dim=-1).cpu(), targets.argmax(dim=-1).cpu()))
+    truth = targets.argmax(dim=-1) if labels is None else labels
+    return LeftOut(left, groups, measure(left.softmax(dim=-1).cpu(), truth.cpu()))
 
 
 def held_out_changes(

@@ -12,7 +12,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -107,26 +107,27 @@ class Method:
         start: Learner,
         learned: LearnedWeights,
         labelled: Features,
-        labels: Sequence[int],
+        targets: Float[Tensor, "n c"],
+        weights: Float[Tensor, "n"],
         seed: int,
         pool: Callable[[], Features | None] = lambda: None,
         settings: AdaptationSettings = DEFAULT_SETTINGS,
     ) -> Learner:
-        """The learner of stored weights; `labels` are the n class indices that they were learned from.
+        """The learner of stored weights, which were learned from these targets and label weights.
 
+        The targets may lack the last classes, which were then added since and which no label names.
         Stored weights that lack the residual head of this method (an older file, or a class was added
         since) are learned again, with the images that `pool` then returns. A predictor is fitted again.
         """
-        if self.name == ZERO_SHOT or not labels:
+        if self.name == ZERO_SHOT or not len(targets):
             return start
-        classes = start.class_activations
-        targets = torch.nn.functional.one_hot(
-            torch.tensor(labels, dtype=torch.long, device=classes.device), len(classes)
-        ).double()
-        base = restore(start, learned, labelled)
+        added = len(start.class_activations) - targets.shape[1]
+        targets = torch.nn.functional.pad(targets, (0, added))
+        check_labels(targets, weights)
+        base = restore(start, learned, labelled, weights)
         if self.residual_head and (base.update is None or base.update.offset is None):
-            base = self.fit_base(start, labelled, targets, pool=pool(), settings=settings)
-        return self._add_predictor(base, labelled, targets, None, seed)
+            base = self.fit_base(start, labelled, targets, weights, pool(), settings)
+        return self._add_predictor(base, labelled, targets, weights, seed)
 
     def _add_predictor(
         self,

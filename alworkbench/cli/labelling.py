@@ -95,7 +95,12 @@ def propose(
 def label(
     answers: Annotated[Path, typer.Argument(help="CSV file with the columns image and label.")],
     project: ProjectOption = HERE,
-    annotator: Annotated[str, typer.Option(help="Name of the person who gave the labels.")] = "csv",
+    annotator: Annotated[
+        str,
+        typer.Option(
+            help="Name of the person who gave the labels. They replace this person's older answers only."
+        ),
+    ] = "csv",
     as_json: JsonOption = False,
 ) -> None:
     """Record labels from a CSV file: all of its rows, or none if one row is wrong.

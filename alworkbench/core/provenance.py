@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alworkbench import __version__
@@ -55,11 +55,14 @@ def versions(device: object) -> dict[str, Any]:
     }
 
 
-def taught_marks(taught: Iterable[tuple[str, int]]) -> str:
-    """A short digest for each (content hash, class id), in the order in which they were learned from."""
+def taught_marks(taught: Iterable[tuple[str, Sequence[int]]]) -> str:
+    """A short digest for each image that was learned from, in the order of learning.
+
+    An image is given by its content hash and the class ids of its answers, in any order.
+    """
     return "".join(
-        hashlib.sha256(f"{content} {class_id}".encode()).hexdigest()[:MARK]
-        for content, class_id in taught
+        hashlib.sha256(" ".join([content, *map(str, sorted(answers))]).encode()).hexdigest()[:MARK]
+        for content, answers in taught
     )
 
 

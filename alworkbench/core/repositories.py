@@ -180,7 +180,15 @@ class Labels(Protocol):
         ...
 
     def current(self, role: Role) -> dict[int, Label]:
-        """Image id -> the label that counts: the newest that was not taken back."""
+        """Image id -> its label, where only one can be used: `deciding_label` of its answers."""
+        ...
+
+    def by_annotator(self, role: Role) -> dict[int, list[Label]]:
+        """Image id -> the answers that count, oldest first: the newest of each annotator.
+
+        Answers that were taken back do not count. A person who answers again replaces the own answer,
+        and no other person's. A label from a file is an answer of the annotator that the import names.
+        """
         ...
 
     def history(self, image_id: int) -> list[Label]:

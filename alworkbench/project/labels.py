@@ -91,8 +91,10 @@ class Labels:
     def import_file(self, path: Path, annotator: str) -> LabelSummary:
         """Record the labels of a CSV (columns image and label): all rows, or none.
 
-        The same row of the same annotator is recorded once, however often the file is read. Raises
-        InvalidLabelFile, also for an image that the project does not have, UnknownClass, NothingToImport.
+        The same row of the same annotator is recorded once, however often the file is read. A row
+        replaces an older answer of this annotator only; to correct the answers of a person, name that
+        person. Raises InvalidLabelFile, also for an image that the project does not have, UnknownClass,
+        NothingToImport.
         """
         with self._session.store.write() as writer:
             classes = writer.classes.current()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -38,6 +38,7 @@ from alworkbench.project import stability
 from alworkbench.project.artifacts import starting_learner
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.session import Session, some_of, stored_id
+from alworkbench.project.taught_labels import TaughtLabels, taught_labels
 
 
 class Learners:
@@ -109,11 +110,18 @@ class Learners:
             labelled = engine.table().gather(engine.table().rows_of(stored.hashes), engine.device)
             recorded = newest.settings
             adaptation = AdaptationSettings.from_record(recorded.get("adaptation_settings", {}))
+            # Before files held the labels, the record named one class for each image.
+            one_class = torch.tensor(recorded.get("classes", ()), dtype=torch.long)
+            targets, weights = stored.labels or (
+                torch.nn.functional.one_hot(one_class, len(classes)).double(),
+                torch.ones(len(one_class), dtype=torch.float64),
+            )
             learner = find_method(str(recorded.get("adaptation", LINEARISED))).restore(
                 learner,
                 stored.weights,
                 labelled,
-                recorded.get("classes", ()),
+                targets,
+                weights,
                 int(recorded.get("seed", 0)),
                 partial(self._class_prior_images, adaptation),
                 adaptation,
@@ -135,67 +143,63 @@ class Learners:
         with self._session.store.read() as reader:
             classes = reader.classes.current()
             record = self._session.posterior_record(reader)
-            labels = reader.labels.current(Role.POOL)
+            taught = taught_labels(reader, classes)
             pool = reader.images.ids_and_hashes(Role.POOL)
             learned_at = circumstances(reader)
             settings = reader.settings()
         hash_of = dict(pool)
+        hashes = [hash_of[image] for image in taught.images]
         engine = self._session.engine()
-        # By label id: the order in which they were given, so that draws keep their noise.
-        ordered = sorted(labels.values(), key=lambda label: label.id)
-        targets = {
-            hash_of[label.image_id]: index
-            for label in ordered
-            if label.class_id is not None
-            and (index := classes.index_of_id(label.class_id)) is not None
-        }
         start = starting_learner(engine, classes, record, self._strengths)
-        rows = engine.table().rows_of(list(targets))
-        onehot = torch.nn.functional.one_hot(
-            torch.tensor(list(targets.values()), dtype=torch.long), len(classes)
-        )
-        labelled = engine.table().gather(rows, engine.device)
+        labelled = engine.table().gather(engine.table().rows_of(hashes), engine.device)
         method = find_method(settings.adaptation)
         base = method.fit_base(
             start,
             labelled,
-            onehot.double(),
+            taught.targets,
+            taught.weights,
             pool=self._class_prior_images(adaptation),
             settings=adaptation,
         )
         learned = LearnedWeights.of(base)
         # As it will be read from its file: opened again, a project goes on with the same bits.
-        learner = method.restore(start, learned, labelled, list(targets.values()), settings.seed)
+        learner = method.restore(
+            start, learned, labelled, taught.targets, taught.weights, settings.seed
+        )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
-        save_learner(self._session.folder.path / file, learned, list(targets), engine.encoder_id)
+        save_learner(
+            self._session.folder.path / file,
+            learned,
+            hashes,
+            taught.targets,
+            taught.weights,
+            engine.encoder_id,
+        )
         with self._session.store.write() as writer:
             stored = writer.computed.add_learner(
                 round_id=current.id,
                 posterior_id=stored_id(record.id if record else None),
                 class_list_id=stored_id(classes.id),
                 file=file,
-                labels=len(targets),
+                labels=len(hashes),
                 settings={
                     "adaptation": settings.adaptation,
-                    "classes": list(targets.values()),
                     "seed": settings.seed,
                     **asdict(self._strengths),
                     "adaptation_settings": adaptation.record(),
                     **({} if learned.prior is None else {"prior": learned.prior.as_record()}),
                     "record": learned_at,
-                    "taught": taught_marks(
-                        (c, stored_id(classes.classes[i].id)) for c, i in targets.items()
-                    ),
-                    **self.snapshot(learner, classes, pool, targets),
-                    **self._left_out(learner, onehot),
+                    "taught": taught_marks(zip(hashes, taught.answers, strict=True)),
+                    **self.snapshot(learner, classes, pool, set(hashes)),
+                    **self._left_out(learner, taught),
                 },
                 now=self._session.now(),
             )
         self._kept = ((stored.id, classes.id, stored.posterior_id), learner)
         progress("learning", 1, 2)
         metrics = self._measurements.measure(
-            learner, classes, current.number, stored.id, len(targets)
+            learner, classes, current.number, stored.id, len(hashes)
         )
         progress("learning", 2, 2)
         return metrics
@@ -239,11 +243,11 @@ class Learners:
         learner: Learner,
         classes: ClassList,
         pool: list[tuple[int, str]],
-        taught: Mapping[str, int],
+        taught: Collection[str],
     ) -> dict[str, Any]:
         """A snapshot of a learner as an entry of its stored settings; empty where none are taken.
 
-        `pool` is (image id, content hash); `taught` is content hash -> class index of learned labels.
+        `pool` is (image id, content hash); `taught` are the content hashes of learned images.
         """
         if not self._take_snapshots:
             return {}
@@ -259,8 +263,9 @@ class Learners:
         )
         return {"watch": seen.as_json()}
 
-    def _left_out(self, learner: Learner, targets: torch.Tensor) -> dict[str, Any]:
-        """The leave-one-out accuracy as an entry of stored settings; `targets`: n C, one-hot."""
+    def _left_out(self, learner: Learner, taught: TaughtLabels) -> dict[str, Any]:
+        """The leave-one-out accuracy as an entry of stored settings."""
         if not self._take_snapshots or not leaves_out(learner):
             return {}
-        return {"leave_one_out": leave_one_out(learner, targets.double()).as_json()}
+        labels = torch.tensor(taught.classes, dtype=torch.long)
+        return {"leave_one_out": leave_one_out(learner, taught.targets, labels=labels).as_json()}

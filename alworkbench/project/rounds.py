@@ -35,6 +35,7 @@ from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.session import Session, refuse_open, some_of, stored_id
 from alworkbench.project.target_sets import TargetSet
+from alworkbench.project.taught_labels import taught_labels
 
 DRAWS = 128
 """Posterior draws behind a batch."""
@@ -111,6 +112,7 @@ class Rounds:
                 classes = reader.classes.current()
                 pool = reader.images.ids_and_hashes(Role.POOL)
                 answered = reader.labels.current(Role.POOL)
+                taught = taught_labels(reader, classes)
                 number = len(reader.rounds.all()) + 1
                 record = self._session.posterior_record(reader)
                 newest = reader.computed.learner()
@@ -124,10 +126,12 @@ class Rounds:
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
                 raise PoolExhausted
-            label_of = {
-                row: answered[image] for row, image in image_of_row.items() if image in answered
+            row_of = {image: row for row, image in image_of_row.items()}
+            given = {
+                row_of[image]: index
+                for image, index in zip(taught.images, taught.classes, strict=True)
+                if image in row_of
             }
-            given = _given(label_of, classes)
             context = AcquisitionContext(
                 table=self._session.engine().table(),
                 candidates=torch.tensor(candidates),
@@ -138,7 +142,7 @@ class Rounds:
                 draw_seed=settings.seed,
                 labelled=torch.tensor(list(given), dtype=torch.long),
                 labels=torch.tensor(list(given.values()), dtype=torch.long),
-                refused=torch.tensor(_refused(label_of), dtype=torch.long),
+                refused=torch.tensor(_refused(image_of_row, answered), dtype=torch.long),
                 pool_is_target=targets is None and not self._targets,
                 goal=settings.goal,
                 unknown_names=sum(
@@ -176,7 +180,7 @@ class Rounds:
                     **({"targets": targets.name} if targets else {}),
                     "record": asked_at,
                     "versions": versions(self._session.engine().device),
-                    **({} if newest else self._learners.snapshot(learner, classes, pool, {})),
+                    **({} if newest else self._learners.snapshot(learner, classes, pool, ())),
                 },
             )
             with self._session.store.write() as writer:
@@ -265,17 +269,10 @@ class Rounds:
         ]
 
 
-def _given(label_of: Mapping[int, Label], classes: ClassList) -> dict[int, int]:
-    """Row -> class index of what has a class, in the order in which the labels were given."""
-    index_of = {c.id: index for index, c in enumerate(classes.classes)}
-    told = [
-        (label.id, row, index_of[label.class_id])
-        for row, label in label_of.items()
-        if label.class_id in index_of
+def _refused(image_of_row: Mapping[int, int], answered: Mapping[int, Label]) -> list[int]:
+    """Rows of images that nobody gave a class: they were skipped or answered with `cannot tell`."""
+    return [
+        row
+        for row, image in image_of_row.items()
+        if image in answered and answered[image].kind is not AnswerKind.CLASS
     ]
-    return {row: index for _, row, index in sorted(told)}
-
-
-def _refused(label_of: Mapping[int, Label]) -> list[int]:
-    """Rows of images that were skipped or answered with `cannot tell`."""
-    return [row for row, label in label_of.items() if label.kind is not AnswerKind.CLASS]

@@ -32,7 +32,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.core.domain import AnswerKind, Role
+from alworkbench.core.domain import Role
 from alworkbench.core.errors import (
     FolderNotEmpty,
     InvalidLabelFile,
@@ -48,6 +48,7 @@ from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.rounds import TARGETS
 from alworkbench.project.session import Session, some_of
 from alworkbench.project.target_sets import TargetSet
+from alworkbench.project.taught_labels import taught_labels
 
 FORMAT = "alworkbench-support-1"
 _BRING_BACK = "Restore the file, or import it from its new place: `alworkbench import FOLDER`."
@@ -118,7 +119,7 @@ class SupportSets:
             raise ValueError(f"a support set needs at least one image per class, found {per_class}")
         with self._session.store.read() as reader:
             classes = reader.classes.current()
-            labels = reader.labels.current(Role.POOL)
+            taught = taught_labels(reader, classes)
             place = {
                 image: (content, path)
                 for (image, content), (_, path) in zip(
@@ -127,16 +128,14 @@ class SupportSets:
                     strict=True,
                 )
             }
-        given = sorted(
-            (label for label in labels.values() if label.kind is AnswerKind.CLASS),
-            key=lambda label: label.id,
-        )
-        if not given:
+        if not taught.images:
             raise NothingToImport(
                 "No image of the pool has a label yet, so no support set can be chosen. "
                 "Label images with `alworkbench serve`, or record labels with `alworkbench label`."
             )
-        by_class = [[x.image_id for x in given if x.class_id == c.id] for c in classes.classes]
+        by_class: list[list[int]] = [[] for _ in classes.classes]
+        for image, index in zip(taught.images, taught.classes, strict=True):
+            by_class[index].append(image)
         hashes = [[place[image][0] for image in images] for images in by_class]
         if order is Order.ASKED:
             chosen: list[list[tuple[int, float | None]]] = [

@@ -33,6 +33,7 @@ from alworkbench.core.ports import Writer
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import MARK, changed_versions, versions
 from alworkbench.project.target_sets import load_targets
+from alworkbench.project.taught_labels import taught_labels
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.campaign import Campaign, read_campaign
 from alworkbench.simulation.difference import Difference, batch_difference, first_other
@@ -183,19 +184,20 @@ class _Replay:
             return
         taught = self._taught()
         found = taught[at] if at < len(taught) else None
+        # Records of that time name one class for each image.
+        why = (_ONE_ANSWER, _CHANGED) if "classes" in learner.settings else (_CHANGED,)
         what = (
             f"the learner of round {round_.number} learned from other labels: label {at + 1} of "
             f"{len(marks[0])} differs from the record"
         )
-        raise _Differs(Difference(round_.number, None, found, found, what, (_CHANGED,)))
+        raise _Differs(Difference(round_.number, None, found, found, what, why))
 
     def _taught(self) -> list[str]:
         """Content hashes of the labelled images of the pool, in the order of learning."""
         with self._bench.session.store.read() as reader:
-            current = reader.labels.current(Role.POOL)
+            taught = taught_labels(reader, reader.classes.current())
         known = {id_: content for content, id_ in self._ids.items()}
-        ordered = sorted(current.values(), key=lambda label: label.id)
-        return [known[label.image_id] for label in ordered if label.class_id is not None]
+        return [known[image] for image in taught.images]
 
     # ------------------------------------------------------------------------- adding the record
 
@@ -261,6 +263,10 @@ class _Replay:
         )
 
 
+_ONE_ANSWER = (
+    "an earlier version of alworkbench made the record: it learned from the newest answer to each image, "
+    "and this version learns from one answer of each annotator"
+)
 _CHANGED = "the record was changed after the round: a seed, a label, or the order of labels"
 _SAME_VERSIONS = (
     "versions, threads and device are the same, so the data differ: features or a posterior file were "

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from alworkbench.core.domain import Answer, Label, Role, TakeBack
+from alworkbench.core.domain import Answer, Label, Role, TakeBack, deciding_label
 from alworkbench.core.errors import NotInProject, UnknownItem
 from store.repositories.common import in_chunks
 from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow
@@ -158,11 +158,15 @@ class LabelRepository:
         return found[0] if found else None
 
     def current(self, role: Role) -> dict[int, Label]:
-        """Image id -> the label that counts: the newest that was not taken back."""
+        """Image id -> its label, where only one can be used: `deciding_label` of its answers."""
+        return {image: deciding_label(each) for image, each in self.by_annotator(role).items()}
+
+    def by_annotator(self, role: Role) -> dict[int, list[Label]]:
+        """Image id -> the answers that count, oldest first: the newest of each annotator."""
         newest = (
             select(func.max(LabelRow.id).label("id"))
             .where(still_counts())
-            .group_by(LabelRow.image_id)
+            .group_by(LabelRow.image_id, LabelRow.annotator)
             .subquery()
         )
         counted = (
@@ -170,9 +174,12 @@ class LabelRepository:
             .join(newest, newest.c.id == LabelRow.id)
             .join(ImageRow, ImageRow.id == LabelRow.image_id)
             .where(ImageRow.role == role)
-            .order_by(LabelRow.image_id)
+            .order_by(LabelRow.image_id, LabelRow.id)
         )
-        return {label.image_id: label for label in self._labels(counted)}
+        found: dict[int, list[Label]] = {}
+        for label in self._labels(counted):
+            found.setdefault(label.image_id, []).append(label)
+        return found
 
     def history(self, image_id: int) -> list[Label]:
         """Every label ever given to the image, those taken back included, oldest first."""

@@ -91,6 +91,45 @@ def test_a_weighted_learner_is_restored_as_it_was():
     assert torch.allclose(found.draws(8, 7).image, learned.draws(8, 7).image, atol=1e-2)
 
 
+@pytest.mark.parametrize("name", ["free-weights", "linearised", "probe"])
+def test_stored_soft_labels_do_not_name_a_class_that_was_added_since(name):
+    model, start, targets = labelled_set(8)
+    targets, weights = (targets + targets.roll(1, dims=1)) / 2, torch.full((8,), 2.0).double()
+    method = find_method(name)
+    learned = LearnedWeights.of(method.fit_base(start, model.images, targets, weights))
+    classes = torch.cat([model.classes, normal(77, 1, model.classes.shape[1]).float()])
+    larger = zero_shot(model.head, model.posterior.tempered(0.05, 0.05), classes)
+    wider = torch.cat([targets, torch.zeros(8, 1, dtype=torch.float64)], dim=1)
+    found, wanted = (
+        method.restore(larger, learned, model.images, each, weights, 0) for each in (targets, wider)
+    )
+    assert torch.equal(found.logits(model.images), wanted.logits(model.images))
+    assert torch.equal(found.state.weights, weights)
+
+
+@pytest.mark.parametrize("name", ["free-weights", "linearised", "probe", "cache", "nearest-mean"])
+def test_labels_of_weight_one_are_labels_without_weights_to_the_bit(name):
+    model, start, targets = labelled_set(12)
+    ones = torch.ones(12, dtype=torch.float64)
+    one, other = (find_method(name)(start, model.images, targets, w) for w in (None, ones))
+    assert torch.equal(one.logits(model.images), other.logits(model.images))
+    assert torch.equal(one.draws(4, 7).image, other.draws(4, 7).image)
+
+
+def test_leave_one_out_is_measured_against_the_labels_that_are_given():
+    model, start, targets = labelled_set(12)
+    soft = (targets + targets.roll(1, dims=1)) / 2
+    learned = learn(start, model.images, soft)
+    for labels in (soft.argmax(dim=-1), targets.argmax(dim=-1)):
+        found = leave_one_out(learned, soft, labels=labels)
+        hits = found.logits.argmax(dim=-1) == labels
+        assert found.metrics.accuracy == pytest.approx(float(hits.double().mean()))
+    assert (
+        leave_one_out(learned, targets).metrics
+        == leave_one_out(learned, targets, labels=targets.argmax(dim=-1)).metrics
+    )
+
+
 @pytest.mark.parametrize("limit", [0, 3000])
 @pytest.mark.parametrize("groups", [6, 3])
 def test_leave_one_out_is_exact_for_a_quadratic_loss(groups, limit, monkeypatch):

@@ -16,6 +16,8 @@ from tests.factories import normal
 
 C, D, P, Q = 3, 2, 5, 4
 ARRAYS = ("image", "text", "own", "offset", "log_shares")
+TARGETS = torch.tensor([[1 / 3, 2 / 3, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+LABEL_WEIGHTS = torch.tensor([3.0, 1.0], dtype=torch.float64)
 
 
 @pytest.fixture
@@ -26,7 +28,8 @@ def path(tmp_path):
         offset=normal(3, C, dtype=torch.float32),
     )
     path = tmp_path / "learner.safetensors"
-    save_learner(path, LearnedWeights(update, Prior(2.0, 30.0), normal(4, C)), ["a", "b"], "small")
+    weights = LearnedWeights(update, Prior(2.0, 30.0), normal(4, C))
+    save_learner(path, weights, ["a", "b"], TARGETS, LABEL_WEIGHTS, "small")
     return path
 
 
@@ -60,4 +63,44 @@ def test_one_array_of_another_type_fits_all_the_others(path, name, kind):
 def test_values_that_are_no_finite_numbers_are_refused_by_name(path, name, broken):
     change(path, name, broken)
     with pytest.raises(InvalidPosteriorFile, match=f"{name} holds"):
+        load_learner(path)
+
+
+def test_labels_are_loaded_as_they_were_saved(path):
+    targets, weights = load_learner(path).labels
+    assert targets.dtype == weights.dtype == torch.float64
+    assert torch.equal(targets, TARGETS)
+    assert torch.equal(weights, LABEL_WEIGHTS)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_file_of_an_older_format_holds_no_labels(path, version):
+    with safe_open(path, framework="pt") as file:
+        metadata = {**file.metadata(), "format": f"alworkbench-learner-{version}"}
+        tensors = {
+            key: file.get_tensor(key)
+            for key in file.keys()  # noqa: SIM118
+            if not key.startswith("label_")
+        }
+    save_file(tensors, path, metadata)
+    found = load_learner(path)
+    assert found.labels is None
+    assert found.hashes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("label_places", lambda values: values + 5),
+        ("label_places", lambda values: values - 5),
+        ("label_places", torch.Tensor.double),
+        ("label_shares", lambda values: values / 2),
+        ("label_shares", lambda values: values[1:]),
+        ("label_weights", lambda values: values[1:]),
+        ("label_weights", lambda values: -values),
+    ],
+)
+def test_arrays_that_are_not_the_labels_of_the_images_are_refused(path, name, broken):
+    change(path, name, lambda values: broken(values).contiguous())
+    with pytest.raises(InvalidPosteriorFile, match="not a readable learner file"):
         load_learner(path)

@@ -114,9 +114,9 @@ def test_a_residual_head_is_learned_again_if_the_file_has_none_for_these_classes
             update, residual=learned_update.residual[1:], offset=learned_update.offset[1:]
         )
         prior = stored.weights.prior
-    save_learner(
-        path, LearnedWeights(update, prior), stored.hashes, workbench.session.engine().encoder_id
-    )
+    assert stored.labels is not None
+    encoder = workbench.session.engine().encoder_id
+    save_learner(path, LearnedWeights(update, prior), stored.hashes, *stored.labels, encoder)
     workbench.session.store.close()
     again = project.open()
     assert torch.allclose(again.learners.newest().logits(features), learned, atol=1e-3)

@@ -17,6 +17,7 @@ from alworkbench.core.domain.answers import (
     RoundState,
     Suggestion,
     TakeBack,
+    deciding_label,
 )
 from alworkbench.core.domain.class_list import (
     CLASS_KEYS,
@@ -90,4 +91,5 @@ __all__ = [
     "SimulationPoint",
     "Suggestion",
     "TakeBack",
+    "deciding_label",
 ]

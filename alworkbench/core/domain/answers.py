@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -154,6 +155,18 @@ class Label:
     duration_ms: int | None
     suggested_class_id: int | None
     source: str
+
+
+def deciding_label(answers: Sequence[Label]) -> Label:
+    """The label of an image where only one can be used: the most common class of its answers.
+
+    `answers` are the answers that count, one of each annotator and at least one. Of two classes that are
+    equally common, the one with the newest answer decides. Its newest answer is returned. Where no answer
+    names a class, the newest answer is returned.
+    """
+    named = [each for each in answers if each.class_id is not None]
+    votes = Counter(each.class_id for each in named)
+    return max(named or answers, key=lambda each: (votes[each.class_id], each.id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""What the answers of a project teach: one label for each image, soft where annotators disagree.
+
+Of each annotator the newest answer counts, once. Answers that were taken back, skips and "cannot tell"
+teach nothing. The target of an image is the mean of its one-hot answers, and its weight is their number.
+An answer never replaces that of another annotator, whether it came from the labelling page or from a
+file; labels of a file are the answers of the annotator that the import names.
+
+Dimensions used in this file
+    n  images with an answer that teaches
+    C  classes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alworkbench.core.domain import ClassList, Role, deciding_label
+from alworkbench.core.ports import Reader
+from alworkbench.project.session import stored_id
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtLabels:
+    """One label for each image of the pool that has an answer which teaches.
+
+    Images are in the order of the oldest answer that counts, so that a second answer to an image leaves
+    the order, and with it the noise of posterior draws, as it was.
+    """
+
+    images: tuple[int, ...]
+    """Image ids."""
+    targets: Float[Tensor, "n C"]
+    """Mean of the one-hot answers, float64."""
+    weights: Float[Tensor, "n"]
+    """How many answers each image has, float64."""
+    answers: tuple[tuple[int, ...], ...]
+    """Class ids of the answers of each image, oldest first."""
+    classes: tuple[int, ...]
+    """Class index of each image where only one class can be used (`deciding_label`)."""
+
+
+def taught_labels(reader: Reader, classes: ClassList) -> TaughtLabels:
+    """The labels that a learner of these classes learns from."""
+    index_of = {stored_id(c.id): index for index, c in enumerate(classes.classes)}
+    taught = []
+    for answers in reader.labels.by_annotator(Role.POOL).values():
+        named = [each for each in answers if each.class_id in index_of]
+        if named:
+            taught.append(named)
+    taught.sort(key=lambda answers: answers[0].id)
+    class_ids = tuple(tuple(stored_id(each.class_id) for each in answers) for answers in taught)
+    rows = [row for row, ids in enumerate(class_ids) for _ in ids]
+    columns = [index_of[id_] for ids in class_ids for id_ in ids]
+    counts = torch.zeros(len(taught), len(classes), dtype=torch.float64)
+    at = torch.tensor(rows, dtype=torch.long), torch.tensor(columns, dtype=torch.long)
+    counts.index_put_(at, torch.ones(len(rows), dtype=torch.float64), accumulate=True)
+    weights = counts.sum(dim=-1)
+    return TaughtLabels(
+        images=tuple(answers[0].image_id for answers in taught),
+        targets=counts / weights[:, None],
+        weights=weights,
+        answers=class_ids,
+        classes=tuple(index_of[stored_id(deciding_label(a).class_id)] for a in taught),
+    )
