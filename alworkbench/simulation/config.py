@@ -14,91 +14,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY, Goal
 from alworkbench.core.errors import InvalidPlan, did_you_mean
 from alworkbench.simulation.plan_file import read_plan_file
+from alworkbench.simulation.plan_values import (
+    OWN,
+    Count,
+    Counts,
+    Names,
+    Noise,
+    Number,
+    Place,
+    Positive,
+    Seconds,
+    Share,
+    Text,
+)
 
 if TYPE_CHECKING:
     from alworkbench.simulation.plan import Plan
 
-OWN = "own"
-"""Value of `seconds`: the recorded times of the project's own labels."""
 SAMPLE = "sample"
 """Value of `truth`: the labels of the bundled sample."""
 SOURCES = ("data", "images", "features", "project")
 PATHS = frozenset({"images", "test", "features", "project", "truth", "out"})
 BELONGS_TO = {"test": "images", "encoder": "images", "truth": "project"}
-
-
-# ----------------------------------------------------------------------------------- kinds of values
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str | Path) or not str(value).strip():
-        raise ValueError
-    return str(value)
-
-
-def _path(value: Any) -> Path:
-    return Path(_text(value)).expanduser()
-
-
-def _listed(value: Any) -> Any:
-    """One value stands for a list of one."""
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not values:
-        raise ValueError("the list is empty")
-    if repeated := [one for one in values if values.count(one) > 1]:
-        raise ValueError(f"{repeated[0]!r} is repeated")
-    return values
-
-
-def _confusion(value: Any) -> Any:
-    """Refuse a matrix that is not square or whose rows are no probabilities."""
-    rows = value if isinstance(value, tuple) else ()
-    if any(len(row) != len(rows) for row in rows):
-        raise ValueError("the matrix is not square")
-    for number, row in enumerate(rows, 1):
-        if min(row) < 0 or abs(sum(row) - 1) > 1e-6:
-            raise ValueError(f"row {number} does not add up to 1")
-    return value
-
-
-def _seconds(value: Any) -> Any:
-    """`own`, or numbers. The command line gives numbers as text, because `own` is text."""
-    given = _listed(value)
-    if list(given) == [OWN]:
-        return OWN
-    return [float(one) if isinstance(one, str) else one for one in given]
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-Place = Annotated[Path, BeforeValidator(_path)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Counts = Annotated[tuple[Count, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-Share = Annotated[Number, Field(ge=0, lt=1)]
-Confusion = tuple[tuple[Number, ...], ...]
-Noise = Annotated[Share | Confusion, AfterValidator(_confusion)]
-Seconds = Annotated[Literal["own"] | tuple[Positive, ...], BeforeValidator(_seconds)]
 
 
 def _word(default: Any, what: str, needed: str) -> Any:
