@@ -215,7 +215,7 @@ def _simulations(simulations: Sequence[SimulationResult]) -> None:
         index = st.selectbox(
             "Simulation",
             range(len(names)),
-            format_func=lambda i: escape_markdown(names[i]),
+            format_func=lambda i: names[i],
             key="simulation",
         )
         chosen = simulations[index]
@@ -226,7 +226,10 @@ def _simulations(simulations: Sequence[SimulationResult]) -> None:
     st.altair_chart(_simulation_chart(points), alt="Mean accuracy by labels for each strategy")
     st.caption(_simulation_words(chosen, points))
     st.dataframe(
-        _simulation_table(chosen.table()), hide_index=True, alt="Accuracy at some label budgets"
+        _simulation_table(chosen.table()),
+        hide_index=True,
+        alt="Accuracy at some label budgets",
+        column_config={"Strategy": st.column_config.TextColumn(width="medium")},
     )
 
 
