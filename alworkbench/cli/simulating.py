@@ -71,6 +71,15 @@ def simulate(
     adaptations: Annotated[
         list[str] | None, option("adaptations", "--adaptation", panel=COMPARED)
     ] = None,
+    baselines: Annotated[
+        list[str] | None, option("baselines", "--baseline", panel=COMPARED)
+    ] = None,
+    no_baselines: Annotated[
+        bool,
+        typer.Option(
+            "--no-baselines", help="Run no baselines, to save time.", rich_help_panel=COMPARED
+        ),
+    ] = False,
     batch: Annotated[list[int] | None, option("batch", panel=COMPARED, min=1)] = None,
     seeds: Annotated[int | None, option("seeds", panel=COMPARED, min=1)] = None,
     labels: Annotated[int | None, option("labels", panel=COMPARED, min=1)] = None,
@@ -103,13 +112,17 @@ def simulate(
     one is shown again.
 
     A plan file has one word on each line with one value or a list: data, images, test, encoder,
-    features, project, truth, strategies, adaptations, batch, seeds, labels, audit, pool_fraction, goal,
-    noise, skip, seconds, transductive, strength_image, strength_text, processes, out.
+    features, project, truth, strategies, adaptations, baselines, batch, seeds, labels, audit,
+    pool_fraction, goal, noise, skip, seconds, transductive, strength_image, strength_text, processes, out.
     """
     given = {
         name: value for name, value in locals().items() if name in SimulationConfig.model_fields
     }
     words = {name: value for name, value in given.items() if value not in (None, [])}
+    if no_baselines:
+        if baselines:
+            raise typer.BadParameter("give it without --baseline", param_hint="--no-baselines")
+        words["baselines"] = ()
     usual = os.environ.get(USUAL_PROJECT)
     if plan is None and usual and not words.keys() & set(SOURCES):
         words["project"] = usual

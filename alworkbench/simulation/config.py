@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
-from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY, Goal
+from alworkbench.core.domain import (
+    BASELINE_METHODS,
+    BASELINE_STRATEGY,
+    DEFAULT_ADAPTATION,
+    DEFAULT_STRATEGY,
+    Goal,
+)
 from alworkbench.core.errors import InvalidPlan, did_you_mean
 from alworkbench.simulation.plan_file import read_plan_file
 from alworkbench.simulation.plan_values import (
@@ -26,6 +32,7 @@ from alworkbench.simulation.plan_values import (
     Count,
     Counts,
     Names,
+    NamesOrNone,
     Noise,
     Number,
     Place,
@@ -98,6 +105,12 @@ class SimulationConfig(BaseModel):
         (DEFAULT_ADAPTATION,),
         "How the model learns from labels; repeatable.",
         "an adaptation, or a list of them",
+    )
+    baselines: NamesOrNone = _word(
+        BASELINE_METHODS,
+        "A learning method with which `random` is run too, as a baseline of labels alone; repeatable. "
+        "By default, if `random` is among the strategies, the two that are shown.",
+        "an adaptation, a list of them, or an empty list for none",
     )
     batch: Counts = _word(
         (10,), "Images in a batch; repeatable.", "a number of images, or a list of such"
@@ -188,9 +201,12 @@ class SimulationConfig(BaseModel):
         from alworkbench.simulation.plan import OraclePlan, Plan
 
         strengths = {"image": self.strength_image, "text": self.strength_text}
+        strategies = tuple(resolve(name) for name in self.strategies)
+        wanted = "baselines" in self.model_fields_set or BASELINE_STRATEGY in strategies
         return Plan(
-            strategies=tuple(resolve(name) for name in self.strategies),
+            strategies=strategies,
             adaptations=self.adaptations,
+            baselines=self.baselines if wanted else (),
             batch_sizes=self.batch,
             seeds=self.seeds,
             labels=self.labels,

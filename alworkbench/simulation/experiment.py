@@ -134,8 +134,8 @@ def _stored_points(path: Path) -> list[SimulationPoint]:
 
 
 def title(data: SimulationData, plan: Plan) -> str:
-    """Name of the result: its data and its arms."""
-    names = [arm.words(plan.arms) for arm in plan.arms]
+    """Name of the result: its data and the arms that it compares."""
+    names = [arm.words(plan.compared) for arm in plan.compared]
     return f"{data.name}: {('; ' if any(',' in name for name in names) else ', ').join(names)}"
 
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from alworkbench.adaptation.adaptation_settings import Strengths
-from alworkbench.core.domain import DEFAULT_ADAPTATION, Arm, Goal
+from alworkbench.core.domain import BASELINE_STRATEGY, DEFAULT_ADAPTATION, Arm, Goal
 
 Confusion = tuple[tuple[float, ...], ...]
 """Probability of each answer (columns) by true class (rows). Each row adds up to 1."""
@@ -61,7 +61,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every strategy with every adaptation and batch size, `seeds` times each."""
+    """Every strategy with every adaptation and batch size, and the baselines; `seeds` times each."""
 
     strategies: tuple[str, ...]
     adaptations: tuple[str, ...] = (DEFAULT_ADAPTATION,)
@@ -79,9 +79,11 @@ class Plan:
     """Strategies may look at the test images, never at their labels; every figure says so."""
     oracle: OraclePlan = field(default_factory=OraclePlan)
     strengths: Strengths = field(default_factory=Strengths)
+    baselines: tuple[str, ...] = ()
+    """Learning methods with which `random` is run too, whatever the other arms learn with."""
 
     @property
-    def arms(self) -> tuple[Arm, ...]:
+    def compared(self) -> tuple[Arm, ...]:
         """Every combination of strategy, learning method and batch size."""
         return tuple(
             Arm(strategy, adaptation, size)
@@ -90,11 +92,24 @@ class Plan:
             for strategy in self.strategies
         )
 
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The compared arms, then those of the baselines that are not among them."""
+        baselines = (
+            Arm(BASELINE_STRATEGY, method, size)
+            for size in self.batch_sizes
+            for method in self.baselines
+        )
+        return tuple(dict.fromkeys((*self.compared, *baselines)))
+
     def runs(self) -> list[Run]:
         """Every run, seed by seed; results are listed in this order."""
         return [Run(arm, seed) for seed in range(self.seeds) for arm in self.arms]
 
     def key(self, fingerprint: str, code: str) -> str:
         """Hash of plan, data (`fingerprint`) and code version: the name of the result."""
-        text = json.dumps([code, fingerprint, asdict(self)], sort_keys=True)
+        described = asdict(self)
+        if not self.baselines:  # so that a plan without baselines keeps the key that it had before
+            del described["baselines"]
+        text = json.dumps([code, fingerprint, described], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

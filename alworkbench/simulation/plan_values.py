@@ -27,10 +27,14 @@ def _listed(value: Any) -> Any:
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not values:
-        raise ValueError("the list is empty")
     if repeated := [one for one in values if values.count(one) > 1]:
         raise ValueError(f"{repeated[0]!r} is repeated")
+    return values
+
+
+def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("the list is empty")
     return values
 
 
@@ -55,9 +59,12 @@ def _seconds(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Place = Annotated[Path, BeforeValidator(_path)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+NamesOrNone = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+Names = Annotated[NamesOrNone, AfterValidator(_some)]
 Count = Annotated[int, Field(strict=True, ge=1)]
-Counts = Annotated[tuple[Count, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+Counts = Annotated[
+    tuple[Count, ...], BeforeValidator(_listed), AfterValidator(_distinct), AfterValidator(_some)
+]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.core.domain import Arm, SimulationPoint
+from alworkbench.core.domain import BASELINE_STRATEGY, Arm, SimulationPoint
 from alworkbench.core.errors import InvalidResult
 from alworkbench.evaluation.curves import Row, TableRow, rows, table
 from alworkbench.simulation.plan import Plan
@@ -54,6 +54,24 @@ class SimulationResult:
     def arms(self) -> tuple[Arm, ...]:
         """The strategies with learning method and batch size, in the order of the plan."""
         return tuple(dict.fromkeys(point.arm for point in self.points))
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Learning methods with which `random` was run too; none in results of earlier versions."""
+        return tuple(self.plan.get("baselines", ()))
+
+    @property
+    def compared(self) -> tuple[Arm, ...]:
+        """The arms without those that were run for the baselines only."""
+        own = self.plan.get("adaptations", ())
+        planned = BASELINE_STRATEGY in self.plan.get("strategies", ())
+        return tuple(
+            arm
+            for arm in self.arms
+            if arm.strategy != BASELINE_STRATEGY
+            or arm.adaptation not in self.baselines
+            or (planned and arm.adaptation in own)
+        )
 
     @property
     def seeds(self) -> tuple[int, ...]:

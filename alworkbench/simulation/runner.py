@@ -26,7 +26,7 @@ def check(data: SimulationData, plan: Plan) -> None:
     """
     for name in plan.strategies:
         find_strategy(name)
-    for name in plan.adaptations:
+    for name in (*plan.adaptations, *plan.baselines):
         find_method(name)
     pool = max(1, round(plan.pool_fraction * len(data.pool)))
     if plan.labels + plan.audit > pool:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from alworkbench.adaptation.methods import find_method
 from alworkbench.api import simulate
 from alworkbench.cli import simulating
 from alworkbench.cli.main import app
-from alworkbench.core.domain import DEFAULT_STRATEGY, AnswerKind, Goal, Role
+from alworkbench.core.domain import BASELINE_METHODS, DEFAULT_STRATEGY, AnswerKind, Goal, Role
 from alworkbench.core.errors import InvalidPlan, NothingToImport, UnreadableSource
 from alworkbench.simulation.config import SimulationConfig, needed
 from alworkbench.simulation.plan import OraclePlan, Plan
@@ -24,6 +25,7 @@ from tests.making_project import NAMES, Project, picture
 
 SMALL = {
     "strategies": ["random", "margin"],
+    "baselines": [],
     "seeds": 1,
     "labels": 6,
     "batch": 3,
@@ -58,6 +60,7 @@ def test_flags_and_a_plan_file_say_the_same(
         data: [glyphs, digits]
         strategies: [random, epig]
         adaptations: linearised
+        baselines: [probe, cache]
         batch: [5, 10]
         seeds: 4
         labels: 50
@@ -76,6 +79,7 @@ def test_flags_and_a_plan_file_say_the_same(
     )
     run("--plan", plan)
     flags = "--data glyphs --data digits -s random -s epig --adaptation linearised --batch 5 "
+    flags += "--baseline probe --baseline cache "
     flags += "--batch 10 --seeds 4 --labels 50 --audit 12 --pool-fraction 0.5 --goal balanced "
     flags += "--transductive --strength-image 0.01 --strength-text 0.1 --noise 0.1 --skip 0.2 "
     flags += "--seconds 2.5 --seconds 4 --processes 2"
@@ -89,7 +93,7 @@ def test_flags_and_a_plan_file_say_the_same(
 def test_every_parameter_has_an_option_and_stands_in_the_help() -> None:
     words = SimulationConfig.model_fields
     options = inspect.signature(simulating.simulate).parameters
-    assert set(options) - {"plan", "cache", "device", "as_json"} == set(words)
+    assert set(options) - {"plan", "cache", "device", "as_json", "no_baselines"} == set(words)
     assert all(name in str(simulating.simulate.__doc__) for name in words)
     assert all(field.description and needed(name) for name, field in words.items())
 
@@ -109,7 +113,26 @@ def test_nothing_said_is_the_usual_plan_on_the_project_here(
 ) -> None:
     run()
     assert requested == [SimulationConfig()]
-    assert requested[0].plan == Plan(("random", "entropy", "margin", DEFAULT_STRATEGY))
+    strategies = ("random", "entropy", "margin", DEFAULT_STRATEGY)
+    assert requested[0].plan == Plan(strategies, baselines=BASELINE_METHODS)
+    assert all(find_method(name) for name in BASELINE_METHODS)
+
+
+def test_baselines_are_run_where_random_is_compared_or_where_they_are_named(
+    tmp_path: Path, requested: list[SimulationConfig]
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("strategies: random\nbaselines: []\n")
+    run("-s", "random")
+    run("-s", "margin")
+    run("-s", "margin", "--baseline", "probe")
+    run("-s", "random", "--no-baselines")
+    run("--plan", plan)
+    run("--plan", plan, "--baseline", "cache")
+    found = [each.plan.baselines for each in requested]
+    assert found == [BASELINE_METHODS, (), ("probe",), (), (), ("cache",)]
+    words = ["simulate", "--baseline", "probe", "--no-baselines"]
+    assert CliRunner().invoke(app, words).exit_code == 2
 
 
 def test_the_usual_project_gives_way_to_another_source(
@@ -136,6 +159,7 @@ def test_the_usual_project_gives_way_to_another_source(
         ({"noise": ["ab"]}, "noise"),
         ({"batch": []}, "empty"),
         ({"strategies": ["epig", "epig"]}, "is repeated"),
+        ({"baselines": ["probe", "probe"]}, "is repeated"),
         ({"goal": "fame"}, "accuracy, balanced"),
         ({"transductive": "yes"}, "true or false"),
         ({"seconds": [0]}, "seconds"),
@@ -264,7 +288,7 @@ def test_the_command_prints_one_object(project: Project, tmp_path: Path) -> None
     path = tmp_path / "toy.npz"
     shutil.copy(project.features, path)
     words = ["--features", path, "-s", "random", "--seeds", 1, "--labels", 3, "--batch", 3]
-    words += ["--processes", 1, "--json"]
+    words += ["--processes", 1, "--no-baselines", "--json"]
     result = CliRunner().invoke(app, ["simulate", *map(str, words)], catch_exceptions=False)
     said = json.loads(result.stdout)
     assert said["facts"]["oracle"] == "always right"

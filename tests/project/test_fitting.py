@@ -96,7 +96,8 @@ def test_a_simulation_tells_that_a_features_file_has_no_pairs(project, tmp_path)
     path = tmp_path / "no-pairs.npz"
     write_feature_file(path, replace(read_feature_file(project.features), pairs=None))
     arguments = ["simulate", "--features", str(path), "-s", "random", "--seeds", "1", "--json"]
-    done = CliRunner().invoke(app, [*arguments, "--labels", "5", "--batch", "5"])
+    sizes = ["--labels", "5", "--batch", "5", "--no-baselines"]
+    done = CliRunner().invoke(app, [*arguments, *sizes])
     assert done.exit_code == 0, done.output
     assert "no pair_activations: the posterior was fitted from its pool" in " ".join(
         done.stderr.split()

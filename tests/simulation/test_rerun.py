@@ -19,6 +19,7 @@ from tests.making_project import NAMES, picture
 SMALL = {
     "strategies": ["random", "margin"],
     "adaptations": "linearised",
+    "baselines": "nearest-mean",
     "seeds": 2,
     "labels": 6,
     "batch": 3,
@@ -64,11 +65,11 @@ def test_it_replays_identically(finished: SimulationResult) -> None:
     done = replayed(finished.folder, "--json")
     said = json.loads(done.stdout)
     assert (done.exit_code, said["identical"], said["difference"]) == (0, True, None)
-    assert (said["runs"], said["of"], said["images"]) == (4, 4, 4 * 6)
+    assert (said["runs"], said["of"], said["images"]) == (6, 6, 6 * 6)
     assert said["changed"] == []
     done = replayed(finished.folder, "--runs", 1)
     assert done.exit_code == 0
-    assert "1 of 4 runs" in done.stdout
+    assert "1 of 6 runs" in done.stdout
 
 
 def test_a_changed_list_of_images_is_named(finished: SimulationResult) -> None:
@@ -120,7 +121,7 @@ def test_a_folder_of_images_replays_and_its_report_shows_them(tmp_path: Path) ->
             picture(tmp_path / part / NAMES[k % 2] / f"{k}.png", start + k)
     words = {"images": tmp_path / "pool", "test": tmp_path / "test", "out": tmp_path / "out"}
     cache = tmp_path / "cache"
-    (result,) = simulate(**{**SMALL, "seeds": 1, **words}, cache=cache)
+    (result,) = simulate(**{**SMALL, "seeds": 1, "baselines": [], **words}, cache=cache)
     done = replayed(result.folder, "--cache", cache)
     assert done.exit_code == 0, done.output
     assert "the images of" in done.stdout

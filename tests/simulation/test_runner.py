@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from alworkbench.core import versions as code
-from alworkbench.core.domain import NO_CLASS, AnswerKind, SimulationPoint
+from alworkbench.core.domain import NO_CLASS, AnswerKind, Arm, SimulationPoint
 from alworkbench.core.errors import InvalidPlan, UnknownAdaptation, UnknownStrategy, WorkbenchError
 from alworkbench.core.worker_process import READY
 from alworkbench.features.table import FeatureTable
@@ -27,7 +27,8 @@ from alworkbench.simulation.dataset import TrueLabels, pool_of_seed
 from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.oracles import NeverAsked, Oracle
 from alworkbench.simulation.plan import OraclePlan, Plan, Run
-from alworkbench.simulation.results import load_results
+from alworkbench.simulation.rerun import plan_of
+from alworkbench.simulation.results import load_result, load_results
 from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import simulate
 from store import memory_store
@@ -261,6 +262,8 @@ def test_what_cannot_be_run_is_refused_before_anything_runs() -> None:
         simulate(toy_data(), dataclasses.replace(PLAN, strategies=("nonsense",)), memory_store)
     with pytest.raises(UnknownAdaptation):
         simulate(toy_data(), dataclasses.replace(PLAN, adaptations=("nonsense",)), memory_store)
+    with pytest.raises(UnknownAdaptation):
+        simulate(toy_data(), dataclasses.replace(PLAN, baselines=("nonsense",)), memory_store)
     with pytest.raises(InvalidPlan, match="40"):
         simulate(toy_data(), dataclasses.replace(PLAN, labels=30, audit=11), memory_store)
     noise = OraclePlan(noise=((1.0, 0.0), (0.0, 1.0)))
@@ -331,6 +334,23 @@ def test_another_plan_other_data_or_other_code_is_another_result(
     }
     assert len(keys) == 2 * 4 * 2
     assert toy_data().fingerprint() == prints[0]
+
+
+def test_baselines_add_runs_of_random_and_change_no_other(
+    tmp_path: Path, whole: list[SimulationPoint]
+) -> None:
+    plan = dataclasses.replace(PLAN, baselines=("nearest-mean",))
+    result = run_plan(toy_data(), plan, memory_store, tmp_path)
+    baseline = Arm("random", "nearest-mean", 4)
+    assert set(result.arms) - set(result.compared) == {baseline}
+    assert result.compared == PLAN.arms
+    assert [p for p in content(list(result.points)) if p.arm != baseline] == whole
+    asked = {
+        arm: [p.images for p in result.points if p.arm == arm] for arm in (baseline, PLAN.arms[0])
+    }
+    assert asked[baseline] == asked[PLAN.arms[0]]
+    assert result.name == "toy: random, margin, epig"
+    assert plan_of(load_result(result.folder)) == plan
 
 
 def test_the_code_s_version_follows_what_decides(

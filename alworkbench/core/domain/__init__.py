@@ -49,6 +49,8 @@ from alworkbench.core.domain.project_settings import (
     ProjectSettings,
 )
 from alworkbench.core.domain.simulations import (
+    BASELINE_METHODS,
+    BASELINE_STRATEGY,
     POINT_COLUMNS,
     Arm,
     SimulationPoint,
@@ -56,6 +58,8 @@ from alworkbench.core.domain.simulations import (
 
 __all__ = [
     "AUDIT_STRATEGY",
+    "BASELINE_METHODS",
+    "BASELINE_STRATEGY",
     "CLASS_KEYS",
     "DEFAULT_ADAPTATION",
     "DEFAULT_STRATEGY",

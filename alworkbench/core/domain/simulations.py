@@ -7,6 +7,12 @@ from typing import Any
 
 from alworkbench.core.domain.project_settings import DEFAULT_ADAPTATION
 
+BASELINE_STRATEGY = "random"
+"""The strategy that others are compared with."""
+BASELINE_METHODS = ("probe", "free-weights")
+"""Learning methods of labels alone. Simulations run the baseline strategy with them too, so that a learner
+that uses more than labels is compared with what labels alone give."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -17,13 +23,14 @@ class Arm:
     batch_size: int = 10
 
     def words(self, others: tuple[Arm, ...] = ()) -> str:
-        """The arm in words: only what differs between it and the others."""
-        parts = [self.strategy]
-        if any(other.adaptation != self.adaptation for other in others):
+        """The strategy, and what differs between it and other arms of this strategy: `random (probe)`."""
+        alike = [other for other in others if other.strategy == self.strategy]
+        parts = []
+        if any(other.adaptation != self.adaptation for other in alike):
             parts.append(self.adaptation)
-        if any(other.batch_size != self.batch_size for other in others):
+        if any(other.batch_size != self.batch_size for other in alike):
             parts.append(f"batches of {self.batch_size}")
-        return ", ".join(parts)
+        return f"{self.strategy} ({', '.join(parts)})" if parts else self.strategy
 
 
 @dataclass(frozen=True, slots=True)
