@@ -93,11 +93,16 @@ def made_facts(classes: int = 5) -> dict[str, Any]:
 
 
 def made_result(
-    folder: Path, points: list[SimulationPoint] | None = None, key: str = "abc123", **facts: Any
+    folder: Path,
+    points: list[SimulationPoint] | None = None,
+    key: str = "abc123",
+    baselines: tuple[str, ...] = (),
+    **facts: Any,
 ) -> SimulationResult:
     points = made_points() if points is None else points
     strategies = tuple(dict.fromkeys(point.arm.strategy for point in points))
     seeds = len({point.seed for point in points})
-    plan = Plan(strategies, seeds=seeds, transductive=bool(facts.get("transductive")))
+    transductive = bool(facts.get("transductive"))
+    plan = Plan(strategies, seeds=seeds, transductive=transductive, baselines=baselines)
     described = {**made_facts(len(points[0].recall)), **facts}
     return save_result(folder, "toy <set>: some", key, plan, described, points, NOW)

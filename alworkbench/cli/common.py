@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -139,6 +139,15 @@ def new_table(*headings: str, right: Collection[str] = (), title: str | None = N
         justify: Literal["left", "right"] = "right" if heading in right else "left"
         table.add_column(heading, header_style="bold", justify=justify)
     return table
+
+
+def print_lines(lines: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Print a table. The first line holds the headings."""
+    header, *rows = lines
+    table = new_table(*map(escape, header), title=None if title is None else escape(title))
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

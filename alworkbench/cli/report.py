@@ -16,6 +16,7 @@ from alworkbench.cli.common import (
     console,
     escape,
     print_json,
+    print_lines,
     progress_bar,
     read_share,
 )
@@ -63,9 +64,12 @@ def report(
 ) -> None:
     """Write the report of a simulation into its folder: a page, pictures, Markdown and JSON.
 
+    Also prints the labels that each strategy saves against random sampling.
+
     The page is one file that needs no network.
     """
     from alworkbench.evaluation.curves import NO_SHARES
+    from alworkbench.report.savings_table import savings_lines, savings_title
     from alworkbench.report.text import INTERVALS
     from alworkbench.report.text import as_json as values
     from alworkbench.report.thumbnails import thumbnails_of
@@ -85,6 +89,8 @@ def report(
     if result.transductive:
         console.print("[bold]Transductive:[/] strategies looked at the test images.")
     console.print(escape(files.findings.headline), soft_wrap=True)
+    if files.findings.against:
+        print_lines(savings_lines(files.findings), savings_title(files.findings))
     console.print(escape(INTERVALS), soft_wrap=True)
     console.print(f"Report: {escape(str(files.page))}", soft_wrap=True)
 
@@ -105,11 +111,14 @@ def compare(
 
     Every other result is compared with the first.
     """
-    from rich.table import Table
-
     from alworkbench.report.comparing import LETTERS
     from alworkbench.report.comparing import compare as compared
-    from alworkbench.report.comparison_page import comparison_json, lines_of, write_comparison
+    from alworkbench.report.comparison_page import (
+        comparison_json,
+        lines_of,
+        saved_lines,
+        write_comparison,
+    )
     from alworkbench.report.findings import chief_metric
     from alworkbench.report.text import INTERVALS
 
@@ -123,17 +132,13 @@ def compare(
     if as_json:
         print_json(comparison_json(comparison))
         return
-    header, *lines = lines_of(comparison)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in header:
-        table.add_column(escape(heading), header_style="bold")
-    for line in lines:
-        table.add_row(*map(escape, line))
     if results[0].transductive:
         console.print("[bold]Transductive:[/] strategies looked at the test images.")
     for letter, result in zip(LETTERS, results, strict=False):
         console.print(f"{letter}: {escape(result.name)} ({escape(result.key)})", soft_wrap=True)
-    console.print(table)
+    print_lines(lines_of(comparison))
+    if saved := saved_lines(comparison):
+        print_lines(saved)
     console.print(escape(comparison.headline), soft_wrap=True)
     console.print(escape(INTERVALS), soft_wrap=True)
     console.print(f"Comparison: {escape(str(files.page))}", soft_wrap=True)

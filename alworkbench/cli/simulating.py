@@ -17,6 +17,7 @@ from alworkbench.cli.common import (
     console,
     escape,
     print_json,
+    print_lines,
     progress_bar,
 )
 from alworkbench.cli.datasets import CacheOption
@@ -148,18 +149,25 @@ def print_simulations(results: list[SimulationResult], as_json: bool) -> None:
 
 
 def describe(result: SimulationResult) -> dict[str, Any]:
-    """A result as a JSON value: summary, facts, rows and folder."""
+    """A result as a JSON value: summary, facts, rows, savings and folder."""
+    from alworkbench.report.findings import findings_in
+    from alworkbench.report.savings_table import savings_json
+    from alworkbench.report.text import finite
+
     return {
         "summary": result.summary(),
         "key": result.key,
         "folder": str(result.folder),
         "facts": result.facts,
         "rows": result.table(),
+        "savings": finite(savings_json(findings_in(result))),
     }
 
 
 def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
     """Print the table of a result, or all of it as JSON."""
+    from alworkbench.report.findings import findings_in
+    from alworkbench.report.savings_table import savings_lines, savings_title
     from alworkbench.report.text import table_lines
 
     if as_json:
@@ -174,4 +182,7 @@ def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
     for line in lines:
         table.add_row(*line)
     console.print(table)
+    findings = findings_in(result)
+    if findings.against:
+        print_lines(savings_lines(findings), savings_title(findings))
     console.print(f"Learning curve: {escape(str(result.picture))}", soft_wrap=True)

@@ -69,10 +69,13 @@ def class_picture(result: SimulationResult, chosen: Sequence[Arm], name: str) ->
 
 
 def asked_picture(result: SimulationResult) -> Picture:
-    """Shares of the true classes among all images that an arm asked; "no class" is last."""
+    """Shares of the true classes among all images that an arm asked; "no class" is last.
+
+    Without the arms of the baselines: they ask what random asks.
+    """
     called, classes = names(result.arms), [*class_names(result), "no class"]
     shares = []
-    for arm in result.arms:
+    for arm in result.compared:
         total = np.sum([p.classes_asked for p in result.points if p.arm == arm], axis=0)
         shares.append(total / max(1, total.sum()))
     table = np.array(shares)
@@ -81,13 +84,13 @@ def asked_picture(result: SimulationResult) -> Picture:
     lines = [
         f"{called[arm]}: from {row.min():.0%} ({classes[int(row.argmin())]}) to {row.max():.0%} "
         f"({classes[int(row.argmax())]})"
-        for arm, row in zip(result.arms, table, strict=True)
+        for arm, row in zip(result.compared, table, strict=True)
     ]
     alt = f"Share of each class among the images asked. {'; '.join(lines)}."
 
     def draw() -> Figure:
         few = len(classes) <= _NUMBERS_UP_TO
-        figure: Figure = new_figure(WIDTH, 1.3 + 0.3 * len(result.arms))
+        figure: Figure = new_figure(WIDTH, 1.3 + 0.3 * len(result.compared))
         axes = figure.add_subplot()
         image = heat(axes, table, float(table.max()) or 1.0)
         if few:
@@ -98,7 +101,8 @@ def asked_picture(result: SimulationResult) -> Picture:
                     column + 0.5, row + 0.5, f"{100 * value:.0f}", ha="center", va="center",
                     color=colour, fontsize=8,
                 )  # fmt: skip
-        axes.set_yticks([i + 0.5 for i in range(len(called))], list(called.values()))
+        rows = [i + 0.5 for i in range(len(result.compared))]
+        axes.set_yticks(rows, [called[arm] for arm in result.compared])
         size, turn = (8, 35) if len(classes) <= 20 else (6, 90)
         middle = [i + 0.5 for i in range(len(classes))]
         axes.set_xticks(

@@ -13,6 +13,7 @@ from alworkbench.core.errors import NotPaired, SameResult
 from alworkbench.evaluation.curves import BUDGETS, Curve, Runs, budgets_of, runs
 from alworkbench.evaluation.intervals import estimates
 from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
+from alworkbench.report.baseline_savings import baseline_pairs
 from alworkbench.report.findings import CHIEF_SHARE, Test, outcome_of, seeds_needed, tests_of
 from alworkbench.report.wording import (
     METRIC_WORDS,
@@ -46,6 +47,8 @@ class Change:
     target: Target
     reaches: tuple[Reach, Reach]
     saving: Saving
+    against: dict[str, Saving]
+    """What the arm of the later result saves against that result's baselines, which the keys name."""
     outcome: str
     words: str
 
@@ -76,10 +79,12 @@ def compare(results: Sequence[SimulationResult], metric: str = "accuracy") -> Co
         if a.key == b.key and _figures(a) == _figures(b):
             raise SameResult(a.key, a.folder, b.folder)
     pairs: list[tuple[str, Runs, Runs]] = []
+    baselines: dict[str, dict[str, list[tuple[Runs, Runs]]]] = {}
     base = {each.arm: each for each in runs(first.points, metric)}
     for letter, other in zip(LETTERS[1:], others, strict=False):
         check_paired(first, other)
         found = {each.arm: each for each in runs(other.points, metric)}
+        baselines[letter] = baseline_pairs(found, other.baselines)
         fitting = fitting_arms(first, other)
         pairs += [(letter, base[one], found[two]) for one, two in fitting]
     grids = [_grid(one, two) for _, one, two in pairs]
@@ -102,13 +107,20 @@ def compare(results: Sequence[SimulationResult], metric: str = "accuracy") -> Co
         target = targets_at(one, metric, (CHIEF_SHARE,), f"{name} in A")[0]
         both = (reach(one, target), reach(two, target))
         saved = saving(two, one, target)
+        against = {
+            words: saving(own, base, target)
+            for words, found in baselines[letter].items()
+            for own, base in found
+            if own.arm == two.arm
+        }
         outcome = outcome_of(areas[i], len(pairs), metric)
         curve = Curve(two.arm, tuple(grids[i].tolist()), estimates(differences[i]))
         at = {each: ats[each][i] for each in shown}
         words = _words(name, letter, outcome, areas[i], both, saved, metric)
         changes.append(
             Change(
-                name, letter, one.arm, two.arm, areas[i], at, curve, target, both, saved, outcome, words,
+                name, letter, one.arm, two.arm, areas[i], at, curve, target, both, saved, against, outcome,
+                words,
             )
         )  # fmt: skip
     return Comparison(metric, tuple(results), tuple(changes), _headline(changes, metric))
@@ -146,18 +158,21 @@ def check_paired(one: SimulationResult, other: SimulationResult) -> None:
 
 
 def fitting_arms(one: SimulationResult, other: SimulationResult) -> list[tuple[Arm, Arm]]:
-    """Raises NotPaired where there is nothing to compare."""
-    common = [(arm, arm) for arm in one.arms if arm in other.arms]
+    """Arms of two results that are compared, without those that were run for baselines only.
+
+    Raises NotPaired where there is nothing to compare.
+    """
+    common = [(arm, arm) for arm in one.compared if arm in other.compared]
     if common:
         return common
     found = []
-    for strategy in dict.fromkeys(arm.strategy for arm in one.arms):
-        mine = [arm for arm in one.arms if arm.strategy == strategy]
-        theirs = [arm for arm in other.arms if arm.strategy == strategy]
+    for strategy in dict.fromkeys(arm.strategy for arm in one.compared):
+        mine = [arm for arm in one.compared if arm.strategy == strategy]
+        theirs = [arm for arm in other.compared if arm.strategy == strategy]
         if len(mine) == len(theirs) == 1:
             found.append((mine[0], theirs[0]))
     if not found:
-        arms = [", ".join(arm.words(r.arms) for arm in r.arms) for r in (one, other)]
+        arms = [", ".join(arm.words(r.compared) for arm in r.compared) for r in (one, other)]
         raise NotPaired(
             one.key, other.key, f"no strategy is in both (one has {arms[0]}; the other {arms[1]})"
         )

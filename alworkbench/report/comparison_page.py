@@ -11,6 +11,7 @@ from alworkbench.core.atomic_files import write_atomically
 from alworkbench.report.comparing import LETTERS, Comparison
 from alworkbench.report.pictures import FAINT, SERIES, WIDTH, Picture, mark, new_figure, spread
 from alworkbench.report.rendering import Cell, Table, difference_cell, labels_cell, render
+from alworkbench.report.savings_table import NO_BASELINE, saving_json
 from alworkbench.report.text import INTERVALS, TRANSDUCTIVE, finite, table_of
 from alworkbench.report.wording import (
     METRIC_WORDS,
@@ -19,6 +20,7 @@ from alworkbench.report.wording import (
     labels_words,
     level_words,
     p_words,
+    saved_words,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +63,27 @@ def lines_of(comparison: Comparison) -> list[list[str]]:
     return lines
 
 
+def saved_lines(comparison: Comparison) -> list[list[str]]:
+    """Header and cells of what later results save against their baselines; empty if none has baselines."""
+    kinds = list(dict.fromkeys(words for each in comparison.of for words in each.against))
+    if not kinds:
+        return []
+    return [
+        ["strategy", "result", *(f"saved against {words} [95 %]" for words in kinds)],
+        *(
+            [
+                each.name,
+                each.letter,
+                *(
+                    saved_words(each.against[words]) if words in each.against else NO_BASELINE
+                    for words in kinds
+                ),
+            ]
+            for each in comparison.of
+        ),
+    ]
+
+
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """The comparison as JSON."""
     content = {
@@ -89,12 +112,8 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
                 "at": {str(b): asdict(t) for b, t in each.at.items()},
                 "target": asdict(each.target),
                 "labels": [asdict(each.reaches[1])["typical"], asdict(each.reaches[0])["typical"]],
-                "saving": {
-                    "kind": each.saving.kind,
-                    "factor": each.saving.factor,
-                    "low": each.saving.low,
-                    "high": each.saving.high,
-                },
+                "saving": saving_json(each.saving),
+                "saved": {f"against {w}": saving_json(s) for w, s in each.against.items()},
             }
             for each in comparison.of
         ],
@@ -110,7 +129,10 @@ def comparison_markdown(comparison: Comparison) -> str:
     if comparison.results[0].transductive:
         lines += [f"> {TRANSDUCTIVE}", ""]
     lines += [f"- {letter}: {name}, {detail}" for letter, name, detail in _results(comparison)]
-    lines += ["", *table_of(header, rows), "", INTERVALS]
+    lines += ["", *table_of(header, rows)]
+    if saved := saved_lines(comparison):
+        lines += ["", *table_of(saved[0], saved[1:])]
+    lines += ["", INTERVALS]
     return "\n".join(lines) + "\n"
 
 
@@ -173,6 +195,7 @@ def comparison_page(comparison: Comparison) -> str:
         for each in comparison.of
     ]
     header = ["strategy", "over the curve", "labels here", "labels in A", "saving factor"]
+    saved_header, *saved = saved_lines(comparison) or [[]]
     results = [[Cell(text) for text in line] for line in _results(comparison)]
     return render(
         "comparison.html",
@@ -182,6 +205,13 @@ def comparison_page(comparison: Comparison) -> str:
         marked=mark(comparison.results[0]),
         drawing=difference_picture(comparison).render(),
         changes=Table(header, rows, "Later result against A, seed by seed, with 95 % intervals"),
+        saved=Table(
+            saved_header,
+            [[Cell(text) for text in line] for line in saved],
+            "Labels that the later result saves against random sampling with its baselines, for the same "
+            "levels",
+            numbers_from=len(saved_header),
+        ),
         results=Table(["result", "name", "made"], results, "What is compared", numbers_from=3),
         intervals=INTERVALS,
     )

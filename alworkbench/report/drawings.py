@@ -10,6 +10,7 @@ import numpy as np
 
 from alworkbench.core.domain import Arm
 from alworkbench.evaluation.curves import curves, names
+from alworkbench.evaluation.label_savings import Saving
 from alworkbench.report.findings import Findings
 from alworkbench.report.pictures import (
     FAINT,
@@ -22,6 +23,7 @@ from alworkbench.report.pictures import (
     mark,
     new_figure,
 )
+from alworkbench.report.savings_table import savings_arms
 from alworkbench.report.wording import factor_words
 
 if TYPE_CHECKING:
@@ -38,55 +40,84 @@ STAGES = (
 
 
 def saving_picture(result: SimulationResult, findings: Findings) -> Picture:
-    """Saving factors for the target of the verdict with their intervals, on a logarithmic axis around 1."""
-    called, drawn = findings.names, inks(result)
-    shown = [(each.arm, each.savings[findings.chief]) for each in findings.of]
-    words = "; ".join(f"{called[arm]} {factor_words(found)}" for arm, found in shown)
-    alt = f"Saving factors against {called[findings.baseline]}, above 1 saves labels: {words}."
+    """Saving factors for the target of the verdict: a panel for each kind of baseline, on one axis."""
+    called, drawn, against = findings.names, inks(result), findings.against
+    order = savings_arms(findings)
+    shown = {
+        each.words: [
+            (arm, each.savings[arm][findings.chief]) for arm in order if arm in each.savings
+        ]
+        for each in against
+    }
+    told = ". ".join(
+        f"Against {words}: "
+        + "; ".join(f"{called[arm]} {factor_words(found)}" for arm, found in savings)
+        for words, savings in shown.items()
+    )
+    alt = f"Saving factors, above 1 saves labels. {told}."
 
     def draw() -> Figure:
-        figure: Figure = new_figure(WIDTH, 0.9 + 0.34 * len(shown))
-        axes = figure.add_subplot()
-        axes.axvline(1, color=FAINT, linewidth=1)
+        heights = [0.34 * len(savings) + 0.36 for savings in shown.values()]
+        figure: Figure = new_figure(WIDTH, 0.6 + sum(heights))
+        panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[
+            :, 0
+        ]
         known = [
             value
-            for _, s in shown
+            for savings in shown.values()
+            for _, s in savings
             for value in (s.factor, s.low, s.high)
             if value and math.isfinite(value)
         ]
-        right, left = max([1.6, *known]) * 1.08, min([0.8, *known]) / 1.08
-        for row, (arm, found) in enumerate(shown):
-            colour = drawn[arm].colour
-            if found.factor is None:
-                axes.text(
-                    1.02, row, "unknown: too few runs reached the level", va="center", color=FAINT
-                )
-                continue
-            low = _or(found.low, left if found.kind == "at most" else found.factor)
-            high = _or(found.high, right if found.kind == "at least" else found.factor)
-            axes.plot([low, high], [row, row], color=colour, linewidth=2.4, alpha=0.55)
-            marker = {"at least": ">", "at most": "<"}.get(found.kind, "o")
-            axes.plot([found.factor], [row], marker=marker, color=colour, markersize=7)
-            axes.annotate(
-                factor_words(found), (1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                textcoords="offset points", va="center", color=INK, annotation_clip=False,
-            )  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_xlim(left, right)
+        left, right = min([0.8, *known]) / 1.08, max([1.6, *known]) * 1.08
+        for axes, (words, savings) in zip(panels, shown.items(), strict=True):
+            axes.set_title(f"against {words}", loc="left", fontsize=9, color=INK)
+            _factors(axes, savings, (left, right), called, drawn)
         ticks = [
             t
-            for t in (0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 6, 8)
+            for t in (0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
             if left <= t <= right
         ]
-        axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        axes.minorticks_off()
-        axes.set_yticks(range(len(shown)), [called[arm] for arm, _ in shown])
-        axes.set_ylim(len(shown) - 0.4, -0.6)
-        axes.grid(axis="x", color=GRID, linewidth=0.8)
-        axes.set_xlabel(f"labels of the baseline / labels of the strategy{mark(result)}")
+        panels[-1].set_xscale("log")
+        panels[-1].set_xlim(left, right)
+        panels[-1].set_xticks(ticks, [f"{t:g}" for t in ticks])
+        for axes in panels:
+            axes.minorticks_off()
+        panels[-1].set_xlabel(f"labels of the baseline / labels of the strategy{mark(result)}")
         return figure
 
     return Picture("savings", "Saving factors", alt, draw)
+
+
+def _factors(
+    axes: Axes,
+    savings: Sequence[tuple[Arm, Saving]],
+    limits: tuple[float, float],
+    called: dict[Arm, str],
+    drawn: dict[Arm, Ink],
+) -> None:
+    """A row for each arm: its saving factor with its interval. Bounds are drawn to the end of the axis."""
+    left, right = limits
+    axes.axvline(1, color=FAINT, linewidth=1)
+    for row, (arm, found) in enumerate(savings):
+        colour = drawn[arm].colour
+        if found.factor is None:
+            axes.text(
+                1.02, row, "unknown: too few runs reached the level", va="center", color=FAINT
+            )
+            continue
+        low = _or(found.low, left if found.kind == "at most" else found.factor)
+        high = _or(found.high, right if found.kind == "at least" else found.factor)
+        axes.plot([low, high], [row, row], color=colour, linewidth=2.4, alpha=0.55)
+        marker = {"at least": ">", "at most": "<"}.get(found.kind, "o")
+        axes.plot([found.factor], [row], marker=marker, color=colour, markersize=7)
+        axes.annotate(
+            factor_words(found), (1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
+            textcoords="offset points", va="center", color=INK, annotation_clip=False,
+        )  # fmt: skip
+    axes.set_yticks(range(len(savings)), [called[arm] for arm, _ in savings])
+    axes.set_ylim(len(savings) - 0.4, -0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
 
 
 def calibration_picture(result: SimulationResult) -> Picture:

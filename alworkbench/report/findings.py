@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alworkbench.core.domain import Arm, SimulationPoint
+from alworkbench.core.domain import BASELINE_STRATEGY, Arm, SimulationPoint
 from alworkbench.evaluation.curves import BUDGETS, LOWER_IS_BETTER, budgets_of, names, runs
 from alworkbench.evaluation.intervals import Estimate, estimate
 from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
 from alworkbench.evaluation.paired_tests import LEVEL, holm, sign_flip_p, smallest_p
+from alworkbench.report.baseline_savings import Against, savings_against
 from alworkbench.report.wording import (
     METRIC_WORDS,
     difference_words,
@@ -27,7 +29,9 @@ from alworkbench.report.wording import (
     saving_words,
 )
 
-BASELINE = "random"
+if TYPE_CHECKING:
+    from alworkbench.simulation.results import SimulationResult
+
 TARGET_SHARES = (0.25, 0.5, 0.75, 1.0)
 """Shares of the baseline's budget. What the baseline reaches there are the targets."""
 CHIEF_SHARE = 0.5
@@ -77,12 +81,15 @@ class Findings:
     names: dict[Arm, str]
     baseline: Arm
     """The arm that defines the targets."""
-    baseline_reaches: tuple[Reach, ...]
+    reaches: dict[Arm, tuple[Reach, ...]]
+    """Of every arm, one for each target."""
     targets: tuple[Target, ...]
     chief: int
     """Index of the target of the verdict."""
     of: tuple[Finding, ...]
     """The arm with the best mean over the curve first."""
+    against: tuple[Against, ...]
+    """Savings against the baseline with the same learner, then against each baseline of labels alone."""
     headline: str
     """The verdict in one or two sentences."""
 
@@ -95,14 +102,18 @@ def chief_metric(goal: str) -> str:
 def findings_of(
     points: Sequence[SimulationPoint],
     metric: str = "accuracy",
-    baseline: str = BASELINE,
+    baseline: str = BASELINE_STRATEGY,
     target: float | None = None,
     budgets: Sequence[int] = BUDGETS,
+    methods: Sequence[str] = (),
+    compared: Sequence[Arm] | None = None,
 ) -> Findings:
     """Compare every arm with its baseline: the arm of that strategy with the same adaptation and
     batch size, else the first of that strategy, else the first arm.
 
-    `target` replaces what the baseline reaches at shares of its budget.
+    `target` replaces what the baseline reaches at shares of its budget. `methods` are the learning
+    methods of the simulation's baselines. `compared` are the arms without those that were run for the
+    baselines only; None stands for all arms.
     """
     every = {each.arm: each for each in runs(points, metric)}
     called = names(list(every))
@@ -116,24 +127,25 @@ def findings_of(
         targets, chief = [Target(metric, target, f"{METRIC_WORDS[metric]} {target:g}")], 0
     pairs = [
         (every[arm], every[own])
-        for arm in every
+        for arm in (every if compared is None else compared)
         if (own := _baseline_of(arm, list(every), baseline)) != arm
     ]
     shown = budgets_of(list(every.values()), budgets)[1:]
     areas = tests_of([one.areas() - own.areas() for one, own in pairs])
     ats = {at: tests_of([one.at(at) - own.at(at) for one, own in pairs]) for at in shown}
+    every_reach = {arm: tuple(reach(each, t) for t in targets) for arm, each in every.items()}
     found = []
-    for i, (run, against) in enumerate(pairs):
-        reaches = tuple(reach(run, each) for each in targets)
-        savings = tuple(saving(run, against, each) for each in targets)
+    for i, (run, other) in enumerate(pairs):
+        reaches = every_reach[run.arm]
+        savings = tuple(saving(run, other, each) for each in targets)
         outcome = outcome_of(areas[i], len(pairs), metric)
         words = _words(
             called[run.arm],
-            called[against.arm],
+            called[other.arm],
             outcome,
             areas[i],
             reaches[chief],
-            reach(against, targets[chief]),
+            every_reach[other.arm][chief],
             savings[chief],
             metric,
         )
@@ -141,7 +153,7 @@ def findings_of(
             Finding(
                 run.arm,
                 called[run.arm],
-                against.arm,
+                other.arm,
                 areas[i],
                 {at: ats[at][i] for at in shown},
                 reaches,
@@ -150,6 +162,8 @@ def findings_of(
                 words,
             )
         )
+    # Other learners of the only strategy are no strategies to compare it with.
+    told = called[chief_arm] if found else chief_arm.strategy
     sign = 1 if metric in LOWER_IS_BETTER else -1
     found.sort(key=lambda each: sign * float(every[each.arm].areas().mean()))
     return Findings(
@@ -157,11 +171,25 @@ def findings_of(
         len(base.seeds),
         called,
         chief_arm,
-        tuple(reach(base, each) for each in targets),
+        every_reach,
         tuple(targets),
         chief,
         tuple(found),
-        _headline(found, called[chief_arm], len(base.seeds), metric),
+        savings_against(pairs, every, methods, targets),
+        _headline(found, told, len(base.seeds), metric),
+    )
+
+
+def findings_in(
+    result: SimulationResult,
+    metric: str | None = None,
+    baseline: str = BASELINE_STRATEGY,
+    target: float | None = None,
+) -> Findings:
+    """The findings of a stored result; without `metric`, for that of its goal."""
+    chosen = metric or chief_metric(str(result.plan.get("goal", "accuracy")))
+    return findings_of(
+        result.points, chosen, baseline, target, methods=result.baselines, compared=result.compared
     )
 
 

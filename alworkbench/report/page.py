@@ -24,6 +24,7 @@ from alworkbench.report.tables import (
     measures_table,
     reach_table,
     savings_caption,
+    savings_table,
 )
 from alworkbench.report.text import INTERVALS, TRANSDUCTIVE, conditions
 from alworkbench.report.wording import METRIC_WORDS
@@ -42,7 +43,7 @@ def pictures(result: SimulationResult, findings: Findings) -> list[Picture]:
     """Every picture of a report, in order. Without a comparison there are no saving factors."""
     words = METRIC_WORDS[findings.metric]
     chief = [curve_picture(result, findings.metric, words)]
-    savings = [saving_picture(result, findings)] if findings.of else []
+    savings = [saving_picture(result, findings)] if findings.against else []
     others = [
         curve_picture(result, metric, METRIC_WORDS[metric])
         for metric in ("accuracy", "balanced_accuracy", "macro_f1")
@@ -83,6 +84,7 @@ def report_page(
         bands=_bands(result),
         budgets=budget_table(result, findings),
         savings_caption=savings_caption(findings),
+        savings=savings_table(result, findings),
         reaches=reach_table(result, findings),
         measures=measures_table(result),
         costs=_cost_words(result),
@@ -142,7 +144,7 @@ def _first_images(
     if isinstance(thumbnails, str):
         return thumbnails, []
     shown = []
-    for arm in result.arms:
+    for arm in result.compared:  # a baseline asks what random asks
         own = [p for p in result.points if p.arm == arm and p.seed == result.seeds[0]]
         own.sort(key=lambda p: p.round)
         asked = [content for point in own for content in point.images][:THUMBNAILS]

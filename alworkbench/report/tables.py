@@ -10,6 +10,13 @@ from alworkbench.evaluation.intervals import estimates
 from alworkbench.report.findings import Findings, Test
 from alworkbench.report.pictures import inks, variable_of
 from alworkbench.report.rendering import Cell, Table, difference_cell, labels_cell
+from alworkbench.report.savings_table import (
+    NO_BASELINE,
+    savings_arms,
+    savings_header,
+    savings_of,
+    savings_title,
+)
 from alworkbench.report.wording import (
     METRIC_WORDS,
     difference_words,
@@ -18,6 +25,7 @@ from alworkbench.report.wording import (
     labels_words,
     level_words,
     p_words,
+    saved_words,
     value_words,
 )
 
@@ -70,10 +78,37 @@ def savings_caption(findings: Findings) -> str:
     """What the picture of the saving factors shows."""
     chief = findings.targets[findings.chief]
     return (
-        f"Labels of {findings.names[findings.baseline]} divided by labels of the strategy, for "
-        f"{level_words(chief)} ({chief.words}). Above 1 the strategy saves labels. Lines are 95 % "
-        f"intervals. ≥ marks a bound: too few runs of the baseline reached the level."
+        f"Labels of the baseline divided by labels of the strategy, for {level_words(chief)} "
+        f"({chief.words}). Above 1 the strategy saves labels. Lines are 95 % intervals. ≥ marks a bound: "
+        f"too few runs of the baseline reached the level."
     )
+
+
+def savings_table(result: SimulationResult, findings: Findings) -> Table:
+    """What each arm saves for the level of the verdict, with the same learner and against the baselines."""
+    called = {
+        savings[0].baseline: each.words
+        for each in findings.against
+        for savings in each.savings.values()
+    }
+    rows = []
+    for arm in savings_arms(findings):
+        small = (called[arm],) if arm in called else ()
+        cells = [
+            arm_cell(result, arm, findings.names[arm], small=small),
+            labels_cell(labels_words(findings.reaches[arm][findings.chief])),
+        ]
+        for saved in savings_of(findings, arm):
+            main, _, ends = (NO_BASELINE if saved is None else saved_words(saved)).partition(" [")
+            cells.append(Cell(main, small=(f"[{ends}",) if ends else ()))
+        rows.append(cells)
+    caption = (
+        f"{savings_title(findings)}, and the share that is saved, with 95 % intervals. Against random with "
+        f"the same learner, choosing saves. Against a baseline that learns from labels alone, choosing and "
+        f"learning save together."
+    )
+    header = savings_header(findings)
+    return Table(header, rows, caption, numbers_from=len(header))
 
 
 def reach_table(result: SimulationResult, findings: Findings) -> Table:
@@ -81,9 +116,11 @@ def reach_table(result: SimulationResult, findings: Findings) -> Table:
     base = findings.baseline
     rows = [
         [
-            arm_cell(result, base, findings.names[base]),
-            *(labels_cell(labels_words(each)) for each in findings.baseline_reaches),
+            arm_cell(result, arm, findings.names[arm]),
+            *(labels_cell(labels_words(each)) for each in findings.reaches[arm]),
         ]
+        for arm in findings.reaches
+        if arm not in {each.arm for each in findings.of}
     ]
     for each in findings.of:
         factors = [f"factor {factor_words(saved)}" for saved in each.savings]

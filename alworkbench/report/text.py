@@ -7,7 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from alworkbench.core.domain import BASELINE_STRATEGY
 from alworkbench.evaluation.curves import METRICS, TableRow, area_under_curve, names, table
+from alworkbench.report.savings_table import (
+    saving_json,
+    savings_json,
+    savings_lines,
+    savings_title,
+)
+from alworkbench.report.wording import (
+    METRIC_WORDS,
+    difference_words,
+    factor_words,
+    labels_words,
+    learner_words,
+)
 
 if TYPE_CHECKING:
     from alworkbench.report.findings import Findings
@@ -76,7 +90,12 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
         ("labels of a run", _plain(plan.get("labels"))),
         ("audit set", f"{_plain(plan.get('audit'))} labels, paid for"),
         ("batches of", ", ".join(map(str, sorted({arm.batch_size for arm in result.arms})))),
-        ("adaptations", ", ".join(dict.fromkeys(arm.adaptation for arm in result.arms))),
+        ("adaptations", ", ".join(dict.fromkeys(arm.adaptation for arm in result.compared))),
+        (
+            f"{BASELINE_STRATEGY} as a baseline",
+            "; ".join(f"with {learner_words(each)} ({each})" for each in result.baselines)
+            or "with the same learner only",
+        ),
         ("goal", _plain(plan.get("goal"))),
         ("oracle", _plain(facts.get("oracle"))),
         ("fingerprint of the data", _plain(facts.get("fingerprint"))),
@@ -93,14 +112,6 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
 
 def markdown(result: SimulationResult, findings: Findings) -> str:
     """The verdict, the conditions, the table and the tests."""
-    from alworkbench.report.wording import (
-        METRIC_WORDS,
-        difference_words,
-        factor_words,
-        labels_words,
-        level_words,
-    )
-
     lines = [f"# Simulation: {_cell(result.name)}", "", f"**{_cell(findings.headline)}**", ""]
     if result.transductive:
         lines += [f"> {TRANSDUCTIVE}", ""]
@@ -110,12 +121,11 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
     lines += ["", f"## {words.capitalize()} by labels paid for{_marked(result)}", ""]
     header, *cells = table_lines(table(result.points, metric=findings.metric))
     lines += table_of(header, cells)
-    chief = findings.targets[findings.chief]
-    lines += ["", f"## Labels for {level_words(chief)} ({_cell(chief.words)}){_marked(result)}", ""]
+    lines += ["", f"## {_cell(savings_title(findings))}{_marked(result)}", ""]
     rows = [
         [
             findings.names[findings.baseline],
-            labels_words(findings.baseline_reaches[findings.chief]),
+            labels_words(findings.reaches[findings.baseline][findings.chief]),
             "1",
             "",
             "",
@@ -134,6 +144,9 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
     lines += table_of(
         ["strategy", "labels", "saving factor", "difference over the curve", "p (Holm)"], rows
     )
+    if findings.against:
+        header, *cells = savings_lines(findings)
+        lines += ["", *table_of(header, cells)]
     lines += ["", INTERVALS, "", "## Conditions", ""]
     lines += [f"- {_cell(key)}: {_cell(value)}" for key, value in conditions(result)]
     return "\n".join(lines) + "\n"
@@ -162,6 +175,7 @@ def as_json(result: SimulationResult, findings: Findings) -> dict[str, Any]:
         "key": result.key,
         "transductive": result.transductive,
         "headline": findings.headline,
+        "savings": savings_json(findings),
         "outcomes": {each.name: each.outcome for each in findings.of},
         "findings": findings_json(findings),
         "mean_over_curve": measures,
@@ -181,7 +195,7 @@ def findings_json(findings: Findings) -> dict[str, Any]:
         "baseline": findings.names[findings.baseline],
         "targets": [asdict(each) for each in findings.targets],
         "chief_target": findings.chief,
-        "baseline_reaches": [_reach(each) for each in findings.baseline_reaches],
+        "baseline_reaches": [_reach(each) for each in findings.reaches[findings.baseline]],
         "arms": [
             {
                 "name": each.name,
@@ -191,16 +205,7 @@ def findings_json(findings: Findings) -> dict[str, Any]:
                 "area": asdict(each.area),
                 "at": {str(b): asdict(t) for b, t in each.at.items()},
                 "reaches": [_reach(r) for r in each.reaches],
-                "savings": [
-                    {
-                        "kind": s.kind,
-                        "factor": s.factor,
-                        "low": s.low,
-                        "high": s.high,
-                        "share_saved": s.share_saved,
-                    }
-                    for s in each.savings
-                ],
+                "savings": [saving_json(s) for s in each.savings],
             }
             for each in findings.of
         ],

@@ -18,6 +18,13 @@ METRIC_WORDS = {
     "ece": "calibration error",
 }
 
+_LEARNER_WORDS = {"probe": "a linear probe", "free-weights": "the linearised learner"}
+
+
+def learner_words(method: str) -> str:
+    """A learning method in words."""
+    return _LEARNER_WORDS.get(method, f"the learning method {method}")
+
 
 def listed(parts: Sequence[str]) -> str:
     """ "a, b and c"."""
@@ -86,18 +93,36 @@ def factor_words(found: Saving) -> str:
     return f"{found.factor:.2f}" + (f" [{low}, {high}]" if low != "nan" else "")
 
 
+def saved_words(found: Saving) -> str:
+    """'35 % saved [23, 44]', '1.25 times as many [1.10, 1.42]', 'at least 52 % saved [41, …]' or 'unknown'.
+
+    `at least` and `at most` mark bounds: too few runs of the baseline, or of the arm, reached the level.
+    A saving is not certain if its interval holds equal numbers of labels.
+    """
+    if found.factor is None:
+        return "unknown"
+    more = found.factor < 1
+
+    def told(factor: float) -> str:
+        return f"{1 / factor:.2f}" if more else f"{100 * (1 - 1 / factor):.0f}"
+
+    bound = "" if found.kind == "estimate" else f"{found.kind} "
+    if more and bound:  # a factor of at least 0.8 is at most 1.25 times as many labels
+        bound = "at most " if found.kind == "at least" else "at least "
+    text = f"{bound}{told(found.factor)} {'times as many' if more else '% saved'}"
+    ends = [found.high, found.low] if more else [found.low, found.high]
+    if any(end is not None and math.isnan(end) for end in ends):
+        return text
+    if (found.low or 0.0) < 1 < (found.high or math.inf):
+        text += ", not certain"
+    return f"{text} [{', '.join('…' if end is None else told(end) for end in ends)}]"
+
+
 def saving_words(found: Saving) -> str:
     """': 35 % saved [23, 44]', only if the interval lies on one side of zero."""
-    if found.kind == "estimate" and found.low is not None and found.high is not None:
-        few, many = 1 - 1 / found.low, 1 - 1 / found.high
-        if found.low > 1:
-            share = found.share_saved or 0.0
-            return f": {100 * share:.0f} % saved [{100 * few:.0f}, {100 * many:.0f}]"
-        if found.high < 1:
-            return f": {1 / (found.factor or 1):.2f} times as many"
-    if found.kind == "at least" and found.low is not None and found.low > 1:
-        return f": at least {100 * (1 - 1 / found.low):.0f} % saved"
-    return "; a saving in labels is not certain"
+    saves = found.low is not None and found.low > 1
+    costs = found.high is not None and found.high < 1
+    return f": {saved_words(found)}" if saves or costs else "; a saving in labels is not certain"
 
 
 def p_words(p: float) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.report.findings import BASELINE, Findings, chief_metric, findings_of
+from alworkbench.core.domain import BASELINE_STRATEGY
+from alworkbench.report.findings import Findings, findings_in
 from alworkbench.report.page import Thumbnails, pictures, report_page
 from alworkbench.report.pictures import curve_png
 from alworkbench.report.text import as_json, markdown
@@ -37,7 +38,7 @@ def write_report(
     result: SimulationResult,
     thumbnails: Thumbnails | str | None = None,
     metric: str | None = None,
-    baseline: str = BASELINE,
+    baseline: str = BASELINE_STRATEGY,
     target: float | None = None,
 ) -> ReportFiles:
     """Write report.html, report.md, report.json and pictures/; the page is written last.
@@ -45,8 +46,7 @@ def write_report(
     `thumbnails` gives pictures of images, or says why there are none. Without `metric`, the metric is
     that of the simulation's goal. Without `target`, it is what the baseline reaches.
     """
-    chosen = metric or chief_metric(str(result.plan.get("goal", "accuracy")))
-    findings = findings_of(result.points, chosen, baseline, target)
+    findings = findings_in(result, metric, baseline, target)
     drawn = [each.render() for each in pictures(result, findings)]
     place = result.folder / "pictures"
     place.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,9 @@
         -s margin -s default --seeds 10 --labels 200 --batch 10 --processes 2 --out FOLDER
     python -m tests.bench.choosing FOLDER
 
-A saving counts only where random itself learned something: its mean lies above zero-shot.
+A saving counts only where random itself learned something: its mean lies above zero-shot. Beside the
+saving against random with the same learner there are those against the simulation's baselines, random with
+a learner of labels alone, for the same levels.
 
 Prints Markdown: accuracy at the budgets with standard errors, areas under the curve, labels to reach what
 random reaches on average with 50 and 100, where the default is significantly worse than the best other
@@ -20,10 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from alworkbench.core.domain import DEFAULT_STRATEGY
-from alworkbench.evaluation.curves import Runs, area_under_curve, runs
+from alworkbench.evaluation.curves import Runs, runs
 from alworkbench.evaluation.intervals import estimate
-from alworkbench.evaluation.label_savings import Reach, reach, target_of
+from alworkbench.evaluation.label_savings import Reach, Saving, reach, saving, target_of
 from alworkbench.evaluation.paired_tests import sign_flip_p
+from alworkbench.report.baseline_savings import baseline_pairs
+from alworkbench.report.wording import saved_words
 from alworkbench.simulation.results import SimulationResult, load_results
 
 BUDGETS = (10, 20, 50, 100, 200)
@@ -32,7 +36,9 @@ SHORT = {"balanced-random": "balanced"}
 
 
 def by_strategy(result: SimulationResult, metric: str) -> dict[str, Runs]:
-    return {found.arm.strategy: found for found in runs(result.points, metric)}
+    """The compared arms, without those of the baselines."""
+    found = {each.arm: each for each in runs(result.points, metric)}
+    return {arm.strategy: found[arm] for arm in result.compared}
 
 
 def labels(found: Reach) -> str:
@@ -41,11 +47,10 @@ def labels(found: Reach) -> str:
 
 def main_table(result: SimulationResult) -> list[str]:
     accuracy = by_strategy(result, "accuracy")
-    areas = {arm.strategy: area for arm, area in area_under_curve(result.points).items()}
-    balanced = {
-        arm.strategy: area
-        for arm, area in area_under_curve(result.points, "balanced_accuracy").items()
-    }
+    areas, balanced = (
+        {name: estimate(found.areas()) for name, found in by_strategy(result, metric).items()}
+        for metric in ("accuracy", "balanced_accuracy")
+    )
     targets = [target_of(accuracy["random"], "accuracy", n, "random") for n in TARGETS]
     heads = [f"at {n}" for n in BUDGETS]
     heads += ["area", "area, balanced", *(f"to random's {n}" for n in TARGETS)]
@@ -112,6 +117,36 @@ def savings(results: Sequence[SimulationResult]) -> list[str]:
     return lines
 
 
+def baseline_savings(results: Sequence[SimulationResult]) -> list[str]:
+    """What the default saves against random with each learner of labels alone; empty without baselines."""
+    rows: dict[str, dict[str, Saving]] = {}
+    for result in results:
+        every = {each.arm: each for each in runs(result.points, "accuracy")}
+        random = by_strategy(result, "accuracy")["random"]
+        row = rows.setdefault(str(result.facts["name"]), {})
+        for words, pairs in baseline_pairs(every, result.baselines).items():
+            for own, base in pairs:
+                if own.arm.strategy != DEFAULT_STRATEGY:
+                    continue
+                for n in TARGETS:
+                    target = target_of(random, "accuracy", n, "random")
+                    if target.value > float(own.at(0).mean()):
+                        row[f"saved against {words}, to random's {n}"] = saving(own, base, target)
+    heads = list(dict.fromkeys(head for row in rows.values() for head in row))
+    if not heads:
+        return []
+    lines = [f"| data set | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for name, row in rows.items():
+        cells = [saved_words(row[head]) if head in row else "–" for head in heads]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    known = [
+        [row[head].share_saved for row in rows.values() if head in row and row[head].factor]
+        for head in heads
+    ]
+    means = [f"{np.mean(each):.0%}" if each else "–" for each in known]
+    return [*lines, f"| **mean** | {' | '.join(means)} |"]
+
+
 def shares(result: SimulationResult, rounds: int = 10) -> list[str]:
     """Share of each class among the images that each round of the default asked, over seeds."""
     names = [*result.facts["classes"], "no class"]
@@ -140,6 +175,7 @@ def main() -> None:
             continue
         print(f"\n### {role}\n")
         print("\n".join(savings(chosen)))
+        print("\n" + "\n".join(baseline_savings(chosen)))
         for result in chosen:
             print(f"\n**{result.facts['name']}**: {result.summary()}\n")
             print("\n".join(main_table(result)))

@@ -43,7 +43,8 @@ _CONTRASTS = """
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
     speeds = {"random": 60.0, "entropy": 58.0, "margin": 90.0, "epig": 36.0, "badge": 45.0}
-    few = made_result(folder / "few", made_points(speeds), key="few")
+    points = [*made_points(speeds), *made_points({"random": 80.0}, adaptation="probe")]
+    few = made_result(folder / "few", points, key="few", baselines=("probe",))
     many = made_result(folder / "many", made_points(seeds=1, classes=62), key="many")
     fast = made_result(folder / "fast", made_points({**speeds, "epig": 12.0}), key="fast")
     return {

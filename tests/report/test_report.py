@@ -261,7 +261,9 @@ def run(*arguments):
 def test_report_writes_and_says_the_verdict(out):
     done = run("report", "bb", "--out", out)
     assert done.exit_code == 0, done.output
-    assert "epig is better than random here" in " ".join(done.output.split())
+    shown = " ".join(done.output.split())
+    assert "epig is better than random here" in shown
+    assert "saved against random with the same learner" in shown
     names = {path.name for path in (out / "bbb").iterdir()}
     assert names >= {"report.html", "report.md", "report.json", "pictures"}
     done = run("report", out / "aaa", "--metric", "nlpd", "--target", "0.9", "--json")
