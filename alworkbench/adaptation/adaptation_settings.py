@@ -57,6 +57,16 @@ class AdaptationSettings(RecordedSettings):
     """Images of the pool, at most, that the class prior is estimated from (L14: their time)."""
     class_prior_pseudo_labels: float = 1.0
     """Labels, spread evenly over the classes, that the estimate of the class prior adds (L13)."""
+    pool_images: int = 16_384
+    """Images of the pool, at most, that the class Gaussians are fitted to (L16: their time)."""
+    pool_directions: int = 64
+    """Principal directions of the pool that the class Gaussians live in (L16)."""
+    pool_iterations: int = 5
+    """Iterations of expectation maximisation that fit them (L16)."""
+    stacking_means: tuple[float, ...] = (0.7, 0.03)
+    """Prior means of what the logits of the labels' learner, and those of the pool, count (L17)."""
+    stacking_deviations: tuple[float, ...] = (0.3, 0.1)
+    """Prior standard deviations of the same (L17)."""
     temperature_deviation: float = 0.5
     """Prior standard deviation of the log of a calibration temperature (P4 of the posterior's log)."""
 
@@ -70,6 +80,17 @@ class AdaptationSettings(RecordedSettings):
             )
         if self.head_input_folds < 2:
             raise ValueError(f"head_input_folds must be at least 2, found {self.head_input_folds}")
+        for name in ("pool_images", "pool_directions", "pool_iterations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if len(self.stacking_means) != 2 or min(self.stacking_means) < 0:
+            raise ValueError(
+                f"stacking_means must be two numbers that are not below 0, found {self.stacking_means}"
+            )
+        if len(self.stacking_deviations) != 2 or not min(self.stacking_deviations) > 0:
+            raise ValueError(
+                f"stacking_deviations must be two numbers above 0, found {self.stacking_deviations}"
+            )
         for name in ("rough_gradient", "class_prior_pseudo_labels", "temperature_deviation"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.conditioning import condition
+from alworkbench.adaptation.pool_gaussians import PoolTerm
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.encoders.head import Features, Head
@@ -58,7 +59,8 @@ class Learner:
     """The linearised model after some labels, or without any the zero-shot model.
 
     With a `predictor` the logits are those of the predictor (a linear probe, say). Draws are always
-    those of the linearised model, fitted to the same labels: the base learner.
+    those of the linearised model, fitted to the same labels: the base learner. With a `pool_term` the
+    logits of the base learner are scaled and those of the pool added (`pool_taught`).
     """
 
     model: Linearisation
@@ -68,11 +70,17 @@ class Learner:
     """The change of the projections themselves (not whitened), dW and dV. None: no labels yet."""
     state: LaplaceState | None
     predictor: Predictor | None = None
+    pool_term: PoolTerm | None = None
 
     def logits(self, features: Features) -> Float[Tensor, "N C"]:
-        """Logits of a block of images: of the predictor, or z_0 plus the Jacobian times the update."""
+        """Logits of a block of images: of the predictor, or of the base learner with the pool term."""
         if self.predictor is not None:
             return self.predictor.logits(features)
+        logits = self._base_logits(features)
+        return logits if self.pool_term is None else self.pool_term.joined(logits, features)
+
+    def _base_logits(self, features: Features) -> Float[Tensor, "N C"]:
+        """z_0 plus the Jacobian times the update."""
         model, classes = self.model, self.model.classes
         embeddings = model.head.embed_images(features)
         norms = embeddings.norm(dim=-1)
@@ -106,11 +114,25 @@ class Learner:
             update=None if self.update is None else self.update.map(lambda part: part.to(dtype)),
         )
 
+    @property
+    def label_scale(self) -> float:
+        """What the logits of the base learner, and so the deviations of draws, are multiplied by."""
+        return 1.0 if self.pool_term is None else self.pool_term.label_scale
+
+    @property
+    def base(self) -> Learner:
+        """The learner of the labels alone, without predictor and pool term."""
+        return replace(self, predictor=None, pool_term=None)
+
     def draws(self, count: int, seed: int) -> WeightUpdate:
         """K joint draws of the deviation from `logits` given the labels, in whitened coordinates.
 
         The same seed gives the same underlying normal numbers in every round (common random numbers).
         """
+        draws, scale = self._base_draws(count, seed), self.label_scale
+        return draws if scale == 1 else draws.map(lambda part: scale * part)
+
+    def _base_draws(self, count: int, seed: int) -> WeightUpdate:
         generator = torch.Generator().manual_seed(seed)
         draws = self.model.sample(count, generator)
         state = self.state

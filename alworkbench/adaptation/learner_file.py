@@ -12,7 +12,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from alworkbench.adaptation.learning import LearnedWeights, check_labels
+from alworkbench.adaptation.pool_gaussians import PoolCoordinates, PoolGaussians, PoolTerm
 from alworkbench.adaptation.prior_selection import Prior
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import InvalidPosteriorFile
@@ -39,6 +40,8 @@ _UPDATE_NAMES = ("image", "text", "own", "embedded", "offset")
 _CLASS_PRIOR_NAME = "log_shares"
 _PLACES_NAME, _SHARES_NAME, _LABEL_WEIGHTS_NAME = "label_places", "label_shares", "label_weights"
 """Image and class of each share that is not zero (k 2), the shares (k), and the weights of the labels (n)."""
+_POOL_NAMES = ("pool_mean", "pool_directions", "pool_weights", "pool_offsets", "pool_left_out")
+"""Names in the file of the tensors of a `PoolTerm`; its numbers are metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,17 @@ def save_learner(
     parts[_PLACES_NAME] = places = targets.nonzero()
     parts[_SHARES_NAME] = targets[places[:, 0], places[:, 1]].double()
     parts[_LABEL_WEIGHTS_NAME] = label_weights.double()
+    term = weights.pool_term
+    if term is not None:
+        parts.update(zip(_POOL_NAMES, _pool_tensors(term), strict=True))
     tensors = {name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
     metadata = {"format": FORMAT, "encoder_id": encoder_id, "hashes": json.dumps(list(hashes))}
     metadata["classes"] = str(targets.shape[1])
     if weights.prior is not None:
         metadata["prior"] = json.dumps(weights.prior.as_record())
+    if term is not None:
+        numbers = (term.label_scale, term.pool_scale, term.folds)
+        metadata["pool"] = json.dumps(numbers)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save(tensors, metadata))
 
@@ -102,6 +111,7 @@ def load_learner(path: Path) -> StoredLearner:
             if _CLASS_PRIOR_NAME in held:
                 values = file.get_tensor(_CLASS_PRIOR_NAME)
                 log_class_prior = floats(values, _CLASS_PRIOR_NAME, torch.float64)
+            pool_term = _read_pool_term(file, metadata, len(hashes))
         if (own is None and embedded is None) != (offset is None):
             raise ValueError("residual head weights and offsets must be given together")
         known = metadata.get("prior")
@@ -109,13 +119,40 @@ def load_learner(path: Path) -> StoredLearner:
             raise ValueError("residual head weights and prior must be given together")
         update = WeightUpdate(image, text, own, embedded, offset)
         prior = None if known is None else Prior.from_record(json.loads(known))
-        weights = LearnedWeights(update, prior, log_class_prior)
+        weights = LearnedWeights(update, prior, log_class_prior, pool_term)
         return StoredLearner(weights, hashes, labels)
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise InvalidPosteriorFile(
             f"{path} is not a readable learner file ({error}). Learn again from the stored labels with "
             f"`alworkbench learn`."
         ) from error
+
+
+def _pool_tensors(term: PoolTerm) -> tuple[Tensor, ...]:
+    gaussians = term.gaussians
+    coordinates = gaussians.coordinates
+    return (
+        *(coordinates.mean, coordinates.directions),
+        *(gaussians.weights, gaussians.offsets, term.left_out),
+    )
+
+
+def _read_pool_term(file: safe_open, metadata: Mapping[str, str], count: int) -> PoolTerm | None:
+    """What the pool taught, if anything. Raises ValueError or LookupError where it does not fit together."""
+    if "pool" not in metadata:
+        return None
+    label_scale, pool_scale, folds = json.loads(metadata["pool"])
+    mean, directions, weights, offsets, left_out = (
+        floats(file.get_tensor(name), name) for name in _POOL_NAMES
+    )
+    if (
+        directions.shape != (weights.shape[1], len(mean))
+        or len(weights) != len(offsets)
+        or left_out.shape != (count, len(offsets))
+    ):
+        raise ValueError(f"{', '.join(_POOL_NAMES)} do not fit together")
+    gaussians = PoolGaussians(PoolCoordinates(mean, directions), weights, offsets)
+    return PoolTerm(gaussians, float(label_scale), float(pool_scale), left_out, int(folds))
 
 
 def _read_labels(

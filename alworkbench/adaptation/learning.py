@@ -17,6 +17,7 @@ from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, Adaptat
 from alworkbench.adaptation.learner import LaplaceState, Learner
 from alworkbench.adaptation.logit_adjustment import estimate_log_class_prior
 from alworkbench.adaptation.map_fit import Fit, fit
+from alworkbench.adaptation.pool_gaussians import PoolTerm
 from alworkbench.adaptation.prior_selection import Prior, choose_prior
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
@@ -86,6 +87,8 @@ class LearnedWeights:
     """The prior that was chosen from the labels; None: none was, and there is no residual head."""
     log_class_prior: Float[Tensor, "C"] | None = None
     """Nats; None: training did not use one."""
+    pool_term: PoolTerm | None = None
+    """What the pool taught; None: nothing, or the method does not use the pool."""
 
     @classmethod
     def of(cls, learner: Learner) -> LearnedWeights:
@@ -97,16 +100,18 @@ class LearnedWeights:
         state = learner.state
         if state is None:
             return cls(learner.update)
-        return cls(learner.update, state.prior, state.log_class_prior)
+        return cls(learner.update, state.prior, state.log_class_prior, learner.pool_term)
 
     def for_classes(self, count: int) -> LearnedWeights:
-        """Without what was learned for another number of classes: residual head and class prior."""
+        """Without what was learned for another number of classes: residual head, class prior, pool term."""
         kept = self
         if kept.update.offset is not None and len(kept.update.offset) != count:
             update = WeightUpdate(kept.update.image, kept.update.text)
             kept = replace(kept, update=update, prior=None)
         if kept.log_class_prior is not None and len(kept.log_class_prior) != count:
             kept = replace(kept, log_class_prior=None)
+        if kept.pool_term is not None and len(kept.pool_term.gaussians.offsets) != count:
+            kept = replace(kept, pool_term=None)
         return kept
 
 
@@ -133,7 +138,7 @@ def restore(
     images, weights = _in_double(model.double(), labelled, weights)
     head = None if prior is None else prior.residual_head(images, weights)
     state = LaplaceState(images, logits.softmax(dim=-1), weights, head, prior, log_class_prior)
-    return replace(learner, state=state)
+    return replace(learner, state=state, pool_term=learned.pool_term)
 
 
 def _widened(model: Linearisation, prior: Prior | None) -> Linearisation:

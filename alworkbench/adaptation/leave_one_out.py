@@ -79,6 +79,8 @@ def leaves_out(learner: Learner) -> bool:
         return False
     if learner.predictor is not None:
         return False
+    if learner.pool_term is not None:
+        return True
     count, classes = learner.state.probabilities.shape
     return _FEWEST_GROUPS * _cost(count, classes) <= 2 * _BUDGET
 
@@ -99,7 +101,8 @@ def leave_one_out(
     `targets` are those that the learner learned from, in their order. `labels` are the class indices that
     are measured against (None: the most likely class of each target). Without `groups`, each label is left
     out alone if that takes a few seconds at most, and otherwise with others, in at least ten groups (label
-    i in group i mod G). Raises ValueError for a learner without labels or with a predictor of its own,
+    i in group i mod G). A learner with a pool term was learned anew without each of its folds; these are
+    its groups. Raises ValueError for a learner without labels or with a predictor of its own,
     ArithmeticError where a solve does not converge.
     """
     state = learner.state
@@ -110,6 +113,9 @@ def leave_one_out(
             "leave-one-out needs the linearised model: this learner predicts with "
             f"{type(learner.predictor).__name__}"
         )
+    truth = targets.argmax(dim=-1) if labels is None else labels
+    if learner.pool_term is not None:
+        return _measured(learner.pool_term.left_out.double(), learner.pool_term.folds, truth)
     count, classes = targets.shape
     if groups is None and count * classes <= DENSE_LIMIT:
         groups = count
@@ -124,7 +130,10 @@ def leave_one_out(
     dual = state.weights[:, None] * (targets - state.probabilities)
     fitted = state.images.logits + kernel.matvec(dual)
     left = fitted - held_out_changes(kernel, state.probabilities, state.weights, dual, group_of)
-    truth = targets.argmax(dim=-1) if labels is None else labels
+    return _measured(left, groups, truth)
+
+
+def _measured(left: Float[Tensor, "n C"], groups: int, truth: Int[Tensor, "n"]) -> LeftOut:
     return LeftOut(left, groups, measure(left.softmax(dim=-1).cpu(), truth.cpu()))
 
 

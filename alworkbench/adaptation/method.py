@@ -22,10 +22,12 @@ from torch import Tensor
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.learner import Learner, Predictor
 from alworkbench.adaptation.learning import LearnedWeights, check_labels, learn, restore
+from alworkbench.adaptation.pool_taught import teach
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features
 
-FREE_WEIGHTS, LINEARISED, ZERO_SHOT = "free-weights", "linearised", "zero-shot"
+POOL_TAUGHT, FREE_WEIGHTS, LINEARISED = "pool-taught", "free-weights", "linearised"
+ZERO_SHOT = "zero-shot"
 """Names under which methods are chosen and stored."""
 
 
@@ -55,6 +57,8 @@ class Method:
     """None: the base learner's own logits are the prediction."""
     residual_head: bool = False
     """Whether the base learner has a residual linear head."""
+    pool_taught: bool = False
+    """Whether the unlabelled images of the pool teach as well (`pool_taught`)."""
 
     @property
     def is_default(self) -> bool:
@@ -69,9 +73,13 @@ class Method:
         weights: Float[Tensor, "n"] | None = None,
         pool: Features | None = None,
         settings: AdaptationSettings = DEFAULT_SETTINGS,
+        unlabelled: Features | None = None,
     ) -> Learner:
-        """The base learner after n labels. Arguments and errors are those of `learn`."""
-        return learn(
+        """The base learner after n labels, with what the `unlabelled` images teach if the method asks.
+
+        The other arguments and the errors are those of `learn`.
+        """
+        base = learn(
             start,
             labelled,
             targets,
@@ -80,6 +88,23 @@ class Method:
             pool=pool,
             settings=settings,
         )
+        if not self.pool_taught or unlabelled is None:
+            return base
+        return teach(base, unlabelled, labelled, targets, weights, settings)
+
+    def without_labels(
+        self,
+        start: Learner,
+        unlabelled: Callable[[], Features | None],
+        settings: AdaptationSettings = DEFAULT_SETTINGS,
+    ) -> Learner:
+        """The learner before the first label: `start`, with what the unlabelled images teach."""
+        images = unlabelled() if self.pool_taught else None
+        if images is None:
+            return start
+        none = images[torch.zeros(0, dtype=torch.long)]
+        targets = torch.zeros(0, len(start.class_activations), dtype=torch.float64)
+        return teach(start, images, none, targets, None, settings)
 
     def __call__(
         self,
@@ -90,16 +115,18 @@ class Method:
         seed: int = 0,
         pool: Features | None = None,
         settings: AdaptationSettings = DEFAULT_SETTINGS,
+        unlabelled: Features | None = None,
     ) -> Learner:
         """The learner after n labels; `start` is the learner without labels.
 
-        The seed is of everything random. Only the base learner uses the `pool`. Arguments and errors
-        are those of `learn`.
+        The seed is of everything random. Only the base learner uses `pool` and `unlabelled`. Arguments
+        and errors are those of `fit_base`.
         """
         check_labels(targets, weights)
         if len(labelled) == 0 or self.name == ZERO_SHOT:
-            return Learner(start.model, start.class_activations, None, None)
-        base = self.fit_base(start, labelled, targets, weights, pool, settings)
+            plain = Learner(start.model, start.class_activations, None, None)
+            return self.without_labels(plain, lambda: unlabelled, settings)
+        base = self.fit_base(start, labelled, targets, weights, pool, settings, unlabelled)
         return self._add_predictor(base, labelled, targets, weights, seed)
 
     def restore(
@@ -112,21 +139,25 @@ class Method:
         seed: int,
         pool: Callable[[], Features | None] = lambda: None,
         settings: AdaptationSettings = DEFAULT_SETTINGS,
+        unlabelled: Callable[[], Features | None] = lambda: None,
     ) -> Learner:
         """The learner of stored weights, which were learned from these targets and label weights.
 
         The targets may lack the last classes, which were then added since and which no label names.
-        Stored weights that lack the residual head of this method (an older file, or a class was added
-        since) are learned again, with the images that `pool` then returns. A predictor is fitted again.
+        Stored weights that lack the residual head or the pool term of this method (an older file, or a
+        class was added since) are learned again, with the images that `pool` and `unlabelled` then
+        return. A predictor is fitted again.
         """
         if self.name == ZERO_SHOT or not len(targets):
-            return start
+            return self.without_labels(start, unlabelled, settings)
         added = len(start.class_activations) - targets.shape[1]
         targets = torch.nn.functional.pad(targets, (0, added))
         check_labels(targets, weights)
         base = restore(start, learned, labelled, weights)
         if self.residual_head and (base.update is None or base.update.offset is None):
-            base = self.fit_base(start, labelled, targets, weights, pool(), settings)
+            base = self.fit_base(start, labelled, targets, weights, pool(), settings, unlabelled())
+        elif self.pool_taught and base.pool_term is None and (images := unlabelled()) is not None:
+            base = teach(base, images, labelled, targets, weights, settings)
         return self._add_predictor(base, labelled, targets, weights, seed)
 
     def _add_predictor(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from alworkbench.adaptation.linear_probe import linear_probe
-from alworkbench.adaptation.method import FREE_WEIGHTS, LINEARISED, ZERO_SHOT, Method
+from alworkbench.adaptation.method import FREE_WEIGHTS, LINEARISED, POOL_TAUGHT, ZERO_SHOT, Method
 from alworkbench.adaptation.nearest_mean import nearest_mean
 from alworkbench.adaptation.tip_adapter import tip_adapter
 from alworkbench.core.errors import UnknownAdaptation
 
 METHODS = (
+    Method(
+        POOL_TAUGHT,
+        "free-weights, and class Gaussians of the unlabelled pool; each counts as far as it predicts",
+        residual_head=True,
+        pool_taught=True,
+    ),
     Method(
         FREE_WEIGHTS,
         "the linearised model with a residual linear head: learns what class names do not say",

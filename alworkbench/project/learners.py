@@ -23,7 +23,6 @@ from alworkbench.adaptation.method import LINEARISED
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     ClassList,
-    Goal,
     LearnerRecord,
     MetricRecord,
     PosteriorRecord,
@@ -33,11 +32,11 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import NoOpenRound
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, taught_marks
-from alworkbench.encoders.head import Features
 from alworkbench.project import stability
 from alworkbench.project.artifacts import starting_learner
 from alworkbench.project.measurements import Measurements
-from alworkbench.project.session import Session, some_of, stored_id
+from alworkbench.project.pool_samples import PoolSamples
+from alworkbench.project.session import Session, stored_id
 from alworkbench.project.taught_labels import TaughtLabels, taught_labels
 
 
@@ -57,6 +56,7 @@ class Learners:
         self._measurements = measurements
         self._strengths = strengths or Strengths()
         self._take_snapshots = take_snapshots
+        self._samples = PoolSamples(session)
         self._kept: tuple[tuple[object, ...], Learner] | None = None
 
     def newest(self) -> Learner:
@@ -100,7 +100,8 @@ class Learners:
 
         Raises PosteriorMissing, FeaturesMissing, InvalidLearnerFile.
         """
-        key = (newest.id if newest else None, classes.id, record.id if record else None)
+        usual = self._session.settings().adaptation
+        key = (newest.id if newest else usual, classes.id, record.id if record else None)
         if self._kept is not None and self._kept[0] == key:
             return self._kept[1]
         learner = starting_learner(self._session.engine(), classes, record, self._strengths)
@@ -123,9 +124,13 @@ class Learners:
                 targets,
                 weights,
                 int(recorded.get("seed", 0)),
-                partial(self._class_prior_images, adaptation),
+                partial(self._samples.for_class_prior, adaptation),
                 adaptation,
+                partial(self._samples.unlabelled, adaptation, stored.hashes),
             )
+        else:
+            unlabelled = partial(self._samples.unlabelled, DEFAULT_SETTINGS, ())
+            learner = find_method(usual).without_labels(learner, unlabelled)
         self._kept = (key, learner)
         return learner
 
@@ -158,13 +163,21 @@ class Learners:
             labelled,
             taught.targets,
             taught.weights,
-            pool=self._class_prior_images(adaptation),
+            pool=self._samples.for_class_prior(adaptation),
             settings=adaptation,
+            unlabelled=self._samples.unlabelled(adaptation, hashes) if method.pool_taught else None,
         )
         learned = LearnedWeights.of(base)
         # As it will be read from its file: opened again, a project goes on with the same bits.
         learner = method.restore(
-            start, learned, labelled, taught.targets, taught.weights, settings.seed
+            start,
+            learned,
+            labelled,
+            taught.targets,
+            taught.weights,
+            settings.seed,
+            settings=adaptation,
+            unlabelled=partial(self._samples.unlabelled, adaptation, hashes),
         )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
@@ -203,19 +216,6 @@ class Learners:
         )
         progress("learning", 2, 2)
         return metrics
-
-    def _class_prior_images(self, adaptation: AdaptationSettings) -> Features | None:
-        """Images of the pool that the class prior is estimated from; None unless the goal is balanced."""
-        with self._session.store.read() as reader:
-            settings = reader.settings()
-            if settings.goal is not Goal.BALANCED:
-                return None
-            pool = reader.images.ids_and_hashes(Role.POOL)
-        table, device = self._session.engine().table(), self._session.engine().device
-        known = table.rows_by_hash()  # what was imported and not encoded yet is not seen
-        rows = [known[content] for _, content in pool if content in known]
-        chosen = some_of(rows, adaptation.class_prior_images, settings.seed)
-        return table.gather(torch.tensor(chosen, dtype=torch.long), device)
 
     def measure_all(self, progress: Progress = silent) -> MetricRecord | None:
         """Measure the zero-shot model and every learner of this class list; returns the newest."""
