@@ -140,7 +140,7 @@ def _strong_share(context: AcquisitionContext) -> float:
         return 1.0
     if not len(context.labelled):
         return settings.strong_share_without_labels
-    zero_shot = replace(context.learner.base, update=None, state=None)
+    zero_shot = replace(context.learner, update=None, state=None, predictor=None, pool_term=None)
     held = _cost(context.size).memory - _row(context.size)
     blocks = context.blocks(context.labelled, context.size.logits_row, held)
     predicted = torch.cat([zero_shot.logits(features).softmax(dim=-1) for features in blocks])

@@ -121,8 +121,8 @@ class Learner:
 
     @property
     def base(self) -> Learner:
-        """The learner of the labels alone, without predictor and pool term."""
-        return replace(self, predictor=None, pool_term=None)
+        """The learner of the labels alone, without the pool term."""
+        return replace(self, pool_term=None)
 
     def draws(self, count: int, seed: int) -> WeightUpdate:
         """K joint draws of the deviation from `logits` given the labels, in whitened coordinates.

@@ -116,7 +116,7 @@ def _context(
         table=FeatureTable.from_features([str(row) for row in range(len(features))], features),
         candidates=order,
         targets=wanted,
-        learner=estimator.learner(),
+        learner=estimator.learner().base,
         batch_size=batch,
         seed=seed + len(labelled),
         draw_seed=seed,

@@ -136,7 +136,7 @@ class Rounds:
                 table=self._session.engine().table(),
                 candidates=torch.tensor(candidates),
                 targets=self._target_rows(targets, list(image_of_row), settings.seed),
-                learner=learner,
+                learner=learner.base,  # strategies choose better by it (L18)
                 batch_size=batch_size or settings.batch_size,
                 seed=settings.seed + number if seed is None else seed,
                 draw_seed=settings.seed,

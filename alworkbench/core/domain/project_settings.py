@@ -20,7 +20,7 @@ DEFAULT_STRATEGY = "coverage"
 """The strategy if none is named. It was chosen on the dev data sets, see docs/experiments/acquisition.md."""
 
 
-DEFAULT_ADAPTATION = "free-weights"
+DEFAULT_ADAPTATION = "pool-taught"
 """The learning method if none is named, chosen on the dev data sets (docs/experiments/adaptation.md)."""
 
 
