@@ -33,6 +33,11 @@ class AdaptationSettings(RecordedSettings):
     """Grid of the prior variance of a logit, squared nats (L2)."""
     residual_shares: tuple[float, ...] = (0.0, 0.5, 0.9)
     """Grid of the share of that variance that the residual head has (L2)."""
+    pseudo_data_weights: tuple[float, ...] = (1.0, 1e-6)
+    """Weights of the posterior's curvature that are compared with the posterior's own (L19)."""
+    curvature_log_bayes_factor: float = 5.0
+    """Nats by which another weight must predict left-out labels better than the posterior's own (L19):
+    very strong evidence (Kass & Raftery 1995, section 3.2)."""
     fewest_prior_labels: int = 20
     """The prior is chosen from at least this many labels, if there are as many (L1)."""
     most_prior_labels: int = 200
@@ -77,6 +82,10 @@ class AdaptationSettings(RecordedSettings):
         if not self.residual_shares or not all(0 <= share < 1 for share in self.residual_shares):
             raise ValueError(
                 f"residual_shares must be from 0 to below 1, found {self.residual_shares}"
+            )
+        if not min(self.pseudo_data_weights, default=1) > 0:
+            raise ValueError(
+                f"pseudo_data_weights must be above 0, found {self.pseudo_data_weights}"
             )
         if self.head_input_folds < 2:
             raise ValueError(f"head_input_folds must be at least 2, found {self.head_input_folds}")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from alworkbench.adaptation.conditioning import condition
 from alworkbench.adaptation.pool_gaussians import PoolTerm
-from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.prior import Prior
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.encoders.head import Features, Head
 from alworkbench.posterior.kronecker import Posterior

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from alworkbench.adaptation.learning import LearnedWeights, check_labels
 from alworkbench.adaptation.pool_gaussians import PoolCoordinates, PoolGaussians, PoolTerm
-from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.prior import Prior
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import InvalidPosteriorFile
 from alworkbench.core.tensors import floats, integers

@@ -18,7 +18,8 @@ from alworkbench.adaptation.learner import LaplaceState, Learner
 from alworkbench.adaptation.logit_adjustment import estimate_log_class_prior
 from alworkbench.adaptation.map_fit import Fit, fit
 from alworkbench.adaptation.pool_gaussians import PoolTerm
-from alworkbench.adaptation.prior_selection import Prior, choose_prior
+from alworkbench.adaptation.prior import Prior, reweighted
+from alworkbench.adaptation.prior_selection import choose_prior
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation, WeightUpdate
 
@@ -52,9 +53,14 @@ def learn(
     images, weights = _in_double(exact, labelled, weights)
     prior = head = log_class_prior = None
     if residual_head:
-        prior = choose_prior(exact, images, targets, weights, settings)
+        double = labelled.to(targets.device, torch.float64)
+        others = reweighted(exact, start.class_activations, double, settings)
+        prior = choose_prior(exact, images, targets, weights, settings, others)
+        for other in others:
+            if other.pseudo_data_weight == prior.pseudo_data_weight:
+                exact, images = other.model, other.images
         exact, images, head = prior.under(exact, images, weights)
-    model = _widened(start.model, prior)
+    model = _under(start, prior)
 
     def learner_at(found: Fit) -> Learner:
         update = exact.unwhiten(found.update).map(lambda part: part.to(start.class_activations))
@@ -128,7 +134,7 @@ def restore(
     learned = learned.for_classes(len(start.class_activations))
     device = start.class_activations.device
     update, prior = learned.update.map(lambda part: part.to(device)), learned.prior
-    model = _widened(start.model, prior)
+    model = _under(start, prior)
     learner = Learner(model, start.class_activations, update, None)
     logits = learner.logits(labelled.to(device, torch.float32)).double()
     log_class_prior = learned.log_class_prior
@@ -141,8 +147,11 @@ def restore(
     return replace(learner, state=state, pool_term=learned.pool_term)
 
 
-def _widened(model: Linearisation, prior: Prior | None) -> Linearisation:
-    return model if prior is None else model.widened(prior.widening)
+def _under(start: Learner, prior: Prior | None) -> Linearisation:
+    if prior is None:
+        return start.model
+    weight = prior.pseudo_data_weight
+    return start.model.with_weight(weight, start.class_activations).widened(prior.widening)
 
 
 def _in_double(

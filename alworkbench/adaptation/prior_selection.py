@@ -19,10 +19,12 @@ The leave-one-out prediction is that of Gaussian processes under Laplace's appro
 Williams 2006, sections 3.4 and 5.4.2). Each class is treated by itself, against the mean of the others:
 C systems of n unknowns instead of one of n C.
 
-The input of the residual head is chosen afterwards: whitened activations, or unit embeddings. Embeddings
-are chosen if the zero-shot logits say little about the labels (the names mean nothing to the model) and
-embeddings predict left-out folds far better. Both are measured at their best temperature, because the
-question is which images resemble each other, and not how confident the prediction is.
+How much of the posterior's curvature is believed is chosen first (its pseudo-data weight): another weight
+than the posterior's own is used only where its mean likelihood over the grid is larger by 5 nats. A
+posterior that was fitted without captions holds tight the directions in which the pool varies, which
+are those that labels must move.
+
+The input of the residual head is chosen last (`head_input_selection`).
 
 The figures behind the grid and the two bounds: docs/experiments/adaptation.md, L1 to L10.
 
@@ -34,18 +36,18 @@ Dimensions used in this file
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
-from alworkbench.adaptation.map_fit import Fit, fit, optimum
-from alworkbench.adaptation.residual_head import ResidualHead
+from alworkbench.adaptation.head_input_selection import choose_head_input
+from alworkbench.adaptation.map_fit import Fit, fit
+from alworkbench.adaptation.prior import Prior, Reweighted
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 
@@ -55,55 +57,29 @@ _LEAST_CURVATURE = 1e-8
 """Lower bound of p (1 - p), which is divided by; a label of no curvature changes nothing if left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """The prior that was chosen from the labels."""
-
-    widening: float
-    """Multiplies the posterior's covariance of both projections."""
-    residual_variance: float
-    """Variance that the residual head gives the logit of a labelled image, squared nats."""
-    embedded: bool = False
-    """Whether the input of the residual head is unit embeddings; otherwise whitened activations."""
-
-    def under(
-        self,
-        model: Linearisation,
-        images: ImageCoordinates,
-        weights: Float[Tensor, "n"] | None,
-    ) -> tuple[Linearisation, ImageCoordinates, ResidualHead]:
-        """The model and n labelled images under this prior, and the residual head."""
-        images = images.widened(self.widening)
-        return model.widened(self.widening), images, self.residual_head(images, weights)
-
-    def residual_head(
-        self, images: ImageCoordinates, weights: Float[Tensor, "n"] | None
-    ) -> ResidualHead:
-        """The residual head for n labelled images that are widened already."""
-        return ResidualHead.of(images, weights, self.residual_variance, embedded=self.embedded)
-
-    def as_record(self) -> dict[str, Any]:
-        """As learner files and stores keep it."""
-        return {"widening": self.widening, "own": self.residual_variance, "embedded": self.embedded}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Prior:
-        """From `as_record`. Raises KeyError where a number is missing."""
-        return cls(record["widening"], record["own"], record.get("embedded", False))
-
-
 def choose_prior(
     model: Linearisation,
     images: ImageCoordinates,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
     settings: AdaptationSettings = DEFAULT_SETTINGS,
+    others: Sequence[Reweighted] = (),
 ) -> Prior:
-    """The prior for n labels, in float64. The result does not depend on the posterior's strength."""
+    """The prior for n labels, in float64. The result does not depend on the posterior's strength.
+
+    `others` are the model and the images under other pseudo-data weights.
+    """
     few = _evenly_spaced(images, targets, weights, settings.prior_pairs, settings)
-    prior = _choose_variances(model, *few, settings)
+    prior, evidence = _choose_variances(model, *few, settings)
+    needed = evidence + settings.curvature_log_bayes_factor
+    for other in others:
+        few = _evenly_spaced(other.images, targets, weights, settings.prior_pairs, settings)
+        found, evidence = _choose_variances(other.model, *few, settings)
+        if evidence > needed:
+            prior = replace(found, pseudo_data_weight=other.pseudo_data_weight)
+            model, images, needed = other.model, other.images, evidence
     many = _evenly_spaced(images, targets, weights, settings.head_input_pairs, settings)
-    return _choose_head_input(prior, model, *many, settings)
+    return choose_head_input(prior, model, *many, settings)
 
 
 def _evenly_spaced(
@@ -121,17 +97,17 @@ def _evenly_spaced(
     return images[rows], targets[rows], weights[rows]
 
 
-# ------------------------------------------------------------------------------------- the variances
-
-
 def _choose_variances(
     model: Linearisation,
     images: ImageCoordinates,
     targets: Float[Tensor, "m C"],
     weights: Float[Tensor, "m"],
     settings: AdaptationSettings,
-) -> Prior:
-    """The mean of the grid, weighted by leave-one-out likelihood; the head's input is activations."""
+) -> tuple[Prior, float]:
+    """The mean of the grid, weighted by leave-one-out likelihood, and the log of its mean likelihood.
+
+    The head's input is activations.
+    """
     kernel = LinearisedKernel(model.classes, images, images)
     within = kernel.centred()
     unit = float(within.diagonal(dim1=1, dim2=2).mean())
@@ -150,7 +126,8 @@ def _choose_variances(
     shares = scores.softmax(dim=0).tolist()
     log_variance = sum(w * math.log(v) for w, (v, _) in zip(shares, grid, strict=True))
     residual_share = sum(w * s for w, (_, s) in zip(shares, grid, strict=True))
-    return _prior_of(math.exp(log_variance), residual_share, unit)
+    evidence = float(scores.logsumexp(dim=0)) - math.log(len(grid))
+    return _prior_of(math.exp(log_variance), residual_share, unit), evidence
 
 
 def _prior_of(variance: float, share: float, unit: float) -> Prior:
@@ -201,70 +178,3 @@ def left_out_logits(
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram)).diagonal(dim1=1, dim2=2)
     variance = ((1 / inverse - 1) / curvature).T  # n C, of u
     return found.logits - variance * found.dual / against_others
-
-
-# --------------------------------------------------------------------- the input of the residual head
-
-
-def _choose_head_input(
-    prior: Prior,
-    model: Linearisation,
-    images: ImageCoordinates,
-    targets: Float[Tensor, "m C"],
-    weights: Float[Tensor, "m"],
-    settings: AdaptationSettings,
-) -> Prior:
-    """This prior, or the same with embeddings as the input of the residual head."""
-
-    def likelihood(logits: Float[Tensor, "m C"]) -> float:
-        return _best_log_likelihood(logits, targets, weights, settings.head_input_temperatures)
-
-    uniform = likelihood(torch.zeros_like(targets))
-    names_tell = likelihood(images.logits) > (1 - settings.names_information) * uniform
-    if names_tell or len(targets) < 2:
-        return prior
-    other = replace(prior, embedded=True)
-    by_activations, by_embeddings = (
-        likelihood(folds_left_out(each, model, images, targets, weights, settings))
-        for each in (prior, other)
-    )
-    log_bayes_factor = by_embeddings - by_activations
-    return other if log_bayes_factor > settings.embeddings_log_bayes_factor else prior
-
-
-def folds_left_out(
-    prior: Prior,
-    model: Linearisation,
-    images: ImageCoordinates,
-    targets: Float[Tensor, "n C"],
-    weights: Float[Tensor, "n"],
-    settings: AdaptationSettings = DEFAULT_SETTINGS,
-) -> Float[Tensor, "n C"]:
-    """The logits of each image after a fit to the labels of the other folds; fold k has every K-th image.
-
-    The mean and scale of the residual head's input are those of all n images.
-    """
-    model, images, head = prior.under(model, images, weights)
-    kernel = LinearisedKernel(model.classes, images, images, head)
-    folds = settings.head_input_folds
-    left_out, guess = torch.zeros_like(targets), torch.zeros_like(targets)
-    for k in range(min(folds, len(targets))):
-        fold = torch.arange(k, len(targets), folds, device=targets.device)
-        others = weights.index_fill(0, fold, 0.0)
-        guess = guess.index_fill(0, fold, 0.0)
-        found = optimum(kernel, images.logits, targets, others, guess, settings.rough_gradient)
-        left_out[fold], guess = found.logits[fold], found.dual
-    return left_out
-
-
-def _best_log_likelihood(
-    logits: Float[Tensor, "m C"],
-    targets: Float[Tensor, "m C"],
-    weights: Float[Tensor, "m"],
-    temperatures: tuple[float, ...],
-) -> float:
-    """Weighted log-likelihood of the labels, nats, at the best of these temperatures."""
-    return max(
-        float((weights[:, None] * targets * (logits / temperature).log_softmax(dim=-1)).sum())
-        for temperature in temperatures
-    )

@@ -263,6 +263,14 @@ class Posterior:
         """The same with each side's precision multiplied by a strength."""
         return replace(self, image=self.image.tempered(image), text=self.text.tempered(text))
 
+    def with_weight(self, pseudo_data_weight: float) -> Posterior:
+        """The same curvature with this pseudo-data weight on both sides."""
+        return replace(
+            self,
+            image=self.image.with_weight(pseudo_data_weight),
+            text=self.text.with_weight(pseudo_data_weight),
+        )
+
     def to(self, device: torch.device | str) -> Posterior:
         """The same on another device."""
         return replace(self, image=self.image.to(device), text=self.text.to(device))

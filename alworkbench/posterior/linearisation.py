@@ -133,6 +133,10 @@ class Linearisation:
     text_activation_root: Float[Tensor, "Q Q"]
     text_embedding_root: Float[Tensor, "D D"]
     classes: ClassCoordinates
+    posterior: Posterior
+    """What it was built from; needed to build it again with another pseudo-data weight."""
+    widening: float = 1.0
+    """What the covariance of each projection was multiplied by since."""
 
     @classmethod
     def build(
@@ -160,17 +164,19 @@ class Linearisation:
             text_activation_root,
             text_embedding_root,
             coordinates,
+            posterior,
         )
 
     def to(self, dtype: torch.dtype) -> Linearisation:
         """The same numbers in another precision, on the same device."""
-        return Linearisation(
-            self.head.to(self.classes.unit.device, dtype),
-            self.image_activation_root.to(dtype),
-            self.image_embedding_root.to(dtype),
-            self.text_activation_root.to(dtype),
-            self.text_embedding_root.to(dtype),
-            self.classes.to(dtype),
+        return replace(
+            self,
+            head=self.head.to(self.classes.unit.device, dtype),
+            image_activation_root=self.image_activation_root.to(dtype),
+            image_embedding_root=self.image_embedding_root.to(dtype),
+            text_activation_root=self.text_activation_root.to(dtype),
+            text_embedding_root=self.text_embedding_root.to(dtype),
+            classes=self.classes.to(dtype),
         )
 
     def double(self) -> Linearisation:
@@ -185,7 +191,21 @@ class Linearisation:
             image_activation_root=self.image_activation_root * root,
             text_activation_root=self.text_activation_root * root,
             classes=replace(self.classes, whitened=self.classes.whitened * root),
+            widening=self.widening * factor,
         )
+
+    def with_weight(
+        self, pseudo_data_weight: float | None, classes: Float[Tensor, "C Q"]
+    ) -> Linearisation:
+        """The same model with another pseudo-data weight on both sides; None: as it is.
+
+        `classes` are the class activations that it was built from.
+        """
+        own = (self.posterior.image.pseudo_data_weight, self.posterior.text.pseudo_data_weight)
+        if pseudo_data_weight is None or own == (pseudo_data_weight, pseudo_data_weight):
+            return self
+        posterior = self.posterior.with_weight(pseudo_data_weight)
+        return Linearisation.build(self.head, posterior, classes).widened(self.widening)
 
     def images(self, features: Features) -> ImageCoordinates:
         """Coordinates of a block of images; the features have this model's dtype and device."""

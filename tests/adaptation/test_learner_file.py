@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.learning import LearnedWeights
-from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.prior import Prior
 from alworkbench.core.errors import InvalidPosteriorFile
 from alworkbench.posterior.linearisation import WeightUpdate
 from tests.factories import normal

@@ -8,16 +8,13 @@ import torch
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
+from alworkbench.adaptation.head_input_selection import folds_left_out
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.leave_one_out import held_out_changes
 from alworkbench.adaptation.map_fit import fit
-from alworkbench.adaptation.prior_selection import (
-    Prior,
-    choose_prior,
-    folds_left_out,
-    left_out_logits,
-)
+from alworkbench.adaptation.prior import Prior
+from alworkbench.adaptation.prior_selection import choose_prior, left_out_logits
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.covariance import LinearisedKernel

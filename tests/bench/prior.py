@@ -26,7 +26,7 @@ from alworkbench.adaptation import learner as learning
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, Strengths
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.prior import Prior
 from alworkbench.encoders.head import Features
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection

@@ -12,7 +12,7 @@ from alworkbench.adaptation.learner import LaplaceState, zero_shot
 from alworkbench.adaptation.learning import LearnedWeights, learn, restore
 from alworkbench.adaptation.map_fit import fit
 from alworkbench.adaptation.predictive_variance import logit_variance
-from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.prior import Prior
 from alworkbench.adaptation.residual_head import ResidualHead
 from alworkbench.encoders.head import Head
 from alworkbench.posterior.covariance import LinearisedKernel

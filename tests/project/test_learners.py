@@ -12,7 +12,7 @@ import torch
 from alworkbench.adaptation import learning
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.learning import LearnedWeights
-from alworkbench.adaptation.prior_selection import Prior
+from alworkbench.adaptation.prior import Prior
 from alworkbench.core.domain import Goal, Role
 from alworkbench.core.errors import UnknownAdaptation
 from alworkbench.posterior.linearisation import WeightUpdate
