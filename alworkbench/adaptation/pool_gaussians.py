@@ -39,9 +39,9 @@ from torch import Tensor
 from alworkbench.adaptation.adaptation_settings import AdaptationSettings
 from alworkbench.encoders.head import Features
 
-_MEAN_IMAGES = 1.0
+MEAN_IMAGES = 1.0
 """Images at the mean of the pool that every class counts besides its own (L16)."""
-_SPHERICAL_SHARE = 0.1
+SPHERICAL_SHARE = 0.1
 """Share of the spherical part in the covariance of the Gaussians (L16)."""
 _FEW_DIRECTIONS = 4
 """All eigenvectors are computed unless P is more than this many times the number that is wanted."""
@@ -183,13 +183,13 @@ def _discriminants(
 ) -> tuple[Float[Tensor, "C d"], Float[Tensor, "C"]]:
     """The M step, in float64: W^-1 mu and its offset for every class."""
     exact_sums, exact_mass = sums.double(), mass.double()
-    means = exact_sums / (exact_mass + _MEAN_IMAGES)[:, None]
+    means = exact_sums / (exact_mass + MEAN_IMAGES)[:, None]
     # sum_i R_ic (x_i - mu_c)(x_i - mu_c)' from the sums alone
     crossed = exact_sums.T @ means
     within = (total.double() - crossed - crossed.T + (means.T * exact_mass) @ means) / images
     size = len(within)
-    spherical = _SPHERICAL_SHARE * within.trace() / size
-    within = (1 - _SPHERICAL_SHARE) * within
+    spherical = SPHERICAL_SHARE * within.trace() / size
+    within = (1 - SPHERICAL_SHARE) * within
     within.diagonal().add_(spherical)
     slopes = torch.linalg.solve(within, means.T).T
     offsets = -(slopes * means).sum(dim=-1) / 2
