@@ -62,7 +62,7 @@ class AdaptationSettings(RecordedSettings):
     """Images of the pool, at most, that the class prior is estimated from (L14: their time)."""
     class_prior_pseudo_labels: float = 1.0
     """Labels, spread evenly over the classes, that the estimate of the class prior adds (L13)."""
-    pool_images: int = 16_384
+    pool_images: int = 8192
     """Images of the pool, at most, that the class Gaussians are fitted to (L16: their time)."""
     pool_directions: int = 64
     """Principal directions of the pool that the class Gaussians live in (L16)."""
