@@ -30,11 +30,10 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.method import FREE_WEIGHTS, LINEARISED
 from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.encoders.head import Features
 from alworkbench.estimators.class_labels import class_weights, distinct_names, indices_of
+from alworkbench.estimators.learn_rows import checked_pool, learn_rows
 from alworkbench.estimators.row_model import RowModel, class_activations
 
 BLOCK_ROWS = 8192
@@ -58,8 +57,8 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     head
-        The `Head` of a vision-language model. None, with `posterior` and `classes` None too, is
-        Bayesian logistic regression on any features.
+        The `Head` of a vision-language model. None (as are `posterior` and `classes` then): Bayesian
+        logistic regression on any features.
     posterior
         The `Posterior` of the head.
     classes
@@ -67,16 +66,16 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
     class_names
         Names of the C classes; y then holds names, or their indices as integers.
     image_strength, text_strength
-        Factors rho and rho' on the precision of either side of the posterior. None is what the
-        workbench uses with a head, and `logistic_regression.STRENGTHS` without.
+        Factors rho and rho' on the precision of either side. None: those of the workbench with a head,
+        and `logistic_regression.STRENGTHS` without.
     adaptation
-        The learning method: "free-weights" (the workbench's default, chooses its prior from the
-        labels) or "linearised" (keeps the strengths as they are). None is the first with a head and
-        the second without.
+        The learning method: "pool-taught" (unlabelled rows teach too), "free-weights" (chooses its
+        prior from the labels) or "linearised" (keeps the strengths). None is the first if `fit` is
+        given a `pool`, else the second with a head and the third without.
     class_weight
         None, "balanced", or a mapping from classes, as they stand in y, to weights.
     draws
-        Number of posterior draws that strategies use (`estimators.modal`).
+        Posterior draws that strategies use (`estimators.modal`).
     random_state
         Seed of `sample` and of strategies.
     """
@@ -108,31 +107,29 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------------------------- learning
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LaplaceVLMClassifier:
-        """Learn from these rows alone."""
-        for name in ("_seen", "_named", "_learner", "_rows"):
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, pool: Any = None
+    ) -> LaplaceVLMClassifier:
+        """Learn from these rows alone, and from the unlabelled rows of `pool` (M, as in X)."""
+        for name in ("_seen", "_named", "_learner", "_rows", "_pool"):
             self.__dict__.pop(name, None)
-        return self._learn(X, y, None, sample_weight, reset=True)
+        return self._learn(X, y, None, sample_weight, pool, reset=True)
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, pool: Any = None
     ) -> LaplaceVLMClassifier:
-        """Learn from these rows and all that were given before.
+        """Learn from these rows and all that were given before, and from the newest `pool` given.
 
         Without a head the first call needs `classes`: all that y will ever hold.
         """
         first = not hasattr(self, "_seen")
         if first and classes is None and self.head is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        return self._learn(X, y, classes, sample_weight, reset=first)
+        return self._learn(X, y, classes, sample_weight, pool, reset=first)
 
     def _learn(
-        self, X: Any, y: Any, classes: Any, sample_weight: Any, reset: bool
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, pool: Any, reset: bool
     ) -> LaplaceVLMClassifier:
-        if self.adaptation not in (None, FREE_WEIGHTS, LINEARISED):
-            raise ValueError(
-                f"adaptation is {FREE_WEIGHTS!r}, {LINEARISED!r} or None, found {self.adaptation!r}"
-            )
         X, y = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -156,13 +153,16 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             else self._head_model()
         )
         kept = weights > 0
-        usual = LINEARISED if self.head is None else FREE_WEIGHTS
-        self._learner = learn(
+        if pool is not None:
+            self._pool: Tensor | None = checked_pool(pool, X.shape[1])
+        self._learner = learn_rows(
             rows.start,
             rows.features(x)[kept.nonzero()[:, 0]],
             one_hot(labels[kept], len(names)).double(),
             weights[kept],
-            residual_head=(self.adaptation or usual) == FREE_WEIGHTS,
+            None if (found := getattr(self, "_pool", None)) is None else rows.features(found),
+            adaptation=self.adaptation,
+            with_head=self.head is not None,
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
         self._named, self._rows = names, rows
@@ -240,8 +240,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row (N,), named as in y."""
-        best = self._logits(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
+        return np.asarray(self.classes_[self._logits(X).argmax(axis=1)])
 
     def predict_moments(self, X: Any) -> Moments:
         """Mean and variance of every logit given the labels, in closed form."""
@@ -297,4 +296,5 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _variance(learner: Learner, features: Features) -> Tensor:
-    return logit_variance(learner.model, learner.model.images(features), learner.state)
+    of_labels = logit_variance(learner.model, learner.model.images(features), learner.state)
+    return learner.label_scale**2 * of_labels

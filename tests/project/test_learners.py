@@ -20,7 +20,9 @@ from store import open_store
 from tests.making_project import Project
 
 
-@pytest.mark.parametrize("way", ["free-weights", "linearised", "probe", "cache", "zero-shot"])
+@pytest.mark.parametrize(
+    "way", ["pool-taught", "free-weights", "linearised", "probe", "cache", "zero-shot"]
+)
 def test_a_project_goes_on_with_what_it_learned(
     project: Project, answers: Callable, way: str
 ) -> None:
@@ -40,6 +42,38 @@ def test_a_project_goes_on_with_what_it_learned(
     again = project.open()
     assert torch.equal(again.learners.newest().logits(features), learned)
     again.session.store.close()
+
+
+def test_before_the_first_label_a_change_of_the_method_changes_the_predictions(
+    project: Project,
+) -> None:
+    workbench = project.open()
+    features = workbench.session.engine().table().gather(torch.arange(10))
+    found = {}
+    for way in ("free-weights", "pool-taught", "free-weights"):
+        workbench.learners.change_method(way)
+        found.setdefault(way, []).append(workbench.learners.newest().logits(features))
+    workbench.session.store.close()
+    assert torch.equal(*found["free-weights"])
+    assert not torch.equal(found["pool-taught"][0], found["free-weights"][0])
+
+
+@pytest.mark.parametrize("strategy", ["coverage", "margin", "bald", "random"])
+def test_strategies_choose_the_same_images_whether_the_pool_teaches_or_not(
+    project: Project, answers: Callable, strategy: str
+) -> None:
+    """They look at the learner of the labels."""
+    asked = []
+    workbench = project.open()
+    workbench.rounds.propose(strategy="random")
+    answers(workbench, 5)
+    for way in ("free-weights", "pool-taught"):
+        workbench.learners.change_method(way)
+        workbench.rounds.close()
+        opened = workbench.rounds.propose(strategy=strategy, seed=7)
+        asked.append([item.image_id for item in workbench.rounds.items(opened.id)])
+    workbench.session.store.close()
+    assert asked[0] == asked[1]
 
 
 def test_a_project_with_a_removed_method_opens_and_names_the_methods_when_it_learns(
