@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 
 import torch
@@ -151,8 +152,11 @@ def _read_pool_term(file: safe_open, metadata: Mapping[str, str], count: int) ->
         or left_out.shape != (count, len(offsets))
     ):
         raise ValueError(f"{', '.join(_POOL_NAMES)} do not fit together")
+    scales = float(label_scale), float(pool_scale)
+    if not all(0 <= scale < inf for scale in scales) or not 0 <= int(folds) <= count:
+        raise ValueError(f"pool holds two scales and a number of folds, found {metadata['pool']}")
     gaussians = PoolGaussians(PoolCoordinates(mean, directions), weights, offsets)
-    return PoolTerm(gaussians, float(label_scale), float(pool_scale), left_out, int(folds))
+    return PoolTerm(gaussians, *scales, left_out, int(folds))
 
 
 def _read_labels(

@@ -43,6 +43,9 @@ MEAN_IMAGES = 1.0
 """Images at the mean of the pool that every class counts besides its own (L16)."""
 SPHERICAL_SHARE = 0.1
 """Share of the spherical part in the covariance of the Gaussians (L16)."""
+_ROUNDING = 1e-5
+"""Share of the total variance below which sums in single precision leave nothing of the variance within
+classes. It decides only where images are copies of a few."""
 _FEW_DIRECTIONS = 4
 """All eigenvectors are computed unless P is more than this many times the number that is wanted."""
 
@@ -157,7 +160,9 @@ def fit_gaussians(
 ) -> PoolGaussians:
     """Fit by EM from the learner's `logits` of the unlabelled images; labels keep their targets.
 
-    A label of weight 0 is left out altogether. The result is in the dtype of `evidence.x`.
+    Weights say how sure a label is, but an image is one image: a label counts once here whatever its
+    weight, as each unlabelled image does. A label of weight 0 is left out altogether. The result is in the
+    dtype of `evidence.x`.
     """
     x, count = evidence.x, evidence.unlabelled
     counted = (weights > 0).to(x)
@@ -189,6 +194,7 @@ def _discriminants(
     within = (total.double() - crossed - crossed.T + (means.T * exact_mass) @ means) / images
     size = len(within)
     spherical = SPHERICAL_SHARE * within.trace() / size
+    spherical = spherical.clamp_min(_ROUNDING * float(total.trace()) / images)
     within = (1 - SPHERICAL_SHARE) * within
     within.diagonal().add_(spherical)
     slopes = torch.linalg.solve(within, means.T).T

@@ -101,7 +101,8 @@ class Learners:
         Raises PosteriorMissing, FeaturesMissing, InvalidLearnerFile.
         """
         usual = self._session.settings().adaptation
-        key = (newest.id if newest else usual, classes.id, record.id if record else None)
+        known = newest.id if newest else (usual, self._samples.sizes())
+        key = (known, classes.id, record.id if record else None)
         if self._kept is not None and self._kept[0] == key:
             return self._kept[1]
         learner = starting_learner(self._session.engine(), classes, record, self._strengths)

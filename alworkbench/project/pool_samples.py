@@ -18,6 +18,12 @@ class PoolSamples:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def sizes(self) -> tuple[int, int]:
+        """Number of images in the pool and of images with features: other numbers, other samples."""
+        with self._session.store.read() as reader:
+            pool = reader.images.count(Role.POOL)
+        return pool, len(self._session.engine().table())
+
     def for_class_prior(self, adaptation: AdaptationSettings) -> Features | None:
         """Images that the class prior is estimated from; None unless the goal is balanced."""
         with self._session.store.read() as reader:

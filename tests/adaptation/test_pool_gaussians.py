@@ -145,3 +145,15 @@ def test_an_image_is_answered_alike_alone_and_in_a_block():
     found = fitted(unlabelled, labelled)
     whole = found.log_likelihoods(unlabelled)
     assert torch.allclose(found.log_likelihoods(unlabelled[7:9]), whole[7:9])
+
+
+def test_classes_without_any_spread_within_are_no_special_case():
+    """Every image is a copy of one of two: the covariance within the classes is zero."""
+    pair = islands()[0].activations[:2]
+    unlabelled = Features(pair.repeat(20, 1))
+    targets = one_hot(torch.arange(2), 3).double()
+    for dtype in (torch.float32, torch.float64):
+        images = unlabelled.to("cpu", dtype)
+        found = fitted(images, images[:2], targets).log_likelihoods(images)
+        assert torch.isfinite(found).all()
+        assert (found[:, :2].argmax(dim=-1) == torch.arange(40) % 2).all()
