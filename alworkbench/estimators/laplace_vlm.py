@@ -153,18 +153,18 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             else self._head_model()
         )
         kept = weights > 0
-        if pool is not None:
-            self._pool: Tensor | None = checked_pool(pool, X.shape[1])
+        newest = getattr(self, "_pool", None) if pool is None else checked_pool(pool, X.shape[1])
         self._learner = learn_rows(
             rows.start,
             rows.features(x)[kept.nonzero()[:, 0]],
             one_hot(labels[kept], len(names)).double(),
             weights[kept],
-            None if (found := getattr(self, "_pool", None)) is None else rows.features(found),
+            None if newest is None else rows.features(newest),
             adaptation=self.adaptation,
             with_head=self.head is not None,
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
+        self._pool: Tensor | None = newest
         self._named, self._rows = names, rows
         self.n_iter_ = max(1, self._learner.state.iterations if self._learner.state else 0)
         return self

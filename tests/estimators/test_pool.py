@@ -1,8 +1,13 @@
 """The classifier learns from unlabelled rows as the workbench does."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.metrics import log_loss
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import zero_shot
@@ -63,3 +68,54 @@ def test_a_pool_and_a_method_that_do_not_belong_together_are_refused(adaptation,
 def test_a_pool_of_other_columns_is_refused():
     with pytest.raises(ValueError, match="pool has 9 columns, but X has 10"):
         classifier().fit(X[:12], Y, pool=X[12:, :9])
+
+
+def test_a_pickled_classifier_predicts_and_goes_on_as_the_first():
+    found = classifier(adaptation="pool-taught").fit(X[:8], Y[:8], pool=X[12:])
+    other = pickle.loads(pickle.dumps(found))
+    assert np.array_equal(found.predict_proba(X), other.predict_proba(X))
+    for each in (found, other):
+        each.partial_fit(X[8:12], Y[8:])
+    assert np.array_equal(found.predict_proba(X), other.predict_proba(X))
+    assert clone(found).adaptation == "pool-taught"
+
+
+def test_the_newest_pool_counts():
+    one = classifier().partial_fit(X[:5], Y[:5], pool=X[12:20])
+    one.partial_fit(X[5:12], Y[5:], pool=X[20:])
+    whole = classifier().fit(X[:12], Y, pool=X[20:])
+    assert np.array_equal(one.predict_proba(X), whole.predict_proba(X))
+
+
+def test_a_pool_that_was_refused_is_not_kept():
+    found = classifier(adaptation="free-weights").partial_fit(X[:5], Y[:5])
+    with pytest.raises(ValueError, match="`pool`"):
+        found.partial_fit(X[5:12], Y[5:], pool=X[12:])
+    found.partial_fit(X[5:12], Y[5:])
+    whole = classifier(adaptation="free-weights").fit(X[:12], Y)
+    assert np.array_equal(found.predict_proba(X), whole.predict_proba(X))
+
+
+def test_variances_are_those_of_the_labels_times_the_square_of_their_scale():
+    found = classifier().fit(X[:12], Y, pool=X[12:])
+    plain = classifier().fit(X[:12], Y)
+    scale = found.learner().label_scale
+    assert scale != 1
+    variance = plain.predict_moments(X[12:15]).variance
+    assert np.allclose(found.predict_moments(X[12:15]).variance, scale**2 * variance)
+
+
+@pytest.mark.parametrize(("pool", "why"), [(X[12:] * np.nan, "NaN"), (X[:0], "0 sample")])
+def test_a_pool_without_numbers_is_refused(pool, why):
+    with pytest.raises(ValueError, match=why):
+        classifier().fit(X[:12], Y, pool=pool)
+
+
+def test_a_pool_lowers_the_loss_of_logistic_regression_with_few_labels():
+    x, y = load_wine(return_X_y=True)
+    few = np.concatenate([np.flatnonzero(y == c)[:3] for c in range(3)])
+    rest = np.setdiff1d(np.arange(len(y)), few)
+    found = LaplaceVLMClassifier().fit(x[few], y[few], pool=x[rest])
+    plain = LaplaceVLMClassifier().fit(x[few], y[few])
+    losses = [log_loss(y[rest], each.predict_proba(x[rest])) for each in (found, plain)]
+    assert losses[0] < losses[1]
