@@ -157,3 +157,36 @@ def test_classes_without_any_spread_within_are_no_special_case():
         found = fitted(images, images[:2], targets).log_likelihoods(images)
         assert torch.isfinite(found).all()
         assert (found[:, :2].argmax(dim=-1) == torch.arange(40) % 2).all()
+
+
+def test_the_order_of_the_classes_is_that_of_the_result():
+    unlabelled, labelled, truth = islands()
+    targets, logits = one_hot(torch.arange(3), 3).double(), one_hot(truth, 3).double()
+    order = torch.tensor([2, 0, 1])
+    one = fitted(unlabelled, labelled, targets, logits).log_likelihoods(unlabelled)
+    other = fitted(unlabelled, labelled, targets[:, order], logits[:, order])
+    assert torch.allclose(other.log_likelihoods(unlabelled), one[:, order], atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [7, 300])
+def test_many_copies_of_a_few_images_are_told_apart_in_single_precision(size):
+    """Rounding of the sums is larger than what the class means leave of the covariance."""
+    few = Features(islands(size=size)[1].activations.float())
+    which = torch.arange(3).repeat_interleave(2700)
+    logits = 30 * one_hot(which, 3).float()
+    evidence = Evidence.of(few[which], few, DEFAULT_SETTINGS.pool_directions)
+    found = fit_gaussians(evidence, logits, torch.eye(3), torch.ones(3), DEFAULT_SETTINGS)
+    assert found.log_likelihoods(few).argmax(dim=-1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("unlabelled", "labelled"), [(1, 1), (2, 0), (4, 1)])
+def test_there_are_fewer_directions_than_images(unlabelled, labelled):
+    pool, taught, _ = islands()
+    found = fitted(pool[:unlabelled], taught[:labelled])
+    assert len(found.coordinates.directions) == unlabelled + labelled - 1
+    assert torch.isfinite(found.log_likelihoods(pool)).all()
+
+
+def test_one_image_alone_says_nothing():
+    one, none = islands()[0][:1], islands()[0][:0]
+    assert Evidence.of(one, none, MOST) is None

@@ -222,3 +222,86 @@ def test_near_copies_in_the_pool_change_little():
     other = METHOD(start, images[taught], targets, unlabelled=doubled)
     agree = one.logits(images).argmax(dim=-1) == other.logits(images).argmax(dim=-1)
     assert agree.double().mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [None, torch.Tensor.long, lambda values: values / 0],
+    ids=["missing", "integers", "not finite"],
+)
+@pytest.mark.parametrize(
+    "name", ["pool_mean", "pool_directions", "pool_weights", "pool_offsets", "pool_left_out"]
+)
+def test_a_damaged_array_of_the_pool_is_refused(tmp_path, name, broken):
+    start, images, labels, taught, rest = campaign(told=1)
+    path, _, _ = saved(tmp_path, learned(start, images, labels, taught, rest), labels, taught)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    array = tensors.pop(name)
+    if broken is not None:
+        tensors[name] = broken(array)
+    save_file(tensors, path, metadata)
+    with pytest.raises(InvalidPosteriorFile, match="not a readable learner file"):
+        load_learner(path)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    ["[1.0]", '["much", 0.1, 4]', "[NaN, 0.1, 4]", "[0.7, -0.1, 4]", "[0.7, 0.1, 5]", "{"],
+)
+def test_damaged_numbers_of_the_pool_are_refused(tmp_path, numbers):
+    start, images, labels, taught, rest = campaign(told=1)
+    path, _, _ = saved(tmp_path, learned(start, images, labels, taught, rest), labels, taught)
+    with safe_open(path, framework="pt") as file:
+        metadata = {**file.metadata(), "pool": numbers}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, metadata)
+    with pytest.raises(InvalidPosteriorFile, match="not a readable learner file"):
+        load_learner(path)
+
+
+def test_a_term_that_the_file_lacks_is_learned_from_the_unlabelled_images():
+    start, images, labels, taught, rest = campaign()
+    found = learned(start, images, labels, taught, rest)
+    older = replace(LearnedWeights.of(found), pool_term=None)
+    targets, ones = one_hot(labels[taught], CLASSES).double(), torch.ones(len(taught)).double()
+    given = older, images[taught], targets, ones, 0
+    assert METHOD.restore(start, *given).pool_term is None
+    again = METHOD.restore(start, *given, unlabelled=lambda: images[rest])
+    torch.testing.assert_close(again.logits(images), found.logits(images), rtol=1e-3, atol=1e-3)
+
+
+def test_an_image_s_own_label_does_not_change_its_left_out_prediction():
+    """With one prior and fixed scales: those are chosen from all labels."""
+    start, images, labels, taught, rest = campaign()
+    fixed = replace(
+        DEFAULT_SETTINGS,
+        stacking_deviations=(1e-6, 1e-6),
+        prior_variances=(30.0,),
+        residual_shares=(0.5,),
+        pseudo_data_weights=(1.0,),
+        rough_gradient=1e-8,
+    )
+    wrong = labels.clone()
+    wrong[0] = (wrong[0] + 1) % CLASSES
+    one, other = (
+        learned(start, images, each, taught, rest, settings=fixed).pool_term.left_out[0]
+        for each in (labels, wrong)
+    )
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_factor_of_labels_of_unseen_classes_is_a_share(seed):
+    logits, weights = 5 * normal(seed, 20, CLASSES), normal(seed + 9, 6).abs()
+    targets = one_hot(torch.arange(6) % 3, CLASSES).double()
+    unseen = (torch.arange(6) % 2).double()
+    found = _weight_of_unseen(logits, targets, weights, unseen)
+    assert ((found >= 0) & (found <= 1)).all()
+    assert (found[unseen == 0] == 1).all()
+
+
+def test_labels_of_unseen_classes_count_nothing_once_every_class_has_a_label():
+    targets, ones = torch.eye(CLASSES).double(), torch.ones(CLASSES).double()
+    assert _weight_of_unseen(normal(0, 20, CLASSES), targets, ones, ones).tolist() == [0] * CLASSES

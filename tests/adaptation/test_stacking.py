@@ -68,3 +68,42 @@ def test_the_stacked_prediction_does_not_depend_on_the_unit_of_a_predictor(scale
     other[:, 1] *= scale
     found = stack(other, targets, weights, [0.7, 0.3 / scale], [0.3, 0.2 / scale])
     assert torch.allclose(mixed(logits, one), mixed(other, found), atol=1e-5)
+
+
+PRIOR = [0.7, 0.03], [0.3, 0.1]
+
+
+@pytest.mark.parametrize("signs", [(-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)])
+def test_at_zero_no_coefficient_could_raise_the_objective_by_growing(signs):
+    """The conditions of an optimum under bounds, for predictors that say the opposite."""
+    logits, targets, weights = predictions()
+    logits[:, 1] += 3 * targets
+    logits = logits * torch.tensor(signs, dtype=torch.float64)[:, None]
+    found = stack(logits, targets, weights, *PRIOR)
+    misses = weights[:, None] * (targets - mixed(logits, found).softmax(dim=-1))
+    mean, deviation = (torch.tensor(part, dtype=torch.float64) for part in PRIOR)
+    slope = torch.einsum("nkc,nc->k", logits, misses) - (found - mean) / deviation**2
+    assert (found >= 0).all()
+    assert (slope[found == 0] <= 0).all()
+    assert float(slope[found > 0].abs().sum()) < 1e-4
+    assert (found == 0).any()
+
+
+def test_labels_of_weight_zero_say_nothing():
+    logits, targets, weights = predictions()
+    assert stack(logits, targets, 0 * weights, *PRIOR).tolist() == pytest.approx(PRIOR[0])
+
+
+def test_what_all_classes_share_does_not_count():
+    logits, targets, weights = predictions()
+    shifted = logits + 5 * predictions(seed=9)[0][:, :, :1]
+    one, other = (stack(each, targets, weights, *PRIOR) for each in (logits, shifted))
+    assert torch.allclose(one, other, atol=1e-7)
+
+
+def test_a_soft_label_counts_as_its_classes_by_their_shares():
+    logits, targets, weights = predictions()
+    other = targets.roll(1, dims=1)
+    one = stack(logits, 0.75 * targets + 0.25 * other, weights, *PRIOR)
+    parts = torch.cat([targets, other]), torch.cat([0.75 * weights, 0.25 * weights])
+    assert torch.allclose(one, stack(torch.cat([logits, logits]), *parts, *PRIOR), atol=1e-7)

@@ -62,7 +62,10 @@ def test_a_class_is_added_between_rounds_and_all_labels_are_learned_again(
     assert found.names == (*before.names, "owl")
     assert [c.id for c in found.classes[:4]] == [c.id for c in before.classes]
     features = workbench.session.engine().table().gather(torch.arange(3))
-    assert workbench.learners.newest().logits(features).shape == (3, 5)
+    newest = workbench.learners.newest()
+    assert newest.logits(features).shape == (3, 5)
+    assert newest.pool_term is not None
+    assert newest.pool_term.left_out.shape == (5, 5)
     status = workbench.status()
     assert status.class_list == found.id == 2
     assert status.labels == 5

@@ -16,7 +16,8 @@ from alworkbench.adaptation.prior import Prior
 from alworkbench.core.domain import Goal, Role
 from alworkbench.core.errors import UnknownAdaptation
 from alworkbench.posterior.linearisation import WeightUpdate
-from store import open_store
+from alworkbench.simulation.replay import replay
+from store import memory_store, open_store
 from tests.making_project import Project
 
 
@@ -183,3 +184,49 @@ def test_the_goal_decides_whether_there_is_a_class_prior_and_it_is_kept(
         assert torch.equal(found.log_class_prior, class_prior)
     assert torch.equal(found.probabilities, learner.state.probabilities)
     again.session.store.close()
+
+
+def test_before_the_first_label_a_pool_taught_project_predicts_with_its_pool(
+    project: Project,
+) -> None:
+    workbench = project.open()
+    features = workbench.session.engine().table().gather(torch.arange(10))
+    found = workbench.learners.newest()
+    assert found.state is None
+    assert found.pool_term is not None
+    assert found.pool_term.folds == 0
+    assert not torch.equal(found.logits(features), found.base.logits(features))
+    workbench.session.store.close()
+    again = project.open()
+    assert torch.equal(again.learners.newest().logits(features), found.logits(features))
+    again.session.store.close()
+
+
+def test_images_that_leave_the_pool_no_longer_teach_the_model_before_the_first_label(
+    project: Project,
+) -> None:
+    """The model that a running workbench keeps is the one that it would find when opened again."""
+    workbench = project.open()
+    features = workbench.session.engine().table().gather(torch.arange(10))
+    before = workbench.learners.newest().logits(features)
+    workbench.audit.draw(10)
+    after = workbench.learners.newest().logits(features)
+    assert not torch.equal(after, before)
+    workbench.session.store.close()
+    again = project.open()
+    assert torch.equal(again.learners.newest().logits(features), after)
+    again.session.store.close()
+
+
+def test_a_replay_of_a_pool_taught_project_asks_the_same_images(
+    project: Project, answers: Callable
+) -> None:
+    workbench = project.open()
+    for strategy in ("margin", "bald", "margin"):
+        workbench.rounds.propose(strategy)
+        answers(workbench, 5)
+        workbench.rounds.close()
+    found = replay(workbench, memory_store)
+    assert found.difference is None
+    assert (found.rounds, found.learners) == (3, 3)
+    workbench.session.store.close()
