@@ -164,8 +164,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             with_head=self.head is not None,
         )
         self._seen: tuple[Tensor, Tensor, Tensor] = seen
-        self._pool: Tensor | None = newest
-        self._named, self._rows = names, rows
+        self._named, self._rows, self._pool = names, rows, newest
         self.n_iter_ = max(1, self._learner.state.iterations if self._learner.state else 0)
         return self
 
@@ -240,7 +239,8 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row (N,), named as in y."""
-        return np.asarray(self.classes_[self._logits(X).argmax(axis=1)])
+        best = self._logits(X).argmax(axis=1)  # first, for its NotFittedError
+        return np.asarray(self.classes_[best])
 
     def predict_moments(self, X: Any) -> Moments:
         """Mean and variance of every logit given the labels, in closed form."""
