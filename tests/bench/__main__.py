@@ -32,6 +32,7 @@ ALONE = {
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
+    "learners": "what the pool teaches: reads features files and encodes collections; takes long",
     "hindsight": "how far selection could go if all classes were known; takes minutes",
 }
 """Those that run only when they are named, and why."""
