@@ -47,7 +47,8 @@ class AdaptationSettings(RecordedSettings):
     head_input_pairs: int = 20_000
     """The same for the choice of the residual head's input: it needs several labels a class (L10)."""
     head_input_folds: int = 5
-    """Folds that compare the two inputs of the residual head (L10)."""
+    """Folds that compare the two inputs of the residual head (L10), and that choose how far the pool is
+    believed (L17)."""
     names_information: float = 0.15
     """Label information of the zero-shot logits, as a share of that of the label itself, above which
     the residual head's input is not compared: activations are used (L10)."""

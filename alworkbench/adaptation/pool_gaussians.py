@@ -46,6 +46,8 @@ SPHERICAL_SHARE = 0.1
 _ROUNDING = 1e-5
 """Share of the total variance below which sums in single precision leave nothing of the variance within
 classes. It decides only where images are copies of a few."""
+_ALIKE = 1e-12
+"""Variance of unit activations at or below which images are copies of one."""
 _FEW_DIRECTIONS = 4
 """All eigenvectors are computed unless P is more than this many times the number that is wanted."""
 
@@ -77,10 +79,6 @@ class PoolCoordinates:
         return (unit - self.mean.to(unit)) @ self.directions.to(unit).T
 
 
-_ALIKE = 1e-12
-"""Variance of unit activations at or below which images are copies of one."""
-
-
 def _unit(images: Features) -> Float[Tensor, "N P"]:
     return torch.nn.functional.normalize(images.activations, dim=-1)
 
@@ -90,9 +88,8 @@ def _leading(covariance: Float[Tensor, "P P"], count: int) -> Float[Tensor, "P d
     if len(covariance) <= _FEW_DIRECTIONS * count:
         return torch.linalg.eigh(covariance).eigenvectors[:, -count:]
     exact = covariance.cpu().numpy()
-    values, vectors = eigsh(
-        exact, k=count, v0=exact.diagonal().copy()
-    )  # a start of its own: no seed
+    # A start of its own: without one, the search starts at random.
+    values, vectors = eigsh(exact, k=count, v0=exact.diagonal().copy())
     order = values.argsort()
     return torch.from_numpy(vectors[:, order].copy()).to(covariance)
 
@@ -133,7 +130,7 @@ class PoolTerm:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class GaussianImages:
     """Images from which Gaussians are fitted: the unlabelled ones first, then the labelled ones."""
 
     coordinates: PoolCoordinates
@@ -142,7 +139,7 @@ class Evidence:
     """M."""
 
     @classmethod
-    def of(cls, unlabelled: Features, labelled: Features, most: int) -> Evidence | None:
+    def of(cls, unlabelled: Features, labelled: Features, most: int) -> GaussianImages | None:
         """Of M and n images; None where all images are alike."""
         images = Features.concatenate([unlabelled, labelled])
         coordinates = PoolCoordinates.of(images, most)
@@ -152,7 +149,7 @@ class Evidence:
 
 
 def fit_gaussians(
-    evidence: Evidence,
+    inputs: GaussianImages,
     logits: Float[Tensor, "M C"],
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
@@ -162,9 +159,9 @@ def fit_gaussians(
 
     Weights say how sure a label is, but an image is one image: a label counts once here whatever its
     weight, as each unlabelled image does. A label of weight 0 is left out altogether. The result is in the
-    dtype of `evidence.x`.
+    dtype of `inputs.x`.
     """
-    x, count = evidence.x, evidence.unlabelled
+    x, count = inputs.x, inputs.unlabelled
     counted = (weights > 0).to(x)
     taught = counted[:, None] * targets.to(x)  # n C
     total = x[:count].T @ x[:count] + (counted[:, None] * x[count:]).T @ x[count:]  # d d
@@ -177,7 +174,7 @@ def fit_gaussians(
         if iteration + 1 < settings.pool_iterations:
             scores = x[:count] @ slopes.T + offsets
             responsibilities = scores.add_(logits.to(x)).softmax(dim=-1)
-    return PoolGaussians(evidence.coordinates, slopes, offsets)
+    return PoolGaussians(inputs.coordinates, slopes, offsets)
 
 
 def _discriminants(

@@ -37,7 +37,7 @@ from torch import Tensor
 from alworkbench.adaptation.adaptation_settings import AdaptationSettings
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.map_fit import optimum
-from alworkbench.adaptation.pool_gaussians import Evidence, PoolTerm, fit_gaussians
+from alworkbench.adaptation.pool_gaussians import GaussianImages, PoolTerm, fit_gaussians
 from alworkbench.adaptation.stacking import mixed, stack
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.covariance import LinearisedKernel
@@ -58,14 +58,14 @@ def teach(
     """
     device, dtype = base.class_activations.device, base.class_activations.dtype
     unlabelled, labelled = unlabelled.to(device, dtype), labelled.to(device, dtype)
-    evidence = Evidence.of(unlabelled, labelled, settings.pool_directions)
-    if evidence is None:
+    inputs = GaussianImages.of(unlabelled, labelled, settings.pool_directions)
+    if inputs is None:
         return base
     targets = targets.to(device)
     weights = torch.ones_like(targets[:, 0]) if weights is None else weights.to(targets)
     logits = base.logits(unlabelled)
-    gaussians = fit_gaussians(evidence, logits, targets, weights, settings)
-    left_out, unseen = _left_out(base, evidence, unlabelled, targets, weights, settings)
+    gaussians = fit_gaussians(inputs, logits, targets, weights, settings)
+    left_out, unseen = _left_out(base, inputs, unlabelled, targets, weights, settings)
     counted = weights * _weight_of_unseen(logits, targets, weights, unseen)
     scales = stack(
         left_out, targets, counted, settings.stacking_means, settings.stacking_deviations
@@ -78,7 +78,7 @@ def teach(
 
 def _left_out(
     base: Learner,
-    evidence: Evidence,
+    inputs: GaussianImages,
     unlabelled: Features,
     targets: Float[Tensor, "n C"],
     weights: Float[Tensor, "n"],
@@ -102,7 +102,7 @@ def _left_out(
     across = LinearisedKernel(
         base.model.classes, images, state.images.to(images.logits.dtype), state.residual_head
     )
-    labelled_x = evidence.x[evidence.unlabelled :]
+    labelled_x = inputs.x[inputs.unlabelled :]
     guess = torch.zeros_like(start)
     folds = settings.head_input_folds
     for k in range(min(folds, count)):
@@ -114,7 +114,7 @@ def _left_out(
         )
         guess = learned.dual
         logits = images.logits + across.matvec(learned.dual.to(images.logits))
-        gaussians = fit_gaussians(evidence, logits, targets, others, settings)
+        gaussians = fit_gaussians(inputs, logits, targets, others, settings)
         found[fold, 0] = (learned.logits - shift)[fold].to(found)
         found[fold, 1] = labelled_x[fold] @ gaussians.weights.T + gaussians.offsets
         named = (others[:, None] * targets).sum(dim=0) > 0

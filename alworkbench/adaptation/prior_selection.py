@@ -70,14 +70,14 @@ def choose_prior(
     `others` are the model and the images under other pseudo-data weights.
     """
     few = _evenly_spaced(images, targets, weights, settings.prior_pairs, settings)
-    prior, evidence = _choose_variances(model, *few, settings)
-    needed = evidence + settings.curvature_log_bayes_factor
+    prior, log_likelihood = _choose_variances(model, *few, settings)
+    needed = log_likelihood + settings.curvature_log_bayes_factor
     for other in others:
         few = _evenly_spaced(other.images, targets, weights, settings.prior_pairs, settings)
-        found, evidence = _choose_variances(other.model, *few, settings)
-        if evidence > needed:
+        found, log_likelihood = _choose_variances(other.model, *few, settings)
+        if log_likelihood > needed:
             prior = replace(found, pseudo_data_weight=other.pseudo_data_weight)
-            model, images, needed = other.model, other.images, evidence
+            model, images, needed = other.model, other.images, log_likelihood
     many = _evenly_spaced(images, targets, weights, settings.head_input_pairs, settings)
     return choose_head_input(prior, model, *many, settings)
 
@@ -126,8 +126,8 @@ def _choose_variances(
     shares = scores.softmax(dim=0).tolist()
     log_variance = sum(w * math.log(v) for w, (v, _) in zip(shares, grid, strict=True))
     residual_share = sum(w * s for w, (_, s) in zip(shares, grid, strict=True))
-    evidence = float(scores.logsumexp(dim=0)) - math.log(len(grid))
-    return _prior_of(math.exp(log_variance), residual_share, unit), evidence
+    log_mean = float(scores.logsumexp(dim=0)) - math.log(len(grid))
+    return _prior_of(math.exp(log_variance), residual_share, unit), log_mean
 
 
 def _prior_of(variance: float, share: float, unit: float) -> Prior:

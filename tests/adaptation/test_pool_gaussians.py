@@ -10,7 +10,7 @@ from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS
 from alworkbench.adaptation.pool_gaussians import (
     MEAN_IMAGES,
     SPHERICAL_SHARE,
-    Evidence,
+    GaussianImages,
     fit_gaussians,
 )
 from alworkbench.encoders.head import Features
@@ -36,8 +36,8 @@ def fitted(
     targets = one_hot(torch.arange(len(labelled)), classes).double() if targets is None else targets
     logits = torch.zeros(len(unlabelled), classes).double() if logits is None else logits
     weights = torch.ones(len(labelled), dtype=torch.float64) if weights is None else weights
-    evidence = Evidence.of(unlabelled, labelled, MOST)
-    return fit_gaussians(evidence, logits, targets, weights, settings)
+    seen = GaussianImages.of(unlabelled, labelled, MOST)
+    return fit_gaussians(seen, logits, targets, weights, settings)
 
 
 def centred(values):
@@ -50,7 +50,7 @@ def test_one_iteration_is_the_direct_formula_of_every_image():
     found = fitted(
         unlabelled, labelled, logits=logits, settings=replace(DEFAULT_SETTINGS, pool_iterations=1)
     )
-    x = Evidence.of(unlabelled, labelled, MOST).x
+    x = GaussianImages.of(unlabelled, labelled, MOST).x
     shares = torch.cat([logits.softmax(dim=-1), one_hot(torch.arange(3), 3).double()])
     means = (shares.T @ x) / (shares.sum(dim=0) + MEAN_IMAGES)[:, None]
     apart = x[:, None] - means  # N C d
@@ -99,11 +99,11 @@ def test_the_length_of_an_activation_does_not_matter():
 def test_a_label_of_weight_zero_is_left_out():
     unlabelled, labelled, _ = islands()
     targets = one_hot(torch.arange(3), 3).double()
-    evidence = Evidence.of(unlabelled, labelled, MOST)
-    few = replace(evidence, x=evidence.x[:-1])
+    seen = GaussianImages.of(unlabelled, labelled, MOST)
+    few = replace(seen, x=seen.x[:-1])
     logits, ones = torch.zeros(len(unlabelled), 3).double(), torch.ones(3).double()
     ignored = fit_gaussians(
-        evidence, logits, targets, ones.index_fill(0, torch.tensor([2]), 0.0), DEFAULT_SETTINGS
+        seen, logits, targets, ones.index_fill(0, torch.tensor([2]), 0.0), DEFAULT_SETTINGS
     )
     absent = fit_gaussians(few, logits, targets[:-1], ones[:-1], DEFAULT_SETTINGS)
     assert torch.allclose(ignored.weights, absent.weights, atol=1e-9)
@@ -118,7 +118,7 @@ def test_an_image_is_one_image_however_many_people_labelled_it():
 
 def test_copies_of_one_image_say_nothing():
     copies = Features(torch.ones(5, 12, dtype=torch.float64))
-    assert Evidence.of(copies, copies[:2], MOST) is None
+    assert GaussianImages.of(copies, copies[:2], MOST) is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -130,7 +130,7 @@ def test_a_pool_smaller_than_the_number_of_directions_is_enough(count):
 
 def test_wide_activations_have_the_same_directions_as_a_full_decomposition():
     unlabelled, labelled, _ = islands(size=60)
-    coordinates = Evidence.of(unlabelled, labelled, MOST).coordinates
+    coordinates = GaussianImages.of(unlabelled, labelled, MOST).coordinates
     unit = torch.nn.functional.normalize(
         torch.cat([unlabelled.activations, labelled.activations]), dim=-1
     )
@@ -174,8 +174,8 @@ def test_many_copies_of_a_few_images_are_told_apart_in_single_precision(size):
     few = Features(islands(size=size)[1].activations.float())
     which = torch.arange(3).repeat_interleave(2700)
     logits = 30 * one_hot(which, 3).float()
-    evidence = Evidence.of(few[which], few, DEFAULT_SETTINGS.pool_directions)
-    found = fit_gaussians(evidence, logits, torch.eye(3), torch.ones(3), DEFAULT_SETTINGS)
+    seen = GaussianImages.of(few[which], few, DEFAULT_SETTINGS.pool_directions)
+    found = fit_gaussians(seen, logits, torch.eye(3), torch.ones(3), DEFAULT_SETTINGS)
     assert found.log_likelihoods(few).argmax(dim=-1).tolist() == [0, 1, 2]
 
 
@@ -189,4 +189,4 @@ def test_there_are_fewer_directions_than_images(unlabelled, labelled):
 
 def test_one_image_alone_says_nothing():
     one, none = islands()[0][:1], islands()[0][:0]
-    assert Evidence.of(one, none, MOST) is None
+    assert GaussianImages.of(one, none, MOST) is None
