@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
-from alworkbench.adaptation.map_fit import optimum
+from alworkbench.adaptation.left_out_folds import without_each_fold
 from alworkbench.adaptation.prior import Prior
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
@@ -68,14 +68,9 @@ def folds_left_out(
     """
     model, images, head = prior.under(model, images, weights)
     kernel = LinearisedKernel(model.classes, images, images, head)
-    folds = settings.head_input_folds
-    left_out, guess = torch.zeros_like(targets), torch.zeros_like(targets)
-    for k in range(min(folds, len(targets))):
-        fold = torch.arange(k, len(targets), folds, device=targets.device)
-        others = weights.index_fill(0, fold, 0.0)
-        guess = guess.index_fill(0, fold, 0.0)
-        found = optimum(kernel, images.logits, targets, others, guess, settings.rough_gradient)
-        left_out[fold], guess = found.logits[fold], found.dual
+    left_out = torch.zeros_like(targets)
+    for each in without_each_fold(kernel, images.logits, targets, weights, settings):
+        left_out[each.fold] = each.found.logits[each.fold]
     return left_out
 
 

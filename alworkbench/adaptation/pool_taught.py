@@ -36,7 +36,7 @@ from torch import Tensor
 
 from alworkbench.adaptation.adaptation_settings import AdaptationSettings
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.map_fit import optimum
+from alworkbench.adaptation.left_out_folds import without_each_fold
 from alworkbench.adaptation.pool_gaussians import GaussianImages, PoolTerm, fit_gaussians
 from alworkbench.adaptation.stacking import mixed, stack
 from alworkbench.encoders.head import Features
@@ -96,23 +96,15 @@ def _left_out(
     exact = LinearisedKernel(
         base.model.double().classes, state.images, state.images, state.residual_head
     )
-    start = state.images.logits
     shift = 0.0 if state.log_class_prior is None else state.log_class_prior
     images = base.model.images(unlabelled)
     across = LinearisedKernel(
         base.model.classes, images, state.images.to(images.logits.dtype), state.residual_head
     )
     labelled_x = inputs.x[inputs.unlabelled :]
-    guess = torch.zeros_like(start)
-    folds = settings.head_input_folds
-    for k in range(min(folds, count)):
-        fold = torch.arange(k, count, folds, device=targets.device)
-        others = weights.index_fill(0, fold, 0.0)
-        guess = guess.index_fill(0, fold, 0.0)
-        learned = optimum(
-            exact, start + shift, targets.to(start), others, guess, settings.rough_gradient
-        )
-        guess = learned.dual
+    shifted = state.images.logits + shift
+    for each in without_each_fold(exact, shifted, targets.to(shifted), weights, settings):
+        fold, others, learned = each.fold, each.weights, each.found
         logits = images.logits + across.matvec(learned.dual.to(images.logits))
         gaussians = fit_gaussians(inputs, logits, targets, others, settings)
         found[fold, 0] = (learned.logits - shift)[fold].to(found)
