@@ -39,6 +39,8 @@ class Gradients:
     """The gradient embeddings x_i of all candidates, as their factors."""
 
     context: AcquisitionContext
+    root: Float[Tensor, "P P"]
+    """Whitens activations."""
     errors: Float[Tensor, "N C"]
     """p_i - e_y."""
     squares: Float[Tensor, "N"]
@@ -48,7 +50,7 @@ class Gradients:
     def of(cls, context: AcquisitionContext) -> Gradients:
         """Computed in closed form, without a backward pass."""
         size = context.size
-        root = context.learner.model.image_activation_root
+        root = context.learner.image_activation_root
         device = context.learner.class_activations.device
         errors = torch.empty(size.candidates, size.classes, device=device)
         squares = torch.empty(size.candidates, device=device)
@@ -65,11 +67,11 @@ class Gradients:
             whitened = (features.activations @ root).square().sum(dim=-1)
             squares[done:stop] = error.square().sum(dim=-1) * whitened
             done = stop
-        return cls(context, errors, squares)
+        return cls(context, root, errors, squares)
 
     def distances(self, position: int) -> Float[Tensor, "N"]:
         """Squared distances of all gradient embeddings from the one at this position."""
-        context, root = self.context, self.context.learner.model.image_activation_root
+        context, root = self.context, self.root
         row = context.candidates[position : position + 1]
         own = context.table.gather(row, root.device).activations[0]
         direction = root @ (root.T @ own)  # P: A~^-1 phi

@@ -152,7 +152,7 @@ def _directions_without_labels(
     context: AcquisitionContext, rows: Int[Tensor, "n"]
 ) -> Float[Tensor, "n P"]:
     """Directions under the posterior before any label, which is what the cluster test is about."""
-    root, size = context.learner.model.image_activation_root, context.size
+    root, size = context.learner.image_activation_root, context.size
     blocks = context.blocks(rows, _row(size), _cost(size).memory - _row(size))
     return torch.cat([directions_of(features, root) for features in blocks])
 

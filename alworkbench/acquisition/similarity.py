@@ -77,7 +77,7 @@ def root_given_labels(context: AcquisitionContext, bytes_per_row: int) -> Float[
 
     `bytes_per_row` is the memory that one labelled image needs while it is streamed.
     """
-    root = context.learner.model.image_activation_root
+    root = context.learner.image_activation_root
     if not len(context.labelled):
         return root
     precision = torch.eye(len(root), dtype=root.dtype, device=root.device)

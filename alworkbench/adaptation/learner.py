@@ -115,6 +115,18 @@ class Learner:
         )
 
     @property
+    def image_activation_root(self) -> Float[Tensor, "P P"]:
+        """L_A of the posterior that labels are learned under; images are compared in its whitening.
+
+        Before the first label this is not the posterior of the draws where learning starts from another
+        pseudo-data weight.
+        """
+        model = self.model
+        if self.state is None:
+            model = model.with_weight(None, self.class_activations)
+        return model.image_activation_root
+
+    @property
     def label_scale(self) -> float:
         """What the logits of the base learner, and so the deviations of draws, are multiplied by."""
         return 1.0 if self.pool_term is None else self.pool_term.label_scale

@@ -48,7 +48,7 @@ def learn(
     check_labels(targets, weights)
     if len(labelled) == 0:
         return Learner(start.model, start.class_activations, None, None)
-    exact = start.model.double()
+    exact = start.model.with_weight(None, start.class_activations).double()
     targets = targets.to(exact.classes.unit)
     images, weights = _in_double(exact, labelled, weights)
     prior = head = log_class_prior = None
@@ -148,10 +148,10 @@ def restore(
 
 
 def _under(start: Learner, prior: Prior | None) -> Linearisation:
-    if prior is None:
-        return start.model
-    weight = prior.pseudo_data_weight
-    return start.model.with_weight(weight, start.class_activations).widened(prior.widening)
+    """The model that learning under this prior uses."""
+    weight = None if prior is None else prior.pseudo_data_weight
+    model = start.model.with_weight(weight, start.class_activations)
+    return model if prior is None else model.widened(prior.widening)
 
 
 def _in_double(

@@ -32,7 +32,7 @@ class Prior:
     embedded: bool = False
     """Whether the input of the residual head is unit embeddings; otherwise whitened activations."""
     pseudo_data_weight: float | None = None
-    """Weight of the posterior's curvature; None: the posterior's own."""
+    """Weight of the posterior's curvature; None: that which learning starts from."""
 
     def under(
         self,

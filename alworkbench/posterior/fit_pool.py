@@ -24,6 +24,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -48,9 +49,9 @@ from alworkbench.posterior.fit_pairs import FittedPosterior, posterior_of_factor
 POOL_MOST = 16_384
 """Images of the pool that are used at most. More would hardly change the shape of the factors, and would
 narrow the posterior."""
-PSEUDO_DATA_WEIGHT = 1e-6
-"""Weight of the curvature in the posterior of a pool. It holds tight the directions in which the pool
-varies, which labels must move, so next to none of it is believed unless labels say otherwise (L19)."""
+LEARNING_WEIGHT = 1e-6
+"""Pseudo-data weight that learning starts from. The curvature of a pool holds tight the directions in which
+the pool varies, and labels must move just those (L19). Draws without labels keep all of it."""
 PROMPT_ROWS = 256
 """Prompts that are encoded at once."""
 
@@ -143,7 +144,8 @@ def fit_from_pool(
     factors = pool_factors(head, table, chosen, prompts, batch=batch, progress=progress)
     posterior = posterior_of_factors(
         head, PairFactors(factors.image.to("cpu"), factors.text.to("cpu")), encoder_id
-    ).with_weight(PSEUDO_DATA_WEIGHT)
+    )
+    posterior = replace(posterior, learning_weight=LEARNING_WEIGHT)
     provenance = {
         "source": "pool",
         "approximation": "pool images against prompts instead of image-caption pairs",
@@ -151,7 +153,7 @@ def fit_from_pool(
         "prompts": len(prompts),
         "class_batch": batch,
         "loss": head.loss,
-        "pseudo_data_weight": PSEUDO_DATA_WEIGHT,
+        "learning_weight": LEARNING_WEIGHT,
         "prior_precision_image": posterior.image.prior_precision,
         "prior_precision_text": posterior.text.prior_precision,
         "seed": seed,

@@ -258,6 +258,8 @@ class Posterior:
     image: KroneckerPosterior
     text: KroneckerPosterior
     encoder_id: str
+    learning_weight: float | None = None
+    """Pseudo-data weight that learning starts from, on both sides; None: the weight of each side."""
 
     def tempered(self, image: float, text: float) -> Posterior:
         """The same with each side's precision multiplied by a strength."""

@@ -197,10 +197,13 @@ class Linearisation:
     def with_weight(
         self, pseudo_data_weight: float | None, classes: Float[Tensor, "C Q"]
     ) -> Linearisation:
-        """The same model with another pseudo-data weight on both sides; None: as it is.
+        """The same model with another pseudo-data weight on both sides.
 
-        `classes` are the class activations that it was built from.
+        None: the weight that learning starts from. `classes` are the class activations that it was built
+        from.
         """
+        if pseudo_data_weight is None:
+            pseudo_data_weight = self.posterior.learning_weight
         own = (self.posterior.image.pseudo_data_weight, self.posterior.text.pseudo_data_weight)
         if pseudo_data_weight is None or own == (pseudo_data_weight, pseudo_data_weight):
             return self

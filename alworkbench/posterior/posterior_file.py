@@ -8,6 +8,7 @@ whatever type they have in the file. Nothing in the file can be executed.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +70,8 @@ def save_posterior(
         metadata[f"{side}.pairs"] = str(belief.pairs)
         metadata[f"{side}.prior_precision"] = repr(belief.prior_precision)
         metadata[f"{side}.pseudo_data_weight"] = repr(belief.pseudo_data_weight)
+    if posterior.learning_weight is not None:
+        metadata["learning_weight"] = repr(posterior.learning_weight)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save(tensors, metadata))
 
@@ -97,6 +100,7 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
             _side("image", tensors, metadata),
             _side("text", tensors, metadata),
             metadata["encoder_id"],
+            _learning_weight(metadata),
         )
         created_at = datetime.fromisoformat(metadata["created_at"])
         provenance = json.loads(metadata["provenance"])
@@ -108,6 +112,15 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
     if encoder_id is not None and posterior.encoder_id != encoder_id:
         raise EncoderMismatch(f"The posterior {path.name}", posterior.encoder_id, encoder_id)
     return PosteriorFile(posterior, created_at, provenance)
+
+
+def _learning_weight(metadata: Mapping[str, str]) -> float | None:
+    stored = metadata.get("learning_weight")
+    if stored is None:
+        return None
+    if not 0 < float(stored) < math.inf:
+        raise ValueError("the learning weight must be positive and finite")
+    return float(stored)
 
 
 def _side(

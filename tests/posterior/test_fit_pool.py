@@ -85,7 +85,7 @@ def test_a_large_pool_is_sampled_by_the_seed(monkeypatch):
     assert not torch.equal(fitted(0).activation.values, fitted(1).activation.values)
 
 
-def test_the_provenance_states_the_approximation(monkeypatch):
+def test_the_provenance_states_the_approximation():
     model = small_model(images=30, dtype=torch.float32)
     found = fit_from_pool(
         model.head, table_of(model.images), range(30), model.classes, "toy", batch=8, seed=0
@@ -93,6 +93,8 @@ def test_the_provenance_states_the_approximation(monkeypatch):
     said = found.provenance
     assert (said["source"], said["images"], said["prompts"]) == ("pool", 30, 4)
     assert "instead of image-caption pairs" in said["approximation"]
+    assert found.posterior.learning_weight == said["learning_weight"] == module.LEARNING_WEIGHT
+    assert found.posterior.image.pseudo_data_weight == 1
     with pytest.raises(NothingToImport, match="1 images with features"):
         fit_from_pool(
             model.head, table_of(model.images), [0], model.classes, "toy", batch=8, seed=0

@@ -217,6 +217,24 @@ class TestFiles:
             phi = normal(9, 4, one.mean.shape[1])
             assert torch.allclose(one.quadratic(phi), other.quadratic(phi), rtol=1e-5)
 
+    @pytest.mark.parametrize("weight", [None, 1e-6, 0.1])
+    def test_the_weight_that_learning_starts_from_is_kept(self, tmp_path, weight):
+        path = tmp_path / "p.safetensors"
+        posterior = replace(small_model().posterior, learning_weight=weight)
+        save_posterior(path, posterior, created_at=self.now, provenance={})
+        assert load_posterior(path).posterior.learning_weight == weight
+
+    @pytest.mark.parametrize("weight", ["0", "-1", "inf", "nan", "much"])
+    def test_a_learning_weight_that_is_no_positive_number_is_refused(self, tmp_path, weight):
+        path = tmp_path / "p.safetensors"
+        save_posterior(path, small_model().posterior, created_at=self.now, provenance={})
+        with safe_open(path, "pt") as file:
+            metadata = {**file.metadata(), "learning_weight": weight}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file(tensors, path, metadata)
+        with pytest.raises(InvalidPosteriorFile, match="not a readable posterior file"):
+            load_posterior(path)
+
     @pytest.mark.parametrize("side", ["image", "text"])
     @pytest.mark.parametrize("name", ARRAYS)
     @pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
