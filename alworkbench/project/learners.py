@@ -56,7 +56,6 @@ class Learners:
         self._measurements = measurements
         self._strengths = strengths or Strengths()
         self._take_snapshots = take_snapshots
-        self._samples = PoolSamples(session)
         self._kept: tuple[tuple[object, ...], Learner] | None = None
 
     def newest(self) -> Learner:
@@ -101,7 +100,8 @@ class Learners:
         Raises PosteriorMissing, FeaturesMissing, InvalidLearnerFile.
         """
         usual = self._session.settings().adaptation
-        known = newest.id if newest else (usual, self._samples.sizes())
+        samples = PoolSamples(self._session)
+        known = newest.id if newest else (usual, samples.sizes())
         key = (known, classes.id, record.id if record else None)
         if self._kept is not None and self._kept[0] == key:
             return self._kept[1]
@@ -125,12 +125,12 @@ class Learners:
                 targets,
                 weights,
                 int(recorded.get("seed", 0)),
-                partial(self._samples.for_class_prior, adaptation),
+                partial(samples.for_class_prior, adaptation),
                 adaptation,
-                partial(self._samples.unlabelled, adaptation, stored.hashes),
+                partial(samples.unlabelled, adaptation, stored.hashes),
             )
         else:
-            unlabelled = partial(self._samples.unlabelled, DEFAULT_SETTINGS, ())
+            unlabelled = partial(samples.unlabelled, DEFAULT_SETTINGS, ())
             learner = find_method(usual).without_labels(learner, unlabelled)
         self._kept = (key, learner)
         return learner
@@ -158,15 +158,15 @@ class Learners:
         engine = self._session.engine()
         start = starting_learner(engine, classes, record, self._strengths)
         labelled = engine.table().gather(engine.table().rows_of(hashes), engine.device)
-        method = find_method(settings.adaptation)
+        method, samples = find_method(settings.adaptation), PoolSamples(self._session, pool)
         base = method.fit_base(
             start,
             labelled,
             taught.targets,
             taught.weights,
-            pool=self._samples.for_class_prior(adaptation),
+            pool=samples.for_class_prior(adaptation),
             settings=adaptation,
-            unlabelled=self._samples.unlabelled(adaptation, hashes) if method.pool_taught else None,
+            unlabelled=samples.unlabelled(adaptation, hashes) if method.pool_taught else None,
         )
         learned = LearnedWeights.of(base)
         # As it will be read from its file: opened again, a project goes on with the same bits.
@@ -178,7 +178,7 @@ class Learners:
             taught.weights,
             settings.seed,
             settings=adaptation,
-            unlabelled=partial(self._samples.unlabelled, adaptation, hashes),
+            unlabelled=partial(samples.unlabelled, adaptation, hashes),
         )
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"

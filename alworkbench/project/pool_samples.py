@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import cached_property
 
 import torch
 
@@ -13,10 +14,15 @@ from alworkbench.project.session import Session, some_of
 
 
 class PoolSamples:
-    """Seeded samples of a project's pool. An image without features is not seen."""
+    """Seeded samples of a project's pool, for one computation. An image without features is not seen.
 
-    def __init__(self, session: Session) -> None:
+    `pool` is (image id, content hash) of the pool's images, where the caller has read it already. It is
+    listed at most once: that is most of the time of learning beside a million images.
+    """
+
+    def __init__(self, session: Session, pool: Sequence[tuple[int, str]] | None = None) -> None:
         self._session = session
+        self._given = pool
 
     def sizes(self) -> tuple[int, int]:
         """Number of images in the pool and of images with features: other numbers, other samples."""
@@ -29,7 +35,7 @@ class PoolSamples:
         with self._session.store.read() as reader:
             if reader.settings().goal is not Goal.BALANCED:
                 return None
-        return self._gathered(self._rows(adaptation.class_prior_images))
+        return self._gathered(self._some(adaptation.class_prior_images))
 
     def unlabelled(
         self, adaptation: AdaptationSettings, labelled: Collection[str]
@@ -40,16 +46,22 @@ class PoolSamples:
         """
         known = self._session.engine().table().rows_by_hash()
         taught = {known[content] for content in labelled}
-        rows = [row for row in self._rows(adaptation.pool_images) if row not in taught]
+        rows = [row for row in self._some(adaptation.pool_images) if row not in taught]
         return self._gathered(rows) if rows else None
 
-    def _rows(self, most: int) -> list[int]:
+    def _some(self, most: int) -> list[int]:
         """At most so many rows of the table, drawn from the pool with the project's seed."""
-        with self._session.store.read() as reader:
-            seed = reader.settings().seed
-            pool = reader.images.ids_and_hashes(Role.POOL)
+        return some_of(self._rows, most, self._session.settings().seed)
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        """The rows of the table that belong to the pool, in the order of the image ids."""
+        pool = self._given
+        if pool is None:
+            with self._session.store.read() as reader:
+                pool = reader.images.ids_and_hashes(Role.POOL)
         known = self._session.engine().table().rows_by_hash()
-        return some_of([known[content] for _, content in pool if content in known], most, seed)
+        return [known[content] for _, content in pool if content in known]
 
     def _gathered(self, rows: list[int]) -> Features:
         engine = self._session.engine()
