@@ -149,6 +149,7 @@ class SimulationData:
     def fingerprint(self) -> str:
         """Hash of all data that decide the result of a run."""
         digest = hashlib.sha256(f"{self.encoder_id} {self.classes.names}".encode())
+        digest.update(f"{self.posterior.learning_weight!r}\n".encode())
         hashes = self.table.hashes
         for part in (self.pool, self.test):
             for row in part.tolist():

@@ -34,6 +34,7 @@ ALONE = {
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
     "learners": "what the pool teaches: reads features files and encodes collections; takes long",
+    "pool_recipe": "the parts of the pool-taught learner, each changed alone; takes half an hour",
     "hindsight": "how far selection could go if all classes were known; takes minutes",
 }
 """Those that run only when they are named, and why."""
