@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from alworkbench.simulation.results import SimulationResult
 
+MOST_TICKS = 10
+"""Ticks of the axis of saving factors: more would overlap."""
 STAGES = (
     ("seconds_asking", "choosing"),
     ("seconds_learning", "learning"),
@@ -73,20 +75,28 @@ def saving_picture(result: SimulationResult, findings: Findings) -> Picture:
         for axes, (words, savings) in zip(panels, shown.items(), strict=True):
             axes.set_title(f"against {words}", loc="left", fontsize=9, color=INK)
             _factors(axes, savings, (left, right), called, drawn)
-        ticks = [
-            t
-            for t in (0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
-            if left <= t <= right
-        ]
+        ticks = factor_ticks(left, right)
         panels[-1].set_xscale("log")
         panels[-1].set_xlim(left, right)
-        panels[-1].set_xticks(ticks, [f"{t:g}" for t in ticks])
+        panels[-1].set_xticks(ticks, [f"{t:.3g}" for t in ticks])
         for axes in panels:
             axes.minorticks_off()
         panels[-1].set_xlabel(f"labels of the baseline / labels of the strategy{mark(result)}")
         return figure
 
     return Picture("savings", "Saving factors", alt, draw)
+
+
+def factor_ticks(left: float, right: float) -> list[float]:
+    """Round factors from `left` to `right` with 1 among them: the finest steps that do not overlap."""
+    for steps in ((1, 1.25, 1.5), (1, 1.5), (1,)):  # between two powers of 2
+        powers = range(math.ceil(math.log2(left)) - 1, math.floor(math.log2(right)) + 1)
+        ticks = [2.0**power * step for power in powers for step in steps]
+        found = [tick for tick in ticks if left <= tick <= right]
+        if len(found) <= MOST_TICKS:
+            return found
+    stride = math.ceil(math.log2(right / left) / MOST_TICKS)
+    return [tick for tick in found if math.log2(tick) % stride == 0]
 
 
 def _factors(

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 import re
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ from alworkbench.cli.main import app
 from alworkbench.cli.report import METRICS
 from alworkbench.core.errors import NotPaired, SameResult
 from alworkbench.report.comparing import compare
+from alworkbench.report.drawings import MOST_TICKS, factor_ticks
 from alworkbench.report.pictures import curve_picture, spread
 from alworkbench.report.text import near_duplicate_words
 from alworkbench.report.wording import METRIC_WORDS
@@ -303,3 +305,15 @@ def test_what_is_asked_wrongly_is_told(out):
     assert "Did you mean 0.9?" in " ".join(percent.output.replace("│", " ").split())
     assert "there is no such folder" in str(run("report", "zzz", "--out", out).exception)
     assert set(METRICS) == set(METRIC_WORDS)
+
+
+@pytest.mark.parametrize("left", [0.02, 0.3, 0.74])
+@pytest.mark.parametrize("right", [1.7, 5.0, 40.0, 1e4, 1e9])
+def test_the_ticks_of_saving_factors_hold_1_and_do_not_overlap(left, right):
+    ticks = factor_ticks(left, right)
+    assert 1 in ticks
+    assert 2 <= len(ticks) <= MOST_TICKS + 1
+    assert ticks == sorted(ticks)
+    assert left <= ticks[0] <= ticks[-1] <= right
+    width = math.log(right / left)
+    assert min(math.log(b / a) for a, b in itertools.pairwise(ticks)) > width / 40
