@@ -1,7 +1,7 @@
 """What the pool teaches: the default learner against the learner of the labels alone, on the same labels.
 
     python -m tests.bench.learners OUT [FEATURES.npz ...] [--data NAME ...] [--seeds 10] [--labels 200]
-        [--only WORD]
+        [--strategy NAME ...] [--only WORD] [--probe]
 
 Data: the collections of `--data`, or else labelled features files, the dev collections and the models of
 `other_models`. Strategies look at the learner of the labels, so one run measures both learners on the same
@@ -193,11 +193,13 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=200)
     parser.add_argument("--only", default="")
     parser.add_argument("--data", action="append", default=[])
+    parser.add_argument("--strategy", action="append", choices=STRATEGIES)
     parser.add_argument("--probe", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
-    plan = Plan(STRATEGIES, (POOL_TAUGHT,), seeds=given.seeds, labels=given.labels)
+    strategies = tuple(given.strategy or STRATEGIES)
+    plan = Plan(strategies, (POOL_TAUGHT,), seeds=given.seeds, labels=given.labels)
     lines = [f"| data | strategy | learner | {' | '.join(METRICS)} | |", "|---" * 8 + "|"]
     saved = ["| data | default with | random's level | random, pool | labels | probe |"]
     saved.append("|---" * 6 + "|")
