@@ -131,6 +131,16 @@ class InvalidClassList(DataError):
     """A class list has too few classes, repeated names or invalid names."""
 
 
+class InvalidInitPhrase(DataError):
+    """A phrase cannot be the start of the prompts that are tuned."""
+
+    def __init__(self, phrase: str, detail: str) -> None:
+        super().__init__(
+            f"The phrase {phrase[:200]!r} cannot start the context of tuned prompts: {detail}. Name the "
+            f"words that stand before the class name, such as 'a photo of a'."
+        )
+
+
 class InvalidLabelFile(DataError):
     """A label file cannot be read."""
 
@@ -260,6 +270,11 @@ class UnsupportedModel(EncoderError):
         self.reason = reason
 
 
+class PromptsNotTunable(EncoderError):
+    """The text tower of the model has no context vectors that could be tuned: prompt tuning is not
+    defined for it."""
+
+
 class EncoderMismatch(EncoderError):
     """A file belongs to another encoder than the project uses."""
 
@@ -349,6 +364,17 @@ class UnknownAdaptation(LoopError):
         super().__init__(
             f"There is no learning method {found[:200]!r}.{did_you_mean(found, known)} "
             f"The methods are {', '.join(known)}."
+        )
+
+
+class UnknownObjective(LoopError):
+    """No objective of prompt tuning has this name."""
+
+    def __init__(self, found: str, known: Iterable[str]) -> None:
+        known = list(known)
+        super().__init__(
+            f"There is no objective of prompt tuning {found[:200]!r}.{did_you_mean(found, known)} "
+            f"The objectives are {', '.join(known)}."
         )
 
 

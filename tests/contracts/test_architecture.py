@@ -22,6 +22,7 @@ ROOMS = (
     "features",
     "posterior",
     "evaluation",
+    "prompts",
     "adaptation",
     "acquisition",
     "estimators",

@@ -1,0 +1,1 @@
+"""Prompts: the texts that tell the model what the classes are."""
