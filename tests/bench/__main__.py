@@ -35,6 +35,7 @@ ALONE = {
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
     "learners": "what the pool teaches: reads features files and encodes collections; takes long",
     "pool_recipe": "the parts of the pool-taught learner, each changed alone; takes half an hour",
+    "tuning": "prompt tuning: seconds against the published way, and calibration; takes minutes",
     "hindsight": "how far selection could go if all classes were known; takes minutes",
 }
 """Those that run only when they are named, and why."""
