@@ -36,6 +36,7 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Head
 from alworkbench.encoders.vocabulary import vocabulary_prompts
+from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.curvature import (
@@ -52,8 +53,6 @@ narrow the posterior."""
 LEARNING_WEIGHT = 1e-6
 """Pseudo-data weight that learning starts from. The curvature of a pool holds tight the directions in which
 the pool varies, and labels must move just those (L19). Draws without labels keep all of it."""
-PROMPT_ROWS = 256
-"""Prompts that are encoded at once."""
 
 
 def pool_factors(
@@ -107,11 +106,7 @@ def prompts_of(
     own = len(prompts)
     if encoder is not None:
         prompts = list(dict.fromkeys([*prompts, *vocabulary_prompts()]))
-        missing = features.missing_prompts(prompts)
-        for start in range(0, len(missing), PROMPT_ROWS):
-            part = missing[start : start + PROMPT_ROWS]
-            features.add_prompts(part, encoder.encode_prompts(part))
-            progress("encoding prompts", start + len(part), len(missing))
+        encode_missing(features, encoder, prompts, progress)
     found = features.prompt_activations(prompts)
     if found is None:
         raise FeaturesMissing(own, own, what="prompts of the classes")

@@ -18,6 +18,7 @@ from alworkbench.features.encode import encode_images
 from alworkbench.features.entry import Entry
 from alworkbench.features.feature_file import FeatureFile
 from alworkbench.features.feature_file_io import read_feature_file
+from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
 from alworkbench.posterior.posterior_file import load_posterior
@@ -141,10 +142,8 @@ class ImageFeatures:
 
 def encode_names(folder: ProjectFolder, encoder: Encoder, classes: ClassList) -> None:
     """Compute the text activations of all prompts of a class list that have none."""
-    features = FeatureStore(folder.features / encoder.id)
     prompts = [prompt for c in classes.classes for prompt in c.prompts]
-    if missing := features.missing_prompts(prompts):
-        features.add_prompts(missing, encoder.encode_prompts(missing))
+    encode_missing(FeatureStore(folder.features / encoder.id), encoder, prompts)
 
 
 def _files(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:
