@@ -80,7 +80,7 @@ class OpenClipEncoder:
 
 def load(spec: str, device: torch.device) -> OpenClipEncoder:
     """Load an encoder, as documented at `alworkbench.encoders.load_encoder`."""
-    architecture, weights = _resolve(spec)
+    architecture, weights = resolve(spec)
     model, tokenize = _create(architecture, weights)
     return from_model(model, tokenize, architecture, spec, device)
 
@@ -158,8 +158,11 @@ def _prove(
 # --------------------------------------------------------------------------- what the spec names
 
 
-def _resolve(spec: str) -> tuple[str, str]:
-    """The registered name of the architecture, and a published tag or the path of a weights file."""
+def resolve(spec: str) -> tuple[str, str]:
+    """The registered name of the architecture, and a published tag or the path of a weights file.
+
+    Raises UnknownEncoder.
+    """
     if spec == "bundled":
         name = _register(BUNDLED / f"{BUNDLED_NAME}.json", BUNDLED_NAME)
         return name, str(BUNDLED / f"{BUNDLED_NAME}.safetensors")
