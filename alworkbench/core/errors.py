@@ -141,6 +141,10 @@ class InvalidInitPhrase(DataError):
         )
 
 
+class InvalidTemplates(DataError):
+    """A prompt template, a file of templates or the name of a set of templates cannot be used."""
+
+
 class InvalidLabelFile(DataError):
     """A label file cannot be read."""
 

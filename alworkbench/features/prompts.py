@@ -14,7 +14,7 @@ PROMPT_ROWS = 256
 """Prompts that are encoded at once."""
 MOST_WRITES = 16
 """The store replaces its file of prompts as a whole, so that many small additions would cost more than
-encoding. An interrupted call loses at most this part (1 / MOST_WRITES) of its work, or PROMPT_ROWS prompts."""
+encoding. An interrupted call loses at most one of these parts."""
 
 
 def encode_missing(

@@ -177,15 +177,20 @@ def load_project_encoder(
     Raises UnknownEncoder where the features came from a file: no model can then encode what is `wanted`,
     and the message says what to do `instead`. Raises EncoderMismatch where the model was changed since.
     """
+    refuse_file(record, wanted, instead)
+    encoder = load_encoder(record.spec, device)
+    if encoder.id != record.id:
+        raise EncoderMismatch("The project's features", record.id, encoder.id)
+    return encoder
+
+
+def refuse_file(record: EncoderRecord, wanted: str, instead: str) -> None:
+    """Raises UnknownEncoder where features came from a file, as `load_project_encoder` does."""
     if record.spec.startswith(FROM_FILE):
         raise UnknownEncoder(
             f"The features of this project came from a file ({record.spec}), so no model can "
             f"encode {wanted}. {instead}"
         )
-    encoder = load_encoder(record.spec, device)
-    if encoder.id != record.id:
-        raise EncoderMismatch("The project's features", record.id, encoder.id)
-    return encoder
 
 
 def resolve(folder: ProjectFolder, path: str) -> Path:

@@ -1,16 +1,24 @@
-"""The class list of a project, and how it grows."""
+"""The class list of a project, and how it changes: classes are added, and templates are replaced."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 from alworkbench.core.domain import ClassList, LabelClass
 from alworkbench.core.errors import EncoderMismatch
 from alworkbench.core.progress import Progress, silent
-from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
+from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
-from alworkbench.project.image_features import encode_names
+from alworkbench.project.artifacts import load_project_encoder
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session, refuse_open
+
+WITHOUT_ENCODER = (
+    "Encode its prompts where the file was made, and start a new project with the new file."
+)
+"""What to do where features came from a file and new prompts are needed."""
 
 
 class Classes:
@@ -24,32 +32,66 @@ class Classes:
         """The newest version of the class list."""
         return self._session.classes()
 
+    def version(self, number: int) -> ClassList:
+        """This version of the class list; the first is 1. Raises NotInProject."""
+        with self._session.store.read() as reader:
+            return reader.classes.get(number)
+
     def add(
         self, added: LabelClass, encoder: Encoder | None = None, progress: Progress = silent
     ) -> ClassList:
         """Store a new version of the class list with one more class. All answers stay.
 
         The prompts of the class are encoded by the project's encoder (or by `encoder`). Where labels
-        were learned from, a new learner learns from all of them again, and is measured. Raises
-        RoundStillOpen, InvalidClassList, FeaturesMissing before the first encoding, EncoderMismatch, and
-        UnknownEncoder where the features came from a file, since no encoder can then encode a name.
+        were learned from, a new learner learns from all of them again, and is measured. Where the model
+        was measured before any label, that is measured again. Raises RoundStillOpen, InvalidClassList,
+        FeaturesMissing before the first encoding, EncoderMismatch, and UnknownEncoder where the features
+        came from a file, since no encoder can then encode a name.
         """
+        with self._session.computing:
+            larger = ClassList((*self.current().classes, added))
+            return self._change(larger, encoder, progress)
+
+    def use_templates(
+        self,
+        templates: Sequence[str],
+        encoder: Encoder | None = None,
+        progress: Progress = silent,
+    ) -> ClassList:
+        """Store a new version of the class list in which every class has these templates.
+
+        All answers stay. What happens then, and the errors, are those of `add`. Where every class has
+        these templates already, nothing happens.
+        """
+        with self._session.computing:
+            present, given = self.current(), tuple(templates)
+            if all(each.templates == given for each in present.classes):
+                return present
+            other = ClassList(tuple(replace(each, templates=given) for each in present.classes))
+            return self._change(other, encoder, progress)
+
+    def _change(self, classes: ClassList, encoder: Encoder | None, progress: Progress) -> ClassList:
+        """Encode the prompts of a new version, store it, and learn and measure with it."""
         session = self._session
-        with session.computing:
-            with session.store.read() as reader:
-                refuse_open(reader)
-                classes = reader.classes.current()
-                has_learned = reader.computed.learner() is not None
-                name = reader.settings().encoder
-            larger = ClassList((*classes.classes, added))
-            known = session.engine().encoder_id
-            if FeatureStore(session.folder.features / known).missing_prompts(list(added.prompts)):
-                encoder = encoder or load_encoder(name, session.device)
-                if encoder.id != known:
-                    raise EncoderMismatch("The project's features", known, encoder.id)
-                encode_names(session.folder, encoder, larger)
-            with session.store.write() as writer:
-                stored = writer.classes.add(larger, session.now())
-            if has_learned:
-                self._learners.learn(progress)
-            return stored
+        with session.store.read() as reader:
+            refuse_open(reader)
+            has_learned = reader.computed.learner() is not None
+            was_measured = any(each.learner_id is None for each in reader.computed.metrics())
+        record = session.encoder_record()
+        features = FeatureStore(session.folder.features / record.id)
+        prompts = [prompt for each in classes.classes for prompt in each.prompts]
+        if features.missing_prompts(prompts):
+            if encoder is None:
+                encoder = load_project_encoder(
+                    record, session.device, "the prompts of a class", WITHOUT_ENCODER
+                )
+            elif encoder.id != record.id:
+                raise EncoderMismatch("The project's features", record.id, encoder.id)
+            encode_missing(features, encoder, prompts, progress)
+        with session.store.write() as writer:
+            stored = writer.classes.add(classes, session.now())
+        if was_measured:
+            self._learners.measure_zero_shot()
+        if has_learned:
+            self._learners.learn(progress)
+        return stored

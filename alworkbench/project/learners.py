@@ -218,19 +218,27 @@ class Learners:
         progress("learning", 2, 2)
         return metrics
 
+    def measure_zero_shot(self) -> MetricRecord | None:
+        """Measure the model before any label, with the newest class list; None without an audit set.
+
+        Raises FeaturesMissing, PosteriorMissing.
+        """
+        with self._session.store.read() as reader:
+            classes = reader.classes.current()
+            newest = self._session.posterior_record(reader)
+        return self._measurements.measure(self.load(None, classes, newest), classes, 0, None, 0)
+
     def measure_all(self, progress: Progress = silent) -> MetricRecord | None:
         """Measure the zero-shot model and every learner of this class list; returns the newest."""
         with self._session.store.read() as reader:
             classes = reader.classes.current()
-            newest = self._session.posterior_record(reader)
             learners = [
                 each for each in reader.computed.learners() if each.class_list_id == classes.id
             ]
             belief = {each.id: each for each in reader.computed.posteriors()}
             number = {each.id: each.number for each in reader.rounds.all()}
         progress("measuring", 0, len(learners) + 1)
-        learner = self.load(None, classes, newest)
-        metrics = self._measurements.measure(learner, classes, 0, None, 0)
+        metrics = self.measure_zero_shot()
         for done, each in enumerate(learners, start=1):
             learner = self.load(each, classes, belief[each.posterior_id])
             metrics = self._measurements.measure(

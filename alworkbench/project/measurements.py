@@ -18,6 +18,7 @@ from torch import Tensor
 
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import ClassList, MetricRecord, Role
+from alworkbench.core.ports import Reader
 from alworkbench.evaluation.metrics import calibration_interval, measure
 from alworkbench.project.session import Session
 
@@ -49,14 +50,7 @@ class Measurements:
         `number` is that of its round, `labels` how many it has learned from.
         """
         with self._session.store.read() as reader:
-            answers = reader.labels.current(Role.AUDIT)
-            hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
-        truth = {
-            hash_of[image]: index
-            for image, label in answers.items()
-            if label.class_id is not None
-            and (index := classes.index_of_id(label.class_id)) is not None
-        }
+            truth = audit_truth(reader, classes)
         if not truth:
             return None
         engine = self._session.engine()
@@ -73,6 +67,16 @@ class Measurements:
         with self._session.store.write() as writer:
             writer.computed.add_metrics(record)
         return record
+
+
+def audit_truth(reader: Reader, classes: ClassList) -> dict[str, int]:
+    """Content hash -> position of the class in the list, of every audit image with a label of the list."""
+    hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
+    return {
+        hash_of[image]: index
+        for image, label in reader.labels.current(Role.AUDIT).items()
+        if label.class_id is not None and (index := classes.index_of_id(label.class_id)) is not None
+    }
 
 
 def measured_details(

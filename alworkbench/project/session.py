@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 
 import torch
 
-from alworkbench.core.domain import ClassList, PosteriorRecord, ProjectFolder, ProjectSettings, Role
+from alworkbench.core.domain import (
+    ClassList,
+    EncoderRecord,
+    PosteriorRecord,
+    ProjectFolder,
+    ProjectSettings,
+    Role,
+)
 from alworkbench.core.errors import FeaturesMissing, RoundStillOpen
 from alworkbench.core.ports import Reader, Store
 from alworkbench.project.artifacts import Engine, ProjectEngine
@@ -55,16 +62,20 @@ class Session:
         with self.store.read() as reader:
             return reader.classes.current()
 
+    def encoder_record(self) -> EncoderRecord:
+        """The encoder of the project's features. Raises FeaturesMissing before encoding."""
+        with self.store.read() as reader:
+            encoder = reader.computed.encoder()
+            images = sum(reader.images.count(role) for role in Role)
+        if encoder is None:
+            raise FeaturesMissing(images, images)
+        return encoder
+
     def engine(self) -> Engine:
         """Head, features and posteriors of this project. Raises FeaturesMissing before encoding."""
         with self._loading:
             if self._engine is None:
-                with self.store.read() as reader:
-                    encoder = reader.computed.encoder()
-                    images = sum(reader.images.count(role) for role in Role)
-                if encoder is None:
-                    raise FeaturesMissing(images, images)
-                self._engine = ProjectEngine(self.folder, encoder, self.device)
+                self._engine = ProjectEngine(self.folder, self.encoder_record(), self.device)
             return self._engine
 
     def posterior_record(self, reader: Reader) -> PosteriorRecord | None:

@@ -23,6 +23,7 @@ from alworkbench.project.labels import Labels
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.prompt_templates import Prompts
 from alworkbench.project.rounds import Rounds
 from alworkbench.project.session import Session, utc_now
 from alworkbench.project.status import Status, read_status
@@ -44,6 +45,7 @@ class Workbench:
         measurements    accuracy on the audit set
         learners        the model adapted to the labels
         classes         the class list
+        prompts         templates of the classes compared and replaced
         rounds          the pool ranked, a batch asked, the round closed
         explanations    why the model is uncertain about an image
         audit           the audit set drawn, the accuracy report, the advice when to stop
@@ -79,6 +81,7 @@ class Workbench:
             session, self.measurements, strengths=strengths, take_snapshots=take_snapshots
         )
         self.classes = Classes(session, self.learners)
+        self.prompts = Prompts(session, self.classes)
         self.rounds = Rounds(
             session, self.posteriors, self.measurements, self.learners, targets=targets
         )
