@@ -21,6 +21,7 @@ DECIDING = (
     "simulation/run.py",
     "core/domain",
     "encoders/head.py",
+    "evaluation/calibration",
     "evaluation/metrics.py",
     "features/table.py",
 )

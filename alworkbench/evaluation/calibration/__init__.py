@@ -1,0 +1,1 @@
+"""Whether probabilities are frequencies: calibration error, Brier score, selective and set predictions."""
