@@ -290,6 +290,16 @@ class EncoderMismatch(EncoderError):
         )
 
 
+class TemperatureMismatch(EncoderError):
+    """A temperature was fitted to the logits of another model."""
+
+    def __init__(self, differences: Iterable[str]) -> None:
+        super().__init__(
+            f"The temperature was fitted to logits of another model: {'; '.join(differences)}. "
+            f"Fit a temperature to the logits of this model."
+        )
+
+
 class FeaturesMissing(EncoderError):
     """Some images or prompts have no features."""
 
