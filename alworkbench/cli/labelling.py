@@ -173,6 +173,8 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
             f"{predicted.probability:.0%}" if predicted else "",
         )
     console.print(table)
+    if any(item.suggestion for item in items):
+        console.print(f"Probabilities: {round_.calibration.words}.")
     if len(items) > MOST_IMAGES:
         console.print(f"and {len(items) - MOST_IMAGES} more images (--json prints all)")
 
@@ -219,10 +221,18 @@ def print_metrics(metrics: Any, as_json: bool) -> None:
         )
         return
     values = metrics.values
+    said = ""
+    if "temperature" in values:
+        fit, after = values["temperature"], values["calibrated"]
+        said = (
+            f" A temperature of {fit['temperature']:.2f} [{fit['low']:.2f}, {fit['high']:.2f}] calibrates "
+            f"the probabilities: calibration error {values['ece']:.3f} before, {after['ece']:.3f} after "
+            f"(cross-fitted; {after['ece_floor']:.3f} is expected by chance)."
+        )
     tell(
         as_json,
         metrics,
         f"Learned from {metrics.labels} labels. Accuracy on the audit set "
         f"({metrics.audit_images} images) is {values['accuracy']:.3f}, 95 % interval "
-        f"[{values['accuracy_low']:.3f}, {values['accuracy_high']:.3f}].",
+        f"[{values['accuracy_low']:.3f}, {values['accuracy_high']:.3f}].{said}",
     )

@@ -20,6 +20,7 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import ClassList, MetricRecord, Role
 from alworkbench.core.ports import Reader
 from alworkbench.evaluation.metrics import calibration_interval, measure
+from alworkbench.project.calibration import fitted_temperature
 from alworkbench.project.session import Session
 
 RESAMPLES = 1000
@@ -62,6 +63,7 @@ class Measurements:
         values: Mapping[str, Any] = {
             **measure(found, order).as_json(classes.names),
             **measured_details(found, order, list(truth)),
+            **fitted_temperature(logits, order, classes),
         }
         record = MetricRecord(number, learner_id, labels, len(truth), values, self._session.now())
         with self._session.store.write() as writer:

@@ -17,6 +17,7 @@ from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     AnswerKind,
+    Calibration,
     ClassList,
     Item,
     Label,
@@ -30,6 +31,7 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import NoOpenRound, PoolExhausted
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
+from alworkbench.project.calibration import calibration_of
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
@@ -121,7 +123,9 @@ class Rounds:
             progress("ranking the pool", 0, 2)
             learner = self._learners.load(newest, classes, record)
             if not measured:
-                self._measurements.measure(learner, classes, 0, None, 0)
+                zero_shot = self._measurements.measure(learner, classes, 0, None, 0)
+                measured = [zero_shot] if zero_shot else []
+            calibration = calibration_of(learner, newest.id if newest else None, classes, measured)
             image_of_row = self._session.rows_of(pool)
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
@@ -154,7 +158,7 @@ class Rounds:
             )
             batch = chosen.select(context)
             progress("ranking the pool", 1, 2)
-            suggestions = self._suggest(learner, classes, batch.rows)
+            suggestions = self._suggest(learner, calibration, classes, batch.rows)
             new = NewRound(
                 strategy=chosen.name,
                 seed=context.seed,
@@ -178,6 +182,7 @@ class Rounds:
                     "memory": memory,
                     "acquisition_settings": acquisition.record(),
                     **({"targets": targets.name} if targets else {}),
+                    "calibration": calibration.as_record(),
                     "record": asked_at,
                     "versions": versions(self._session.engine().device),
                     **({} if newest else self._learners.snapshot(learner, classes, pool, ())),
@@ -257,12 +262,17 @@ class Rounds:
         return torch.tensor(some_of(pool, TARGETS, seed))
 
     def _suggest(
-        self, learner: Learner, classes: ClassList, rows: tuple[int, ...]
+        self,
+        learner: Learner,
+        calibration: Calibration,
+        classes: ClassList,
+        rows: tuple[int, ...],
     ) -> list[Suggestion]:
         features = (
             self._session.engine().table().gather(torch.tensor(rows), self._session.engine().device)
         )
-        top = learner.logits(features).softmax(dim=-1).max(dim=-1)
+        logits = learner.logits(features) / calibration.temperature
+        top = logits.softmax(dim=-1).max(dim=-1)
         return [
             Suggestion(stored_id(classes.classes[index].id), probability)
             for probability, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)

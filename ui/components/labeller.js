@@ -307,7 +307,10 @@ class Desk {
     this.screen.drawHead(`Round ${this.data.round.number}`, counted, total);
     this.screen.drawSaved(this.outbox.size, this.outbox.failing);
     this.screen.enable(this.armed);
-    this.screen.drawSuggestion(current === null ? null : current.suggestion);
+    this.screen.drawSuggestion(
+      current === null ? null : current.suggestion,
+      this.data.round.calibration,
+    );
     const past = this.history[this.history.length - 1];
     this.screen.last.textContent = past ? `Last answer: ${past.text}` : "";
     this.screen.undo.disabled = !past && counted === 0;

@@ -74,7 +74,11 @@ def component_data(
         "base": PREFIX,
         "token": state.token,
         "project": state.project_key,
-        "round": {"id": round_.id, "number": round_.number},
+        "round": {
+            "id": round_.id,
+            "number": round_.number,
+            "calibration": round_.calibration.words,
+        },
         "progress": {
             "round_id": round_.id,
             "answered": progress.answered,

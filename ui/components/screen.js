@@ -153,7 +153,7 @@ class Screen {
     this.saved.textContent = failing ? `${text} · waiting for the server` : text;
   }
 
-  drawSuggestion(suggestion) {
+  drawSuggestion(suggestion, calibration) {
     this.suggestion.classList.toggle("none", !suggestion);
     this.accept.hidden = !suggestion;
     if (!suggestion) {
@@ -165,6 +165,7 @@ class Screen {
       make("span", "muted", "Model: "),
       make("span", "name", suggestion.name),
       make("span", "muted", `  ${percent} %`),
+      make("span", "calibration", calibration),
     );
   }
 

@@ -19,6 +19,7 @@ from alworkbench.core.domain.answers import (
     TakeBack,
     deciding_label,
 )
+from alworkbench.core.domain.calibration import Calibration, CalibrationSource
 from alworkbench.core.domain.class_list import (
     CLASS_KEYS,
     DEFAULT_TEMPLATES,
@@ -70,6 +71,8 @@ __all__ = [
     "Answer",
     "AnswerKind",
     "Arm",
+    "Calibration",
+    "CalibrationSource",
     "ClassList",
     "EncoderRecord",
     "FoundImage",

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from alworkbench.core.domain.calibration import Calibration
+
 
 class AnswerKind(StrEnum):
     """What an answer says: a class, no class (skipped), or that nobody can tell."""
@@ -95,6 +97,11 @@ class Round:
     seconds: float
     """How long the ranking took."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def calibration(self) -> Calibration:
+        """That of the probabilities of its suggestions."""
+        return Calibration.from_record(self.settings.get("calibration"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,78 @@
+"""Which calibration the probabilities of a learner have: of the audit set, of left-out labels, or none.
+
+Every measurement on the audit set fits a temperature and keeps it beside its figures. It belongs to the
+learner that was measured and to its class list. The figures after calibration are cross-fitted: each image
+is predicted with a temperature that was fitted to the other folds.
+
+Dimensions used in this file
+    N  audit images
+    C  classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from alworkbench.adaptation.learner import Learner
+from alworkbench.adaptation.temperature import FEWEST_IMAGES, fit_temperature
+from alworkbench.core.domain import Calibration, CalibrationSource, ClassList, MetricRecord
+from alworkbench.evaluation.metrics import measure
+
+FOLDS = 5
+"""Parts of the audit set, each predicted with the temperature of the others."""
+_SHOWN = ("nlpd", "brier", "ece", "ece_floor")
+"""Figures that a temperature changes."""
+
+
+def fitted_temperature(
+    logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"], classes: ClassList
+) -> dict[str, Any]:
+    """The temperature of an audit set as entries of a measurement, plain JSON values.
+
+    `temperature` is the fit to all images, `calibrated` has the figures after calibration. Empty for fewer
+    than FEWEST_IMAGES images: they say too little about one number.
+    """
+    if len(labels) < FEWEST_IMAGES:
+        return {}
+    fold = torch.arange(len(labels), device=labels.device) % FOLDS
+    scaled = logits.double().clone()
+    for k in range(FOLDS):
+        fit = fit_temperature(logits[fold != k], labels[fold != k])
+        scaled[fold == k] = fit.apply(scaled[fold == k])
+    after = measure(scaled.softmax(dim=-1), labels)
+    return {
+        "temperature": {
+            **asdict(fit_temperature(logits, labels)),
+            "class_list_id": classes.id,
+        },
+        "calibrated": {name: getattr(after, name) for name in _SHOWN},
+    }
+
+
+def calibration_of(
+    learner: Learner,
+    learner_id: int | None,
+    classes: ClassList,
+    measured: Iterable[MetricRecord],
+) -> Calibration:
+    """The best calibration that there is for this learner under this class list.
+
+    `measured` are all measurements, oldest first; `learner_id` is None for the zero-shot model.
+    """
+    for record in reversed(list(measured)):
+        found: Mapping[str, Any] | None = record.values.get("temperature")
+        if found is None or record.learner_id != learner_id:
+            continue
+        if found["class_list_id"] == classes.id:
+            source = CalibrationSource.AUDIT
+            return Calibration(source, int(found["images"]), float(found["temperature"]))
+    term = learner.pool_term
+    if term is not None and len(term.left_out):
+        return Calibration(CalibrationSource.LEFT_OUT, len(term.left_out))
+    return Calibration()
