@@ -58,6 +58,8 @@ def test_a_round_labelled_by_keyboard_is_stored_and_learned_from(
     said.append((desk.press("u"), "cannot_tell", None))
     desk.ready()
     suggested = desk.root.locator(".suggestion .name").inner_text()
+    calibration = desk.root.locator(".suggestion .calibration").inner_text()
+    assert calibration == "calibrated on 100 audit images"
     names = [b.inner_text() for b in desk.root.locator(".grid .label").all()]
     said.append((desk.press("Enter"), "class", ids[names.index(suggested)]))
     desk.ready()
