@@ -62,7 +62,7 @@ def folds_left_out(
     weights: Float[Tensor, "n"],
     settings: AdaptationSettings = DEFAULT_SETTINGS,
 ) -> Float[Tensor, "n C"]:
-    """The logits of each image after a fit to the labels of the other folds; fold k has every K-th image.
+    """The logits of each image after a fit to the labels of the other folds (`folds_of`).
 
     The mean and scale of the residual head's input are those of all n images.
     """

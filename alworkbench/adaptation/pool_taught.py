@@ -85,8 +85,8 @@ def _left_out(
     settings: AdaptationSettings,
 ) -> tuple[Float[Tensor, "n 2 C"], Float[Tensor, "n"]]:
     """z and g of each labelled image, both learned without its fold; and which share of its label the
-    classes have that no other fold names. The prior of the base learner is kept; fold k has every K-th
-    image."""
+    classes have that no other fold names. Kept from the whole are the prior of the base learner, the
+    class prior and the coordinates of the Gaussians."""
     count, classes = targets.shape
     found = torch.zeros(count, 2, classes).to(base.class_activations)
     unseen = torch.zeros(count, dtype=targets.dtype, device=targets.device)

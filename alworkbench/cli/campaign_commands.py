@@ -21,7 +21,7 @@ from alworkbench.cli.common import (
     read_share,
     tell,
 )
-from alworkbench.cli.project_commands import leave_one_out_words
+from alworkbench.cli.project_commands import left_out_words
 
 if TYPE_CHECKING:
     from alworkbench.project.accuracy_report import AccuracyReport
@@ -157,9 +157,7 @@ def print_curve(found: AccuracyReport) -> None:
             "Each is of the learner that asked, over the images that had no answer then.\n"
         )
     if found.leave_one_out is not None:
-        console.print(
-            f"leave-one-out: {leave_one_out_words(found.leave_one_out)}\n", soft_wrap=True
-        )
+        console.print(f"labels left out: {left_out_words(found.leave_one_out)}\n", soft_wrap=True)
     if found.counterfactual is not None:
         _print_counterfactual(found)
 

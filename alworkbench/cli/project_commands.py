@@ -223,18 +223,20 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     if state.audit_accuracy is not None:
         rows.append(("accuracy now", f"{state.audit_accuracy:.3f} on the audit set"))
     if state.leave_one_out is not None:
-        rows.append(("leave-one-out", leave_one_out_words(state.leave_one_out)))
+        rows.append(("labels left out", left_out_words(state.leave_one_out)))
     rows.append(("next", state.next_step))
     print_facts(rows)
 
 
-def leave_one_out_words(found: Mapping[str, Any]) -> str:
-    """Leave-one-out figures in words, with a warning that they do not measure the pool."""
+def left_out_words(found: Mapping[str, Any]) -> str:
+    """Figures of left-out labels in words, with a warning that they do not measure the pool."""
+    labels, groups = int(found["labels"]), int(found["groups"])
+    each = "each alone" if groups == labels else f"in {groups} groups"
     return (
         f"accuracy {found['accuracy']:.3f} ({found['accuracy_low']:.3f} to "
         f"{found['accuracy_high']:.3f}), calibration error {found['ece']:.3f}, over "
-        f"{found['labels']} labels. A strategy chose these images, so the figures are about them and "
-        f"not about the pool"
+        f"{labels} labels, left out {each}. The figures are about these images. They are not about the "
+        f"pool, unless the images were drawn at random"
     )
 
 

@@ -16,6 +16,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.predictive_variance import logit_variance
 from alworkbench.encoders.head import Features
 from alworkbench.estimators.class_labels import class_weights, distinct_names, indices_of
-from alworkbench.estimators.learn_rows import checked_pool, learn_rows
+from alworkbench.estimators.learn_rows import as_tensor, checked_pool, learn_rows
 from alworkbench.estimators.row_model import RowModel, class_activations
 
 BLOCK_ROWS = 8192
@@ -110,7 +111,18 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, pool: Any = None
     ) -> LaplaceVLMClassifier:
-        """Learn from these rows alone, and from the unlabelled rows of `pool` (M, as in X)."""
+        """Learn from these rows alone, and from the unlabelled rows of `pool` (M, as in X).
+
+        Every fit needs its pool again: without one, a fit after a fit with a pool warns. The pool is no part
+        of what a `Pipeline` transforms or a search splits; scikit-learn cuts one that has as many rows as X.
+        """
+        if pool is None and self.adaptation is None and getattr(self, "_pool", None) is not None:
+            warnings.warn(
+                "This fit has no pool, but the last one had: the unlabelled rows teach nothing now. Give "
+                "`pool` to every fit, also to `teach` of a modAL learner.",
+                UserWarning,
+                stacklevel=2,
+            )
         for name in ("_seen", "_named", "_learner", "_rows", "_pool"):
             self.__dict__.pop(name, None)
         return self._learn(X, y, None, sample_weight, pool, reset=True)
@@ -134,7 +146,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         names = self._class_list(y, classes)
-        x = torch.tensor(X, dtype=torch.float64)
+        x = as_tensor(X)
         labels = torch.from_numpy(indices_of(y, names))
         weights = torch.tensor(weight, dtype=torch.float64)
         if not reset:
@@ -153,7 +165,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             else self._head_model()
         )
         kept = weights > 0
-        newest = getattr(self, "_pool", None) if pool is None else checked_pool(pool, X.shape[1])
+        newest = getattr(self, "_pool", None) if pool is None else checked_pool(self, pool)
         self._learner = learn_rows(
             rows.start,
             rows.features(x)[kept.nonzero()[:, 0]],
@@ -214,8 +226,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         else:
             X = check_array(X, dtype=[np.float64, np.float32], estimator=self)
         for start in range(0, len(X), BLOCK_ROWS):
-            x = torch.tensor(X[start : start + BLOCK_ROWS], dtype=torch.float64)
-            yield learner, rows.features(x)
+            yield learner, rows.features(as_tensor(X[start : start + BLOCK_ROWS]))
 
     @property
     def classes_(self) -> np.ndarray:

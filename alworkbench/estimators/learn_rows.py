@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.utils.validation import check_array
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, validate_data
 from torch import Tensor
 
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS
@@ -45,12 +46,21 @@ def chosen_method(adaptation: Any, *, with_head: bool, with_pool: bool) -> str:
     return method
 
 
-def checked_pool(pool: Any, columns: int) -> Tensor:
-    """Unlabelled rows (M, columns), float64. Raises ValueError for another number of columns."""
+def checked_pool(classifier: BaseEstimator, pool: Any) -> Tensor:
+    """Unlabelled rows (M, columns of X), float64.
+
+    Raises ValueError for other columns than those of X, which were checked before.
+    """
+    columns = classifier.n_features_in_
     found = check_array(pool, dtype=np.float64)
     if found.shape[1] != columns:
         raise ValueError(f"pool has {found.shape[1]} columns, but X has {columns}")
-    return torch.tensor(found)
+    return as_tensor(validate_data(classifier, pool, reset=False, dtype=np.float64))
+
+
+def as_tensor(rows: np.ndarray) -> Tensor:
+    """A copy in float64, whatever the order of the rows in memory."""
+    return torch.tensor(np.ascontiguousarray(rows), dtype=torch.float64)
 
 
 def learn_rows(

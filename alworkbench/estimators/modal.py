@@ -2,7 +2,7 @@
 
     learner = ActiveLearner(LaplaceVLMClassifier(...), query_strategy=query_strategy("epig"))
     indices, rows = learner.query(X_pool, n_instances=10)
-    learner.teach(X_pool[indices], y)
+    learner.teach(X_pool[indices], y, pool=X_pool)       # pool: the unlabelled rows teach too
 
 modAL: Danka & Horvath 2018, arXiv:1805.00979. It is imported when it is first used.
 """

@@ -49,7 +49,10 @@ class RowModel:
         if posterior is None:
             raise ValueError(_INCOMPLETE)
         strengths = _strengths(image_strength, text_strength, Strengths())
-        return cls(_zero_shot(head, posterior, class_activations(classes), strengths))
+        activations = class_activations(classes)
+        if len(activations) < 2:
+            raise ValueError(f"a head needs at least 2 classes, found {len(activations)}")
+        return cls(_zero_shot(head, posterior, activations, strengths))
 
     @classmethod
     def of_logistic_regression(
@@ -66,18 +69,30 @@ class RowModel:
         return cls(start, Standardisation.of(x, weights))
 
     def features(self, x: Float[Tensor, "N X"]) -> Features:
-        """Rows as features. Raises ValueError for another number of columns."""
+        """Rows as features.
+
+        Raises ValueError for another number of columns, and for a row whose embedding has no direction.
+        """
         if self.standardisation is not None:
             return self.standardisation.features(x, len(self.start.class_activations))
         size_d, size_p = self.start.model.head.image_projection.shape
         if x.shape[1] == size_p:
-            return Features(x)
-        if x.shape[1] == size_p + size_d:
-            return Features(x[:, :size_p], x[:, size_p:])
-        raise ValueError(
-            f"X has {x.shape[1]} features, but LaplaceVLMClassifier is expecting {size_p} features as "
-            f"input (activations), or {size_p + size_d} (activations, then residuals)"
-        )
+            found = Features(x)
+        elif x.shape[1] == size_p + size_d:
+            found = Features(x[:, :size_p], x[:, size_p:])
+        else:
+            raise ValueError(
+                f"X has {x.shape[1]} features, but LaplaceVLMClassifier is expecting {size_p} features as "
+                f"input (activations), or {size_p + size_d} (activations, then residuals)"
+            )
+        lengths = self.start.model.head.embed_images(found).norm(dim=-1)
+        useless = (~((lengths > 0) & lengths.isfinite())).nonzero()[:, 0].tolist()
+        if useless:
+            raise ValueError(
+                f"row {useless[0]} has an embedding of length {float(lengths[useless[0]]):g}, and so do "
+                f"{len(useless) - 1} more rows: the model predicts by the direction of an embedding"
+            )
+        return found
 
 
 def class_activations(classes: Any) -> Float[Tensor, "C Q"]:

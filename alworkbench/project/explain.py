@@ -38,7 +38,7 @@ from alworkbench.project.session import Session
 DRAWS = 512
 """Behind the figures of one image."""
 SET_OF_DRAWS = 128
-"""Draws at once, which bounds the memory. The first set is that of the strategies; it ranks the pool."""
+"""Draws at once, which bounds the memory. The first set is that of the strategies and ranks the pool."""
 SETTLED = 0.95
 """The classes in conflict are the likeliest ones that together win this share of the draws."""
 
@@ -208,15 +208,18 @@ def explain(
 ) -> Explanation:
     """Explain the image in this row of the table, and rank it in the pool (rows; it may be one).
 
-    The same seed gives the same draws, which are those of the strategies with that seed.
+    The same seed gives the same draws. Ranks are those of the strategies with that seed, which look at the
+    learner of the labels; uncertainty and classes are those of the prediction that people see.
     """
     features = table.gather(torch.tensor([row]), learner.model.classes.unit.device)
-    first = learner.draws(SET_OF_DRAWS, seed)
-    drawn = [drawn_logits(learner, features, first)[:, 0]]
-    others = pool_scores(learner, table, pool[pool != row], first, progress=progress)
+    chooser = learner.base  # strategies look at the learner of the labels
+    first = chooser.draws(SET_OF_DRAWS, seed)
+    others = pool_scores(chooser, table, pool[pool != row], first, progress=progress)
     # Apart from a score of its own the image must not stand above or below its exact copies.
-    own = pool_scores(learner, table, torch.tensor([row]), first)
-    del first
+    own = pool_scores(chooser, table, torch.tensor([row]), first)
+    scaled = first.map(lambda part: learner.label_scale * part)
+    drawn = [drawn_logits(learner, features, scaled)[:, 0]]
+    del first, scaled
     for k in range(1, DRAWS // SET_OF_DRAWS):
         more = learner.draws(SET_OF_DRAWS, seed + k * _SEEDS_APART)
         drawn.append(drawn_logits(learner, features, more)[:, 0])

@@ -13,6 +13,7 @@ from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.learning import LearnedWeights
 from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
+from alworkbench.adaptation.left_out_folds import folds_of
 from alworkbench.adaptation.methods import find_method
 from alworkbench.adaptation.pool_taught import _weight_of_unseen
 from alworkbench.core.errors import InvalidPosteriorFile
@@ -305,3 +306,19 @@ def test_the_factor_of_labels_of_unseen_classes_is_a_share(seed):
 def test_labels_of_unseen_classes_count_nothing_once_every_class_has_a_label():
     targets, ones = torch.eye(CLASSES).double(), torch.ones(CLASSES).double()
     assert _weight_of_unseen(normal(0, 20, CLASSES), targets, ones, ones).tolist() == [0] * CLASSES
+
+
+@pytest.mark.parametrize("classes", [2, 5, 10])
+def test_labels_that_name_the_classes_in_turn_leave_out_no_class(classes):
+    """Each class is named in several folds, so that left-out labels say how far the pool is believed."""
+    fold_of, labels = folds_of(6 * classes, 5), torch.arange(6 * classes) % classes
+    for each in range(classes):
+        assert len(fold_of[labels == each].unique()) > 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5, 23, 200])
+def test_folds_are_of_equal_size_and_more_labels_do_not_change_them(count):
+    sizes = folds_of(count, 5).bincount(minlength=5)
+    assert int(sizes.sum()) == count
+    assert int(sizes.max() - sizes.min()) <= 1
+    assert torch.equal(folds_of(count + 7, 5)[:count], folds_of(count, 5))

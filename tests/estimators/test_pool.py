@@ -41,9 +41,41 @@ def test_the_order_of_the_calls_does_not_matter():
     assert np.array_equal(whole.predict_proba(X), parts.predict_proba(X))
 
 
-def test_a_fit_without_a_pool_forgets_the_pool_of_the_fit_before():
-    again = classifier().fit(X[:12], Y, pool=X[12:]).fit(X[:12], Y)
+def test_a_fit_without_a_pool_forgets_the_pool_of_the_fit_before_and_says_so():
+    again = classifier().fit(X[:12], Y, pool=X[12:])
+    with pytest.warns(UserWarning, match="This fit has no pool"):
+        again.fit(X[:12], Y)
     assert np.array_equal(again.predict_proba(X), classifier().fit(X[:12], Y).predict_proba(X))
+
+
+@pytest.mark.parametrize("part", ["X", "pool", "predicted"])
+def test_a_row_whose_embedding_has_no_direction_is_refused(part):
+    rows = {"X": X[:12].copy(), "pool": X[12:].copy(), "predicted": X.copy()}
+    rows[part][3] = 0
+    with pytest.raises(ValueError, match="row 3 has an embedding of length 0"):
+        classifier().fit(rows["X"], Y, pool=rows["pool"]).predict(rows["predicted"])
+
+
+def test_rows_in_any_order_of_memory_are_the_same_rows():
+    turned = np.flipud(np.flipud(X).copy())
+    assert turned.strides[0] < 0
+    found = classifier().fit(turned[:12], Y, pool=turned[12:]).predict_proba(turned)
+    assert np.array_equal(found, classifier().fit(X[:12], Y, pool=X[12:]).predict_proba(X))
+
+
+def test_a_pool_whose_columns_have_another_order_is_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=[f"f{k}" for k in range(X.shape[1])])
+    with pytest.raises(ValueError, match="feature names"):
+        classifier().fit(frame[:12], Y, pool=frame[12:][frame.columns[::-1]])
+
+
+def test_a_head_of_one_class_is_refused():
+    one = small_model(images=20, classes=1, image_size=10)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        LaplaceVLMClassifier(one.head, one.posterior, one.classes).fit(
+            X[:5], np.zeros(5, dtype=int)
+        )
 
 
 def test_variances_are_those_of_the_draws():

@@ -75,18 +75,23 @@ def drawn_labels(report: AccuracyReport) -> None:
 
 
 def left_out(report: AccuracyReport) -> None:
-    """Draw the leave-one-out accuracy of the newest learner, if it was computed."""
+    """Draw the accuracy of the newest learner on labels that were left out, if it was computed."""
     found = report.leave_one_out
     if found is None:
         return
-    st.subheader("Leave-one-out", anchor=False)
+    st.subheader("Labels left out", anchor=False)
+    groups = int(found["groups"])
+    others = (
+        "all others" if groups == found["labels"] else f"the others; {groups} groups were left out"
+    )
     st.caption(
-        f"Each of your {count(found['labels'], 'label')} is predicted by a model that learned from all "
-        f"others: {percent(found['accuracy'])} of the predictions are correct (95 % interval "
+        f"Each of your {count(found['labels'], 'label')} is predicted by a model that learned from "
+        f"{others}: {percent(found['accuracy'])} of the predictions are correct (95 % interval "
         f"{percent(found['accuracy_low'])} to {percent(found['accuracy_high'])}). The calibration error is "
-        f"{found['ece']:.3f}; {found['ece_floor']:.3f} of it is expected by chance. A strategy chose these "
-        f"images, so this is not the accuracy on the pool: it is too low where hard images were chosen, and "
-        f"too high where easy or similar images were chosen. The audit set measures the pool without bias."
+        f"{found['ece']:.3f}; {found['ece_floor']:.3f} of it is expected by chance. If a "
+        f"strategy chose these images, this is not the accuracy on the pool: it is too low where hard images "
+        f"were chosen, and too high where easy or similar images were chosen. "
+        "The audit set measures the pool without bias."
     )
     st.space("small")
 
