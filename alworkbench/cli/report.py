@@ -69,7 +69,7 @@ def report(
     The page is one file that needs no network.
     """
     from alworkbench.evaluation.curves import NO_SHARES
-    from alworkbench.report.savings_table import savings_lines, savings_title
+    from alworkbench.report.savings_table import savings_lines, savings_note, savings_title
     from alworkbench.report.text import INTERVALS
     from alworkbench.report.text import as_json as values
     from alworkbench.report.thumbnails import thumbnails_of
@@ -91,6 +91,8 @@ def report(
     console.print(escape(files.findings.headline), soft_wrap=True)
     if files.findings.against:
         print_lines(savings_lines(files.findings), savings_title(files.findings))
+    if note := savings_note(files.findings):
+        console.print(escape(note), soft_wrap=True)
     console.print(escape(INTERVALS), soft_wrap=True)
     console.print(f"Report: {escape(str(files.page))}", soft_wrap=True)
 
@@ -120,6 +122,7 @@ def compare(
         write_comparison,
     )
     from alworkbench.report.findings import chief_metric
+    from alworkbench.report.savings_table import SIGNS
     from alworkbench.report.text import INTERVALS
 
     if not 2 <= len(runs) <= len(LETTERS):
@@ -139,6 +142,7 @@ def compare(
     print_lines(lines_of(comparison))
     if saved := saved_lines(comparison):
         print_lines(saved)
+        console.print(escape(SIGNS), soft_wrap=True)
     console.print(escape(comparison.headline), soft_wrap=True)
     console.print(escape(INTERVALS), soft_wrap=True)
     console.print(f"Comparison: {escape(str(files.page))}", soft_wrap=True)

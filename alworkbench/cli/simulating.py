@@ -167,7 +167,7 @@ def describe(result: SimulationResult) -> dict[str, Any]:
 def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
     """Print the table of a result, or all of it as JSON."""
     from alworkbench.report.findings import findings_in
-    from alworkbench.report.savings_table import savings_lines, savings_title
+    from alworkbench.report.savings_table import savings_lines, savings_note, savings_title
     from alworkbench.report.text import table_lines
 
     if as_json:
@@ -176,7 +176,8 @@ def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
     header, *lines = table_lines(result.table())
     errors = "; ± is one standard error" if len(result.seeds) > 1 else ""
     console.print(escape(result.summary() + errors), soft_wrap=True)
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    title = "Accuracy by labels paid for"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for heading in header:
         table.add_column(heading, header_style="bold", justify="left", no_wrap=True)
     for line in lines:
@@ -185,4 +186,6 @@ def print_simulation(result: SimulationResult, as_json: bool = False) -> None:
     findings = findings_in(result)
     if findings.against:
         print_lines(savings_lines(findings), savings_title(findings))
+    if note := savings_note(findings):
+        console.print(escape(note), soft_wrap=True)
     console.print(f"Learning curve: {escape(str(result.picture))}", soft_wrap=True)

@@ -14,7 +14,8 @@ from alworkbench.evaluation.curves import BUDGETS, Curve, Runs, budgets_of, runs
 from alworkbench.evaluation.intervals import estimates
 from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
 from alworkbench.report.baseline_savings import baseline_pairs
-from alworkbench.report.findings import CHIEF_SHARE, Test, outcome_of, seeds_needed, tests_of
+from alworkbench.report.findings import Test, outcome_of, seeds_needed, tests_of
+from alworkbench.report.levels import CHIEF_SHARE
 from alworkbench.report.wording import (
     METRIC_WORDS,
     difference_words,
@@ -100,7 +101,7 @@ def compare(results: Sequence[SimulationResult], metric: str = "accuracy") -> Co
     )
     shown = budgets_of([each for _, one, two in pairs for each in (one, two)], BUDGETS)[1:]
     ats = {at: tests_of([two.at(at) - one.at(at) for _, one, two in pairs]) for at in shown}
-    called = tuple(dict.fromkeys(arm for _, one, two in pairs for arm in (one.arm, two.arm)))
+    called = tuple(dict.fromkeys(arm for each in results for arm in each.arms))
     changes = []
     for i, (letter, one, two) in enumerate(pairs):
         name = two.arm.words(called)

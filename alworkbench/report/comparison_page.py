@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.report.comparing import LETTERS, Comparison
+from alworkbench.core.domain import BASELINE_STRATEGY
+from alworkbench.report.comparing import LETTERS, Change, Comparison
 from alworkbench.report.pictures import FAINT, SERIES, WIDTH, Picture, mark, new_figure, spread
 from alworkbench.report.rendering import Cell, Table, difference_cell, labels_cell, render
-from alworkbench.report.savings_table import NO_BASELINE, saving_json
+from alworkbench.report.savings_table import IS_OTHER_BASELINE, NOT_COMPARED, SIGNS, saving_json
 from alworkbench.report.text import INTERVALS, TRANSDUCTIVE, finite, table_of
 from alworkbench.report.wording import (
     METRIC_WORDS,
@@ -75,13 +76,23 @@ def saved_lines(comparison: Comparison) -> list[list[str]]:
                 each.name,
                 each.letter,
                 *(
-                    saved_words(each.against[words]) if words in each.against else NO_BASELINE
+                    saved_words(each.against[words])
+                    if words in each.against
+                    else _not_saved(comparison, each)
                     for words in kinds
                 ),
             ]
             for each in comparison.of
         ),
     ]
+
+
+def _not_saved(comparison: Comparison, change: Change) -> str:
+    """Why an arm has no saving against a baseline: it is one itself, or its result has no such baseline."""
+    arm, result = change.second, comparison.results[LETTERS.index(change.letter)]
+    if arm.strategy == BASELINE_STRATEGY and arm.adaptation in result.baselines:
+        return IS_OTHER_BASELINE
+    return NOT_COMPARED
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -131,7 +142,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines += [f"- {letter}: {name}, {detail}" for letter, name, detail in _results(comparison)]
     lines += ["", *table_of(header, rows)]
     if saved := saved_lines(comparison):
-        lines += ["", *table_of(saved[0], saved[1:])]
+        lines += ["", *table_of(saved[0], saved[1:]), "", SIGNS]
     lines += ["", INTERVALS]
     return "\n".join(lines) + "\n"
 
@@ -208,8 +219,8 @@ def comparison_page(comparison: Comparison) -> str:
         saved=Table(
             saved_header,
             [[Cell(text) for text in line] for line in saved],
-            "Labels that the later result saves against random sampling with its baselines, for the same "
-            "levels",
+            f"Labels that the later result saves against random sampling with its baselines, for the same "
+            f"levels. {SIGNS}",
             numbers_from=len(saved_header),
         ),
         results=Table(["result", "name", "made"], results, "What is compared", numbers_from=3),

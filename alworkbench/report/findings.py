@@ -16,9 +16,10 @@ import numpy as np
 from alworkbench.core.domain import BASELINE_STRATEGY, Arm, SimulationPoint
 from alworkbench.evaluation.curves import BUDGETS, LOWER_IS_BETTER, budgets_of, names, runs
 from alworkbench.evaluation.intervals import Estimate, estimate
-from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving, targets_at
+from alworkbench.evaluation.label_savings import Reach, Saving, Target, reach, saving
 from alworkbench.evaluation.paired_tests import LEVEL, holm, sign_flip_p, smallest_p
 from alworkbench.report.baseline_savings import Against, savings_against
+from alworkbench.report.levels import levels_of
 from alworkbench.report.wording import (
     METRIC_WORDS,
     difference_words,
@@ -31,11 +32,6 @@ from alworkbench.report.wording import (
 
 if TYPE_CHECKING:
     from alworkbench.simulation.results import SimulationResult
-
-TARGET_SHARES = (0.25, 0.5, 0.75, 1.0)
-"""Shares of the baseline's budget. What the baseline reaches there are the targets."""
-CHIEF_SHARE = 0.5
-"""The target of the verdict. At the whole budget, half of the baseline's own runs would miss it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +86,8 @@ class Findings:
     """The arm with the best mean over the curve first."""
     against: tuple[Against, ...]
     """Savings against the baseline with the same learner, then against each baseline of labels alone."""
+    no_savings: str
+    """Why no labels can be saved for the target of the verdict, in sentences; empty where they can."""
     headline: str
     """The verdict in one or two sentences."""
 
@@ -119,12 +117,8 @@ def findings_of(
     called = names(list(every))
     chief_arm = _baseline_of(next(iter(every)), list(every), baseline)
     base = every[chief_arm]
-    if target is None:
-        targets = targets_at(base, metric, TARGET_SHARES, called[chief_arm])
-        nearest = targets_at(base, metric, (CHIEF_SHARE,), called[chief_arm])[0]
-        chief = targets.index(nearest)
-    else:
-        targets, chief = [Target(metric, target, f"{METRIC_WORDS[metric]} {target:g}")], 0
+    levels = levels_of(base, metric, called[chief_arm], target)
+    targets, chief = levels.targets, levels.chief
     pairs = [
         (every[arm], every[own])
         for arm in (every if compared is None else compared)
@@ -146,7 +140,7 @@ def findings_of(
             areas[i],
             reaches[chief],
             every_reach[other.arm][chief],
-            savings[chief],
+            None if levels.no_savings else savings[chief],
             metric,
         )
         found.append(
@@ -172,10 +166,11 @@ def findings_of(
         called,
         chief_arm,
         every_reach,
-        tuple(targets),
+        targets,
         chief,
         tuple(found),
-        savings_against(pairs, every, methods, targets),
+        () if levels.no_savings else savings_against(pairs, every, methods, targets),
+        levels.no_savings,
         _headline(found, told, len(base.seeds), metric),
     )
 
@@ -237,9 +232,10 @@ def _words(
     area: Test,
     own: Reach,
     other: Reach,
-    saved: Saving,
+    saved: Saving | None,
     metric: str,
 ) -> str:
+    """`saved` is None where the level of the verdict needs no labels; then it is not told."""
     seeds = area.difference.seeds
     needs = (
         f"needs {labels_words(own)} where {base} needs {labels_words(other)} for "
@@ -248,14 +244,16 @@ def _words(
     by = f"{difference_words(area.difference, metric)} on average over the curve"
     if outcome == "untestable":
         counted = "one seed" if seeds == 1 else f"{seeds} seeds"
-        return f"With {counted}, {name} cannot be told from {base}. It {needs}."
+        told = f"With {counted}, {name} cannot be told from {base}."
+        return told if saved is None else f"{told} It {needs}."
     if outcome == "none":
         return (
             f"No difference between {name} and {base} can be seen with {seeds} seeds "
             f"({by}, p {p_words(area.corrected)})."
         )
+    told = "" if saved is None else f": it {needs}{saving_words(saved)}"
     return (
-        f"{name} is {outcome} than {base} here: it {needs}{saving_words(saved)}. Its "
+        f"{name} is {outcome} than {base} here{told}. Its "
         f"{METRIC_WORDS[metric]} differs by {by} (p {p_words(area.corrected)})."
     )
 

@@ -11,9 +11,9 @@ from alworkbench.report.findings import Findings, Test
 from alworkbench.report.pictures import inks, variable_of
 from alworkbench.report.rendering import Cell, Table, difference_cell, labels_cell
 from alworkbench.report.savings_table import (
-    NO_BASELINE,
     savings_arms,
     savings_header,
+    savings_note,
     savings_of,
     savings_title,
 )
@@ -25,7 +25,6 @@ from alworkbench.report.wording import (
     labels_words,
     level_words,
     p_words,
-    saved_words,
     value_words,
 )
 
@@ -86,27 +85,17 @@ def savings_caption(findings: Findings) -> str:
 
 def savings_table(result: SimulationResult, findings: Findings) -> Table:
     """What each arm saves for the level of the verdict, with the same learner and against the baselines."""
-    called = {
-        savings[0].baseline: each.words
-        for each in findings.against
-        for savings in each.savings.values()
-    }
     rows = []
     for arm in savings_arms(findings):
-        small = (called[arm],) if arm in called else ()
         cells = [
-            arm_cell(result, arm, findings.names[arm], small=small),
+            arm_cell(result, arm, findings.names[arm]),
             labels_cell(labels_words(findings.reaches[arm][findings.chief])),
         ]
         for saved in savings_of(findings, arm):
-            main, _, ends = (NO_BASELINE if saved is None else saved_words(saved)).partition(" [")
+            main, _, ends = saved.partition(" [")
             cells.append(Cell(main, small=(f"[{ends}",) if ends else ()))
         rows.append(cells)
-    caption = (
-        f"{savings_title(findings)}, and the share that is saved, with 95 % intervals. Against random with "
-        f"the same learner, choosing saves. Against a baseline that learns from labels alone, choosing and "
-        f"learning save together."
-    )
+    caption = f"{savings_title(findings)}. {savings_note(findings)}"
     header = savings_header(findings)
     return Table(header, rows, caption, numbers_from=len(header))
 
@@ -131,7 +120,7 @@ def reach_table(result: SimulationResult, findings: Findings) -> Table:
     if len(findings.targets) > 1:
         caption += (
             f" The levels are what {findings.names[base]} reaches on average with a quarter, half, three "
-            f"quarters and all of its budget."
+            f"quarters and all of its budget, as far as they are better than its start."
         )
     header = ["strategy", *(level_words(t) for t in findings.targets)]
     return Table(header, rows, caption, numbers_from=len(header))

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from alworkbench.core.domain import BASELINE_STRATEGY
 from alworkbench.evaluation.curves import METRICS, TableRow, area_under_curve, names, table
+from alworkbench.report.baseline_savings import learners_of_random
 from alworkbench.report.savings_table import (
     saving_json,
     savings_json,
     savings_lines,
+    savings_note,
     savings_title,
 )
 from alworkbench.report.wording import (
@@ -20,7 +22,6 @@ from alworkbench.report.wording import (
     difference_words,
     factor_words,
     labels_words,
-    learner_words,
 )
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def conditions(result: SimulationResult) -> list[tuple[str, str]]:
         ("adaptations", ", ".join(dict.fromkeys(arm.adaptation for arm in result.compared))),
         (
             f"{BASELINE_STRATEGY} as a baseline",
-            "; ".join(f"with {learner_words(each)} ({each})" for each in result.baselines)
-            or "with the same learner only",
+            learners_of_random(result.arms, result.baselines),
         ),
         ("goal", _plain(plan.get("goal"))),
         ("oracle", _plain(facts.get("oracle"))),
@@ -121,16 +121,19 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
     lines += ["", f"## {words.capitalize()} by labels paid for{_marked(result)}", ""]
     header, *cells = table_lines(table(result.points, metric=findings.metric))
     lines += table_of(header, cells)
-    lines += ["", f"## {_cell(savings_title(findings))}{_marked(result)}", ""]
-    rows = [
-        [
-            findings.names[findings.baseline],
-            labels_words(findings.reaches[findings.baseline][findings.chief]),
-            "1",
-            "",
-            "",
-        ]
-    ]
+    lines += _comparisons(result, findings)
+    lines += ["", INTERVALS, "", "## Conditions", ""]
+    lines += [f"- {_cell(key)}: {_cell(value)}" for key, value in conditions(result)]
+    return "\n".join(lines) + "\n"
+
+
+def _comparisons(result: SimulationResult, findings: Findings) -> list[str]:
+    """The tests against the baseline, and the savings or why there are none."""
+    title = "Differences over the curve" if findings.no_savings else savings_title(findings)
+    lines = ["", f"## {_cell(title)}{_marked(result)}", ""]
+    header = ["strategy", "labels", "saving factor", "difference over the curve", "p (Holm)"]
+    base = labels_words(findings.reaches[findings.baseline][findings.chief])
+    rows = [[findings.names[findings.baseline], base, "1", "", ""]]
     for each in findings.of:
         rows.append(
             [
@@ -141,15 +144,14 @@ def markdown(result: SimulationResult, findings: Findings) -> str:
                 f"{each.area.corrected:.4f}",
             ]
         )
-    lines += table_of(
-        ["strategy", "labels", "saving factor", "difference over the curve", "p (Holm)"], rows
-    )
+    if findings.no_savings:  # neither labels nor a factor
+        header, *rows = [[each[0], *each[3:]] for each in (header, *rows)]
+    lines += table_of(header, rows)
     if findings.against:
-        header, *cells = savings_lines(findings)
-        lines += ["", *table_of(header, cells)]
-    lines += ["", INTERVALS, "", "## Conditions", ""]
-    lines += [f"- {_cell(key)}: {_cell(value)}" for key, value in conditions(result)]
-    return "\n".join(lines) + "\n"
+        header, *rows = savings_lines(findings)
+        lines += ["", *table_of(header, rows)]
+    note = savings_note(findings)
+    return [*lines, "", _cell(note)] if note else lines
 
 
 def as_json(result: SimulationResult, findings: Findings) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from alworkbench.evaluation.curves import NO_SHARES
 from alworkbench.evaluation.intervals import Estimate
@@ -18,12 +18,20 @@ METRIC_WORDS = {
     "ece": "calibration error",
 }
 
-_LEARNER_WORDS = {"probe": "a linear probe", "free-weights": "the linearised learner"}
+_LEARNER_WORDS = {
+    "probe": "a linear probe (probe)",
+    "free-weights": "labels alone (free-weights)",
+}
 
 
 def learner_words(method: str) -> str:
-    """A learning method in words."""
+    """A learning method in words, with its name."""
     return _LEARNER_WORDS.get(method, f"the learning method {method}")
+
+
+def same_learner_words(methods: Iterable[str]) -> str:
+    """'the same learner (pool-taught)', for two arms that learn with one of these methods."""
+    return f"the same learner ({' or '.join(dict.fromkeys(methods))})"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -94,35 +102,53 @@ def factor_words(found: Saving) -> str:
 
 
 def saved_words(found: Saving) -> str:
-    """'35 % saved [23, 44]', '1.25 times as many [1.10, 1.42]', 'at least 52 % saved [41, …]' or 'unknown'.
+    """'+35 % [+23, +44]', '-33 %, not certain [-188, +39]', 'at least +52 % [+41, …]' or 'unknown'.
 
+    The unit is always percent of the baseline's labels: plus is saved, minus is needed on top.
     `at least` and `at most` mark bounds: too few runs of the baseline, or of the arm, reached the level.
     A saving is not certain if its interval holds equal numbers of labels.
     """
     if found.factor is None:
         return "unknown"
-    more = found.factor < 1
-
-    def told(factor: float) -> str:
-        return f"{1 / factor:.2f}" if more else f"{100 * (1 - 1 / factor):.0f}"
-
     bound = "" if found.kind == "estimate" else f"{found.kind} "
-    if more and bound:  # a factor of at least 0.8 is at most 1.25 times as many labels
-        bound = "at most " if found.kind == "at least" else "at least "
-    text = f"{bound}{told(found.factor)} {'times as many' if more else '% saved'}"
-    ends = [found.high, found.low] if more else [found.low, found.high]
-    if any(end is not None and math.isnan(end) for end in ends):
+    text = f"{bound}{_signed_percent(found.factor)} %"
+    ends = (found.low, found.high)
+    if _is_missing(ends):
         return text
     if (found.low or 0.0) < 1 < (found.high or math.inf):
         text += ", not certain"
-    return f"{text} [{', '.join('…' if end is None else told(end) for end in ends)}]"
+    return f"{text} [{', '.join('…' if end is None else _signed_percent(end) for end in ends)}]"
 
 
 def saving_words(found: Saving) -> str:
-    """': 35 % saved [23, 44]', only if the interval lies on one side of zero."""
+    """': 35 % fewer labels [23, 44]' or ': 25 % more labels [10, 42]'.
+
+    Only if the interval lies on one side of zero, so that one word gives the direction of all figures.
+    """
     saves = found.low is not None and found.low > 1
     costs = found.high is not None and found.high < 1
-    return f": {saved_words(found)}" if saves or costs else "; a saving in labels is not certain"
+    if found.factor is None or not (saves or costs):
+        return "; a saving in labels is not certain"
+    bound = "" if found.kind == "estimate" else "at least "
+    ends = (found.low, found.high) if saves else (found.high, found.low)
+    shown = ", ".join("…" if end is None else f"{abs(_percent(end))}" for end in ends)
+    more = "fewer" if saves else "more"
+    return f": {bound}{abs(_percent(found.factor))} % {more} labels [{shown}]"
+
+
+def _percent(factor: float) -> int:
+    """Labels saved in percent of the baseline's, by a saving factor; negative where more are needed."""
+    return round(100 * (1 - 1 / factor))
+
+
+def _signed_percent(factor: float) -> str:
+    percent = _percent(factor)
+    return f"{percent:+d}" if percent else "0"
+
+
+def _is_missing(ends: Sequence[float | None]) -> bool:
+    """Whether there is no interval, as with one seed."""
+    return any(end is not None and math.isnan(end) for end in ends)
 
 
 def p_words(p: float) -> str:

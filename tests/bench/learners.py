@@ -201,7 +201,9 @@ def main() -> None:
     strategies = tuple(given.strategy or STRATEGIES)
     plan = Plan(strategies, (POOL_TAUGHT,), seeds=given.seeds, labels=given.labels)
     lines = [f"| data | strategy | learner | {' | '.join(METRICS)} | |", "|---" * 8 + "|"]
-    saved = ["| data | default with | random's level | random, pool | labels | probe |"]
+    saved = [
+        "| data | default with | random's level | saved against random, pool | saved, labels | saved, probe |"
+    ]
     saved.append("|---" * 6 + "|")
     for data in data_sets(given.files, given.data, given.out / "cache", given.only):
         measured(data, data.name, given.out, plan)

@@ -217,8 +217,8 @@ def test_the_verdict_names_the_better_and_the_worse_and_claims_nothing_of_the_re
     assert "Worse than random is margin." in found.headline
     words = {each.name: each.words for each in found.of}
     assert words["entropy"].startswith("No difference between entropy and random can be seen")
-    assert "% saved" in words["epig"]
-    assert "times as many" in words["margin"]
+    assert "% fewer labels" in words["epig"]
+    assert "% more labels" in words["margin"]
     epig = found.of[0]
     assert epig.name == "epig"
     typical_ = epig.reaches[found.chief].typical

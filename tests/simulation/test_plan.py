@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alworkbench.core.domain import BASELINE_METHODS, Arm
+from alworkbench.core.domain import BASELINE_METHODS, BASELINE_STRATEGY, Arm
 from alworkbench.simulation.plan import Plan
 
 quick = settings(deadline=None, derandomize=True, max_examples=50)
@@ -53,7 +53,11 @@ def test_each_arm_has_a_name_of_its_own(words: dict[str, Any]) -> None:
     assert len(set(names)) == len(names)
     for arm, name in zip(plan.arms, names, strict=True):
         alone = sum(other.strategy == arm.strategy for other in plan.arms) == 1
-        assert (name == arm.strategy) == alone
+        others = {other.adaptation for other in plan.arms} - {arm.adaptation}
+        if arm.strategy == BASELINE_STRATEGY and others:
+            assert arm.adaptation in name, "baselines have learners that no other strategy has"
+        else:
+            assert (name == arm.strategy) == alone
 
 
 @quick

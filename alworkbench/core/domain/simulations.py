@@ -23,10 +23,15 @@ class Arm:
     batch_size: int = 10
 
     def words(self, others: tuple[Arm, ...] = ()) -> str:
-        """The strategy, and what differs between it and other arms of this strategy: `random (probe)`."""
+        """The strategy, and what differs between it and other arms of this strategy: `random (probe)`.
+
+        The baseline strategy tells its learning method wherever any other arm has another one, because
+        simulations run it with learning methods that no other strategy has.
+        """
         alike = [other for other in others if other.strategy == self.strategy]
+        learners = others if self.strategy == BASELINE_STRATEGY else alike
         parts = []
-        if any(other.adaptation != self.adaptation for other in alike):
+        if any(other.adaptation != self.adaptation for other in learners):
             parts.append(self.adaptation)
         if any(other.batch_size != self.batch_size for other in alike):
             parts.append(f"batches of {self.batch_size}")
