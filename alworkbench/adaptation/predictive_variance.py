@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.adaptation.label_gram import LabelGram
-from alworkbench.adaptation.learner import LaplaceState
+from alworkbench.adaptation.learner import LaplaceState, Learner
+from alworkbench.encoders.head import Features
 from alworkbench.posterior.covariance import LinearisedKernel
 from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 
@@ -54,3 +55,9 @@ def logit_variance(
             variance = (variance - known.reshape(variance.shape)).clamp_min(0)
         parts.append(variance)
     return torch.cat(parts)
+
+
+def label_variance(learner: Learner, features: Features) -> Float[Tensor, "N C"]:
+    """Variances of the logits of these images of a learner, pool term included (squared nats)."""
+    of_labels = logit_variance(learner.model, learner.model.images(features), learner.state)
+    return learner.label_scale**2 * of_labels

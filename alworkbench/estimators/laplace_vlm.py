@@ -16,7 +16,6 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -31,10 +30,10 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.predictive_variance import logit_variance
+from alworkbench.adaptation.predictive_variance import label_variance
 from alworkbench.encoders.head import Features
 from alworkbench.estimators.class_labels import class_weights, distinct_names, indices_of
-from alworkbench.estimators.learn_rows import as_tensor, checked_pool, learn_rows
+from alworkbench.estimators.learn_rows import as_tensor, checked_pool, learn_rows, warn_no_pool
 from alworkbench.estimators.row_model import RowModel, class_activations
 
 BLOCK_ROWS = 8192
@@ -117,12 +116,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         of what a `Pipeline` transforms or a search splits; scikit-learn cuts one that has as many rows as X.
         """
         if pool is None and self.adaptation is None and getattr(self, "_pool", None) is not None:
-            warnings.warn(
-                "This fit has no pool, but the last one had: the unlabelled rows teach nothing now. Give "
-                "`pool` to every fit, also to `teach` of a modAL learner.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn_no_pool()
         for name in ("_seen", "_named", "_learner", "_rows", "_pool"):
             self.__dict__.pop(name, None)
         return self._learn(X, y, None, sample_weight, pool, reset=True)
@@ -255,7 +249,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_moments(self, X: Any) -> Moments:
         """Mean and variance of every logit given the labels, in closed form."""
-        return Moments(self._logits(X), self._by_blocks(X, _variance))
+        return Moments(self._logits(X), self._by_blocks(X, label_variance))
 
     def sample(self, X: Any, n: int) -> np.ndarray:
         """Logits of all rows under n joint draws of the model, given the labels: (n, N, C).
@@ -277,9 +271,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def features(self, X: Any) -> Features:
         """Rows of X as the features of the model, in single precision."""
-        return Features.concatenate(
-            [features.to("cpu", torch.float32) for _, features in self._blocks(X)]
-        )
+        return Features.concatenate([f.to("cpu", torch.float32) for _, f in self._blocks(X)])
 
     def labelled(self) -> tuple[Features, Tensor] | None:
         """The labelled rows as features in single precision, and their class indices (N,).
@@ -304,8 +296,3 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_learner") or self.head is not None
-
-
-def _variance(learner: Learner, features: Features) -> Tensor:
-    of_labels = logit_variance(learner.model, learner.model.images(features), learner.state)
-    return learner.label_scale**2 * of_labels

@@ -8,6 +8,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,16 @@ def chosen_method(adaptation: Any, *, with_head: bool, with_pool: bool) -> str:
             f"unlabelled rows belongs to {POOL_TAUGHT!r} and to no other method"
         )
     return method
+
+
+def warn_no_pool() -> None:
+    """Warn the caller of the classifier's `fit` that this fit has no pool, but the last one had."""
+    warnings.warn(
+        "This fit has no pool, but the last one had: the unlabelled rows teach nothing now. Give "
+        "`pool` to every fit, also to `teach` of a modAL learner.",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def checked_pool(classifier: BaseEstimator, pool: Any) -> Tensor:
