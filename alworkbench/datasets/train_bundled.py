@@ -44,7 +44,7 @@ from alworkbench.datasets.fashion_mnist import (
     DEFAULT_FOLDER,
     load_fashion_mnist,
 )
-from alworkbench.encoders.loading import PREPROCESSING_FILE
+from alworkbench.encoders.encoder_spec import PREPROCESSING_FILE
 from alworkbench.encoders.preprocessing import Preprocess
 
 SIZE = 64

@@ -40,7 +40,7 @@ def _load_tokenizer(spec: str) -> Any:
     """Texts to token numbers, one row for each text."""
     import open_clip
 
-    from alworkbench.encoders.loading import resolve
+    from alworkbench.encoders.encoder_spec import resolve
 
     architecture, _ = resolve(spec)
     try:

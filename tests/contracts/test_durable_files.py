@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 OTHERS = {
     "alworkbench/core/atomic_files.py": "it is the one place",
     "alworkbench/features/shard.py": "synced one by one; the last file says that the shard is whole",
-    "alworkbench/encoders/loading.py": "a temporary copy that open_clip reads at once",
+    "alworkbench/encoders/encoder_spec.py": "a temporary copy that open_clip reads at once",
     "alworkbench/datasets/fit_bundled.py": "temporary files for one fit",
     "alworkbench/simulation/workers.py": "temporary files for worker processes",
 }
