@@ -67,11 +67,35 @@ class OpenClipEncoder:
         return torch.cat(batches)
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A whole open_clip model in evaluation mode, for methods that need more than its two split towers."""
+
+    id: str
+    """Hash of weights, architecture and preprocessing: `Encoder.id` of the same spec."""
+    model: Any
+    tokenize: Any
+    """From a list of texts to token ids, one row for each text."""
+    preprocess: Preprocess
+
+
 def load(spec: str, device: torch.device) -> OpenClipEncoder:
     """Load an encoder, as documented at `alworkbench.encoders.load_encoder`."""
     architecture, weights = resolve(spec)
     model, tokenize = _create(architecture, weights)
     return from_model(model, tokenize, architecture, spec, device)
+
+
+def load_model(spec: str, device: torch.device) -> LoadedModel:
+    """Load the whole model that `spec` names, in float32 on `device`.
+
+    Takes the specs of `load_encoder`. Both towers of the model may end in any way. Raises UnknownEncoder if
+    no such model or file is known, EncoderError if weights cannot be fetched, do not fit or are not finite.
+    """
+    architecture, weights = resolve(spec)
+    found = _identified(*_create(architecture, weights), architecture, spec)
+    found.model.to(device)
+    return found
 
 
 def from_model(
@@ -82,6 +106,24 @@ def from_model(
     The model itself is put into evaluation mode and moved to the device; nothing else of it changes.
     Raises EncoderError for weights that are not finite, UnsupportedModel as `load_encoder` does.
     """
+    found = _identified(model, tokenize, architecture, spec)
+    _prove(model, split_image_tower(model), split_text_tower(model), tokenize, found.preprocess)
+
+    model.to(device)
+    image, text = split_image_tower(model), split_text_tower(model)
+    bias = getattr(model, "logit_bias", None)
+    head = Head(
+        image_projection=image.projection,
+        text_projection=text.projection,
+        logit_scale=model.logit_scale.detach().exp().item(),
+        logit_bias=0.0 if bias is None else bias.detach().item(),
+        loss="infonce" if bias is None else "siglip",
+    )
+    return OpenClipEncoder(found.id, spec, head, found.preprocess, image, text, tokenize, device)
+
+
+def _identified(model: Any, tokenize: Any, architecture: str, spec: str) -> LoadedModel:
+    """The model in evaluation mode with its id. Raises EncoderError for weights that are not finite."""
     model.eval()
     preprocess = Preprocess.from_config(model.visual.preprocess_cfg)
     state = model.state_dict()
@@ -99,20 +141,7 @@ def from_model(
         "preprocess": asdict(preprocess),
         "dtype": "float32",
     }
-    identity = encoder_id(name, description, state)
-    _prove(model, split_image_tower(model), split_text_tower(model), tokenize, preprocess)
-
-    model.to(device)
-    image, text = split_image_tower(model), split_text_tower(model)
-    bias = getattr(model, "logit_bias", None)
-    head = Head(
-        image_projection=image.projection,
-        text_projection=text.projection,
-        logit_scale=model.logit_scale.detach().exp().item(),
-        logit_bias=0.0 if bias is None else bias.detach().item(),
-        loss="infonce" if bias is None else "siglip",
-    )
-    return OpenClipEncoder(identity, spec, head, preprocess, image, text, tokenize, device)
+    return LoadedModel(encoder_id(name, description, state), model, tokenize, preprocess)
 
 
 def _prove(

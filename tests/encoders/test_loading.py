@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from alworkbench.core.errors import EncoderError, UnknownEncoder, UnsupportedModel
 from alworkbench.encoders import Encoder, load_encoder
+from alworkbench.encoders.loading import load_model
 
 CPU = torch.device("cpu")
 PROMPTS = ["a photo of a cat.", "a photo of a dog.", "two boots"]
@@ -69,6 +70,17 @@ def test_an_encoder_computes_the_embeddings_of_the_model(folder: Path) -> None:
     assert isinstance(encoder, Encoder)
     assert encoder.head.loss == "infonce"
     assert features.activations.dtype == torch.float32
+
+
+def test_a_whole_model_has_the_id_preprocessing_and_embeddings_of_its_encoder(folder: Path) -> None:
+    spec = f"{folder / 'tiny.json'}:{folder / 'tiny.safetensors'}"
+    found, encoder = load_model(spec, CPU), load_encoder(spec, CPU)
+    assert (found.id, found.preprocess) == (encoder.id, encoder.preprocess)
+    assert not found.model.training
+    with torch.inference_mode():
+        wanted = found.model.encode_text(found.tokenize(PROMPTS))
+    prompts = encoder.encode_prompts(PROMPTS) @ encoder.head.text_projection.T
+    torch.testing.assert_close(prompts, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_the_batch_size_does_not_change_prompt_activations(folder: Path) -> None:
