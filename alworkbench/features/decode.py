@@ -50,14 +50,9 @@ def decode(preprocess: Preprocess, task: Task) -> Decoded:
     try:
         status = _plain_file(Path(task.path))
         known = {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-        data = read_bytes(Path(task.path))
-        if content_hash(data) != task.hash:
-            raise Undecodable(QuarantineCode.IO, "changed on disk since it was imported")
-        picture = read_image(data)
+        picture = _read(task)
         known |= {"width": picture.width, "height": picture.height}
-        if max(picture.size) > MAX_ASPECT * min(picture.size):
-            detail = f"{picture.width} x {picture.height} pixels are too long a strip to resize"
-            raise Undecodable(QuarantineCode.BOMB, detail)
+        _refuse_strip(picture)
         pixels = preprocess(picture)
     except Undecodable as error:
         entry = Entry(task.hash, task.path, **known, code=error.code, detail=error.detail)
@@ -66,6 +61,27 @@ def decode(preprocess: Preprocess, task: Task) -> Decoded:
         detail = "it does not fit into memory"
         return Decoded(refused(task, QuarantineCode.BOMB, detail), None)
     return Decoded(Entry(task.hash, task.path, **known), pixels)
+
+
+def read_picture(task: Task) -> PIL.Image.Image:
+    """The picture of a file with all checks of `decode`. Raises Undecodable."""
+    _plain_file(Path(task.path))
+    picture = _read(task)
+    _refuse_strip(picture)
+    return picture
+
+
+def _read(task: Task) -> PIL.Image.Image:
+    data = read_bytes(Path(task.path))
+    if content_hash(data) != task.hash:
+        raise Undecodable(QuarantineCode.IO, "changed on disk since it was imported")
+    return read_image(data)
+
+
+def _refuse_strip(picture: PIL.Image.Image) -> None:
+    if max(picture.size) > MAX_ASPECT * min(picture.size):
+        detail = f"{picture.width} x {picture.height} pixels are too long a strip to resize"
+        raise Undecodable(QuarantineCode.BOMB, detail)
 
 
 def _plain_file(path: Path) -> os.stat_result:
