@@ -166,6 +166,21 @@ def tell(as_json: bool, value: Any, words: str) -> None:
         console.print(escape(words), soft_wrap=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `1,000 images`."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def warn_of_cut_names(cut: Sequence[str]) -> None:
+    """Say on standard error which class names are too long for the model."""
+    if cut:
+        complaints.print(
+            f"The model cannot read the whole prompt of {escape(', '.join(map(repr, cut)))}: it is longer "
+            f"than the context of the model. Use shorter names or templates.",
+            soft_wrap=True,
+        )
+
+
 def print_json(value: Any) -> None:
     """Print a value as indented JSON; dataclasses become objects."""
     print(json.dumps(value, default=_plain, indent=2))  # noqa: T201

@@ -1,4 +1,4 @@
-"""Commands that list, rank, try and use prompt templates."""
+"""Commands that list, rank, try and use prompt templates; `tuning_command.py` tunes them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from alworkbench.cli.common import (
     DeviceOption,
     JsonOption,
     ProjectOption,
-    complaints,
     console,
+    counted,
     escape,
     new_table,
     opened,
     print_json,
     progress_bar,
     tell,
+    warn_of_cut_names,
 )
+from alworkbench.cli.tuning_command import tune
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from alworkbench.prompts.audit_figures import AuditFigures
     from alworkbench.prompts.effect import Effect
     from alworkbench.prompts.ranking import Ranking
@@ -52,7 +52,8 @@ TemplateOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this group to the application."""
     group = typer.Typer(
-        help="Compare the prompt templates of the classes, and replace them.", no_args_is_help=True
+        help="Compare the prompt templates of the classes, replace them, and tune prompts.",
+        no_args_is_help=True,
     )
     group.command("list", epilog="Example: alworkbench prompts list")(list_)
     group.command(epilog="Example: alworkbench prompts rank --set imagenet --project birds")(rank)
@@ -62,6 +63,9 @@ def register(app: typer.Typer) -> None:
     group.command(
         epilog="Example: alworkbench prompts use -t 'a photo of a {}, a bird.' --project birds"
     )(use)
+    group.command(
+        epilog="Example: alworkbench prompts tune answers.csv --images 100 --project birds"
+    )(tune)
     app.add_typer(group, name="prompts")
 
 
@@ -180,21 +184,6 @@ def use(
         f"again from all of them."
     )
     tell(as_json, {"class_list": classes, "cut_names": cut}, words)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 template`, `2 templates`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def warn_of_cut_names(cut: Sequence[str]) -> None:
-    """Say on standard error which class names are too long for the model."""
-    if cut:
-        complaints.print(
-            f"The model cannot read the whole prompt of {escape(', '.join(map(repr, cut)))}: it is longer "
-            f"than the context of the model. Use shorter names or templates.",
-            soft_wrap=True,
-        )
 
 
 def print_ranking(found: Ranking, most: int) -> None:

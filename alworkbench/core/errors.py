@@ -149,6 +149,16 @@ class InvalidLabelFile(DataError):
     """A label file cannot be read."""
 
 
+class InvalidAnswerFile(DataError):
+    """A file of tuned answers cannot be continued."""
+
+    def __init__(self, path: object, detail: str) -> None:
+        super().__init__(
+            f"{path} cannot take the answers of prompt tuning: {detail}. Nothing was changed. Name another "
+            f"file, which need not exist yet: `alworkbench prompts tune answers.csv`."
+        )
+
+
 class InvalidFeatureFile(DataError):
     """A features file does not have the documented layout."""
 
@@ -401,6 +411,17 @@ class MemoryBudgetTooSmall(LoopError):
             f"{who} needs {needed / 2**20:,.0f} MiB without the features, but the memory limit is "
             f"{given / 2**20:,.0f} MiB. Raise the limit with `--memory`, choose a smaller batch, or "
             f"choose a strategy that needs less memory (`alworkbench strategies --pool N`)."
+        )
+
+
+class TimeLimitTooSmall(LoopError):
+    """A computation needs more time than its limit."""
+
+    def __init__(self, needed: float, given: float) -> None:
+        super().__init__(
+            f"Tuning needs about {needed:,.1f} s, but the limit is {given:,.1f} s. Nothing was written. "
+            f"Raise the limit with `--most-seconds`, take fewer images with `--images`, or tune once for "
+            f"all images with `--without-images`."
         )
 
 

@@ -24,6 +24,7 @@ from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.prompt_templates import Prompts
+from alworkbench.project.prompt_tuning import PromptTuning
 from alworkbench.project.rounds import Rounds
 from alworkbench.project.session import Session, utc_now
 from alworkbench.project.status import Status, read_status
@@ -46,6 +47,7 @@ class Workbench:
         learners        the model adapted to the labels
         classes         the class list
         prompts         templates of the classes compared and replaced
+        tuning          prompts tuned for each image, into a file of answers
         rounds          the pool ranked, a batch asked, the round closed
         explanations    why the model is uncertain about an image
         audit           the audit set drawn, the accuracy report, the advice when to stop
@@ -82,6 +84,7 @@ class Workbench:
         )
         self.classes = Classes(session, self.learners)
         self.prompts = Prompts(session, self.classes)
+        self.tuning = PromptTuning(session)
         self.rounds = Rounds(
             session, self.posteriors, self.measurements, self.learners, targets=targets
         )

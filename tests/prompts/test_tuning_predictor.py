@@ -83,7 +83,9 @@ def test_a_cache_is_for_one_encoder_and_one_kind_of_views(tmp_path: Path) -> Non
     list(predictor(cache).predict(IMAGES[:1]))
     known = IMAGES[0].content_hash
     assert cache.get(known) is not None
+    assert known in cache
     assert cache.get("another") is None
+    assert "another" not in cache
     assert ViewCache(tmp_path, "encoder-2", FEW_VIEWS).get(known) is None
     assert ViewCache(tmp_path, "encoder-1", ViewSettings(count=17)).get(known) is None
 

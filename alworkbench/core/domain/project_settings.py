@@ -75,6 +75,11 @@ class ProjectFolder:
         return self.path / "thumbnails"
 
     @property
+    def views(self) -> Path:
+        """Features of the views of images, which prompt tuning computes: a cache that may be deleted."""
+        return self.path / "views"
+
+    @property
     def simulations(self) -> Path:
         """Results of simulations on this project."""
         return self.path / "simulations"

@@ -62,16 +62,22 @@ class ClassPrompts:
         return len(self.prefix_positions) + len(self.suffixes)
 
 
+def prompt_texts(class_names: Sequence[str], phrase: str) -> list[str]:
+    """The untuned prompt of each class; underscores in names become spaces."""
+    return [f"{phrase} {name.replace('_', ' ')}." for name in class_names]
+
+
 def class_prompts(
     tower: CausalTextTower, tokenize: Tokenizer, class_names: Sequence[str], phrase: str
 ) -> ClassPrompts:
-    """The prompts "<phrase> <class name>." of all classes; underscores in names become spaces.
+    """The prompts of all classes, see `prompt_texts`.
 
     The number of context vectors is the number of *tokens* of the phrase. Raises InvalidInitPhrase if the
     phrase has no token, or if its tokens change when a class name follows.
     """
-    prompts = [f"{phrase} {name.replace('_', ' ')}." for name in class_names]
-    ids = tokenize(["", phrase, *prompts]).to(tower.token_embedding.device)  # 2 + C, N
+    ids = tokenize(["", phrase, *prompt_texts(class_names, phrase)]).to(
+        tower.token_embedding.device
+    )  # 2 + C, N
     end_of = tower.end_positions(ids)
     lead, prefix = int(end_of[0]), int(end_of[1])  # positions before the end token
     phrase_ids, ids, end_of = ids[1, :prefix], ids[2:], end_of[2:]

@@ -65,6 +65,10 @@ class Objective:
     shift_weight: float = 0.0
     """The authors' weight for ImageNet and its variants, with AugMix."""
 
+    def weight_or(self, given: float | None) -> float:
+        """The weight that is used: the given one; None stands for the objective's own."""
+        return self.weight if given is None else given
+
 
 TPT = Objective("tpt", "the marginal entropy alone: accuracy, not calibration", "arXiv:2209.07511")
 C_TPT = Objective(

@@ -103,7 +103,7 @@ class PromptTuner:
         self.logit_scale = logit_scale
         self.objective = objective
         self.settings = settings
-        self.weight = objective.weight if settings.weight is None else settings.weight
+        self.weight = objective.weight_or(settings.weight)
         with torch.enable_grad():
             self._start = prompts.context.clone().requires_grad_()
             pooled = pooled_activations(tower, prompts, self._start[None])[0]

@@ -50,6 +50,10 @@ class ViewCache:
         words = json.dumps([encoder_id, settings.record()], sort_keys=True)
         self.folder = folder / hashlib.sha256(words.encode()).hexdigest()[:16]
 
+    def __contains__(self, content_hash: str) -> bool:
+        """Whether there is a file for this image. It is not read, so it may be damaged."""
+        return self._path(content_hash).is_file()
+
     def get(self, content_hash: str) -> Float[Tensor, "V D"] | None:
         """The features of an image, or None if they are missing or damaged."""
         path = self._path(content_hash)
