@@ -68,10 +68,9 @@ def temperature_uncertainty(
     points = grid(*bounds)
     smallest = next((k for k, at in enumerate(points) if upper(at) >= 0), None)
     largest = next((k for k, at in reversed([*enumerate(points)]) if lower(at) <= 0), None)
-    first, last = (
-        bounds[1] if smallest is None else points[0],
-        bounds[0] if largest is None else points[-1],
-    )
+    # If no point qualifies, the interval lies beyond a bound of the search, and ends there.
+    first = bounds[1] if smallest is None else bounds[0]
+    last = bounds[0] if largest is None else bounds[1]
     if smallest:
         first = brentq(upper, points[smallest - 1], points[smallest], xtol=_TOLERANCE)
     if largest is not None and largest < len(points) - 1:

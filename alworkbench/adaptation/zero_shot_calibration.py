@@ -1,9 +1,10 @@
 """Confidence of an adapted model brought back to that of its zero-shot model, without any label.
 
 Learning from few labels often makes a vision-language model more confident than it makes it right, while
-the zero-shot model is closer to calibrated. Both functions here assume that the zero-shot confidence suits
-the images; no label checks that. With some 30 labelled images that were not learned from,
-`alworkbench.adaptation.temperature.fit_temperature` is the better choice.
+the zero-shot model is often closer to calibrated. Both functions here assume that the zero-shot confidence
+suits the images; no label checks that. Where the zero-shot model is overconfident itself, its mean
+confidence makes things worse (P7 of docs/experiments/posterior.md). If there are some 30 random labels
+that were not learned from, prefer `alworkbench.adaptation.temperature.fit_temperature`.
 
 - `match_zero_shot_confidence`: one temperature for all images, at which the mean confidence of the adapted
   model equals that of the zero-shot model.

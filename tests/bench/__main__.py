@@ -25,7 +25,7 @@ BENCHES = {
     "statistics": "coverage of intervals and false positives of tests, where the truth is known",
     "near_duplicates": "which copies of test images are found in a pool, and how many by chance",
     "lure": "accuracy estimated from chosen labels, where the truth is known",
-    "calibration": "calibration of zero-shot probabilities on the bundled sample",
+    "calibration": "calibration of the zero-shot model and of learners on the bundled sample",
     "temperature": "what a temperature from few or chosen labels is worth, where the truth is known",
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
