@@ -11,6 +11,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -46,11 +47,11 @@ def fitted_temperature(
         fit = fit_temperature(logits[fold != k], labels[fold != k])
         scaled[fold == k] = fit.apply(scaled[fold == k])
     after = measure(scaled.softmax(dim=-1), labels)
+    whole = asdict(fit_temperature(logits, labels))
+    if not math.isfinite(whole["standard_error_log"]):
+        whole["standard_error_log"] = None  # JSON has no infinity
     return {
-        "temperature": {
-            **asdict(fit_temperature(logits, labels)),
-            "class_list_id": classes.id,
-        },
+        "temperature": {**whole, "class_list_id": classes.id},
         "calibrated": {name: getattr(after, name) for name in _SHOWN},
     }
 

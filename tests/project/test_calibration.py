@@ -1,5 +1,7 @@
 """The probabilities of suggestions are calibrated by the best source there is, and they say which."""
 
+import json
+
 import pytest
 import torch
 
@@ -47,6 +49,12 @@ def test_an_image_has_no_part_in_the_temperature_that_predicts_it():
         total -= float(scaled.log_softmax(dim=-1)[label]) / len(labels)
     found = fitted_temperature(logits, labels, CLASSES)["calibrated"]["nlpd"]
     assert found == pytest.approx(total, rel=1e-9)
+
+
+def test_a_temperature_of_which_the_logits_tell_nothing_is_strict_json():
+    labels = torch.arange(40) % len(NAMES)
+    found = fitted_temperature(torch.zeros(40, len(NAMES)).double(), labels, CLASSES)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_few_audit_images_fit_no_temperature():
