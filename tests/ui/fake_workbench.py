@@ -212,7 +212,7 @@ class FakeWorkbench:
         )  # fmt: skip
         population = AuditPopulation(self._audit, 0, 0, 0)
         left = {"labels": 10, "accuracy": 0.8, "accuracy_low": 0.49, "accuracy_high": 0.94}
-        left |= {"ece": 0.12, "ece_floor": 0.1}
+        left |= {"ece": 0.12, "ece_floor": 0.1, "groups": 5}
         pooled = drawn[0].accuracy if drawn else None
         return AccuracyReport(
             tuple(self._metrics), population, drawn, pooled, None, left if drawn else None
