@@ -10,7 +10,8 @@ and not run again.
 
 Prints Markdown. First accuracy, balanced accuracy, NLPD and ECE after 10 to 200 labels: the mean over the
 seeds, with the standard error of the difference in balanced accuracy. Then the labels that the default saves
-against random with each learner, to the accuracy that random reaches on average with 50 and 100 labels.
+against random with each learner, to the balanced accuracy that random reaches on average with 50 and 100
+labels.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ from tests.bench.other_models import clusters, letters, rare_letters
 STRATEGIES = ("random", "margin", DEFAULT_STRATEGY)
 PROBE = "probe"
 TARGETS = (50, 100)
+LEVEL = "balanced_accuracy"
+"""What the savings are about."""
 LEARNERS = ("labels", "pool")
 COUNTS = (0, 10, 20, 50, 100, 200)
 METRICS = ("accuracy", "balanced_accuracy", "nlpd", "ece")
@@ -133,16 +136,16 @@ def curves(out: Path, name: str, seeds: int, metric: str) -> dict[tuple[str, str
     return found
 
 
-def savings(out: Path, name: str, seeds: int, metric: str = "accuracy") -> list[str]:
+def savings(out: Path, name: str, seeds: int) -> list[str]:
     """What the default saves, with either learner, against random with each learner."""
-    every = curves(out, name, seeds, metric)
+    every = curves(out, name, seeds, LEVEL)
     lines = []
     for learner in LEARNERS:
         if (DEFAULT_STRATEGY, learner) not in every or ("random", learner) not in every:
             continue
         own, same = every[DEFAULT_STRATEGY, learner], every["random", learner]
         for count in TARGETS:
-            level = target_of(same, metric, count, f"random, {learner}")
+            level = target_of(same, LEVEL, count, f"random, {learner}")
             cells = [
                 saved_words(saving(own, every["random", other], level))
                 if ("random", other) in every
