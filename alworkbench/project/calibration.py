@@ -32,9 +32,14 @@ _SHOWN = ("nlpd", "brier", "ece", "ece_floor")
 
 
 def fitted_temperature(
-    logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"], classes: ClassList
+    logits: Float[Tensor, "N C"],
+    labels: Int[Tensor, "N"],
+    classes: ClassList,
+    label_scale: float = 1.0,
 ) -> dict[str, Any]:
     """The temperature of an audit set as entries of a measurement, plain JSON values.
+
+    `label_scale` is that of the learner whose logits these are.
 
     `temperature` is the fit to all images, `calibrated` has the figures after calibration. Empty for fewer
     than FEWEST_IMAGES images: they say too little about one number.
@@ -51,7 +56,7 @@ def fitted_temperature(
     if not math.isfinite(whole["standard_error_log"]):
         whole["standard_error_log"] = None  # JSON has no infinity
     return {
-        "temperature": {**whole, "class_list_id": classes.id},
+        "temperature": {**whole, "class_list_id": classes.id, "label_scale": label_scale},
         "calibrated": {name: getattr(after, name) for name in _SHOWN},
     }
 
@@ -64,13 +69,14 @@ def calibration_of(
 ) -> Calibration:
     """The best calibration that there is for this learner under this class list.
 
-    `measured` are all measurements, oldest first; `learner_id` is None for the zero-shot model.
+    `measured` are all measurements, oldest first; `learner_id` is None for the zero-shot model. Another
+    learning method scales the logits of the zero-shot model in another way, and its temperature is not used.
     """
     for record in reversed(list(measured)):
         found: Mapping[str, Any] | None = record.values.get("temperature")
         if found is None or record.learner_id != learner_id:
             continue
-        if found["class_list_id"] == classes.id:
+        if (found["class_list_id"], found["label_scale"]) == (classes.id, learner.label_scale):
             source = CalibrationSource.AUDIT
             return Calibration(source, int(found["images"]), float(found["temperature"]))
     term = learner.pool_term

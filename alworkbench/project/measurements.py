@@ -63,7 +63,7 @@ class Measurements:
         values: Mapping[str, Any] = {
             **measure(found, order).as_json(classes.names),
             **measured_details(found, order, list(truth)),
-            **fitted_temperature(logits, order, classes),
+            **fitted_temperature(logits, order, classes, learner.label_scale),
         }
         record = MetricRecord(number, learner_id, labels, len(truth), values, self._session.now())
         with self._session.store.write() as writer:

@@ -102,6 +102,7 @@ class TestProject:
                 "images": images,
                 "temperature": 2.0,
                 "class_list_id": workbench.classes.current().id,
+                "label_scale": workbench.learners.newest().label_scale,
             },
         }
         record = MetricRecord(
@@ -151,6 +152,16 @@ class TestProject:
         other = ClassList(classes.classes, id=classes.id + 1)
         assert calibration_of(learner, own, other, measured).source is CalibrationSource.LEFT_OUT
         assert calibration_of(learner, None, classes, measured).source is CalibrationSource.LEFT_OUT
+
+    def test_another_learning_method_does_not_use_the_temperature_of_the_first(self, workbench):
+        workbench.rounds.propose()
+        self.measured(workbench, 50)
+        classes, measured = workbench.classes.current(), workbench.measurements.all()
+        before = calibration_of(workbench.learners.newest(), None, classes, measured)
+        assert before.source is CalibrationSource.AUDIT
+        workbench.learners.change_method("free-weights")
+        after = calibration_of(workbench.learners.newest(), None, classes, measured)
+        assert after == Calibration()
 
     def test_a_reopened_project_says_the_same(self, project, workbench, answers):
         self.rounds(workbench, answers, 1)

@@ -14,7 +14,7 @@ class CalibrationSource(StrEnum):
     AUDIT = "audit set"
     """A temperature was fitted to labels of the audit set, which the learner never learns from."""
     LEFT_OUT = "left-out labels"
-    """The learner chose how sure it is on labels that it was not taught. A strategy chose those images."""
+    """The learner chose how sure it is on labels that it was not taught; as a rule a strategy chose them."""
     NONE = "none"
     """The model's own confidence: nothing was compared with labels."""
 
