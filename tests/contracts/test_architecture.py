@@ -29,6 +29,7 @@ ROOMS = (
     "project",
     "datasets",
     "simulation",
+    "calibration_study",
     "report",
     "api",
     "cli",

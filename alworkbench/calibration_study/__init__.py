@@ -1,0 +1,1 @@
+"""Calibrations compared on images whose labels are all known."""
