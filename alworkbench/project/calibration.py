@@ -16,17 +16,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from alworkbench.adaptation.cross_fitting import cross_fit
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.temperature import FEWEST_IMAGES, fit_temperature
+from alworkbench.adaptation.temperature import FEWEST_IMAGES
 from alworkbench.core.domain import Calibration, CalibrationSource, ClassList, MetricRecord
 from alworkbench.evaluation.metrics import measure
 
-FOLDS = 5
-"""Parts of the audit set, each predicted with the temperature of the others."""
 _SHOWN = ("nlpd", "brier", "ece", "ece_floor")
 """Figures that a temperature changes."""
 
@@ -46,13 +44,9 @@ def fitted_temperature(
     """
     if len(labels) < FEWEST_IMAGES:
         return {}
-    fold = torch.arange(len(labels), device=labels.device) % FOLDS
-    scaled = logits.double().clone()
-    for k in range(FOLDS):
-        fit = fit_temperature(logits[fold != k], labels[fold != k])
-        scaled[fold == k] = fit.apply(scaled[fold == k])
-    after = measure(scaled.softmax(dim=-1), labels)
-    whole = asdict(fit_temperature(logits, labels))
+    found = cross_fit(logits, labels)
+    after = measure(found.logits.softmax(dim=-1), labels)
+    whole = asdict(found.whole)
     if not math.isfinite(whole["standard_error_log"]):
         whole["standard_error_log"] = None  # JSON has no infinity
     return {

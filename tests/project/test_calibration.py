@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from alworkbench.adaptation.cross_fitting import FOLDS
 from alworkbench.adaptation.temperature import FEWEST_IMAGES, fit_temperature
 from alworkbench.core.domain import (
     Calibration,
@@ -14,7 +15,7 @@ from alworkbench.core.domain import (
     MetricRecord,
 )
 from alworkbench.evaluation.metrics import measure
-from alworkbench.project.calibration import FOLDS, calibration_of, fitted_temperature
+from alworkbench.project.calibration import calibration_of, fitted_temperature
 from tests.factories import normal
 from tests.making_project import NAMES, closing
 
