@@ -22,6 +22,7 @@ DECIDING = (
     "core/domain",
     "encoders/head.py",
     "evaluation/calibration",
+    "evaluation/image_bootstrap.py",
     "evaluation/metrics.py",
     "features/table.py",
 )

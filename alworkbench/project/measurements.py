@@ -19,17 +19,15 @@ from torch import Tensor
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import ClassList, MetricRecord, Role
 from alworkbench.core.ports import Reader
+from alworkbench.evaluation.image_bootstrap import RESAMPLES, middle, resampled_sums
 from alworkbench.evaluation.metrics import calibration_interval, measure
 from alworkbench.project.calibration import fitted_temperature
 from alworkbench.project.session import Session
 
-RESAMPLES = 1000
-"""Bootstrap resamples behind an interval."""
 BLOCK = 8192
 """Audit images that are predicted at once, which bounds the memory."""
 
 _SMALLEST_PROBABILITY = 1e-12
-_NUMBERS_AT_ONCE = 2**22
 
 
 class Measurements:
@@ -116,27 +114,13 @@ def intervals(
     cells[torch.arange(count), labels] = right.double()
     cells[torch.arange(count), classes + labels] = 1.0
     cells[:, -1] = surprise
-    generator = torch.Generator().manual_seed(seed)
-    sums = []
-    for start in range(0, resamples, step := max(1, _NUMBERS_AT_ONCE // count)):
-        size = min(step, resamples - start)
-        chosen = torch.randint(count, (size, count), generator=generator)  # K N
-        times = torch.zeros(size, count, dtype=torch.float64)
-        times.scatter_add_(1, chosen, torch.ones_like(times))
-        sums.append(times @ cells)
-    every = torch.cat(sums)
+    every = resampled_sums(cells, resamples, seed)
     found, there, nlpd = every[:, :classes], every[:, classes:-1], every[:, -1]
     recall = torch.where(there > 0, found / there.clamp_min(1), torch.zeros(()).double())
     balanced = recall.sum(dim=-1) / (there > 0).sum(dim=-1)  # K
     confidence = probabilities.max(dim=-1).values
     return {
-        "balanced_accuracy": _middle(balanced),
-        "nlpd": _middle(nlpd / count),
+        "balanced_accuracy": middle(balanced),
+        "nlpd": middle(nlpd / count),
         "ece": calibration_interval(confidence, right, seed=seed),
     }
-
-
-def _middle(values: Float[Tensor, "K"]) -> tuple[float, float]:
-    """The middle 95 % of resampled figures."""
-    ends = values.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return float(ends[0]), float(ends[1])
