@@ -27,6 +27,7 @@ BENCHES = {
     "lure": "accuracy estimated from chosen labels, where the truth is known",
     "calibration": "calibration of the zero-shot model and of learners on the bundled sample",
     "temperature": "what a temperature from few or chosen labels is worth, where the truth is known",
+    "audit_size": "how many random labels a temperature needs, on the bundled sample",
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
 ALONE = {
@@ -36,6 +37,7 @@ ALONE = {
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",
     "learners": "what the pool teaches: reads features files and encodes collections; takes long",
+    "calibrated_learners": "what calibrates the default learner; reads what `learners` does, takes long",
     "pool_recipe": "the parts of the pool-taught learner, each changed alone; takes half an hour",
     "tuning": "prompt tuning: seconds against the published way, and calibration; takes minutes",
     "hindsight": "how far selection could go if all classes were known; takes minutes",
