@@ -85,5 +85,10 @@ def print_explanation(found: Explanation) -> None:
             f"{belief.wins:.0%}",
         )
     console.print(table)
+    console.print(
+        f"Probability: {found.calibration.words}. The other columns and the entropies are the model's own, "
+        f"not calibrated.",
+        soft_wrap=True,
+    )
     if len(found.classes) > MOST_CLASSES:
         console.print(f"and {len(found.classes) - MOST_CLASSES} more classes (--json prints all)")

@@ -222,8 +222,8 @@ def print_metrics(metrics: Any, as_json: bool) -> None:
         return
     values = metrics.values
     said = ""
-    if "temperature" in values:
-        fit, after = values["temperature"], values["calibrated"]
+    if "fit" in values.get("temperature", ()):
+        fit, after = values["temperature"]["fit"], values["calibrated"]
         said = (
             f" A temperature of {fit['temperature']:.2f} [{fit['low']:.2f}, {fit['high']:.2f}] calibrates "
             f"the probabilities: calibration error {values['ece']:.3f} before, {after['ece']:.3f} after "

@@ -60,6 +60,7 @@ def support_set(
         found = workbench.support_sets.choose(per_class, Order(order), targets)
         write_support(manifest, found)
     classes = len(found.classes)
+    said = f" Probabilities: {found.calibration.words}." if found.calibration else ""
     tell(
         as_json,
         {
@@ -70,8 +71,9 @@ def support_set(
             "order": found.order,
             "targets": found.targets,
             "missing": found.missing,
+            "calibration": found.calibration,
         },
-        f"Wrote {len(found.images)} images of {classes} classes to {manifest}.",
+        f"Wrote {len(found.images)} images of {classes} classes to {manifest}.{said}",
     )
     if found.missing and not as_json:
         short = ", ".join(f"{name} {count}" for name, count in found.missing.items())

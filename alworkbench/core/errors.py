@@ -149,6 +149,10 @@ class InvalidLabelFile(DataError):
     """A label file cannot be read."""
 
 
+class InvalidPredictionFile(DataError):
+    """Predictions cannot be written as this kind of file."""
+
+
 class InvalidAnswerFile(DataError):
     """A file of tuned answers cannot be continued."""
 

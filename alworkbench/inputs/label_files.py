@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkbench.core.atomic_files import atomic_path
-from alworkbench.core.domain import Role
+from alworkbench.core.domain import Item, Role, Round
 from alworkbench.core.errors import InvalidClassList, InvalidLabelFile
 from alworkbench.core.ports import Reader
 
@@ -29,8 +29,11 @@ COLUMNS = (
     "round",
     "duration_ms",
     "counts",
+    "suggestion",
+    "suggestion_probability",
+    "calibration",
 )
-"""Columns of an export."""
+"""Columns of an export. The last three are of the suggestion that was shown with the image, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,9 @@ def read_class_names(path: Path) -> list[str]:
 def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
     """The labels of a project as rows of an export: those that count now, or with `history` all of them."""
     class_of = {c.id: c.name for c in reader.classes.current().classes}
-    round_of: dict[int, int] = {}
+    asked: dict[int, tuple[Round, Item]] = {}
     for round_ in reader.rounds.all():
-        round_of |= {item.id: round_.number for item in reader.rounds.items(round_.id)}
+        asked |= {item.id: (round_, item) for item in reader.rounds.items(round_.id)}
     place_of = {
         image: (content, path)
         for role in Role
@@ -106,6 +109,8 @@ def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
     for label in reader.labels.all():
         if history or label.id in counting:
             content, path = place_of[label.image_id]
+            round_of, item = asked.get(label.item_id or 0, (None, None))
+            shown = item.suggestion if item else None
             yield {
                 "image": path,
                 "hash": content,
@@ -114,9 +119,12 @@ def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
                 "annotator": label.annotator,
                 "recorded_at": label.recorded_at.isoformat(),
                 "source": label.source,
-                "round": round_of.get(label.item_id) if label.item_id else None,
+                "round": round_of.number if round_of else None,
                 "duration_ms": label.duration_ms,
                 "counts": label.id in counting,
+                "suggestion": class_of.get(shown.class_id, "") if shown else "",
+                "suggestion_probability": shown.probability if shown else None,
+                "calibration": round_of.calibration.words if round_of and shown else "",
             }
 
 

@@ -25,14 +25,16 @@ from torch import Tensor
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.strategy import BLOCK_ROWS
 from alworkbench.adaptation.learner import Learner
-from alworkbench.core.domain import Image, Role
+from alworkbench.core.domain import Calibration, Image, Role
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.posterior.predictive import LogitMoments, probit_logits
+from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.find_image import find_image
 from alworkbench.project.learners import Learners
+from alworkbench.project.predictions import Predictions
 from alworkbench.project.session import Session
 
 DRAWS = 512
@@ -63,9 +65,10 @@ class ClassBelief:
 
     name: str
     probability: float
-    """Probability at the mean of the posterior (MAP)."""
+    """Probability at the mean of the posterior (MAP), calibrated: what suggestions and predictions show."""
     moderated: float
-    """Probability with the uncertainty of the logits (probit approximation)."""
+    """Probability with the uncertainty of the logits (probit approximation). A temperature of the plain
+    logits does not hold for it, so that it is never calibrated; nor are draws and entropies."""
     mean: float
     """Mean of the logit over the draws."""
     deviation: float
@@ -107,6 +110,8 @@ class Explanation:
     draws: int
     labels: int
     """Labels that the model has learned from."""
+    calibration: Calibration
+    """Of the probabilities of the classes."""
 
 
 def uncertainty(draws: Float[Tensor, "K C"]) -> Uncertainty:
@@ -119,16 +124,22 @@ def uncertainty(draws: Float[Tensor, "K C"]) -> Uncertainty:
 
 
 def class_beliefs(
-    names: Sequence[str], logits: Float[Tensor, "C"], draws: Float[Tensor, "K C"]
+    names: Sequence[str],
+    logits: Float[Tensor, "C"],
+    draws: Float[Tensor, "K C"],
+    calibrated: Float[Tensor, "C"],
 ) -> tuple[ClassBelief, ...]:
-    """The prediction of each class from the logits of the model and of its draws, the likeliest first."""
+    """The prediction of each class from the logits of the model and of its draws, the likeliest first.
+
+    `calibrated` are the probabilities that people see.
+    """
     exact = draws.double()
     variance, mean = torch.var_mean(exact, dim=0)  # C
     plain = logits.double()
     moments = LogitMoments(plain[None], variance[None])
     moderated = probit_logits(moments)[0].softmax(dim=-1)
     wins = torch.bincount(exact.argmax(dim=-1), minlength=len(names)) / len(exact)
-    columns = (plain.softmax(dim=-1), moderated, mean, variance.sqrt(), wins)
+    columns = (calibrated.double(), moderated, mean, variance.sqrt(), wins)
     rows = zip(names, *(column.tolist() for column in columns), strict=True)
     beliefs = [ClassBelief(*row) for row in rows]
     return tuple(sorted(beliefs, key=lambda belief: -belief.moderated))
@@ -195,7 +206,7 @@ def drawn_logits(learner: Learner, images: Features, draws: WeightUpdate) -> Flo
 
 
 def explain(
-    learner: Learner,
+    predicting: CalibratedLearner,
     table: FeatureTable,
     row: int,
     pool: Int[Tensor, "N"],
@@ -211,6 +222,7 @@ def explain(
     The same seed gives the same draws. Ranks are those of the strategies with that seed, which look at the
     learner of the labels; uncertainty and classes are those of the prediction that people see.
     """
+    learner = predicting.learner
     features = table.gather(torch.tensor([row]), learner.model.classes.unit.device)
     chooser = learner.base  # strategies look at the learner of the labels
     first = chooser.draws(SET_OF_DRAWS, seed)
@@ -225,7 +237,8 @@ def explain(
         drawn.append(drawn_logits(learner, features, more)[:, 0])
     # On the CPU, since not every accelerator has double precision.
     draws = torch.cat(drawn).cpu()  # K C
-    beliefs = class_beliefs(names, learner.logits(features)[0].cpu(), draws)
+    shown = predicting.probabilities(features)[0].cpu()
+    beliefs = class_beliefs(names, learner.logits(features)[0].cpu(), draws, shown)
     return Explanation(
         image=image,
         in_pool=bool((pool == row).any()),
@@ -237,15 +250,17 @@ def explain(
         by_bald=standing(float(own.bald[0]), others.bald),
         draws=len(draws),
         labels=0 if learner.state is None else len(learner.state.images),
+        calibration=predicting.calibration,
     )
 
 
 class Explanations:
     """Explains images of the pool and of the audit set. Nothing is written."""
 
-    def __init__(self, session: Session, learners: Learners) -> None:
+    def __init__(self, session: Session, learners: Learners, predictions: Predictions) -> None:
         self._session = session
         self._learners = learners
+        self._predictions = predictions
 
     def of(self, image: str, progress: Progress = silent) -> Explanation:
         """Why the model is uncertain about an image, and its rank in the pool.
@@ -263,6 +278,7 @@ class Explanations:
                 answer = reader.labels.current(found.role).get(found.id)
                 record = self._session.posterior_record(reader)
                 newest = reader.computed.learner()
+                measured = reader.computed.metrics()
                 label = None
                 if answer is not None:
                     named = {c.id: c.name for c in classes.classes}.get(answer.class_id)
@@ -270,7 +286,7 @@ class Explanations:
             learner = self._learners.load(newest, classes, record)
             table = self._session.engine().table()
             return explain(
-                learner,
+                self._predictions.calibrated(learner, newest, classes, record, measured),
                 table,
                 int(table.rows_of([found.hash])[0]),
                 torch.tensor(list(self._session.rows_of(pool)), dtype=torch.long),

@@ -70,6 +70,13 @@ class Learners:
                 newest = reader.computed.learner()
             return self.load(newest, classes, record)
 
+    def zero_shot(self, classes: ClassList, record: PosteriorRecord | None) -> Learner:
+        """The model before labels, and without anything that the pool taught.
+
+        Raises PosteriorMissing, FeaturesMissing.
+        """
+        return starting_learner(self._session.engine(), classes, record, self._strengths)
+
     def change_method(self, name: str) -> None:
         """Learn by this method from now on. Raises UnknownAdaptation."""
         method = find_method(name)
@@ -105,7 +112,7 @@ class Learners:
         key = (known, classes.id, record.id if record else None)
         if self._kept is not None and self._kept[0] == key:
             return self._kept[1]
-        learner = starting_learner(self._session.engine(), classes, record, self._strengths)
+        learner = self.zero_shot(classes, record)
         if newest is not None:
             stored = load_learner(self._session.folder.path / newest.file)
             engine = self._session.engine()
@@ -156,7 +163,7 @@ class Learners:
         hash_of = dict(pool)
         hashes = [hash_of[image] for image in taught.images]
         engine = self._session.engine()
-        start = starting_learner(engine, classes, record, self._strengths)
+        start = self.zero_shot(classes, record)
         labelled = engine.table().gather(engine.table().rows_of(hashes), engine.device)
         method, samples = find_method(settings.adaptation), PoolSamples(self._session, pool)
         base = method.fit_base(

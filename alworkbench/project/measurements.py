@@ -21,7 +21,7 @@ from alworkbench.core.domain import ClassList, MetricRecord, Role
 from alworkbench.core.ports import Reader
 from alworkbench.evaluation.image_bootstrap import RESAMPLES, middle, resampled_sums
 from alworkbench.evaluation.metrics import calibration_interval, measure
-from alworkbench.project.calibration import fitted_temperature
+from alworkbench.project.calibration import fitted_temperature, logit_source
 from alworkbench.project.session import Session
 
 BLOCK = 8192
@@ -58,12 +58,14 @@ class Measurements:
         logits = torch.cat([learner.logits(block) for _, block in blocks])
         order = torch.tensor(list(truth.values()), dtype=torch.long, device=device)
         found = logits.softmax(dim=-1)
+        now = self._session.now()
+        source = logit_source(learner, learner_id, classes, engine.encoder_id)
         values: Mapping[str, Any] = {
             **measure(found, order).as_json(classes.names),
             **measured_details(found, order, list(truth)),
-            **fitted_temperature(logits, order, classes, learner.label_scale),
+            **fitted_temperature(logits, order, source, now),
         }
-        record = MetricRecord(number, learner_id, labels, len(truth), values, self._session.now())
+        record = MetricRecord(number, learner_id, labels, len(truth), values, now)
         with self._session.store.write() as writer:
             writer.computed.add_metrics(record)
         return record

@@ -12,12 +12,10 @@ from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, Acqui
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Estimate, Size
 from alworkbench.acquisition.strategy import AcquisitionContext
-from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     AnswerKind,
-    Calibration,
     ClassList,
     Item,
     Label,
@@ -31,10 +29,11 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import NoOpenRound, PoolExhausted
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
-from alworkbench.project.calibration import calibration_of
+from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.predictions import Predictions
 from alworkbench.project.session import Session, refuse_open, some_of, stored_id
 from alworkbench.project.target_sets import TargetSet
 from alworkbench.project.taught_labels import taught_labels
@@ -57,6 +56,7 @@ class Rounds:
         posteriors: Posteriors,
         measurements: Measurements,
         learners: Learners,
+        predictions: Predictions,
         *,
         targets: Sequence[str] = (),
     ) -> None:
@@ -68,6 +68,7 @@ class Rounds:
         self._posteriors = posteriors
         self._measurements = measurements
         self._learners = learners
+        self._predictions = predictions
         self._targets = tuple(targets)
 
     def current(self) -> Round | None:
@@ -125,7 +126,7 @@ class Rounds:
             if not measured:
                 zero_shot = self._measurements.measure(learner, classes, 0, None, 0)
                 measured = [zero_shot] if zero_shot else []
-            calibration = calibration_of(learner, newest.id if newest else None, classes, measured)
+            predicting = self._predictions.calibrated(learner, newest, classes, record, measured)
             image_of_row = self._session.rows_of(pool)
             candidates = [row for row, image in image_of_row.items() if image not in answered]
             if not candidates:
@@ -158,7 +159,7 @@ class Rounds:
             )
             batch = chosen.select(context)
             progress("ranking the pool", 1, 2)
-            suggestions = self._suggest(learner, calibration, classes, batch.rows)
+            suggestions = self._suggest(predicting, classes, batch.rows)
             new = NewRound(
                 strategy=chosen.name,
                 seed=context.seed,
@@ -182,7 +183,7 @@ class Rounds:
                     "memory": memory,
                     "acquisition_settings": acquisition.record(),
                     **({"targets": targets.name} if targets else {}),
-                    "calibration": calibration.as_record(),
+                    "calibration": predicting.calibration.as_record(),
                     "record": asked_at,
                     "versions": versions(self._session.engine().device),
                     **({} if newest else self._learners.snapshot(learner, classes, pool, ())),
@@ -262,17 +263,12 @@ class Rounds:
         return torch.tensor(some_of(pool, TARGETS, seed))
 
     def _suggest(
-        self,
-        learner: Learner,
-        calibration: Calibration,
-        classes: ClassList,
-        rows: tuple[int, ...],
+        self, learner: CalibratedLearner, classes: ClassList, rows: tuple[int, ...]
     ) -> list[Suggestion]:
         features = (
             self._session.engine().table().gather(torch.tensor(rows), self._session.engine().device)
         )
-        logits = learner.logits(features) / calibration.temperature
-        top = logits.softmax(dim=-1).max(dim=-1)
+        top = learner.probabilities(features).max(dim=-1)
         return [
             Suggestion(stored_id(classes.classes[index].id), probability)
             for probability, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)

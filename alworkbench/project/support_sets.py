@@ -6,9 +6,10 @@ It chooses one image after the other; each makes the target images nearest to th
     minimise over S, |S| = k      sum_j p_jc min_{i in S} W2(i, j)
 
 (facility location; greedy is within 1 - 1/e of the best: Nemhauser, Wolsey & Fisher 1978), with p_jc
-the learner's probability of class c for target j, and W2 the 2-Wasserstein distance of the two images'
-embeddings under the posterior of the zero-shot model. The second of two near-copies brings no target image
-nearer and is not chosen. `asked` takes the first k labels of each class in the order of labelling.
+the learner's calibrated probability of class c for target j, and W2 the 2-Wasserstein distance of the two
+images' embeddings under the posterior of the zero-shot model. The second of two near-copies brings no
+target image nearer and is not chosen. `asked` takes the first k labels of each
+class in the order of labelling.
 
 Dimensions used in this file
     n  labelled images of one class
@@ -32,7 +33,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.core.domain import Role
+from alworkbench.core.domain import Calibration, Role
 from alworkbench.core.errors import (
     FolderNotEmpty,
     InvalidLabelFile,
@@ -43,8 +44,9 @@ from alworkbench.inputs.label_files import harmless
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 from alworkbench.posterior.predictive import wasserstein_coordinates
 from alworkbench.project.artifacts import resolve
-from alworkbench.project.learners import Learners
+from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.predictions import Predictions
 from alworkbench.project.rounds import TARGETS
 from alworkbench.project.session import Session, some_of
 from alworkbench.project.target_sets import TargetSet
@@ -89,6 +91,8 @@ class SupportSet:
     targets: str | None
     """Name of the target set; None: the pool itself."""
     encoder: str
+    calibration: Calibration | None
+    """Of the probabilities that weigh the target images; None for the order `asked`, which uses none."""
 
     @property
     def missing(self) -> dict[str, int]:
@@ -102,10 +106,10 @@ class SupportSet:
 class SupportSets:
     """Chooses labelled images of the pool."""
 
-    def __init__(self, session: Session, posteriors: Posteriors, learners: Learners) -> None:
+    def __init__(self, session: Session, posteriors: Posteriors, predictions: Predictions) -> None:
         self._session = session
         self._posteriors = posteriors
-        self._learners = learners
+        self._predictions = predictions
 
     def choose(
         self, per_class: int, order: Order = Order.NEAREST, targets: TargetSet | None = None
@@ -137,13 +141,16 @@ class SupportSets:
         for image, index in zip(taught.images, taught.classes, strict=True):
             by_class[index].append(image)
         hashes = [[place[image][0] for image in images] for images in by_class]
+        calibration = None
         if order is Order.ASKED:
             chosen: list[list[tuple[int, float | None]]] = [
                 [(at, None) for at in range(min(per_class, len(images)))] for images in by_class
             ]
         else:
             wanted = self._sample_of_pool() if targets is None else targets.hashes
-            chosen = self._nearest(hashes, wanted, per_class)
+            predicting = self._predictions.newest()
+            calibration = predicting.calibration
+            chosen = self._nearest(hashes, wanted, per_class, predicting)
         images = tuple(
             SupportImage(
                 str(resolve(self._session.folder, place[by_class[index][at]][1])),
@@ -157,7 +164,7 @@ class SupportSets:
         )
         name = None if targets is None else targets.name
         encoder_id = self._session.engine().encoder_id
-        return SupportSet(images, classes.names, per_class, order, name, encoder_id)
+        return SupportSet(images, classes.names, per_class, order, name, encoder_id, calibration)
 
     def _sample_of_pool(self) -> list[str]:
         """Content hashes of a random sample of the pool, fixed by the project's seed."""
@@ -169,10 +176,14 @@ class SupportSets:
         return [usable[row] for row in some_of(range(len(usable)), TARGETS, seed)]
 
     def _nearest(
-        self, hashes: Sequence[Sequence[str]], wanted: Sequence[str], per_class: int
+        self,
+        hashes: Sequence[Sequence[str]],
+        wanted: Sequence[str],
+        per_class: int,
+        learner: CalibratedLearner,
     ) -> list[list[tuple[int, float | None]]]:
         """For each class, positions in its images, each with the mean distance that is left after it."""
-        learner, engine = self._learners.newest(), self._session.engine()
+        engine = self._session.engine()
         table, posterior = engine.table(), self._posteriors.newest()
 
         def coordinates(names: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -180,7 +191,7 @@ class SupportSets:
             alpha = posterior.image.quadratic(features.activations)
             embeddings = engine.head.embed_images(features)
             points = wasserstein_coordinates(posterior, embeddings, alpha)
-            return points.double().cpu(), learner.logits(features).softmax(dim=-1).double().cpu()
+            return points.double().cpu(), learner.probabilities(features).double().cpu()
 
         points, probabilities = coordinates(wanted)
         return [
@@ -260,6 +271,7 @@ def _json(found: SupportSet) -> str:
         "per_class": found.per_class,
         "classes": found.classes,
         "missing": found.missing,
+        "calibration": None if found.calibration is None else found.calibration.words,
         "images": [asdict(image) for image in found.images],
     }
     return json.dumps(data, indent=1, ensure_ascii=False)

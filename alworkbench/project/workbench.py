@@ -23,6 +23,7 @@ from alworkbench.project.labels import Labels
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.predictions import Predictions
 from alworkbench.project.prompt_templates import Prompts
 from alworkbench.project.prompt_tuning import PromptTuning
 from alworkbench.project.rounds import Rounds
@@ -45,6 +46,7 @@ class Workbench:
         labels          items claimed, answers recorded and taken back, label files
         measurements    accuracy on the audit set
         learners        the model adapted to the labels
+        predictions     calibrated classes and probabilities of all images
         classes         the class list
         prompts         templates of the classes compared and replaced
         tuning          prompts tuned for each image, into a file of answers
@@ -82,15 +84,21 @@ class Workbench:
         self.learners = Learners(
             session, self.measurements, strengths=strengths, take_snapshots=take_snapshots
         )
+        self.predictions = Predictions(session, self.learners)
         self.classes = Classes(session, self.learners)
         self.prompts = Prompts(session, self.classes)
         self.tuning = PromptTuning(session)
         self.rounds = Rounds(
-            session, self.posteriors, self.measurements, self.learners, targets=targets
+            session,
+            self.posteriors,
+            self.measurements,
+            self.learners,
+            self.predictions,
+            targets=targets,
         )
-        self.explanations = Explanations(session, self.learners)
+        self.explanations = Explanations(session, self.learners, self.predictions)
         self.audit = Audit(session)
-        self.support_sets = SupportSets(session, self.posteriors, self.learners)
+        self.support_sets = SupportSets(session, self.posteriors, self.predictions)
 
     def close(self) -> None:
         """Close the store. A `with` block does so at its end."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from alworkbench.core.domain import Goal, ProjectSettings
+from alworkbench.core.domain import Goal, LabelFreeCalibration, ProjectSettings
 from alworkbench.core.errors import ProjectDamaged, ProjectMissing
 from store.schema import ProjectRow
 
 _DEFAULTS_OF_OLD_PROJECTS = {"goal": Goal.ACCURACY.value, "adaptation": "linearised"}
 """Settings of projects that were made before a user could choose them."""
+_CHOICES: dict[str, type[StrEnum]] = {
+    "goal": Goal,
+    "label_free_calibration": LabelFreeCalibration,
+}
+"""Settings that are stored as words."""
 
 
 class ProjectRepository:
@@ -30,7 +36,8 @@ class ProjectRepository:
         known = {field.name for field in fields(ProjectSettings)}
         values = _DEFAULTS_OF_OLD_PROJECTS | {k: v for k, v in stored.items() if k in known}
         try:
-            return ProjectSettings(**values | {"goal": Goal(values["goal"])})
+            typed = {name: kind(values[name]) for name, kind in _CHOICES.items() if name in values}
+            return ProjectSettings(**values | typed)
         except (TypeError, ValueError) as error:
             raise ProjectDamaged(self._where, f"its settings cannot be read: {error}") from error
 

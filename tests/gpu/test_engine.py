@@ -31,6 +31,7 @@ from alworkbench.posterior.curvature import KroneckerFactors, pair_curvature
 from alworkbench.posterior.fit_pool import pool_factors
 from alworkbench.posterior.kronecker import KroneckerPosterior
 from alworkbench.posterior.predictive import sampled_probabilities, stream_moments
+from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.explain import explain
 from tests.factories import SmallModel, normal, small_model
 
@@ -249,7 +250,7 @@ def test_explanations_equal_those_on_the_cpu():
     names = ("ant", "bee", "cat", "dog")
     image = Image(1, "0" * 64, Role.POOL, 12, 12, ("a.png",))
     found, wanted = (
-        explain(q.learner, q.table, 9, q.candidates, image, names, seed=3)
+        explain(CalibratedLearner(q.learner), q.table, 9, q.candidates, image, names, seed=3)
         for q in (context(CUDA), context(CPU))
     )
     for part in ("total", "aleatoric"):

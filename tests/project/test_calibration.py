@@ -1,25 +1,33 @@
 """The probabilities of suggestions are calibrated by the best source there is, and they say which."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import torch
 
 from alworkbench.adaptation.cross_fitting import FOLDS
 from alworkbench.adaptation.temperature import FEWEST_IMAGES, fit_temperature
+from alworkbench.adaptation.temperature_record import LogitSource, class_list_digest
 from alworkbench.core.domain import (
     Calibration,
     CalibrationSource,
     ClassList,
     LabelClass,
+    LabelFreeCalibration,
     MetricRecord,
+    Role,
 )
 from alworkbench.evaluation.metrics import measure
-from alworkbench.project.calibration import calibration_of, fitted_temperature
+from alworkbench.project.calibration import fitted_temperature, logit_source
+from alworkbench.project.support_sets import write_support
 from tests.factories import normal
 from tests.making_project import NAMES, closing
 
 CLASSES = ClassList(tuple(LabelClass(name, id=k) for k, name in enumerate(NAMES, 1)), id=7)
+SOURCE = LogitSource("encoder", class_list_digest(CLASSES))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def sure_logits(seed, count=200, factor=3.0):
@@ -33,8 +41,8 @@ def sure_logits(seed, count=200, factor=3.0):
 @pytest.mark.parametrize("seed", range(5))
 def test_the_temperature_of_an_audit_set_undoes_too_much_confidence(seed):
     logits, labels = sure_logits(seed)
-    found = fitted_temperature(logits, labels, CLASSES)
-    assert found["temperature"]["low"] < 3 < found["temperature"]["high"]
+    found = fitted_temperature(logits, labels, SOURCE, NOW)
+    assert found["temperature"]["fit"]["low"] < 3 < found["temperature"]["fit"]["high"]
     before = measure(logits.softmax(dim=-1), labels)
     assert found["calibrated"]["nlpd"] < before.nlpd
     assert found["calibrated"]["ece"] < before.ece
@@ -48,21 +56,22 @@ def test_an_image_has_no_part_in_the_temperature_that_predicts_it():
         others = fold != fold[k]
         scaled = fit_temperature(logits[others], labels[others]).apply(logits[k])
         total -= float(scaled.log_softmax(dim=-1)[label]) / len(labels)
-    found = fitted_temperature(logits, labels, CLASSES)["calibrated"]["nlpd"]
+    found = fitted_temperature(logits, labels, SOURCE, NOW)["calibrated"]["nlpd"]
     assert found == pytest.approx(total, rel=1e-9)
 
 
 def test_a_temperature_of_which_the_logits_tell_nothing_is_strict_json():
     labels = torch.arange(40) % len(NAMES)
-    found = fitted_temperature(torch.zeros(40, len(NAMES)).double(), labels, CLASSES)
+    found = fitted_temperature(torch.zeros(40, len(NAMES)).double(), labels, SOURCE, NOW)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_few_audit_images_fit_no_temperature():
     logits, labels = sure_logits(0, FEWEST_IMAGES - 1)
-    assert fitted_temperature(logits, labels, CLASSES) == {}
+    assert fitted_temperature(logits, labels, SOURCE, NOW) == {}
     logits, labels = sure_logits(0, FEWEST_IMAGES)
-    assert fitted_temperature(logits, labels, CLASSES)["temperature"]["images"] == FEWEST_IMAGES
+    found = fitted_temperature(logits, labels, SOURCE, NOW)
+    assert found["temperature"]["fit"]["images"] == FEWEST_IMAGES
 
 
 @pytest.mark.parametrize(
@@ -94,18 +103,16 @@ class TestProject:
             workbench.rounds.close()
         return workbench.rounds.propose()
 
-    def measured(self, workbench, images):
-        """Pretend that this many audit images were measured: the project has fewer than are needed."""
+    def measured(self, workbench, images, source=None):
+        """Pretend that this many audit images were measured: the project has fewer than are needed.
+
+        The temperature is 2, of the logits of `source`: of the newest learner, if it is not given.
+        """
         newest = workbench.measurements.all()[-1]
-        values = {
-            **newest.values,
-            "temperature": {
-                "images": images,
-                "temperature": 2.0,
-                "class_list_id": workbench.classes.current().id,
-                "label_scale": workbench.learners.newest().label_scale,
-            },
-        }
+        logits, labels = sure_logits(1)
+        found = fitted_temperature(logits, labels, source or self.source(workbench), NOW)
+        found["temperature"]["fit"] |= {"images": images, "temperature": 2.0}
+        values = {**newest.values, **found}
         record = MetricRecord(
             newest.round_number,
             newest.learner_id,
@@ -116,6 +123,16 @@ class TestProject:
         )
         with workbench.session.store.write() as writer:
             writer.computed.add_metrics(record)
+
+    def source(self, workbench):
+        with workbench.session.store.read() as reader:
+            newest = reader.computed.learner()
+        return logit_source(
+            workbench.learners.newest(),
+            newest.id if newest else None,
+            workbench.classes.current(),
+            workbench.session.engine().encoder_id,
+        )
 
     def test_before_any_label_nothing_is_calibrated(self, workbench):
         workbench.rounds.propose()
@@ -143,26 +160,95 @@ class TestProject:
         found = torch.tensor([item.suggestion.probability for item in items])
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
-    def test_a_temperature_of_another_class_list_or_learner_is_not_used(self, workbench, answers):
+    @pytest.mark.parametrize(
+        "change",
+        [{"encoder_id": "other"}, {"class_list": "other"}, {"learner": "other"}],
+    )
+    def test_a_temperature_of_other_logits_is_not_used(self, workbench, answers, change):
         self.rounds(workbench, answers, 1)
+        assert workbench.predictions.newest().calibration.source is CalibrationSource.LEFT_OUT
+        self.measured(workbench, 50, replace(self.source(workbench), **change))
+        assert workbench.predictions.newest().calibration.source is CalibrationSource.LEFT_OUT
         self.measured(workbench, 50)
-        learner, measured = workbench.learners.newest(), workbench.measurements.all()
-        own = measured[-1].learner_id
-        classes = workbench.classes.current()
-        assert calibration_of(learner, own, classes, measured).source is CalibrationSource.AUDIT
-        other = ClassList(classes.classes, id=classes.id + 1)
-        assert calibration_of(learner, own, other, measured).source is CalibrationSource.LEFT_OUT
-        assert calibration_of(learner, None, classes, measured).source is CalibrationSource.LEFT_OUT
+        assert workbench.predictions.newest().calibration.source is CalibrationSource.AUDIT
 
     def test_another_learning_method_does_not_use_the_temperature_of_the_first(self, workbench):
         workbench.rounds.propose()
         self.measured(workbench, 50)
-        classes, measured = workbench.classes.current(), workbench.measurements.all()
-        before = calibration_of(workbench.learners.newest(), None, classes, measured)
-        assert before.source is CalibrationSource.AUDIT
+        assert workbench.predictions.newest().calibration.source is CalibrationSource.AUDIT
         workbench.learners.change_method("free-weights")
-        after = calibration_of(workbench.learners.newest(), None, classes, measured)
-        assert after == Calibration()
+        assert workbench.predictions.newest().calibration == Calibration()
+
+    def test_all_that_people_see_has_the_same_probability_and_says_the_same(
+        self, workbench, answers, tmp_path
+    ):
+        for _ in range(2):
+            workbench.rounds.propose()
+            answers(workbench, 5)
+            workbench.rounds.close()
+        self.measured(workbench, 50)
+        opened = workbench.rounds.propose()
+        wanted = Calibration(CalibrationSource.AUDIT, 50, 2.0)
+        item = workbench.rounds.items(opened.id)[0]
+        image = workbench.images.get(item.image_id)
+        explained = workbench.explanations.of(image.hash)
+        run = workbench.predictions.of()
+        predicted = {each.hash: each for each in run.rows}[image.hash]
+        shown = max(each.probability for each in explained.classes)
+        assert shown == pytest.approx(item.suggestion.probability, abs=1e-5)
+        assert predicted.probabilities[0] == pytest.approx(item.suggestion.probability, abs=1e-5)
+        support = workbench.support_sets.choose(2)
+        assert opened.calibration == explained.calibration == run.calibration == wanted
+        assert support.calibration == wanted
+        write_support(tmp_path / "support.json", support)
+        assert json.loads((tmp_path / "support.json").read_text())["calibration"] == wanted.words
+        answers(workbench, 1)
+        workbench.labels.export(tmp_path / "labels.jsonl")
+        rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+        of_round = [row for row in rows if row["round"] == opened.number]
+        assert [row["calibration"] for row in of_round] == [wanted.words]
+        assert of_round[0]["suggestion_probability"] == item.suggestion.probability
+
+    def test_the_users_choice_counts_until_an_audit_set_is_measured(self, workbench, answers):
+        self.rounds(workbench, answers, 1)
+        learner = workbench.learners.newest()
+        with workbench.session.store.read() as reader:
+            classes = reader.classes.current()
+            posterior = workbench.session.posterior_record(reader)
+        start = workbench.learners.zero_shot(classes, posterior)
+        table = workbench.session.engine().table()
+        features = table.gather(torch.arange(len(table)))
+        workbench.predictions.choose_calibration(LabelFreeCalibration.RANGE)
+        found = workbench.predictions.newest()
+        assert found.calibration.source is CalibrationSource.ZERO_SHOT_RANGE
+        logits, before = found.logits(features), start.logits(features)
+        torch.testing.assert_close(logits.amax(dim=-1), before.amax(dim=-1))
+        torch.testing.assert_close(logits.amin(dim=-1), before.amin(dim=-1))
+        assert logits.argmax(dim=-1).equal(learner.logits(features).argmax(dim=-1))
+
+        workbench.predictions.choose_calibration(LabelFreeCalibration.CONFIDENCE)
+        found = workbench.predictions.newest()
+        assert found.calibration.source is CalibrationSource.ZERO_SHOT_CONFIDENCE
+        with workbench.session.store.read() as reader:
+            pool = [content for _, content in reader.images.ids_and_hashes(Role.POOL)]
+        seen = table.gather(table.rows_of(pool))
+        confidence = found.probabilities(seen).amax(dim=-1).mean()
+        wanted = start.logits(seen).softmax(dim=-1).amax(dim=-1).mean()
+        torch.testing.assert_close(confidence, wanted, rtol=1e-4, atol=1e-5)
+
+        self.measured(workbench, 50)
+        assert workbench.predictions.newest().calibration.source is CalibrationSource.AUDIT
+
+    def test_the_zero_shot_model_keeps_its_own_confidence(self, workbench):
+        workbench.predictions.choose_calibration(LabelFreeCalibration.CONFIDENCE)
+        workbench.learners.change_method("free-weights")
+        assert workbench.predictions.newest().calibration == Calibration()
+
+    def test_a_choice_survives_reopening(self, project, workbench):
+        workbench.predictions.choose_calibration(LabelFreeCalibration.RANGE)
+        with closing(project.open()) as again:
+            found = again.session.settings().label_free_calibration
+        assert found is LabelFreeCalibration.RANGE
 
     def test_a_reopened_project_says_the_same(self, project, workbench, answers):
         self.rounds(workbench, answers, 1)

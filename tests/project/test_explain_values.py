@@ -13,6 +13,7 @@ from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
 from alworkbench.core.domain import Image, Role
 from alworkbench.features.table import FeatureTable
+from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.explain import (
     DRAWS,
     SET_OF_DRAWS,
@@ -41,7 +42,9 @@ def table_and_learner(labels: int = 0, images: int = 40) -> tuple[FeatureTable, 
 
 
 def explained(learner: Learner, table: FeatureTable, row: int, pool: range):
-    return explain(learner, table, row, torch.tensor(list(pool)), IMAGE, NAMES, seed=3)
+    return explain(
+        CalibratedLearner(learner), table, row, torch.tensor(list(pool)), IMAGE, NAMES, seed=3
+    )
 
 
 def test_a_model_with_sigmoid_loss_and_residuals_is_explained_like_any_other():
@@ -76,9 +79,10 @@ def test_equal_draws_have_no_epistemic_part_and_certain_draws_no_aleatoric_part(
 class TestBeliefs:
     draws = torch.tensor([0.0, 1.0, -3.0, 0.5]) + 2 * normal(1, 4000, 4)
     logits = torch.tensor([0.0, 1.0, -3.0, 0.5])
+    shown = logits.softmax(dim=-1)
 
     def test_they_are_probabilities_and_moments(self):
-        found = class_beliefs(NAMES, self.logits, self.draws)
+        found = class_beliefs(NAMES, self.logits, self.draws, self.shown)
         for name in ("probability", "moderated", "wins"):
             assert sum(getattr(b, name) for b in found) == pytest.approx(1)
         by_name = {b.name: b for b in found}
@@ -88,19 +92,19 @@ class TestBeliefs:
             assert by_name[name].probability == pytest.approx(float(self.logits.softmax(-1)[k]))
 
     def test_the_likeliest_comes_first_and_moderation_keeps_it_less_sure(self):
-        found = class_beliefs(NAMES, self.logits, self.draws)
+        found = class_beliefs(NAMES, self.logits, self.draws, self.shown)
         assert [b.name for b in found] == ["bee", "dog", "ant", "cat"]
         assert found[0].moderated < found[0].probability
 
     def test_those_in_conflict_win_the_draws_and_no_fewer_would(self):
-        found = class_beliefs(NAMES, self.logits, self.draws)
+        found = class_beliefs(NAMES, self.logits, self.draws, self.shown)
         wins = {b.name: b.wins for b in found}
         conflict = in_conflict(found)
         assert sum(wins[name] for name in conflict) >= SETTLED
         assert sum(wins[name] for name in conflict[:-1]) < SETTLED
 
     def test_a_class_that_always_wins_is_in_no_conflict(self):
-        found = class_beliefs(NAMES, self.logits, self.logits + 0.01 * self.draws)
+        found = class_beliefs(NAMES, self.logits, self.logits + 0.01 * self.draws, self.shown)
         assert in_conflict(found) == ("bee",)
 
 

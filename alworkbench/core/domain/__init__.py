@@ -19,7 +19,7 @@ from alworkbench.core.domain.answers import (
     TakeBack,
     deciding_label,
 )
-from alworkbench.core.domain.calibration import Calibration, CalibrationSource
+from alworkbench.core.domain.calibration import Calibration, CalibrationSource, LabelFreeCalibration
 from alworkbench.core.domain.class_list import (
     CLASS_KEYS,
     DEFAULT_TEMPLATES,
@@ -82,6 +82,7 @@ __all__ = [
     "Item",
     "Label",
     "LabelClass",
+    "LabelFreeCalibration",
     "LearnerRecord",
     "Lease",
     "MetricRecord",

@@ -8,11 +8,26 @@ from enum import StrEnum
 from typing import Any
 
 
+class LabelFreeCalibration(StrEnum):
+    """What calibrates a learner while no labels of an audit set do; a user chooses it."""
+
+    NONE = "none"
+    """Nothing but the left-out labels that the learner itself may have used."""
+    CONFIDENCE = "zero-shot-confidence"
+    """One temperature, at which the learner is as confident on the pool as the zero-shot model."""
+    RANGE = "zero-shot-range"
+    """The logits of each image are scaled to the range of its zero-shot logits."""
+
+
 class CalibrationSource(StrEnum):
     """What a prediction's probabilities were calibrated on; the first one that there is counts."""
 
     AUDIT = "audit set"
     """A temperature was fitted to labels of the audit set, which the learner never learns from."""
+    ZERO_SHOT_CONFIDENCE = "zero-shot confidence"
+    """LabelFreeCalibration.CONFIDENCE, if the user chose it."""
+    ZERO_SHOT_RANGE = "zero-shot range"
+    """LabelFreeCalibration.RANGE, if the user chose it."""
     LEFT_OUT = "left-out labels"
     """The learner chose how sure it is on labels that it was not taught; as a rule a strategy chose them."""
     NONE = "none"
@@ -25,18 +40,26 @@ class Calibration:
 
     source: CalibrationSource = CalibrationSource.NONE
     images: int = 0
-    """Labelled images behind it."""
+    """Images behind it: labelled ones, or those whose zero-shot confidence was matched."""
     temperature: float = 1.0
-    """1 unless the source is the audit set: left-out labels have scaled the logits already."""
+    """1 for left-out labels, which have scaled the logits already, and for the range of each image."""
 
     @property
     def words(self) -> str:
         """Such as `calibrated on 50 audit images`."""
-        if self.source is CalibrationSource.AUDIT:
-            return f"calibrated on {_counted(self.images, 'audit image')}"
-        if self.source is CalibrationSource.LEFT_OUT:
-            return f"calibrated on {_counted(self.images, 'left-out label')}"
-        return "not calibrated"
+        match self.source:
+            case CalibrationSource.AUDIT:
+                return f"calibrated on {_counted(self.images, 'audit image')}"
+            case CalibrationSource.LEFT_OUT:
+                return f"calibrated on {_counted(self.images, 'left-out label')}"
+            case CalibrationSource.ZERO_SHOT_CONFIDENCE:
+                return (
+                    "scaled to the mean confidence of the zero-shot model, not compared with labels"
+                )
+            case CalibrationSource.ZERO_SHOT_RANGE:
+                return "scaled to the range of the zero-shot model, not compared with labels"
+            case CalibrationSource.NONE:
+                return "not calibrated"
 
     def as_record(self) -> dict[str, Any]:
         """As the settings of a round keep it."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from alworkbench.core.domain.calibration import LabelFreeCalibration
+
 
 class Goal(StrEnum):
     """What strategies and learners optimise."""
@@ -36,6 +38,7 @@ class ProjectSettings:
     goal: Goal = Goal.BALANCED
     adaptation: str = DEFAULT_ADAPTATION
     """Name of the learning method; see `adaptation.methods`."""
+    label_free_calibration: LabelFreeCalibration = LabelFreeCalibration.NONE
 
 
 @dataclass(frozen=True, slots=True)

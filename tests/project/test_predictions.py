@@ -1,0 +1,87 @@
+"""Predictions of all images: the numbers of the learner, in the order of the images, in a whole file."""
+
+import csv
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from alworkbench.core.domain import Role
+from alworkbench.core.errors import InvalidPredictionFile
+from alworkbench.project import predictions
+from alworkbench.project.prediction_file import columns, write_predictions
+from tests.making_project import NAMES
+
+
+@pytest.fixture
+def taught(workbench, answers):
+    workbench.rounds.propose()
+    answers(workbench, 5)
+    workbench.rounds.close()
+    return workbench
+
+
+@pytest.mark.parametrize("block", [3, 1000])
+def test_every_image_has_the_classes_of_its_own_logits(taught, monkeypatch, block):
+    monkeypatch.setattr(predictions, "BLOCK", block)
+    run = taught.predictions.of(top=len(NAMES))
+    rows = list(run.rows)
+    with taught.session.store.read() as reader:
+        images = [pair[1] for role in Role for pair in reader.images.ids_and_hashes(role)]
+    assert [each.hash for each in rows] == images
+    assert run.images == len(images)
+    table = taught.session.engine().table()
+    logits = taught.learners.newest().logits(table.gather(table.rows_of(images)))
+    wanted = logits.softmax(dim=-1)
+    for each, own in zip(rows, wanted, strict=True):
+        found = torch.zeros(len(NAMES))
+        found[[NAMES.index(name) for name in each.classes]] = torch.tensor(each.probabilities)
+        torch.testing.assert_close(found, own, rtol=1e-4, atol=1e-5)
+        assert list(each.probabilities) == sorted(each.probabilities, reverse=True)
+
+
+def test_only_the_asked_roles_are_predicted(taught):
+    roles = {each.role for each in taught.predictions.of([Role.AUDIT]).rows}
+    assert roles == {Role.AUDIT}
+    with pytest.raises(ValueError, match="at least one class"):
+        taught.predictions.of(top=0)
+
+
+@pytest.mark.parametrize("top", [1, 3, len(NAMES) + 2])
+def test_csv_and_parquet_hold_the_same_rows(taught, tmp_path, top):
+    for name in ("found.csv", "found.parquet"):
+        write_predictions(tmp_path / name, taught.predictions.of(top=top), top)
+    with (tmp_path / "found.csv").open(newline="") as file:
+        plain = list(csv.DictReader(file))
+    rows = pq.read_table(tmp_path / "found.parquet").to_pylist()
+    assert tuple(rows[0]) == tuple(plain[0]) == columns(top)
+    as_text = [
+        {name: "" if value is None else str(value) for name, value in row.items()} for row in rows
+    ]
+    assert as_text == plain
+    run = taught.predictions.of(top=top)
+    assert {row["calibration"] for row in rows} == {run.calibration.words}
+    assert {row["learner"] for row in rows} == {run.learner_id}
+
+
+def test_a_failing_run_leaves_the_file_as_it_was(taught, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "found.csv"
+    path.write_text("before")
+    run = taught.predictions.of()
+    monkeypatch.setattr(taught.session.engine().table().__class__, "gather", None)
+    with pytest.raises(TypeError):
+        write_predictions(path, run, 1)
+    assert path.read_text() == "before"
+    assert [each.name for each in path.parent.iterdir()] == ["found.csv"]
+
+
+def test_another_kind_of_file_is_refused_before_anything_is_computed(taught, tmp_path):
+    with pytest.raises(InvalidPredictionFile, match=r"csv or \.parquet"):
+        write_predictions(tmp_path / "found.xlsx", taught.predictions.of(), 1)
+
+
+def test_predicting_writes_nothing_to_the_store(taught):
+    before = taught.session.folder.database.read_bytes()
+    list(taught.predictions.of(top=2).rows)
+    assert taught.session.folder.database.read_bytes() == before
