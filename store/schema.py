@@ -87,7 +87,7 @@ class ImagePathRow(Base):
     root_id: Mapped[int] = mapped_column(ForeignKey("image_root.id"))
     path: Mapped[str]
     name: Mapped[str]
-    """The last part of the path, which a search by the end of a path uses."""
+    """The last part of the path in canonical composition; a search by the end of a path uses it."""
 
 
 class QuarantinedFileRow(Base):

@@ -14,6 +14,8 @@ from alworkbench.cli.common import (
     opened,
     progress_bar,
     tell,
+    warn_of_cut_names,
+    warn_of_same_names,
 )
 from alworkbench.core.domain import DEFAULT_TEMPLATES, LabelClass
 
@@ -56,9 +58,12 @@ def add(
     added = LabelClass(name, tuple(templates or DEFAULT_TEMPLATES))
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         classes = workbench.classes.add(added, progress=progress)
+        cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
+    warn_of_cut_names([each for each in cut if each == classes.names[-1]])
+    warn_of_same_names([group for group in same if classes.names[-1] in group])
     tell(
         as_json,
         classes,
-        f"Added {name!r}. Version {classes.id} of the class list has {len(classes)} classes. The model "
-        f"learned again from all labels.",
+        f"Added {classes.names[-1]!r}. Version {classes.id} of the class list has {len(classes)} classes. "
+        f"The model learned again from all labels.",
     )

@@ -181,6 +181,16 @@ def warn_of_cut_names(cut: Sequence[str]) -> None:
         )
 
 
+def warn_of_same_names(groups: Sequence[Sequence[str]]) -> None:
+    """Say on standard error which classes have the same text features."""
+    for group in groups:
+        complaints.print(
+            f"The model reads the classes {escape(', '.join(map(repr, group)))} as the same text, so it "
+            f"cannot tell them apart before it has labels of them. Use other names or templates.",
+            soft_wrap=True,
+        )
+
+
 def print_json(value: Any) -> None:
     """Print a value as indented JSON; dataclasses become objects."""
     print(json.dumps(value, default=_plain, indent=2))  # noqa: T201

@@ -21,6 +21,8 @@ from alworkbench.cli.common import (
     print_json,
     progress_bar,
     tell,
+    warn_of_cut_names,
+    warn_of_same_names,
 )
 from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
@@ -30,7 +32,9 @@ from alworkbench.core.domain import (
     ProjectFolder,
     ProjectSettings,
     Role,
+    refuse_twins,
 )
+from alworkbench.core.names import tidy_name
 
 USUAL = ProjectSettings(name="")
 """Settings of a project by default."""
@@ -88,9 +92,11 @@ def init(
     from alworkbench.inputs.label_files import read_class_names
     from alworkbench.project.session import utc_now
 
-    names = [*(classes or []), *(read_class_names(classes_file) if classes_file else [])]
+    given = [*(classes or []), *(read_class_names(classes_file) if classes_file else [])]
+    names = [tidy_name(name) for name in given]
     chosen = tuple(templates or DEFAULT_TEMPLATES)
     class_list = ClassList(tuple(LabelClass(name, chosen) for name in names))
+    refuse_twins(names)
     settings = ProjectSettings(
         folder.resolve().name,
         encoder,
@@ -171,9 +177,12 @@ def encode(
             summary = workbench.features.encode(
                 workers=workers, batch_size=batch, progress=progress
             )
+        cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
+    warn_of_cut_names(cut)
+    warn_of_same_names(same)
     tell(
         as_json,
-        summary,
+        {**asdict(summary), "cut_names": cut, "same_names": same},
         f"Encoded {summary.encoded} images with {summary.encoder_id} in {summary.seconds:.1f} s. "
         f"{summary.known} images had features already; {summary.quarantined} were unreadable.",
     )
@@ -216,6 +225,9 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
                 f"training, so their first labels improve it most",
             )
         )
+    for group in state.same_names:
+        words = f"{', '.join(group)}: the model cannot tell these classes apart by their names"
+        rows.append(("same text", words))
     if state.class_list > 1:
         rows.append(("classes", f"{len(state.classes)}, version {state.class_list} of the list"))
     if state.zero_shot_accuracy is not None:

@@ -21,6 +21,7 @@ from alworkbench.cli.common import (
     progress_bar,
     tell,
     warn_of_cut_names,
+    warn_of_same_names,
 )
 from alworkbench.cli.tuning_command import tune
 
@@ -174,8 +175,9 @@ def use(
         before = workbench.classes.current()
         cut = workbench.prompts.cut_names(given)
         classes = workbench.prompts.use(given, progress)
-    if not as_json:
-        warn_of_cut_names(cut)
+        same = workbench.classes.same_names()
+    warn_of_cut_names(cut)
+    warn_of_same_names(same)
     words = (
         f"All classes have these templates already (version {classes.id} of the class list)."
         if classes.id == before.id
@@ -183,7 +185,7 @@ def use(
         f"{counted(len(given), 'template')} each. If the model had learned from labels, it learned "
         f"again from all of them."
     )
-    tell(as_json, {"class_list": classes, "cut_names": cut}, words)
+    tell(as_json, {"class_list": classes, "cut_names": cut, "same_names": same}, words)
 
 
 def print_ranking(found: Ranking, most: int) -> None:

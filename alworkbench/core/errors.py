@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from alworkbench.core.names import twin_of
+
 
 class WorkbenchError(Exception):
     """An error that the user can correct. `exit_code` is the exit status of the command."""
@@ -226,9 +228,15 @@ class UnknownClass(DataError):
     def __init__(self, found: str, known: Iterable[str], where: str) -> None:
         known = list(known)
         shown = ", ".join(repr(name) for name in known[:20]) + (" ..." if len(known) > 20 else "")
+        twin = twin_of(found, known)
+        hint = (
+            f" It differs from {twin!r} only in upper and lower case or in blanks."
+            if twin is not None
+            else did_you_mean(found, known)
+        )
         super().__init__(
-            f"{where} names the class {found!r}, which this project does not have."
-            f"{did_you_mean(found, known)} Its classes are {shown}. Correct the name, or add the class "
+            f"{where} names the class {found!r}, which this project does not have.{hint} "
+            f"Its classes are {shown}. Correct the name, or add the class "
             f"with `alworkbench classes add NAME`. Nothing was recorded."
         )
 

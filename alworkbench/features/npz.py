@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import sys
 import zipfile
 import zlib
@@ -26,6 +25,7 @@ from numpy.lib import format as npy
 from torch import Tensor
 
 from alworkbench.core.errors import InvalidFeatureFile, did_you_mean
+from alworkbench.core.names import fault_of_name
 
 MAX_CHARACTERS = 4096
 """Of a path or a name."""
@@ -180,12 +180,15 @@ class Arrays:
         return torch.from_numpy(found.astype(np.int64))
 
     def text(self, name: str, default: str) -> str:
-        """A printable text of 1 to 200 characters; the default if it is absent."""
+        """A text of 1 to 200 characters without control characters; the default if it is absent."""
         if name not in self.by_name:
             return default
         text = str(self.strings(name, ()).item())
-        if not text or not text.isprintable() or len(text) > 200:
-            raise invalid(self.path, f"{name} is {text!r}, expected 1 to 200 printable characters")
+        if not text or fault_of_name(text) is not None or len(text) > 200:
+            raise invalid(
+                self.path,
+                f"{name} is {text!r}, expected 1 to 200 characters and no control characters",
+            )
         return text
 
     def texts(self, name: str, count: int | None) -> tuple[str, ...] | None:
@@ -194,7 +197,7 @@ class Arrays:
             return None
         shape = (self.by_name[name].size if count is None else count,)
         values = self.strings(name, shape).tolist()
-        if any(not value or re.search(r"[\x00-\x1f\ud800-\udfff]", value) for value in values):
+        if any(not value or fault_of_name(value) is not None for value in values):
             raise invalid(self.path, f"{name} holds an empty text or control characters")
         if len(set(values)) < len(values):
             raise invalid(self.path, f"{name} holds the same text more than once")

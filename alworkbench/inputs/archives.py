@@ -18,6 +18,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedIOBase
@@ -30,6 +31,8 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import hash_file
 
 CHUNK = 1 << 20
+UTF8_FLAG = 0x800  # of a zip entry: its name is UTF-8 (PKWARE's application note, 4.4.4)
+FROM_DOS = 0  # "version made by" (4.4.2.2): the names follow the rules of DOS and Windows
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
@@ -134,7 +137,7 @@ def _zip_entries(
         total = sum(info.file_size for info in infos)
         if total > allowed:
             raise _too_large(archive, allowed)
-        names = {info: _checked(archive, info.filename) for info in infos}
+        names = {info: _checked(archive, _zip_name(info)) for info in infos}
         for info in infos:
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -224,20 +227,35 @@ class BoundedStream:
 
 
 def _checked(archive: Path, name: str) -> PurePosixPath:
-    """The path of the entry; it stays inside the folder on every operating system."""
+    """The path of the entry, which stays inside the folder.
+
+    A name that cannot be used is unpacked as it is: whoever reads the folder sets that one file aside.
+    """
     path = PurePosixPath(name)
     reason = None
     if path.is_absolute() or re.match(r"[A-Za-z]:", name):
         reason = "is absolute"
-    elif ".." in path.parts:
+    elif ".." in re.split(r"[/\\]", name):
         reason = "climbs out with `..`"
-    elif "\\" in name or not name.isprintable():
-        reason = "has a backslash or an unprintable character in its name"
     elif len(name) > 2000 or any(len(part.encode(errors="replace")) > 255 for part in path.parts):
         reason = "has a name that is too long"
     if reason:
         raise _refused(archive, f"the entry {name[:200]!r} {reason}")
     return path
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The name of a zip entry.
+
+    The Finder of macOS writes names in UTF-8 without the flag that says so, and zipfile then reads them as
+    code page 437. A name in another encoding is hardly ever valid UTF-8 by chance.
+    """
+    name = info.filename
+    if not name.isascii() and not info.flag_bits & UTF8_FLAG:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    # Some programs of Windows write backslashes between folders.
+    return name.replace("\\", "/") if info.create_system == FROM_DOS else name
 
 
 def _too_large(archive: Path, allowed: int) -> UnreadableSource:

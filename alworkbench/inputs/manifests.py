@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from alworkbench.core.domain.class_list import MOST_CHARACTERS
 from alworkbench.core.errors import UnreadableSource
+from alworkbench.core.names import fault_of_name, shown, tidy_name
 
 MAX_BYTES = 1 << 30
 MAX_ROWS = 2_000_000
@@ -33,6 +35,8 @@ class ManifestRow:
     split: str | None
     hash: str | None
     """The SHA-256 that the file must have."""
+    refusal: str | None = None
+    """Why this one file is set aside; the path then is only good to be printed."""
 
 
 def count_rows(manifest: Path) -> int:
@@ -46,20 +50,21 @@ def count_rows(manifest: Path) -> int:
 
 
 def read_manifest(manifest: Path) -> Iterator[ManifestRow]:
-    """The rows in order. Raises UnreadableSource, with the line number, for a row that is not allowed."""
+    """The rows in order; one with a name that cannot be used has a `refusal`.
+
+    Raises UnreadableSource, with the line number, for a row that is not as its first line says, or that
+    names a file outside of the manifest's folder.
+    """
     try:
         if (size := manifest.stat().st_size) > MAX_BYTES:
             raise _refused(manifest, f"it has {size:,} bytes, over {MAX_BYTES:,}", "Split it.")
-        with manifest.open(encoding="utf-8-sig", errors="strict", newline="") as stream:
+        with manifest.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             lines = csv.reader(stream, strict=True)
             header = next(lines, [])
             _check_header(manifest, header)
             for count, fields in enumerate(lines, 1):
                 if fields:
                     yield _row(manifest, lines.line_num, count, header, fields)
-    except UnicodeDecodeError as error:
-        reason = f"byte {error.start} and what follows is not UTF-8"
-        raise _refused(manifest, reason, "Save it as UTF-8.") from error
     except csv.Error as error:
         raise _refused(manifest, f"line {lines.line_num}: {error}", "Correct that line.") from error
     except OSError as error:
@@ -89,25 +94,31 @@ def _row(
     named = dict(zip(header, fields, strict=False))
     written = named.get("path", "")
     path = PurePosixPath(written)
-    label, split = named.get("label") or None, named.get("split") or None
+    label, split = (tidy_name(named.get(name, "")) or None for name in ("label", "split"))
     digest = (named.get("sha256") or "").lower() or None
     if fault is not None:
         pass
-    elif not written.strip() or not written.isprintable():
-        fault = "the path is empty, or holds unprintable characters"
+    elif not written.strip():
+        fault = "the path is empty"
     elif path.is_absolute() or ".." in path.parts:
         fault = f"the path {written!r} leaves the manifest's folder"
-    elif wrong := [v for v in (label, split) if v is not None and not _is_name(v)]:
-        fault = f"{wrong[0][:200]!r} is no name: up to 200 printable characters are needed"
     elif digest is not None and re.fullmatch(r"[0-9a-f]{64}", digest) is None:
         fault = f"{digest[:80]!r} is no SHA-256 of 64 hexadecimal digits"
     if fault is not None:
         raise _refused(manifest, f"line {line}: {fault}", "Correct that line.")
+    for column, name in (("path", path.as_posix()), ("label", label), ("split", split)):
+        unfit = None if name is None else _unfit(column, name)
+        if unfit is not None:
+            refusal = f"line {line} of {manifest.name}: its {column} {unfit}"
+            return ManifestRow(shown(path.as_posix()), None, split, digest, refusal)
     return ManifestRow(path.as_posix(), label, split, digest)
 
 
-def _is_name(value: str) -> bool:
-    return len(value) <= 200 and bool(value.strip()) and value.isprintable()
+def _unfit(column: str, name: str) -> str | None:
+    """Why this name sets its file aside, in words that follow the column; None for one that can be used."""
+    if column != "path" and len(name) > MOST_CHARACTERS:
+        return f"has {len(name):,} characters, over {MOST_CHARACTERS}"
+    return fault_of_name(name)
 
 
 def _refused(manifest: Path, reason: str, remedy: str) -> UnreadableSource:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from alworkbench.core.domain import FoundImage, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import NothingToImport, UnreadableSource
+from alworkbench.core.names import as_on_disk, fault_of_name, shown, tidy_name
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
@@ -71,7 +72,7 @@ class Source:
                     yield candidate
         else:
             for row in read_manifest(self.manifest):
-                yield Candidate(row.path, row.label, row.split, row.hash)
+                yield Candidate(row.path, row.label, row.split, row.hash, row.refusal)
 
 
 def read_source(
@@ -88,7 +89,7 @@ def read_source(
     folder); a manifest has its own labels. Raises UnreadableSource if the location does not exist or is
     something else, NothingToImport if it holds no image.
     """
-    location = Path(location)
+    location = as_on_disk(Path(location))
     try:
         mode = location.stat().st_mode
     except OSError as error:
@@ -167,9 +168,9 @@ def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
                     f"then run `alworkbench import {root}` again."
                 ) from error
             refusal = f"the folder cannot be read: {error.strerror}"
-            yield Candidate(_printable(prefix.rstrip("/")), refusal=refusal)
+            yield Candidate(shown(prefix.rstrip("/")), refusal=refusal)
             return
-        class_name = folder.name if labelled and prefix else None
+        class_name = tidy_name(folder.name) if labelled and prefix else None
         for entry in entries:
             path = prefix + entry.name
             if entry.name.startswith("."):
@@ -180,9 +181,8 @@ def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
                 yield from descend(Path(entry.path), path + "/")
             elif Path(entry.name).suffix.lower() not in SUFFIXES:
                 yield None
-            elif _printable(path) != path:
-                refusal = "the name is not UTF-8, or has unprintable characters: rename the file"
-                yield Candidate(_printable(path), refusal=refusal)
+            elif (fault := fault_of_name(path)) is not None:
+                yield Candidate(shown(path), refusal=f"its path {fault}: rename it")
             else:
                 yield Candidate(path, class_name)
 
@@ -202,15 +202,8 @@ def _linked(
         return None
     if not inside:
         refusal = "a link that leads out of the folder; import the place that it leads to"
-        return Candidate(_printable(path), refusal=refusal)
+        return Candidate(shown(path), refusal=refusal)
     return Candidate(path, class_name)
-
-
-def _printable(path: str) -> str:
-    """The name with unprintable characters escaped."""
-    if path.isprintable():
-        return path
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
 # ------------------------------------------------------------------------------- looking into a file
@@ -222,21 +215,23 @@ class _Inspector:
 
     def __call__(self, candidate: Candidate) -> FoundImage | QuarantinedFile:
         refusal = candidate.refusal
-        path = self.root / candidate.path
-        if refusal is None:
-            refusal = self._unfit(path)
         if refusal is not None:
             return QuarantinedFile(candidate.path, QuarantineCode.IO, refusal)
+        # A manifest may spell a name in another way than the disk.
+        path = as_on_disk(self.root / candidate.path)
+        place = path.relative_to(self.root).as_posix()
+        if (refusal := self._unfit(path)) is not None:
+            return QuarantinedFile(place, QuarantineCode.IO, refusal)
         try:
             found = inspect_file(path)
         except Undecodable as error:
-            return QuarantinedFile(candidate.path, error.code, error.detail)
+            return QuarantinedFile(place, error.code, error.detail)
         if candidate.hash not in (None, found.hash):
             refusal = f"its SHA-256 is {found.hash}, and the manifest says {candidate.hash}"
-            return QuarantinedFile(candidate.path, QuarantineCode.IO, refusal)
+            return QuarantinedFile(place, QuarantineCode.IO, refusal)
         return FoundImage(
             hash=found.hash,
-            path=candidate.path,
+            path=place,
             bytes=found.bytes,
             width=found.width,
             height=found.height,

@@ -24,6 +24,7 @@ from alworkbench.core.errors import (
     PosteriorMissing,
     UnknownEncoder,
 )
+from alworkbench.core.names import as_on_disk
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Head, ensemble_prompts
@@ -194,6 +195,5 @@ def refuse_file(record: EncoderRecord, wanted: str, instead: str) -> None:
 
 
 def resolve(folder: ProjectFolder, path: str) -> Path:
-    """A stored path: absolute, or relative to the project folder."""
-    found = Path(path)
-    return found if found.is_absolute() else folder.path / found
+    """A stored path, absolute or relative to the project folder, as the disk spells it now."""
+    return as_on_disk(folder.path / path)

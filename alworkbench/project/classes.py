@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alworkbench.core.domain import ClassList, LabelClass
+from alworkbench.core.domain import ClassList, LabelClass, refuse_twins
 from alworkbench.core.errors import EncoderMismatch
+from alworkbench.core.names import tidy_name
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.base import Encoder
 from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.project.artifacts import load_project_encoder
+from alworkbench.project.class_texts import cut_names, same_names
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session, refuse_open
 
@@ -32,6 +34,14 @@ class Classes:
         """The newest version of the class list."""
         return self._session.classes()
 
+    def cut_names(self) -> tuple[str, ...]:
+        """Names of classes with a prompt that the model cannot read to its end; see `class_texts`."""
+        return cut_names(self._session, self.current())
+
+    def same_names(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of classes that have the same text features, so that the model cannot tell them apart."""
+        return same_names(self._session, self.current())
+
     def version(self, number: int) -> ClassList:
         """This version of the class list; the first is 1. Raises NotInProject."""
         with self._session.store.read() as reader:
@@ -49,7 +59,10 @@ class Classes:
         came from a file, since no encoder can then encode a name.
         """
         with self._session.computing:
-            larger = ClassList((*self.current().classes, added))
+            added = replace(added, name=tidy_name(added.name))
+            present = self.current()
+            refuse_twins([added.name], present.names)
+            larger = ClassList((*present.classes, added))
             return self._change(larger, encoder, progress)
 
     def use_templates(

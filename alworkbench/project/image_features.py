@@ -10,6 +10,7 @@ import torch
 from alworkbench.core.assets import bundled_posterior
 from alworkbench.core.domain import ClassList, EncoderRecord, ProjectFolder, Role
 from alworkbench.core.errors import EncoderMismatch, NothingToImport, UnknownClass
+from alworkbench.core.names import composed
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders import load_encoder
@@ -120,11 +121,12 @@ class ImageFeatures:
         record = EncoderRecord(file.encoder_id, file.spec)
         features = FeatureStore(self._session.folder.features / file.encoder_id)
         features.describe(record, file.head, {"file": name})
+        row_of = {composed(name): row for row, name in enumerate(file.class_names)}
         for label in classes.classes:
-            if label.name not in file.class_names:
+            if composed(label.name) not in row_of:
                 raise UnknownClass(label.name, file.class_names, "The project's class list")
             # The file has one text activation per class: it replaces all prompts of the class.
-            own = file.class_activations[file.class_names.index(label.name)]
+            own = file.class_activations[row_of[composed(label.name)]]
             features.add_prompts(label.prompts, own.expand(len(label.prompts), -1))
         settled = features.settled()
         rows = [row for row, content in hash_of.items() if content not in settled]

@@ -17,6 +17,7 @@ from alworkbench.core.domain import (
     RoundState,
 )
 from alworkbench.posterior.name_novelty import NameKnowledge
+from alworkbench.project.class_texts import same_names
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.session import Session, stored_id
 
@@ -52,6 +53,9 @@ class Status:
     """Accuracy of the newest learner on its own labels, each left out; see `adaptation.leave_one_out`."""
     names: tuple[NameKnowledge, ...] = ()
     """What the model knows of each class name, in their order; empty where that is unknown."""
+
+    same_names: tuple[tuple[str, ...], ...] = ()
+    """Groups of classes with the same text features: before any label, the model cannot tell them apart."""
 
     @property
     def unknown_classes(self) -> tuple[str, ...]:
@@ -102,6 +106,7 @@ def read_status(session: Session, posteriors: Posteriors) -> Status:
         class_list=stored_id(classes.id),
         leave_one_out=newest.settings.get("leave_one_out") if newest else None,
         names=posteriors.known_names(classes, posterior),
+        same_names=same_names(session, classes),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alworkbench.core.errors import InvalidTemplates, did_you_mean
+from alworkbench.core.names import fault_of_name
 from alworkbench.encoders.published_templates import imagenet_templates, simple_templates
 from alworkbench.prompts import domain_templates as domains
 
@@ -77,14 +78,14 @@ def checked(templates: Iterable[str], source: str = "the given templates") -> tu
     """The templates without white space at their ends, each once, in their order.
 
     Raises InvalidTemplates if there is none, for a template without `{}`, and for one that is longer
-    than LONGEST or does not print. `source` names their origin in the message.
+    than LONGEST or holds a control character. `source` names their origin in the message.
     """
     found = tuple(dict.fromkeys(template.strip() for template in templates))
     for each in found:
-        if "{}" not in each or len(each) > LONGEST or not each.isprintable():
+        if "{}" not in each or len(each) > LONGEST or fault_of_name(each) is not None:
             raise InvalidTemplates(
                 f"{each[:80]!r} of {source} is not a template. A template has at most {LONGEST} "
-                f"printable characters and contains {{}} for the class name, such as "
+                f"characters, no control characters, and {{}} for the class name, such as "
                 f"'a photo of a {{}}.'."
             )
     if not found:

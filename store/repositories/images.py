@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,7 @@ from alworkbench.core.domain import (
     RoundState,
 )
 from alworkbench.core.errors import ImageInUse, NotInProject
+from alworkbench.core.names import composed
 from store.repositories.common import in_chunks
 from store.repositories.places import Place, Places, by_root, joined
 from store.schema import (
@@ -128,7 +130,7 @@ class ImageRepository:
                         "image_id": image_id,
                         "root_id": root_id,
                         "path": path,
-                        "name": path.rpartition("/")[2],
+                        "name": composed(path.rpartition("/")[2]),
                     }
                     for (root_id, path), image_id in fresh
                 ],
@@ -233,15 +235,19 @@ class ImageRepository:
         return Image(*row, paths=tuple(joined(root, path) for root, path in paths))
 
     def by_path(self, path: str) -> Image | None:
-        """The image with this path; else the only image whose path ends with `/` and this path."""
-        wanted = path.removeprefix("./")
+        """The image with this path; else the only image whose path ends with `/` and this path.
+
+        Paths are compared as Unicode says that they are equal; see `core.names`.
+        """
+        wanted = composed(path.removeprefix("./"))
+        name = wanted.rpartition("/")[2]
         rows = self._connection.execute(
             select(ImageRootRow.root, ImagePathRow.path, ImagePathRow.image_id)
             .join(ImageRootRow)
-            .where(ImagePathRow.name == wanted.rpartition("/")[2])
+            .where(ImagePathRow.name.in_({name, unicodedata.normalize("NFD", name)}))
             .order_by(ImagePathRow.id)
         )
-        holds = {joined(root, rest): image_id for root, rest, image_id in rows}  # newest wins
+        holds = {composed(joined(root, rest)): image for root, rest, image in rows}  # newest wins
         if wanted in holds:
             return self.get(holds[wanted])
         ending = {image for place, image in holds.items() if place.endswith("/" + wanted)}

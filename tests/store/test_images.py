@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -114,6 +115,18 @@ def test_by_path_takes_a_whole_path_or_a_unique_end(store: Store) -> None:
         assert at("1.png") == content(1)
         assert at(".png") is None  # parts of names do not count
         assert at("") is None
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_by_path_compares_unicode_forms_as_equal(store: Store, stored: str, asked: str) -> None:
+    path = "\u00e9t\u00e9/\u00fc.png"
+    add(store, [found(30, unicodedata.normalize(stored, path))])
+    with store.read() as reader:
+        for wanted in (f"photos/{path}", path, "\u00fc.png"):
+            image = reader.images.by_path(unicodedata.normalize(asked, wanted))
+            assert image is not None
+            assert image.hash == content(30)
 
 
 def test_by_path_is_not_ambiguous_between_files_of_one_picture(store: Store) -> None:

@@ -26,6 +26,7 @@ from alworkbench.core.domain.class_list import (
     RESERVED_KEYS,
     ClassList,
     LabelClass,
+    refuse_twins,
 )
 from alworkbench.core.domain.computed import (
     EncoderRecord,
@@ -100,4 +101,5 @@ __all__ = [
     "Suggestion",
     "TakeBack",
     "deciding_label",
+    "refuse_twins",
 ]

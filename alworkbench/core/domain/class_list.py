@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alworkbench.core.errors import InvalidClassList
+from alworkbench.core.names import composed, fault_of_name, shown, twin_key
 
 DEFAULT_TEMPLATES = ("a photo of a {}.",)
+MOST_CHARACTERS = 200
+"""Of a class name."""
 
 
 # One key per class in reading order; c and r belong to Streamlit, the rest to the labelling page.
@@ -53,9 +57,10 @@ class ClassList:
                 f"The class list repeats these names: {', '.join(sorted(repeated))}."
             )
         for c in self.classes:
-            if not c.name.strip() or len(c.name) > 200 or not c.name.isprintable():
+            if (fault := fault_of_class_name(c.name)) is not None:
                 raise InvalidClassList(
-                    f"{c.name!r} is not a valid class name. A name has 1 to 200 printable characters."
+                    f"'{shown(c.name[:200])}' is not a valid class name: it {fault}. A name has 1 to "
+                    f"{MOST_CHARACTERS} characters and no control characters."
                 )
             if not c.templates or any("{}" not in template for template in c.templates):
                 raise InvalidClassList(
@@ -80,5 +85,32 @@ class ClassList:
         return next((i for i, c in enumerate(self.classes) if c.id == class_id), None)
 
     def with_name(self, name: str) -> LabelClass | None:
-        """The class with this name; None for an unknown name."""
-        return next((c for c in self.classes if c.name == name), None)
+        """The class with this name, however its characters are written; None for an unknown name."""
+        wanted = composed(name)
+        return next((c for c in self.classes if composed(c.name) == wanted), None)
+
+
+def fault_of_class_name(name: str) -> str | None:
+    """Why no class can have this name, in words that follow "it"; None for a name that can be used."""
+    if not name.strip():
+        return "is empty"
+    if len(name) > MOST_CHARACTERS:
+        return f"has {len(name):,} characters"
+    return fault_of_name(name)
+
+
+def refuse_twins(names: Sequence[str], known: Sequence[str] = ()) -> None:
+    """Raises InvalidClassList where a name differs from another only in case, blanks or Unicode form.
+
+    `names` are compared with each other and with the `known` names. A project that has such classes
+    already can still be opened.
+    """
+    seen = {twin_key(name): name for name in known}
+    for name in names:
+        twin = seen.setdefault(twin_key(name), name)
+        if twin != name:
+            raise InvalidClassList(
+                f"The class names {twin!r} and {name!r} differ only in upper and lower case, in blanks or "
+                f"in how their characters are written. Many models read them as the same name. Give one "
+                f"of them another name, or leave it out."
+            )

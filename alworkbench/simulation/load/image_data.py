@@ -17,6 +17,7 @@ from alworkbench.core.domain import (
     ProjectFolder,
     ProjectSettings,
     Role,
+    refuse_twins,
 )
 from alworkbench.core.errors import (
     InvalidPlan,
@@ -89,6 +90,7 @@ def _import_images(
         parts = _split(found)
     _refuse_shared(parts, images)
     names = sorted({str(f.class_name) for part in parts.values() for f in part})
+    refuse_twins(names)
     classes = ClassList(tuple(LabelClass(name) for name in names))
     settings = ProjectSettings(images.resolve().name, encoder)
     # Made under another name first: an interrupted import must not look like a whole project.
