@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from alworkbench.core.domain import (
     FoundImage,
@@ -19,7 +18,8 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import ImageInUse, NotInProject
 from alworkbench.core.names import composed
 from store.repositories.common import in_chunks
-from store.repositories.places import Place, Places, by_root, joined
+from store.repositories.image_intake import ImageIntake
+from store.repositories.places import joined
 from store.schema import (
     ImagePathRow,
     ImageRootRow,
@@ -50,129 +50,20 @@ class ImageRepository:
         `found` is read to its end before `quarantined`. A file with changed content counts as new or as
         a duplicate; its old image keeps the path.
         """
-        places = Places(self._connection, root)
-        tally = Tally()
+        intake = ImageIntake(self._connection, root, role)
         for chunk in in_chunks(found):
-            self._add_found(chunk, places, role, tally)
+            intake.add_found(chunk)
         refused: list[QuarantinedFile] = []
         for files in in_chunks(quarantined):
-            self._add_quarantined(files, places)
+            intake.add_quarantined(files)
             refused.extend(files)
         return ImportSummary(
-            files=tally.new + tally.known + tally.duplicates + len(refused),
-            new=tally.new,
-            known=tally.known,
-            duplicates=tally.duplicates,
+            files=intake.new + intake.known + intake.duplicates + len(refused),
+            new=intake.new,
+            known=intake.known,
+            duplicates=intake.duplicates,
             quarantined=tuple(refused),
         )
-
-    def _add_found(
-        self, chunk: Sequence[FoundImage], places: Places, role: Role, tally: Tally
-    ) -> None:
-        image_ids = self._ids_of([f.hash for f in chunk])
-        unseen: dict[str, FoundImage] = {}
-        for f in chunk:
-            if f.hash not in image_ids:
-                unseen.setdefault(f.hash, f)
-        if unseen:
-            self._connection.execute(
-                insert(ImageRow),
-                [
-                    {
-                        "hash": f.hash,
-                        "role": role,
-                        "bytes": f.bytes,
-                        "width": f.width,
-                        "height": f.height,
-                    }
-                    for f in unseen.values()
-                ],
-            )
-            image_ids |= self._ids_of(list(unseen))
-
-        located = [places.locate(f.path) for f in chunk]
-        # The images of each path, oldest first: the last one is its current content.
-        stored = self._images_at(located)
-        fresh: dict[tuple[Place, int], None] = {}
-        stale: list[tuple[Place, int]] = []
-        for f, place in zip(chunk, located, strict=True):
-            image_id = image_ids[f.hash]
-            held = stored[place]
-            if image_id in held:
-                tally.known += 1
-                if held[-1] != image_id:  # the file has its earlier content back
-                    held.remove(image_id)
-                    held.append(image_id)
-                    stale.append((place, image_id))
-                    fresh.pop((place, image_id), None)
-                    fresh[place, image_id] = None
-                continue
-            if unseen.pop(f.hash, None) is None:
-                tally.duplicates += 1
-            else:
-                tally.new += 1
-            held.append(image_id)
-            fresh[place, image_id] = None
-
-        for (root_id, path), image_id in stale:
-            self._connection.execute(
-                delete(ImagePathRow).where(
-                    ImagePathRow.root_id == root_id,
-                    ImagePathRow.path == path,
-                    ImagePathRow.image_id == image_id,
-                )
-            )
-        if fresh:
-            self._connection.execute(
-                insert(ImagePathRow),
-                [
-                    {
-                        "image_id": image_id,
-                        "root_id": root_id,
-                        "path": path,
-                        "name": composed(path.rpartition("/")[2]),
-                    }
-                    for (root_id, path), image_id in fresh
-                ],
-            )
-        self._leave_quarantine(located)
-
-    def _add_quarantined(self, files: Sequence[QuarantinedFile], places: Places) -> None:
-        by_place = {places.locate(f.path): f for f in files}
-        self._leave_quarantine(list(by_place))
-        self._connection.execute(
-            insert(QuarantinedFileRow),
-            [
-                {"root_id": root_id, "path": path, "code": f.code, "detail": f.detail}
-                for (root_id, path), f in by_place.items()
-            ],
-        )
-
-    def _leave_quarantine(self, located: Sequence[Place]) -> None:
-        for root_id, paths in by_root(located).items():
-            self._connection.execute(
-                delete(QuarantinedFileRow).where(
-                    QuarantinedFileRow.root_id == root_id, QuarantinedFileRow.path.in_(paths)
-                )
-            )
-
-    def _ids_of(self, hashes: Sequence[str]) -> dict[str, int]:
-        rows = self._connection.execute(
-            select(ImageRow.hash, ImageRow.id).where(ImageRow.hash.in_(set(hashes)))
-        )
-        return dict(rows.all())
-
-    def _images_at(self, located: Sequence[Place]) -> defaultdict[Place, list[int]]:
-        images: defaultdict[Place, list[int]] = defaultdict(list)
-        for root_id, paths in by_root(located).items():
-            rows = self._connection.execute(
-                select(ImagePathRow.path, ImagePathRow.image_id)
-                .where(ImagePathRow.root_id == root_id, ImagePathRow.path.in_(paths))
-                .order_by(ImagePathRow.id)
-            )
-            for path, image_id in rows:
-                images[root_id, path].append(image_id)
-        return images
 
     # -------------------------------------------------------------------------------------- roles
     def set_role(self, image_ids: Sequence[int], role: Role) -> None:
@@ -297,10 +188,3 @@ class ImageRepository:
         return [
             QuarantinedFile(joined(root, path), code, detail) for root, path, code, detail in rows
         ]
-
-
-class Tally:
-    """Counts of the files of one import."""
-
-    def __init__(self) -> None:
-        self.new = self.known = self.duplicates = 0
