@@ -17,6 +17,7 @@ import typer
 
 from alworkbench import __version__
 from alworkbench.cli import (
+    calibrate_commands,
     campaign_commands,
     class_commands,
     datasets,
@@ -56,6 +57,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Simulation", simulating.register),
     ("Simulation", report.register),
     ("Simulation", datasets.register),
+    ("Simulation", calibrate_commands.register),
 )
 """Whose commands stand under which heading of `--help`, in this order."""
 

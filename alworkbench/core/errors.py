@@ -493,7 +493,7 @@ class ImageInUse(LoopError):
 
 
 class TooFewLabels(LoopError):
-    """The project has too few labels for this computation."""
+    """There are too few labels for this computation."""
 
     def __init__(self, what: str, found: int, needed: int, of: str, mend: str) -> None:
         super().__init__(

@@ -28,6 +28,7 @@ BENCHES = {
     "calibration": "calibration of the zero-shot model and of learners on the bundled sample",
     "temperature": "what a temperature from few or chosen labels is worth, where the truth is known",
     "audit_size": "how many random labels a temperature needs, on the bundled sample",
+    "transfer": "a temperature carried from one data set, or half of the classes, to another",
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
 ALONE = {

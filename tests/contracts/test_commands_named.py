@@ -43,8 +43,11 @@ def named() -> list[tuple[str, str]]:
 def complaint(words: str) -> str | None:
     """What cannot be typed; the values of options and arguments are not looked at."""
     command: Any = typer.main.get_command(app)
+    is_value = False
     for word in shlex.split(words)[1:]:
-        if hasattr(command, "commands") and not word.startswith("-"):
+        if is_value:
+            is_value = False
+        elif hasattr(command, "commands") and not word.startswith("-"):
             if re.fullmatch(r"[A-Z.]+|…|\{\w+\}", word):
                 return None  # any command
             if word not in command.commands:
@@ -52,9 +55,11 @@ def complaint(words: str) -> str | None:
             command = command.commands[word]
         elif word.startswith("-") and word != "-":
             option = word.partition("=")[0].rstrip(".,;:")
-            known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
-            if option not in known:
+            known = {o: p for p in command.params for o in (*p.opts, *p.secondary_opts)}
+            if option not in known and option != "--help":
                 return f"{command.name} has no option {option!r}"
+            takes_value = option in known and not getattr(known[option], "is_flag", False)
+            is_value = takes_value and "=" not in word
     return None
 
 
@@ -72,4 +77,6 @@ def test_what_is_named_can_be_typed(place: str, words: str) -> None:
 
 def test_what_cannot_be_typed_is_noticed() -> None:
     assert complaint("alworkbench import FOLDER --role audit") == "import has no option '--role'"
+    assert complaint("alworkbench calibrate --fit-on sample --to digits") is not None
+    assert complaint("alworkbench calibrate --fit-on sample digits") is not None
     assert complaint("alworkbench imports") == "there is no command 'imports'"

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from alworkbench.core.domain import ProjectFolder
-from alworkbench.core.errors import NotReplayable
+from alworkbench.core.errors import NotReplayable, UnreadableSource
+from alworkbench.datasets.collections import collections, find_collection
 from alworkbench.features.feature_file_io import read_feature_file
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.config import SAMPLE, SimulationConfig
@@ -60,6 +61,25 @@ class Origin:
                 f"`--at`."
             )
         return replace(self, place=str(place.absolute()))
+
+
+def origin_named(text: str, encoder: str) -> Origin:
+    """The origin that a user means: the name of a collection, else a place on the disk.
+
+    A place is a project, a features file (.npz), or a folder, manifest or archive of images with classes,
+    which `encoder` encodes. A place with the name of a collection is written `./NAME`. Raises
+    UnreadableSource for a path with nothing there, and UnknownCollection for any other unknown name.
+    """
+    place = Path(text)
+    if not place.exists() and (place.suffix or len(place.parts) > 1):
+        raise UnreadableSource(f"There is nothing at {text}. Correct the path.")
+    if not place.exists() or any(text == each.name for each in collections()):
+        return Origin(COLLECTION, find_collection(text).name)
+    if ProjectFolder(place).database.is_file():
+        return origin_of_project(place, None)
+    if place.suffix == ".npz":
+        return Origin(FEATURES, str(place.absolute()))
+    return Origin(IMAGES, str(place.absolute()), encoder=encoder)
 
 
 def origins_of(config: SimulationConfig) -> list[Origin]:
