@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.evaluation.image_bootstrap import middle, resampled_sums
+from alworkbench.evaluation.image_bootstrap import RESAMPLES, middle, resampled_sums
 from alworkbench.evaluation.metrics import measure
 from alworkbench.project.measurements import intervals
 
@@ -26,6 +26,15 @@ class Measured:
     value: float
     low: float
     high: float
+
+    def apart(self, other: Measured) -> bool:
+        """Whether the two intervals have no point in common."""
+        return self.high < other.low or other.high < self.low
+
+    @property
+    def without_zero(self) -> bool:
+        """Whether 0 lies outside of the interval."""
+        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,10 @@ def log_loss(logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"]) -> Float[Te
     return -logits.double().log_softmax(dim=-1).gather(1, labels[:, None])[:, 0]
 
 
-def mean_intervals(values: Float[Tensor, "N V"]) -> tuple[Measured, ...]:
+def mean_intervals(
+    values: Float[Tensor, "N V"], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[Measured, ...]:
     """The V means over images with bootstrap intervals; all V see the same resamples."""
-    drawn = resampled_sums(values) / len(values)
+    drawn = resampled_sums(values, resamples, seed) / len(values)
     together = zip(values.double().mean(dim=0).tolist(), drawn.T, strict=True)
     return tuple(Measured(mean, *middle(each)) for mean, each in together)

@@ -429,11 +429,15 @@ class MemoryBudgetTooSmall(LoopError):
 class TimeLimitTooSmall(LoopError):
     """A computation needs more time than its limit."""
 
-    def __init__(self, needed: float, given: float) -> None:
+    def __init__(
+        self,
+        needed: float,
+        given: float,
+        mend: str = "take fewer images with `--images`, or tune once for all images with `--without-images`",
+    ) -> None:
         super().__init__(
             f"Tuning needs about {needed:,.1f} s, but the limit is {given:,.1f} s. Nothing was written. "
-            f"Raise the limit with `--most-seconds`, take fewer images with `--images`, or tune once for "
-            f"all images with `--without-images`."
+            f"Raise the limit with `--most-seconds`, {mend}."
         )
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import spearmanr
 
+from alworkbench.calibration_study.dispersion_correlation import correlation, near_the_best
 from alworkbench.cli.demo import DEMO_CLASSES, DEMO_SETTINGS
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.datasets.sample import CLASS_NAMES, UNKNOWN_TO_BUNDLED_MODEL, bundled_sample
@@ -34,26 +34,18 @@ from alworkbench.prompts.ensembles import (
     unit_texts,
 )
 from alworkbench.prompts.library import find_set, template_sets
-from alworkbench.prompts.ranking import MARGIN, Ranking, TemplateFigures, rank_templates
+from alworkbench.prompts.ranking import Ranking, TemplateFigures, rank_templates
 from alworkbench.prompts.template_prompts import template_activations
 from alworkbench.simulation.load.project_data import sample_truth
 from store import create_store
 
-REPEATS = 2000
 TOGETHER = 5
 """Templates at the top of the ranking that are also taken together."""
 
 
-def correlation(figures: Sequence[TemplateFigures], other: Sequence[float]) -> str:
-    """Pearson's r of ATFD and other figures with a bootstrap interval, and Spearman's rank correlation."""
-    both = torch.tensor([[each.atfd for each in figures], list(other)], dtype=torch.float64)
-    drawn = torch.randint(
-        both.shape[1], (REPEATS, both.shape[1]), generator=torch.Generator().manual_seed(0)
-    )
-    samples = torch.stack([torch.corrcoef(both[:, rows])[0, 1] for rows in drawn])
-    low, high = samples.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    r = float(torch.corrcoef(both)[0, 1])
-    return f"{r:+.2f} [{low:+.2f}, {high:+.2f}], {spearmanr(*both.tolist()).statistic:+.2f}"
+def told(figures: Sequence[TemplateFigures], other: Sequence[float]) -> str:
+    """The correlation of ATFD and other figures: Pearson's r and Spearman's, with bootstrap intervals."""
+    return str(correlation([each.atfd for each in figures], other))
 
 
 class Case:
@@ -91,20 +83,17 @@ class Case:
 
 def correlations(case: Case, ranking: Ranking, table: Table) -> None:
     """One line for each choice of templates."""
-    best = max(each.audit.accuracy for each in ranking.templates)
     parts = {
         "all": ranking.templates,
-        "within 3 points of the best accuracy": [
-            each for each in ranking.templates if each.audit.accuracy >= best - MARGIN - 1e-9
-        ],
+        "within 3 points of the best accuracy": near_the_best(ranking.templates),
         "kept by the filter without labels": [each for each in ranking.templates if each.kept],
     }
     for name, part in parts.items():
         table.add_row(
             f"{len(case.names)}", name, str(len(part)),
-            correlation(part, [each.audit.ece for each in part]),
-            correlation(part, [each.audit.nlpd for each in part]),
-            correlation(part, [each.confidence for each in part]),
+            told(part, [each.audit.ece for each in part]),
+            told(part, [each.audit.nlpd for each in part]),
+            told(part, [each.confidence for each in part]),
         )  # fmt: skip
     table.add_section()
 
