@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from alworkbench.api import DEFAULT_CACHE, load_context
+from alworkbench.cli.calibrate_report_command import report
 from alworkbench.cli.common import (
     DeviceOption,
     JsonOption,
@@ -61,6 +62,9 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
         epilog="Example: alworkbench calibrate --fit-on sample --apply-to digits",
     )(calibrate)
+    group.command(epilog="Example: alworkbench calibrate report out --data sample --most 200")(
+        report
+    )
     app.add_typer(group, name="calibrate")
 
 
