@@ -10,6 +10,7 @@ import typer
 
 from alworkbench.api import DEFAULT_CACHE, load_context
 from alworkbench.cli.calibrate_report_command import report
+from alworkbench.cli.calibration_choice_command import use
 from alworkbench.cli.common import (
     DeviceOption,
     JsonOption,
@@ -64,6 +65,9 @@ def register(app: typer.Typer) -> None:
     )(calibrate)
     group.command(epilog="Example: alworkbench calibrate report out --data sample --most 200")(
         report
+    )
+    group.command(epilog="Example: alworkbench calibrate use zero-shot-confidence --project birds")(
+        use
     )
     app.add_typer(group, name="calibrate")
 

@@ -33,6 +33,7 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.predictive_variance import label_variance
 from alworkbench.encoders.head import Features
 from alworkbench.estimators.class_labels import class_weights, distinct_names, indices_of
+from alworkbench.estimators.held_out_calibration import HeldOutCalibration
 from alworkbench.estimators.learn_rows import as_tensor, checked_pool, learn_rows, warn_no_pool
 from alworkbench.estimators.row_model import RowModel, class_activations
 
@@ -47,7 +48,7 @@ class Moments(NamedTuple):
     variance: np.ndarray
 
 
-class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
+class LaplaceVLMClassifier(HeldOutCalibration, ClassifierMixin, BaseEstimator):
     """Linearised vision-language model under its Laplace posterior, or Bayesian logistic regression.
 
     Each fit starts from the zero-shot model: `partial_fit` keeps all that it was given and learns
@@ -158,6 +159,7 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
             if self.head is None
             else self._head_model()
         )
+        self.__dict__.pop("temperature_", None)  # it was fitted to other logits
         kept = weights > 0
         newest = getattr(self, "_pool", None) if pool is None else checked_pool(self, pool)
         self._learner = learn_rows(
@@ -239,8 +241,8 @@ class LaplaceVLMClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(logits[:, 1] - logits[:, 0])
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities (N, C) of the mean logits."""
-        return torch.from_numpy(self._logits(X)).softmax(dim=-1).numpy()
+        """Class probabilities (N, C) of the mean logits, calibrated if `calibrate` was called."""
+        return self._probabilities(self._logits(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row (N,), named as in y."""

@@ -24,6 +24,8 @@ class CalibrationSource(StrEnum):
 
     AUDIT = "audit set"
     """A temperature was fitted to labels of the audit set, which the learner never learns from."""
+    HELD_OUT = "held-out rows"
+    """The same for rows that a script gave a classifier in Python."""
     ZERO_SHOT_CONFIDENCE = "zero-shot confidence"
     """LabelFreeCalibration.CONFIDENCE, if the user chose it."""
     ZERO_SHOT_RANGE = "zero-shot range"
@@ -50,6 +52,8 @@ class Calibration:
         match self.source:
             case CalibrationSource.AUDIT:
                 return f"calibrated on {_counted(self.images, 'audit image')}"
+            case CalibrationSource.HELD_OUT:
+                return f"calibrated on {_counted(self.images, 'held-out row')}"
             case CalibrationSource.LEFT_OUT:
                 return f"calibrated on {_counted(self.images, 'left-out label')}"
             case CalibrationSource.ZERO_SHOT_CONFIDENCE:

@@ -1,0 +1,40 @@
+"""The command that chooses what calibrates a project's probabilities while no audit set does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from alworkbench.cli.common import HERE, DeviceOption, JsonOption, ProjectOption, opened, tell
+
+
+def use(
+    choice: Annotated[
+        Literal["none", "zero-shot-confidence", "zero-shot-range"],
+        typer.Argument(
+            help="none: left-out labels, as at the start. zero-shot-confidence: one temperature, at which "
+            "the model is as confident on the pool as before labels. zero-shot-range: the logits of each "
+            "image have the range of its zero-shot logits."
+        ),
+    ],
+    project: ProjectOption = HERE,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Choose what scales the probabilities of a project while no audit set calibrates them.
+
+    Neither of the zero-shot choices compares anything with labels: they trust the confidence of the model
+    before labels. At least 30 labels of an audit set replace them. No predicted class changes.
+    """
+    from alworkbench.core.domain import LabelFreeCalibration
+
+    with opened(project, device) as workbench:
+        workbench.predictions.choose_calibration(LabelFreeCalibration(choice))
+        found = workbench.predictions.newest().calibration
+    tell(
+        as_json,
+        {"choice": choice, "calibration": found},
+        f"Recorded. Probabilities of the present model: {found.words}. The suggestions of an open round stay "
+        f"as they are.",
+    )
