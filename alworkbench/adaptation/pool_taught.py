@@ -6,7 +6,8 @@ z are the logits of the learner of the labels (the base learner), g the log like
 Gaussians of the pool (`pool_gaussians`), which start from z. How far each is believed is chosen from the
 labels: both are learned again without each of five folds, and alpha and beta maximise the likelihood of the
 labels that were left out (`stacking`). So beta tends to zero where images of a class do not lie together, and
-alpha and beta together are a temperature: the prediction is calibrated by the same choice.
+alpha and beta together are a temperature: the same choice decides how sure the prediction is. Labels that a
+strategy chose ask for a little too little confidence (P11 of docs/experiments/posterior.md).
 
 **Labels of classes that a fold has not seen.** With few labels, the label that is left out is often the only
 one of its class. It says how well classes without a label are predicted. The whole learner has more classes

@@ -1,10 +1,11 @@
 """Confidence of an adapted model brought back to that of its zero-shot model, without any label.
 
-Learning from few labels often makes a vision-language model more confident than it makes it right, while
-the zero-shot model is often closer to calibrated. Both functions here assume that the zero-shot confidence
-suits the images; no label checks that. Where the zero-shot model is overconfident itself, its mean
-confidence makes things worse (P7 of docs/experiments/posterior.md). If there are some 30 random labels
-that were not learned from, prefer `alworkbench.adaptation.temperature.fit_temperature`.
+Both functions here assume that the learner should be as confident as the zero-shot model; no label checks
+that. Where the zero-shot model is overconfident itself, its mean confidence makes things worse (P7 of
+docs/experiments/posterior.md). Where labels teach much that the zero-shot model does not know, its confidence
+is far too low for the learner, and both functions do harm (P11). If there are some 50 random labels that
+were not learned from, use `alworkbench.adaptation.temperature.fit_temperature`; without them, leave the
+default learner as it is.
 
 - `match_zero_shot_confidence`: one temperature for all images, at which the mean confidence of the adapted
   model equals that of the zero-shot model.

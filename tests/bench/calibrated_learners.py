@@ -59,6 +59,7 @@ from tests.bench.calibration_tables import (
     each_set,
     means,
     near_floor,
+    off_best,
     worse,
 )
 
@@ -239,7 +240,7 @@ def tables(out: Path) -> list[str]:
         ]
         for title, names in {**groups, "all": named}.items():
             lines += near_floor(table, title, names)
-        lines += [""]
+        lines += ["", *(off_best(table, title, found) for title, found in groups.items()), ""]
         for figure in SHOWN:
             for way, other in COMPARED:
                 lines += worse(table, figure, way, other)

@@ -142,3 +142,15 @@ def near_floor(table: Table, title: str, names: Iterable[str]) -> list[str]:
                 f"| {surplus:+.3f} |"
             )
     return lines
+
+
+def off_best(table: Table, title: str, names: Iterable[str]) -> str:
+    """How far the log temperature of the audit set is from that of the measured images, over all runs."""
+    off = np.concatenate(
+        [
+            np.log(table.values[cell]["audit"]["temperature"])
+            - np.log(table.values[cell]["best"]["temperature"])
+            for cell in table.cells(names)
+        ]
+    )
+    return f"{title}: log T of audit minus best {off.mean():+.3f}, standard deviation {off.std(ddof=1):.3f}"
