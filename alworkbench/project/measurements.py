@@ -21,11 +21,12 @@ from alworkbench.core.domain import ClassList, MetricRecord, Role
 from alworkbench.core.ports import Reader
 from alworkbench.evaluation.image_bootstrap import RESAMPLES, middle, resampled_sums
 from alworkbench.evaluation.metrics import calibration_interval, measure
+from alworkbench.project.artifacts import Engine
 from alworkbench.project.calibration import fitted_temperature, logit_source
 from alworkbench.project.session import Session
 
 BLOCK = 8192
-"""Audit images that are predicted at once, which bounds the memory."""
+"""Images that are predicted at once, which bounds the memory."""
 
 _SMALLEST_PROBABILITY = 1e-12
 
@@ -53,10 +54,8 @@ class Measurements:
         if not truth:
             return None
         engine = self._session.engine()
-        table, device = engine.table(), engine.device
-        blocks = table.blocks(table.rows_of(list(truth)), BLOCK, device)
-        logits = torch.cat([learner.logits(block) for _, block in blocks])
-        order = torch.tensor(list(truth.values()), dtype=torch.long, device=device)
+        logits = logits_of(engine, learner, engine.table().rows_of(list(truth)))
+        order = torch.tensor(list(truth.values()), dtype=torch.long, device=engine.device)
         found = logits.softmax(dim=-1)
         now = self._session.now()
         source = logit_source(learner, learner_id, classes, engine.encoder_id)
@@ -69,6 +68,12 @@ class Measurements:
         with self._session.store.write() as writer:
             writer.computed.add_metrics(record)
         return record
+
+
+def logits_of(engine: Engine, learner: Learner, rows: Int[Tensor, "N"]) -> Float[Tensor, "N C"]:
+    """A learner's logits of these rows of the feature table, on the device of the engine."""
+    blocks = engine.table().blocks(rows, BLOCK, engine.device)
+    return torch.cat([learner.logits(block) for _, block in blocks])
 
 
 def audit_truth(reader: Reader, classes: ClassList) -> dict[str, int]:

@@ -30,6 +30,7 @@ from alworkbench.core.errors import NoOpenRound, PoolExhausted
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
 from alworkbench.project.calibration import CalibratedLearner
+from alworkbench.project.class_sets import DEFAULT_SETS, SetSettings, class_sets
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
@@ -96,13 +97,15 @@ class Rounds:
         targets: TargetSet | None = None,
         memory: int = MEMORY,
         acquisition: AcquisitionSettings = DEFAULT_SETTINGS,
+        sets: SetSettings | None = DEFAULT_SETS,
     ) -> Round:
         """Rank the pool, and open a round with the batch that a strategy chose.
 
         Defaults come from the project's settings; the seed moves on with the round number. With
         `targets` (see `Targets.take`), their predictions are what matters; of more than TARGETS a
         random sample, fixed by the project's seed. `memory` is what a strategy may hold beside the
-        features, in bytes; `acquisition` are the tuned numbers of the strategies. Raises
+        features, in bytes; `acquisition` are the tuned numbers of the strategies. `sets` is what the
+        sets of likely classes promise (see `ClassSets`); None makes none, as in simulations. Raises
         UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted,
         MemoryBudgetTooSmall.
         """
@@ -160,6 +163,9 @@ class Rounds:
             batch = chosen.select(context)
             progress("ranking the pool", 1, 2)
             suggestions = self._suggest(predicting, classes, batch.rows)
+            likely = sets and class_sets(
+                self._session, learner, classes, batch, len(candidates), sets
+            )
             new = NewRound(
                 strategy=chosen.name,
                 seed=context.seed,
@@ -184,6 +190,7 @@ class Rounds:
                     "acquisition_settings": acquisition.record(),
                     **({"targets": targets.name} if targets else {}),
                     "calibration": predicting.calibration.as_record(),
+                    **({"class_sets": likely.as_record()} if likely else {}),
                     "record": asked_at,
                     "versions": versions(self._session.engine().device),
                     **({} if newest else self._learners.snapshot(learner, classes, pool, ())),

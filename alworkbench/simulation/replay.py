@@ -152,6 +152,7 @@ class _Replay:
                 acquisition=AcquisitionSettings.from_record(
                     settings.get("acquisition_settings", {})
                 ),
+                sets=None,
             )
         known = {id_: content for content, id_ in self._ids.items()}
         then = [self._campaign.hashes[i.image_id] for i in self._campaign.items[round_.id]]

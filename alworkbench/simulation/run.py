@@ -77,7 +77,7 @@ class Simulator:
         with tempfile.TemporaryDirectory(prefix="alworkbench-") as scratch:
             store = self._open_store(settings, self.data.classes, EPOCH)
             try:
-                _populate(store, shared.inputs)
+                populate(store, shared.inputs)
                 workbench = Workbench(
                     ProjectFolder(Path(scratch)),
                     store,
@@ -100,7 +100,7 @@ class Simulator:
         return self._shared
 
 
-def _populate(store: Store, inputs: RunInputs) -> None:
+def populate(store: Store, inputs: RunInputs) -> None:
     """Fill an empty store with the images that a run may ask, as an import would."""
     encoder = inputs.engine.encoder_id
     with store.write() as writer:
@@ -129,7 +129,7 @@ def _replayed(
     while tally.asked < plan.labels:
         size = min(run.arm.batch_size, plan.labels - tally.asked)
         started = time.perf_counter()
-        workbench.rounds.propose(run.arm.strategy, size)
+        workbench.rounds.propose(run.arm.strategy, size, sets=None)
         asking = time.perf_counter() - started
         replies = oracle.answer_round(workbench)
         tally.round += 1

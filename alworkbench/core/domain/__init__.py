@@ -28,6 +28,7 @@ from alworkbench.core.domain.class_list import (
     LabelClass,
     refuse_twins,
 )
+from alworkbench.core.domain.class_sets import ClassSets, Selection
 from alworkbench.core.domain.computed import (
     EncoderRecord,
     LearnerRecord,
@@ -75,6 +76,7 @@ __all__ = [
     "Calibration",
     "CalibrationSource",
     "ClassList",
+    "ClassSets",
     "EncoderRecord",
     "FoundImage",
     "Goal",
@@ -97,6 +99,7 @@ __all__ = [
     "Role",
     "Round",
     "RoundState",
+    "Selection",
     "SimulationPoint",
     "Suggestion",
     "TakeBack",

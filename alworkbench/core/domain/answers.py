@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from alworkbench.core.domain.calibration import Calibration
+from alworkbench.core.domain.class_sets import ClassSets
 
 
 class AnswerKind(StrEnum):
@@ -102,6 +103,11 @@ class Round:
     def calibration(self) -> Calibration:
         """That of the probabilities of its suggestions."""
         return Calibration.from_record(self.settings.get("calibration"))
+
+    @property
+    def class_sets(self) -> ClassSets | None:
+        """The likely classes of its images; None if it has none. A round of the audit set never has any."""
+        return ClassSets.from_record(self.settings.get("class_sets"))
 
 
 @dataclass(frozen=True, slots=True)
