@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from alworkbench.core.domain import Answer, ClassList, Item, Round
+from alworkbench.core.domain import Answer, ClassList, ClassSets, Item, Round
 from alworkbench.core.errors import (
     LeaseLost,
     NoOpenRound,
@@ -119,12 +119,12 @@ class _Desk:
             items = self._workbench.labels.claim(self._state.annotator, QUEUE_LIMIT)
         except NoOpenRound:
             items = []
-        classes = self._workbench.classes.current()
+        classes, sets = self._workbench.classes.current(), self._sets()
         now = datetime.now(UTC)
         ends = [item.lease.until for item in items if item.lease is not None]
         return {
             "progress": self._progress(),
-            "items": [self._item(item, classes) for item in items],
+            "items": [self._item(item, classes, sets) for item in items],
             "limit": QUEUE_LIMIT,
             "lease_seconds": max(0.0, (min(ends) - now).total_seconds()) if ends else None,
         }
@@ -158,7 +158,9 @@ class _Desk:
             "stored": True,
             "event_id": message.event_id,
             "item_id": taken_back.item_id,
-            "item": None if again is None else self._item(again, self._workbench.classes.current()),
+            "item": None
+            if again is None
+            else self._item(again, self._workbench.classes.current(), self._sets()),
             "progress": self._progress(),
         }
 
@@ -186,7 +188,11 @@ class _Desk:
             "total": len(items),
         }
 
-    def _item(self, item: Item, classes: ClassList) -> dict[str, Any]:
+    def _sets(self) -> ClassSets | None:
+        round_ = self._workbench.rounds.current()
+        return None if round_ is None else round_.class_sets
+
+    def _item(self, item: Item, classes: ClassList, sets: ClassSets | None) -> dict[str, Any]:
         image = self._workbench.images.get(item.image_id)
         suggestion = None
         if item.suggestion is not None:
@@ -205,6 +211,7 @@ class _Desk:
             "height": image.height,
             "lease_token": None if item.lease is None else item.lease.token,
             "suggestion": suggestion,
+            "likely": [] if sets is None else list(sets.shown(item.position)),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import ui
-from alworkbench.core.domain import Answer, AnswerKind
+from alworkbench.core.domain import Answer, AnswerKind, ClassSets, Selection
 from alworkbench.core.errors import FeaturesMissing
 from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
@@ -241,3 +242,33 @@ def test_names_are_never_markup(tmp_path: Path, page: str, make: Maker) -> None:
     assert not app.exception
     assert not [name for name in HOSTILE if name in markdown(app)]
     assert not [name for name in HOSTILE if "<" in name and name in html(app)]
+
+
+def with_sets(workbench: FakeWorkbench) -> ClassSets:
+    """Give the newest round the first two classes as the likely ones of every image."""
+    round_ = workbench.rounds.all()[-1]
+    ids = tuple(c.id for c in workbench.classes.current().classes if c.id is not None)
+    found = (ids[:2],) * round_.batch_size
+    sets = ClassSets(0.1, False, 100, len(ids), Selection.CHOSEN, (0.5,), found)
+    workbench._rounds[-1] = replace(round_, settings={"class_sets": sets.as_record()})
+    return sets
+
+
+@pytest.mark.usefixtures("state")
+def test_the_labelling_page_says_what_likely_classes_promise(tmp_path: Path) -> None:
+    workbench = open_round(tmp_path)
+    install(workbench)
+    assert "likely classes" not in texts(draw("label"))
+    sets = with_sets(workbench)
+    assert sets.words in texts(draw("label"))
+
+
+@pytest.mark.usefixtures("state")
+def test_a_closed_round_says_how_often_likely_classes_were_right(tmp_path: Path) -> None:
+    workbench = closed(tmp_path)
+    install(workbench)
+    assert "likely classes" not in texts(draw("label"))
+    with_sets(workbench)
+    before = workbench.writes
+    assert "Of the 10 labelled images of round 1, 2 had their class" in texts(draw("label"))
+    assert workbench.writes == before

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from starlette.applications import Starlette
 
+from alworkbench.core.domain import ClassSets, Selection
 from alworkbench.core.errors import LeaseLost, ProjectDiskFull
 from alworkbench.inputs.picture import DisplayImage
 from tests.ui.fake_workbench import FakeWorkbench
+from ui.components.labeller import RoundProgress, component_data
 from ui.messages import MAX_BODY
 from ui.routes import make_routes
 from ui.state import UiState
@@ -83,6 +85,21 @@ def test_the_queue_holds_everything_that_the_page_needs(
     assert first["suggestion"]["name"] in workbench.classes.current().names
     assert (first["width"], first["height"]) == (28, 28)
     assert browser.call("GET", "/alw/queue").headers["cache-control"] == "no-store"
+
+
+def test_items_hold_the_likely_classes_unless_these_are_all(
+    browser: Browser, workbench: FakeWorkbench
+) -> None:
+    assert all(item["likely"] == [] for item in browser.queue()["items"])
+    ids = tuple(c.id for c in workbench.classes.current().classes if c.id is not None)
+    found = tuple(ids[: 1 + n % len(ids)] for n in range(10))
+    sets = ClassSets(0.1, False, 100, len(ids), Selection.CHOSEN, (0.5,), found)
+    opened = replace(workbench.rounds.current(), settings={"class_sets": sets.as_record()})
+    workbench._rounds[0] = opened
+    items = browser.queue()["items"]
+    assert [item["likely"] for item in items] == [*map(list, found[:9]), []]
+    data = component_data(browser.state, opened, RoundProgress(0, 10), workbench.classes.current())
+    assert data["round"]["likely"] == {"level": sets.level, "words": sets.words}
 
 
 def test_an_answer_is_acknowledged_with_its_event_and_the_progress(

@@ -311,6 +311,7 @@ class Desk {
       current === null ? null : current.suggestion,
       this.data.round.calibration,
     );
+    this.screen.drawLikely(current === null ? [] : current.likely, this.data.round.likely);
     const past = this.history[this.history.length - 1];
     this.screen.last.textContent = past ? `Last answer: ${past.text}` : "";
     this.screen.undo.disabled = !past && counted === 0;

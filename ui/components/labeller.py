@@ -70,6 +70,7 @@ def component_data(
     state: UiState, round_: Round, progress: RoundProgress, classes: ClassList
 ) -> dict[str, Any]:
     """What the browser is told. It holds the token, so it goes to our own pages only."""
+    sets = round_.class_sets
     return {
         "base": PREFIX,
         "token": state.token,
@@ -78,6 +79,8 @@ def component_data(
             "id": round_.id,
             "number": round_.number,
             "calibration": round_.calibration.words,
+            # Says what the sets promise; null where the round has none, and nothing is marked.
+            "likely": None if sets is None else {"level": sets.level, "words": sets.words},
         },
         "progress": {
             "round_id": round_.id,

@@ -45,6 +45,7 @@ class Screen {
     this.suggestionText = make("span", "suggestion-text");
     this.accept = this.button("accept", "Accept", "Enter", () => actions.accept());
     this.suggestion.append(this.suggestionText, this.accept);
+    this.likely = make("div", "likely");
     this.filter = make("input", "filter");
     this.filter.type = "text";
     this.filter.placeholder = "Type to filter classes  ( / )";
@@ -60,7 +61,7 @@ class Screen {
     this.undo = this.button("quiet", "Undo", "z", () => actions.undo());
     others.append(this.skip, this.cannotTell, this.undo);
     this.last = make("div", "last");
-    side.append(this.suggestion, this.filter, this.grid, others, this.last);
+    side.append(this.suggestion, this.likely, this.filter, this.grid, others, this.last);
 
     this.desk.append(this.frame, side);
     this.end = make("div", "end");
@@ -97,7 +98,9 @@ class Screen {
       const node = this.button("class", c.name, c.key, () => this.actions.choose(c.id));
       node.title = c.name;
       if (!c.key) node.classList.add("keyless");
-      return { node, id: c.id, name: c.name };
+      const mark = make("span", "unseen"); // the mark for those who hear the page
+      node.querySelector(".label").after(mark);
+      return { node, mark, id: c.id, name: c.name };
     });
     this.grid.replaceChildren(...this.classButtons.map((b) => b.node));
     this.grid.classList.toggle("many", classes.length > 14);
@@ -166,6 +169,26 @@ class Screen {
       make("span", "name", suggestion.name),
       make("span", "muted", `  ${percent} %`),
       make("span", "calibration", calibration),
+    );
+  }
+
+  // Class ids that the image probably has, best first; `promise` is null where the round has none.
+  // The line keeps its place without a set, so that nothing moves from image to image.
+  drawLikely(ids, promise) {
+    for (const b of this.classButtons) {
+      const marked = ids.includes(b.id);
+      b.node.classList.toggle("likely-class", marked);
+      b.mark.textContent = marked ? "likely" : "";
+    }
+    this.likely.hidden = promise === null;
+    this.grid.classList.toggle("marked", promise !== null);
+    if (promise === null) return;
+    const names = ids.map((id) => this.classButtons.find((b) => b.id === id)?.name);
+    const text = names.filter((name) => name !== undefined).join(", ");
+    this.likely.title = text ? `${text}. ${promise.words}` : "";
+    const lead = `${names.length === 1 ? "Only this" : "One of these"} (${promise.level}): `;
+    this.likely.replaceChildren(
+      ...(text ? [make("span", "muted", lead), make("span", "names", text)] : []),
     );
   }
 

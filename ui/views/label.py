@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from alworkbench.core.domain import AUDIT_STRATEGY, Round
+from alworkbench.project.class_sets import check_sets
 from ui.components.labeller import RoundProgress, labeller
 from ui.state import UiState
 from ui.views.next_round import start_round
@@ -32,6 +33,8 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
             "never learns from them."
         )
     labeller(state, round_, progress, state.workbench.classes.current(), on_change=_redraw)
+    if round_.class_sets is not None:
+        st.caption(f"● {round_.class_sets.words}")
     if progress.complete:
         _closing(state, round_)
     else:
@@ -49,6 +52,9 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
         metrics = state.workbench.measurements.all()
         # A round of the audit set changed nothing: there is no before.
         outcome(metrics[-1:] if closed[-1].strategy == AUDIT_STRATEGY else metrics)
+        check = check_sets(closed[-1], state.workbench.rounds.items(closed[-1].id))
+        if check is not None:
+            st.caption(check.words)
         st.space("small")
         start_round(state, "Start the next round", go)
         return
