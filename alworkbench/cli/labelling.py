@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,10 +28,13 @@ from alworkbench.cli.common import (
 
 if TYPE_CHECKING:
     from alworkbench.acquisition.cost import Estimate
+    from alworkbench.project.class_sets import SetCheck
     from alworkbench.project.workbench import Workbench
 
 MOST_IMAGES = 10
 """Images of a round that are printed."""
+MOST_NAMES = 4
+"""Likely classes of an image that are printed."""
 
 
 def register(app: typer.Typer) -> None:
@@ -69,10 +73,19 @@ def propose(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate the cost, and write nothing.")
     ] = False,
+    sets_by_class: Annotated[
+        bool,
+        typer.Option(
+            "--sets-by-class",
+            help="Let the likely classes hold for the images of every class. It needs 9 audit images of "
+            "each class or more: a class with fewer is always likely.",
+        ),
+    ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Open a round with the images of the pool whose labels improve the model most."""
+    from alworkbench.project.class_sets import SetSettings
     from alworkbench.project.rounds import MEMORY
 
     allowed = MEMORY if memory is None else read_bytes(memory)
@@ -85,7 +98,13 @@ def propose(
             return
         targets = None if target is None else workbench.targets.take(target, progress=progress)
         round_ = workbench.rounds.propose(
-            strategy, batch, seed, progress, targets=targets, memory=allowed
+            strategy,
+            batch,
+            seed,
+            progress,
+            targets=targets,
+            memory=allowed,
+            sets=SetSettings(by_class=sets_by_class),
         )
         if targets is not None and not as_json:
             console.print(f"The target set {targets.name} has {len(targets)} images.")
@@ -120,9 +139,13 @@ def close(
     project: ProjectOption = HERE, device: DeviceOption = "auto", as_json: JsonOption = False
 ) -> None:
     """Close the open round, learn from all labels, and measure accuracy on the audit set."""
+    from alworkbench.project.class_sets import check_sets
+
     with opened(project, device) as workbench:
+        open_ = workbench.rounds.current()
         metrics = workbench.rounds.close()
-    print_metrics(metrics, as_json)
+        check = None if open_ is None else check_sets(open_, workbench.rounds.items(open_.id))
+    print_metrics(metrics, as_json, check)
 
 
 def learn(
@@ -149,6 +172,8 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
     round_ = next(r for r in workbench.rounds.all() if r.id == round_id)
     items = workbench.rounds.items(round_id)
     classes = {c.id: c.name for c in workbench.classes.current().classes}
+    sets = round_.class_sets
+    likely = [] if sets is None else [f"one of these ({sets.level})"]
     if as_json:
         print_json({"round": round_, "items": items})
         return
@@ -160,6 +185,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
         score,
         "predicted class",
         "probability",
+        *likely,
         right=("", score, "probability"),
         title=f"Round {round_.number}: {len(items)} images, strategy {round_.strategy}",
     )
@@ -171,12 +197,25 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
             "" if item.score is None else f"{item.score:.4f}",
             escape(classes.get(predicted.class_id, "?")) if predicted else "",
             f"{predicted.probability:.0%}" if predicted else "",
+            *(
+                [escape(some_names([classes.get(k, "?") for k in sets.shown(item.position)]))]
+                if sets is not None
+                else []
+            ),
         )
     console.print(table)
     if any(item.suggestion for item in items):
         console.print(f"Probabilities: {round_.calibration.words}.")
+    if sets is not None:
+        console.print(sets.words, soft_wrap=True)
     if len(items) > MOST_IMAGES:
         console.print(f"and {len(items) - MOST_IMAGES} more images (--json prints all)")
+
+
+def some_names(names: Sequence[str]) -> str:
+    """`a, b, c, d and 3 more`."""
+    left = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {left} more" if left > 0 else "")
 
 
 def print_estimate(found: Estimate, as_json: bool) -> None:
@@ -210,8 +249,8 @@ def _mebibytes(count: int) -> str:
     return f"{count / 2**20:,.1f} MiB"
 
 
-def print_metrics(metrics: Any, as_json: bool) -> None:
-    """Print the accuracy of a new learner on the audit set."""
+def print_metrics(metrics: Any, as_json: bool, check: SetCheck | None = None) -> None:
+    """Print the accuracy of a new learner on the audit set, and how often likely classes were right."""
     if metrics is None:
         tell(
             as_json,
@@ -229,9 +268,11 @@ def print_metrics(metrics: Any, as_json: bool) -> None:
             f"the probabilities: calibration error {values['ece']:.3f} before, {after['ece']:.3f} after "
             f"(cross-fitted; {after['ece_floor']:.3f} is expected by chance)."
         )
+    if check is not None:
+        said += f" {check.words}"
     tell(
         as_json,
-        metrics,
+        metrics if check is None else {**asdict(metrics), "class_sets": asdict(check)},
         f"Learned from {metrics.labels} labels. Accuracy on the audit set "
         f"({metrics.audit_images} images) is {values['accuracy']:.3f}, 95 % interval "
         f"[{values['accuracy_low']:.3f}, {values['accuracy_high']:.3f}].{said}",

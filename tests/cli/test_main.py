@@ -68,6 +68,8 @@ def test_commands_run_a_whole_round(run, project, tmp_path):
     learned = json.loads(run("close", "--json").stdout)
     assert learned["labels"] == 4
     assert 0 <= learned["values"]["accuracy"] <= 1
+    sets = asked["round"]["settings"]["class_sets"]
+    assert (sets["alpha"], len(sets["sets"])) == (0.1, 5)
     assert json.loads(run("learn", "--json").stdout)["labels"] == 4
     run("learn", "--adaptation", "linearised")
     with closing(open_store(project.folder / "project.db")) as store, store.read() as reader:
