@@ -26,6 +26,7 @@ BENCHES = {
     "near_duplicates": "which copies of test images are found in a pool, and how many by chance",
     "lure": "accuracy estimated from chosen labels, where the truth is known",
     "calibration": "calibration of the zero-shot model and of learners on the bundled sample",
+    "conformal": "how often sets of likely classes hold the class, at random and where a strategy chose",
     "temperature": "what a temperature from few or chosen labels is worth, where the truth is known",
     "audit_size": "how many random labels a temperature needs, on the bundled sample",
     "transfer": "a temperature carried from one data set, or half of the classes, to another",
