@@ -25,7 +25,8 @@ def use(
     """Choose what scales the probabilities of a project while no audit set calibrates them.
 
     Neither of the zero-shot choices compares anything with labels: they trust the confidence of the model
-    before labels. At least 30 labels of an audit set replace them. No predicted class changes.
+    before labels. Where labels taught much, that is far too low for the learner, and left-out labels are
+    better. At least 30 labels of an audit set replace them. No predicted class changes.
     """
     from alworkbench.core.domain import LabelFreeCalibration
 
