@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from alworkbench.cli.common import HERE, DeviceOption, JsonOption, ProjectOption, opened, tell
+from alworkbench.cli.common import (
+    HERE,
+    DeviceOption,
+    JsonOption,
+    ProjectOption,
+    complaints,
+    opened,
+    tell,
+)
 
 
 def use(
@@ -28,11 +36,19 @@ def use(
     before labels. Where labels taught much, that is far too low for the learner, and left-out labels are
     better. At least 30 labels of an audit set replace them. No predicted class changes.
     """
-    from alworkbench.core.domain import LabelFreeCalibration
+    from alworkbench.core.domain import CalibrationSource, LabelFreeCalibration
 
     with opened(project, device) as workbench:
+        before = workbench.predictions.newest().calibration
         workbench.predictions.choose_calibration(LabelFreeCalibration(choice))
         found = workbench.predictions.newest().calibration
+    if before.source is CalibrationSource.LEFT_OUT and found != before:
+        complaints.print(
+            f"Note: the probabilities were {before.words}, which was better in most of our measurements "
+            f"(P11 in docs/experiments/posterior.md). "
+            f"`alworkbench calibrate use none` goes back.",
+            soft_wrap=True,
+        )
     tell(
         as_json,
         {"choice": choice, "calibration": found},

@@ -3,7 +3,7 @@
 import csv
 import json
 
-from tests.making_project import AUDIT, NAMES, POOL
+from tests.making_project import AUDIT, NAMES, POOL, closing
 
 
 def test_predictions_of_all_images_are_written_with_their_calibration(run, tmp_path):
@@ -35,3 +35,13 @@ def test_the_choice_of_a_calibration_is_stored_and_told(run):
     found = json.loads(run("calibrate", "use", "zero-shot-confidence", "--json").stdout)
     assert found["choice"] == "zero-shot-confidence"
     assert found["calibration"]["temperature"] > 0
+
+
+def test_giving_up_left_out_labels_is_noted(run, project, answers):
+    with closing(project.open()) as workbench:
+        workbench.rounds.propose()
+        answers(workbench, 5)
+        workbench.rounds.close()
+    said = " ".join(run("calibrate", "use", "zero-shot-range").output.split())
+    assert "Note: the probabilities were calibrated on 5 left-out labels" in said
+    assert "Note" not in run("calibrate", "use", "none").output
