@@ -112,7 +112,7 @@ def propose(
 
 
 def label(
-    answers: Annotated[Path, typer.Argument(help="CSV file with the columns image and label.")],
+    answers: Annotated[Path, typer.Argument(help="CSV table or .jsonl file with image and label.")],
     project: ProjectOption = HERE,
     annotator: Annotated[
         str,
@@ -122,9 +122,10 @@ def label(
     ] = "csv",
     as_json: JsonOption = False,
 ) -> None:
-    """Record labels from a CSV file: all of its rows, or none if one row is wrong.
+    """Record labels from a file: all of its rows, or none if one row is wrong.
 
-    The column `image` holds a path or a content hash.
+    `image` holds a path or a content hash. Rows that say what counts already are not recorded again. An
+    export is read as it is.
     """
     with opened(project) as workbench:
         done = workbench.labels.import_file(answers, annotator)

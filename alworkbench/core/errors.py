@@ -12,6 +12,9 @@ from collections.abc import Iterable
 
 from alworkbench.core.names import twin_of
 
+SHOWN = 5
+"""At most so many of the images that an error is about are named."""
+
 
 class WorkbenchError(Exception):
     """An error that the user can correct. `exit_code` is the exit status of the command."""
@@ -153,6 +156,19 @@ class InvalidLabelFile(DataError):
 
 class InvalidPredictionFile(DataError):
     """Predictions cannot be written as this kind of file."""
+
+
+class ContradictingLabels(DataError):
+    """A source gives an image two different labels, or two different roles."""
+
+    def __init__(self, source: object, found: Iterable[str], what: str = "labels") -> None:
+        found = list(found)
+        count = "one image" if len(found) == 1 else f"{len(found)} images"
+        shown = "; ".join(found[:SHOWN]) + ("; ..." if len(found) > SHOWN else "")
+        super().__init__(
+            f"{source} gives {count} different {what}: {shown}. Nothing was recorded. Keep one of them for "
+            f"each image."
+        )
 
 
 class InvalidAnswerFile(DataError):

@@ -191,6 +191,10 @@ class Labels(Protocol):
         """
         ...
 
+    def of_annotator(self, annotator: str) -> dict[int, Label]:
+        """Image id -> the answer of this annotator that counts, in pool and audit set."""
+        ...
+
     def history(self, image_id: int) -> list[Label]:
         """Every label ever given to the image, those taken back included, oldest first."""
         ...

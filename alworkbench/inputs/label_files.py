@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alworkbench.core.atomic_files import atomic_path
-from alworkbench.core.domain import Item, Role, Round
+from alworkbench.core.domain import AnswerKind, Item, Role, Round
 from alworkbench.core.errors import InvalidClassList, InvalidLabelFile
 from alworkbench.core.ports import Reader
+from alworkbench.inputs.csv_tables import InvalidTable, TableLimits, TableRow, read_table
+from alworkbench.inputs.formula_guard import harmless
 
-MAX_BYTES = 512 * 2**20
-MAX_ROWS = 5_000_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+LIMITS = TableLimits(bytes=512 * 2**20, rows=5_000_000)
+NEEDED = ("image", "label")
+"""Columns of every label file."""
 
 COLUMNS = (
     "image",
@@ -35,49 +37,111 @@ COLUMNS = (
 )
 """Columns of an export. The last three are of the suggestion that was shown with the image, if any."""
 
+_COUNTS = {"": True, "true": True, "false": False}
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """A line of a label file."""
+    """What a line of a label file says about an image."""
 
     line: int
     image: str
     """A path or a content hash."""
+    hash: str
+    """The content hash, or an empty text. It decides which image is meant, whatever the path is."""
+    kind: AnswerKind
     label: str
-    """A class name; empty means the image was left out."""
+    """A class name; empty exactly where `kind` is not CLASS."""
 
 
 def read_labels(path: Path) -> Iterator[LabelRow]:
-    """Rows of a CSV with the columns `image` and `label`; other columns are ignored.
+    """The answers in a .jsonl file of objects, or in a CSV table, with `image` and `label`.
 
-    Raises InvalidLabelFile if the file is unreadable, not UTF-8, too large, or lacks a column.
+    An export is read as it was written: `hash` names the image, and `kind` says whether it was skipped or
+    cannot be told. Rows with neither label nor kind hold no answer yet and are left out, as are rows of a
+    history that no longer count. Other columns are ignored. Raises InvalidLabelFile, with the line.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidLabelFile(
-                f"{path} has {path.stat().st_size:,} bytes; the limit is {MAX_BYTES:,}. Split it."
-            )
-        with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            if missing := {"image", "label"} - set(columns):
-                raise InvalidLabelFile(
-                    f"{path} has no column {' or '.join(sorted(missing))}; found {list(columns)}. "
-                    f"Its first line must name the columns: image,label."
-                )
-            for row in reader:
-                if reader.line_num > MAX_ROWS:
-                    raise InvalidLabelFile(f"{path} has more than {MAX_ROWS:,} rows. Split it.")
-                image, label = (row["image"] or "").strip(), (row["label"] or "").strip()
-                yield LabelRow(reader.line_num, image, label)
+        rows = _objects(path) if path.suffix == ".jsonl" else read_table(path, NEEDED, LIMITS)
+        for row in rows:
+            if (found := _label_row(row)) is not None:
+                yield found
     except FileNotFoundError as error:
         raise InvalidLabelFile(
             f"There is no file {path}. Give a CSV file with the columns image and label."
         ) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except InvalidTable as error:
         raise InvalidLabelFile(
-            f"{path} is not a CSV file in UTF-8: {error}. Save it as UTF-8."
+            f"{path} cannot be read as labels: {error.reason}. Nothing was recorded. {error.remedy}"
         ) from error
+    except OSError as error:
+        raise InvalidLabelFile(
+            f"{path} cannot be read: {error.strerror or error}. Give a CSV file with the columns image "
+            f"and label."
+        ) from error
+
+
+def _label_row(row: TableRow) -> LabelRow | None:
+    """The answer of a row; None where it holds none that counts."""
+    image, label = row.fields["image"], row.fields["label"]
+    kind, counts = (row.fields.get(name, "").strip().lower() for name in ("kind", "counts"))
+    kinds = [each.value for each in AnswerKind]
+    if counts not in _COUNTS:
+        raise InvalidTable(
+            f"line {row.line}: counts is {counts[:80]!r}", "Write true or false, or leave it empty."
+        )
+    if kind and kind not in kinds:
+        raise InvalidTable(
+            f"line {row.line}: {kind[:80]!r} is no kind of answer", f"Write {', '.join(kinds)}."
+        )
+    named = bool(label.strip())
+    if kind and named is not (kind == AnswerKind.CLASS):
+        found = f"the label is {label[:80]!r}" if named else "there is no label"
+        raise InvalidTable(
+            f"line {row.line}: the kind is {kind}, and {found}",
+            "An answer has a label exactly if its kind is class.",
+        )
+    if not (named or kind) or not _COUNTS[counts]:
+        return None
+    given = AnswerKind(kind) if kind else AnswerKind.CLASS
+    return LabelRow(row.line, image, row.fields.get("hash", "").strip().lower(), given, label)
+
+
+def _objects(path: Path) -> Iterator[TableRow]:
+    """The lines of a .jsonl file, each an object with `image` and `label`, as rows of texts."""
+    if path.stat().st_size > LIMITS.bytes:
+        raise InvalidTable(f"it has more than {LIMITS.bytes:,} bytes", "Split it.")
+    with path.open(encoding="utf-8-sig", errors="strict", newline="\n") as stream:
+        line = 0
+        try:
+            for line, text in enumerate(stream, 1):
+                if text.strip():
+                    yield TableRow(line, _texts(json.loads(text, object_pairs_hook=_once)))
+        except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+            raise InvalidTable(
+                f"line {line}: {error}",
+                "Each line must be a JSON object in UTF-8 with the texts image and label.",
+            ) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name repeats in the object")
+    return found
+
+
+def _texts(found: Any) -> dict[str, str]:
+    """The values that rows are read from as texts, as a CSV table has them."""
+    if not isinstance(found, Mapping) or not set(NEEDED) <= set(found):
+        raise ValueError(f"it is no object with {' and '.join(NEEDED)}")
+    texts = {}
+    for name in {*NEEDED, *COLUMNS} & set(found):
+        value = found[name]
+        if value is not None and not isinstance(value, str | bool | int | float):
+            raise ValueError(f"{name} is neither a text nor a number")
+        texts[name] = "" if value is None else str(value)
+    return texts
 
 
 def read_class_names(path: Path) -> list[str]:
@@ -149,10 +213,3 @@ def write_labels(path: Path, rows: Iterable[dict[str, Any]]) -> int:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 count += 1
     return count
-
-
-def harmless(value: Any) -> Any:
-    """The value, changed so that no spreadsheet runs it as a formula (OWASP ASVS 1.2.10)."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

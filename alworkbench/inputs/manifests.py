@@ -4,12 +4,11 @@
     images/0001.jpg,heron,pool,
 
 `path` is required and relative to the manifest's folder. The other columns are optional, and their
-cells may be empty. Further columns are ignored.
+cells may be empty. Further columns are ignored. `csv_tables` says which tables are understood.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,17 +17,16 @@ from pathlib import Path, PurePosixPath
 from alworkbench.core.domain.class_list import MOST_CHARACTERS
 from alworkbench.core.errors import UnreadableSource
 from alworkbench.core.names import fault_of_name, shown, tidy_name
+from alworkbench.inputs.csv_tables import InvalidTable, TableLimits, read_table
 
-MAX_BYTES = 1 << 30
-MAX_ROWS = 2_000_000
-MAX_FIELD = 4096
-MAX_COLUMNS = 256
+LIMITS = TableLimits(bytes=1 << 30, rows=2_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
     """A line of a manifest."""
 
+    line: int
     path: str
     """Relative, forward slashes, no `..`."""
     label: str | None
@@ -41,11 +39,15 @@ class ManifestRow:
 
 def count_rows(manifest: Path) -> int:
     """Number of files that the manifest lists. Reads all of it. Raises UnreadableSource."""
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for row in read_manifest(manifest):
-        if row.path in seen:
-            raise _refused(manifest, f"it lists {row.path!r} twice", "Remove one of the two rows.")
-        seen.add(row.path)
+        before = seen.setdefault(row.path, row.line)
+        if before != row.line:
+            raise _refused(
+                manifest,
+                f"it lists {row.path!r} twice, in line {before} and in line {row.line}",
+                "Remove one of the two rows.",
+            )
     return len(seen)
 
 
@@ -56,49 +58,21 @@ def read_manifest(manifest: Path) -> Iterator[ManifestRow]:
     names a file outside of the manifest's folder.
     """
     try:
-        if (size := manifest.stat().st_size) > MAX_BYTES:
-            raise _refused(manifest, f"it has {size:,} bytes, over {MAX_BYTES:,}", "Split it.")
-        with manifest.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            lines = csv.reader(stream, strict=True)
-            header = next(lines, [])
-            _check_header(manifest, header)
-            for count, fields in enumerate(lines, 1):
-                if fields:
-                    yield _row(manifest, lines.line_num, count, header, fields)
-    except csv.Error as error:
-        raise _refused(manifest, f"line {lines.line_num}: {error}", "Correct that line.") from error
+        for row in read_table(manifest, ("path",), LIMITS, errors="surrogateescape"):
+            yield _row(manifest, row.line, row.fields)
+    except InvalidTable as error:
+        raise _refused(manifest, error.reason, error.remedy) from error
     except OSError as error:
         raise _refused(manifest, error.strerror or str(error), "") from error
 
 
-def _check_header(manifest: Path, header: list[str]) -> None:
-    if "path" not in header or len(set(header)) < len(header) or len(header) > MAX_COLUMNS:
-        raise _refused(
-            manifest,
-            f"its first line names the columns {header[:10]}",
-            "The column `path` is required; `label`, `split` and `sha256` are optional; no name may "
-            "repeat. If the file is not a manifest, rename it and import the folder.",
-        )
-
-
-def _row(
-    manifest: Path, line: int, count: int, header: list[str], fields: list[str]
-) -> ManifestRow:
-    if count > MAX_ROWS:
-        raise _refused(manifest, f"it has more than {MAX_ROWS:,} rows", "Split it.")
-    fault = None
-    if len(fields) != len(header):
-        fault = f"{len(fields)} fields were found, and the first line has {len(header)}"
-    elif (longest := max(map(len, fields))) > MAX_FIELD:
-        fault = f"a field has {longest:,} characters, over {MAX_FIELD:,}"
-    named = dict(zip(header, fields, strict=False))
-    written = named.get("path", "")
+def _row(manifest: Path, line: int, named: dict[str, str]) -> ManifestRow:
+    written = named["path"]
     path = PurePosixPath(written)
     label, split = (tidy_name(named.get(name, "")) or None for name in ("label", "split"))
     digest = (named.get("sha256") or "").lower() or None
-    if fault is not None:
-        pass
-    elif not written.strip():
+    fault = None
+    if not written.strip():
         fault = "the path is empty"
     elif path.is_absolute() or ".." in path.parts:
         fault = f"the path {written!r} leaves the manifest's folder"
@@ -110,8 +84,8 @@ def _row(
         unfit = None if name is None else _unfit(column, name)
         if unfit is not None:
             refusal = f"line {line} of {manifest.name}: its {column} {unfit}"
-            return ManifestRow(shown(path.as_posix()), None, split, digest, refusal)
-    return ManifestRow(path.as_posix(), label, split, digest)
+            return ManifestRow(line, shown(path.as_posix()), None, split, digest, refusal)
+    return ManifestRow(line, path.as_posix(), label, split, digest)
 
 
 def _unfit(column: str, name: str) -> str | None:

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alworkbench.core.domain import Answer, AnswerKind, Image, Item, Label
+from alworkbench.core.domain import Answer, Item, Label
 from alworkbench.core.errors import (
-    InvalidLabelFile,
     LeaseLost,
     LoopError,
     NoOpenRound,
     NothingToImport,
     NothingToUndo,
-    UnknownClass,
     UnknownItem,
 )
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.label_files import exported, read_labels, write_labels
-from alworkbench.project.imports import class_id
+from alworkbench.project.given_labels import record_changes
+from alworkbench.project.label_import import given_by_rows
 from alworkbench.project.session import Session
 
 LEASE = timedelta(minutes=10)
@@ -33,7 +32,7 @@ class LabelSummary:
 
     recorded: int
     known: int
-    """Rows that were recorded before, from the same answer of the same annotator."""
+    """Rows that say what counts already, or what another row of the file says."""
 
 
 class Labels:
@@ -89,46 +88,23 @@ class Labels:
             return newest
 
     def import_file(self, path: Path, annotator: str) -> LabelSummary:
-        """Record the labels of a CSV (columns image and label): all rows, or none.
+        """Record the answers in a label file (see `read_labels`): all rows, or none.
 
-        The same row of the same annotator is recorded once, however often the file is read. A row
-        replaces an older answer of this annotator only; to correct the answers of a person, name that
-        person. Raises InvalidLabelFile, also for an image that the project does not have, UnknownClass,
-        NothingToImport.
+        A row is known if it says what the answer of this annotator says that counts now; every other row
+        is recorded. A row replaces an older answer of this annotator only; to correct the answers of a
+        person, name that person. Raises InvalidLabelFile, also for an image that the project does not
+        have, UnknownClass, ContradictingLabels, NothingToImport.
         """
+        rows = list(read_labels(path))
+        if not rows:
+            raise NothingToImport(
+                f"{path} holds no labels: every row is empty. Fill the column label."
+            )
         with self._session.store.write() as writer:
-            classes = writer.classes.current()
-            before = writer.labels.count()
-            answers = []
-            for row in read_labels(path):
-                if not row.label:
-                    continue
-                image = _image_named(writer, row.image)
-                if image is None:
-                    raise InvalidLabelFile(
-                        f"Line {row.line} of {path} names the image {row.image!r}, which is not in this "
-                        f"project. Import it first (`alworkbench import`), or name it by its path or "
-                        f"content hash. Nothing was recorded."
-                    )
-                if classes.with_name(row.label) is None:
-                    raise UnknownClass(row.label, classes.names, f"Line {row.line} of {path}")
-                answers.append(
-                    Answer(
-                        event_id=f"csv:{annotator}:{image.hash}:{row.label}",
-                        image_id=image.id,
-                        kind=AnswerKind.CLASS,
-                        annotator=annotator,
-                        class_id=class_id(classes, row.label),
-                        source="csv",
-                    )
-                )
-            if not answers:
-                raise NothingToImport(
-                    f"{path} holds no labels: every row is empty. Fill the column label."
-                )
-            writer.labels.add_many(answers, self._session.now())
-            recorded = writer.labels.count() - before
-        return LabelSummary(recorded, len(answers) - recorded)
+            given = given_by_rows(writer, rows, path)
+            now = self._session.now()
+            recorded = record_changes(writer, given, annotator=annotator, source="csv", now=now)
+        return LabelSummary(recorded, len(given) - recorded)
 
     def export(self, target: Path, *, history: bool = False) -> int:
         """Write the labels that count, or with `history` all of them, as .csv or .jsonl.
@@ -137,12 +113,6 @@ class Labels:
         """
         with self._session.store.read() as reader:
             return write_labels(target, exported(reader, history=history))
-
-
-def _image_named(reader: Reader, name: str) -> Image | None:
-    if len(name) == 64 and (found := reader.images.by_hash(name)):
-        return found
-    return reader.images.by_path(name)
 
 
 def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:

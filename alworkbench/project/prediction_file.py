@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.errors import InvalidPredictionFile
-from alworkbench.inputs.label_files import harmless
+from alworkbench.inputs.formula_guard import harmless
 from alworkbench.project.predictions import Prediction, PredictionRun
 
 SUFFIXES = (".csv", ".parquet")

@@ -40,7 +40,7 @@ from alworkbench.core.errors import (
     NothingToImport,
     UnreadableSource,
 )
-from alworkbench.inputs.label_files import harmless
+from alworkbench.inputs.formula_guard import harmless
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 from alworkbench.posterior.predictive import wasserstein_coordinates
 from alworkbench.project.artifacts import resolve

@@ -181,6 +181,16 @@ class LabelRepository:
             found.setdefault(label.image_id, []).append(label)
         return found
 
+    def of_annotator(self, annotator: str) -> dict[int, Label]:
+        """Image id -> the answer of this annotator that counts, in pool and audit set."""
+        newest = (
+            select(func.max(LabelRow.id))
+            .where(still_counts(), LabelRow.annotator == annotator)
+            .group_by(LabelRow.image_id)
+        )
+        found = self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(newest)))
+        return {label.image_id: label for label in found}
+
     def history(self, image_id: int) -> list[Label]:
         """Every label ever given to the image, those taken back included, oldest first."""
         return self._labels(

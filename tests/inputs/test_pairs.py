@@ -21,7 +21,7 @@ CONTENT = [f"content {k}".encode() for k in range(COUNT)]
 def write_csv(folder):
     path = folder / "pairs.csv"
     lines = [f'"{caption}",{k}.png' for k, caption in enumerate(CAPTIONS)]
-    path.write_text("\ufeff" + "\n".join(["caption,image", *lines, "", ",none.png", "no image"]))
+    path.write_text("\ufeff" + "\n".join(["caption,image", *lines, "", ",none.png", "no image,"]))
     return path
 
 

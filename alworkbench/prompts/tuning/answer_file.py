@@ -26,7 +26,7 @@ from torch import Tensor
 
 from alworkbench.core.atomic_files import atomic_path, write_atomically
 from alworkbench.core.errors import InvalidAnswerFile
-from alworkbench.inputs.label_files import harmless
+from alworkbench.inputs.formula_guard import harmless
 from alworkbench.prompts.tuning.recipe import TuningRecipe
 
 FORMAT = "alworkbench-tuned-answers-1"

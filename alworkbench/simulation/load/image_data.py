@@ -29,7 +29,7 @@ from alworkbench.core.ports import Store, Writer
 from alworkbench.core.progress import Progress
 from alworkbench.inputs.archives import is_archive
 from alworkbench.inputs.sources import read_source
-from alworkbench.project.imports import AUDIT_SPLITS
+from alworkbench.project.imports import AUDIT_SPLITS, refuse_different_classes
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import SimulationData
@@ -48,7 +48,8 @@ def data_of_images(
 
     `images` and `test` are folders with a folder for each class, manifests or archives. Images and
     features are kept as a project in the cache and read once; changed files or another encoder make
-    another project. Raises NothingToImport without labels, InvalidPlan if an image is in both parts.
+    another project. Raises NothingToImport without labels, InvalidPlan if an image is in both parts, and
+    ContradictingLabels if copies of an image have different classes.
     """
     folder = folder_of_images(images, test, encoder, context.cache)
     try:
@@ -143,6 +144,7 @@ def _labelled(
     source = read_source(location, into=unpacked, labelled=True, progress=progress)
     found = [entry for entry in source.read(progress=progress) if isinstance(entry, FoundImage)]
     known = [image for image in found if image.class_name is not None]
+    refuse_different_classes(location, known)
     if not known:
         raise NothingToImport(
             f"No image of {location} has a class. Put the images into a folder for each class, or give "
