@@ -16,11 +16,14 @@ from safetensors.torch import save_file
 
 from alworkbench.adaptation.temperature import fit_temperature
 from alworkbench.adaptation.temperature_record import ProbabilityPath
+from alworkbench.api import load_context
+from alworkbench.calibration_study.load_material import material_of_images, material_of_project
 from alworkbench.calibration_study.material import StudyMaterial
 from alworkbench.calibration_study.plan import CalibrationKind, PromptKind, StudySettings
 from alworkbench.calibration_study.result import StudyResult
 from alworkbench.core.domain import ClassList, LabelClass
 from alworkbench.core.errors import EncoderMismatch, PromptsNotTunable, TooFewLabels, UnknownEncoder
+from alworkbench.core.progress import silent
 from alworkbench.encoders.loading import load_model
 from alworkbench.evaluation.metrics import measure
 from alworkbench.features.decode import Task, read_picture
@@ -38,6 +41,7 @@ from tests.calibration_study.study_project import (
     material_of,
     prepared,
 )
+from tests.making_project import picture
 
 PLAIN, PROBIT = CalibrationKind.PLAIN, CalibrationKind.PROBIT
 FIXED = replace(SETTINGS, kinds=tuple(kind for kind in PromptKind if not kind.tuned))
@@ -219,9 +223,20 @@ def test_a_tower_that_cannot_be_tuned_leaves_the_other_rows(tmp_path: Path) -> N
         prepared(found)
 
 
-def test_features_of_a_file_have_no_model_to_compare(workbench: Workbench) -> None:
-    from alworkbench.calibration_study.load_material import material_of_project
+def test_a_folder_of_images_is_compared_on_a_share_of_each_class(tmp_path: Path) -> None:
+    for k in range(3 * 34):
+        picture(tmp_path / "photos" / NAMES[k % 3] / f"{k}.png", k)
+    context = load_context(tmp_path / "cache", "cpu", silent, lambda line: None)
+    found = material_of_images(tmp_path / "photos", None, "bundled", context)
+    assert len(found) == 30
+    assert torch.bincount(found.labels).tolist() == [10, 10, 10]
+    assert len(found.pool) == 72
+    again = material_of_images(tmp_path / "photos", None, "bundled", context)
+    assert torch.equal(again.labels, found.labels)
+    assert compared(found, replace(FIXED, most=30)).images == 30
 
+
+def test_features_of_a_file_have_no_model_to_compare(workbench: Workbench) -> None:
     with pytest.raises(UnknownEncoder, match="came from a file"):
         material_of_project(workbench)
 
