@@ -34,8 +34,10 @@ class CrossFitted:
     """Fitted to all images: the temperature to use for new ones."""
 
 
-def cross_fit(logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"]) -> CrossFitted:
-    """Divide the logits of each part by the temperature of the others.
+def cross_fit(
+    logits: Float[Tensor, "N C"], labels: Int[Tensor, "N"] | Float[Tensor, "N C"]
+) -> CrossFitted:
+    """Divide the logits of each part by the temperature of the others; `labels` as in `fit_temperature`.
 
     Raises ValueError for fewer than two images.
     """

@@ -86,17 +86,21 @@ def logit_source(
 def fitted_temperature(
     logits: Float[Tensor, "N C"],
     labels: Int[Tensor, "N"],
+    answers: Float[Tensor, "N C"],
     source: LogitSource,
     now: datetime,
 ) -> dict[str, Any]:
     """The temperature of an audit set as entries of a measurement, plain JSON values.
+
+    It is fitted to the `answers`, the shares of all people's answers to each image; the figures are those
+    of the `labels`, one class for each image.
 
     `temperature` is the record of the fit to all images, `calibrated` has the figures after calibration.
     Empty for fewer than FEWEST_IMAGES images: they say too little about one number.
     """
     if len(labels) < FEWEST_IMAGES:
         return {}
-    found = cross_fit(logits, labels)
+    found = cross_fit(logits, answers)
     after = measure(found.logits.softmax(dim=-1), labels)
     whole = TemperatureRecord(found.whole, source, HowDrawn.RANDOM, now)
     return {

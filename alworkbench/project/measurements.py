@@ -24,6 +24,7 @@ from alworkbench.evaluation.metrics import calibration_interval, measure
 from alworkbench.project.artifacts import Engine
 from alworkbench.project.calibration import fitted_temperature, logit_source
 from alworkbench.project.session import Session
+from alworkbench.project.taught_labels import taught_labels
 
 BLOCK = 8192
 """Images that are predicted at once, which bounds the memory."""
@@ -51,6 +52,7 @@ class Measurements:
         """
         with self._session.store.read() as reader:
             truth = audit_truth(reader, classes)
+            answers = audit_answers(reader, classes, list(truth))
         if not truth:
             return None
         engine = self._session.engine()
@@ -62,7 +64,7 @@ class Measurements:
         values: Mapping[str, Any] = {
             **measure(found, order).as_json(classes.names),
             **measured_details(found, order, list(truth)),
-            **fitted_temperature(logits, order, source, now),
+            **fitted_temperature(logits, order, answers.to(logits.device), source, now),
         }
         record = MetricRecord(number, learner_id, labels, len(truth), values, now)
         with self._session.store.write() as writer:
@@ -84,6 +86,16 @@ def audit_truth(reader: Reader, classes: ClassList) -> dict[str, int]:
         for image, label in reader.labels.current(Role.AUDIT).items()
         if label.class_id is not None and (index := classes.index_of_id(label.class_id)) is not None
     }
+
+
+def audit_answers(
+    reader: Reader, classes: ClassList, hashes: Sequence[str]
+) -> Float[Tensor, "N C"]:
+    """Shares of the answers that several people gave to these labelled audit images, float64."""
+    taught = taught_labels(reader, classes, Role.AUDIT)
+    hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
+    row_of = {hash_of[image]: row for row, image in enumerate(taught.images)}
+    return taught.targets[torch.tensor([row_of[content] for content in hashes], dtype=torch.long)]
 
 
 def measured_details(

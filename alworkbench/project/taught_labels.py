@@ -25,7 +25,7 @@ from alworkbench.project.session import stored_id
 
 @dataclass(frozen=True, slots=True)
 class TaughtLabels:
-    """One label for each image of the pool that has an answer which teaches.
+    """One label for each image of one role that has an answer which teaches.
 
     Images are in the order of the oldest answer that counts, so that a second answer to an image leaves
     the order, and with it the noise of posterior draws, as it was.
@@ -43,11 +43,14 @@ class TaughtLabels:
     """Class index of each image where only one class can be used (`deciding_label`)."""
 
 
-def taught_labels(reader: Reader, classes: ClassList) -> TaughtLabels:
-    """The labels that a learner of these classes learns from."""
+def taught_labels(reader: Reader, classes: ClassList, role: Role = Role.POOL) -> TaughtLabels:
+    """The labels that a learner of these classes learns from.
+
+    Those of the audit set teach no learner: its temperature is fitted to them in the same form.
+    """
     index_of = {stored_id(c.id): index for index, c in enumerate(classes.classes)}
     taught = []
-    for answers in reader.labels.by_annotator(Role.POOL).values():
+    for answers in reader.labels.by_annotator(role).values():
         named = [each for each in answers if each.class_id in index_of]
         if named:
             taught.append(named)

@@ -11,6 +11,8 @@ from alworkbench.adaptation.cross_fitting import FOLDS
 from alworkbench.adaptation.temperature import FEWEST_IMAGES, fit_temperature
 from alworkbench.adaptation.temperature_record import LogitSource, class_list_digest
 from alworkbench.core.domain import (
+    Answer,
+    AnswerKind,
     Calibration,
     CalibrationSource,
     ClassList,
@@ -21,6 +23,7 @@ from alworkbench.core.domain import (
 )
 from alworkbench.evaluation.metrics import measure
 from alworkbench.project.calibration import fitted_temperature, logit_source
+from alworkbench.project.measurements import audit_answers, audit_truth
 from alworkbench.project.support_sets import write_support
 from tests.factories import normal
 from tests.making_project import NAMES, closing
@@ -38,10 +41,14 @@ def sure_logits(seed, count=200, factor=3.0):
     return factor * logits, labels
 
 
+def shares(labels):
+    return torch.eye(len(NAMES), dtype=torch.float64)[labels]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_temperature_of_an_audit_set_undoes_too_much_confidence(seed):
     logits, labels = sure_logits(seed)
-    found = fitted_temperature(logits, labels, SOURCE, NOW)
+    found = fitted_temperature(logits, labels, shares(labels), SOURCE, NOW)
     assert found["temperature"]["fit"]["low"] < 3 < found["temperature"]["fit"]["high"]
     before = measure(logits.softmax(dim=-1), labels)
     assert found["calibrated"]["nlpd"] < before.nlpd
@@ -56,22 +63,34 @@ def test_an_image_has_no_part_in_the_temperature_that_predicts_it():
         others = fold != fold[k]
         scaled = fit_temperature(logits[others], labels[others]).apply(logits[k])
         total -= float(scaled.log_softmax(dim=-1)[label]) / len(labels)
-    found = fitted_temperature(logits, labels, SOURCE, NOW)["calibrated"]["nlpd"]
+    found = fitted_temperature(logits, labels, shares(labels), SOURCE, NOW)["calibrated"]["nlpd"]
     assert found == pytest.approx(total, rel=1e-9)
 
 
 def test_a_temperature_of_which_the_logits_tell_nothing_is_strict_json():
     labels = torch.arange(40) % len(NAMES)
-    found = fitted_temperature(torch.zeros(40, len(NAMES)).double(), labels, SOURCE, NOW)
+    found = fitted_temperature(
+        torch.zeros(40, len(NAMES)).double(), labels, shares(labels), SOURCE, NOW
+    )
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_few_audit_images_fit_no_temperature():
     logits, labels = sure_logits(0, FEWEST_IMAGES - 1)
-    assert fitted_temperature(logits, labels, SOURCE, NOW) == {}
+    assert fitted_temperature(logits, labels, shares(labels), SOURCE, NOW) == {}
     logits, labels = sure_logits(0, FEWEST_IMAGES)
-    found = fitted_temperature(logits, labels, SOURCE, NOW)
+    found = fitted_temperature(logits, labels, shares(labels), SOURCE, NOW)
     assert found["temperature"]["fit"]["images"] == FEWEST_IMAGES
+
+
+def test_several_answers_to_an_audit_image_are_one_soft_label():
+    logits, labels = sure_logits(2)
+    answers = 0.7 * shares(labels) + 0.3 * shares((labels + 1) % len(NAMES))
+    found = fitted_temperature(logits, labels, answers, SOURCE, NOW)["temperature"]["fit"]
+    alone = fitted_temperature(logits, labels, shares(labels), SOURCE, NOW)["temperature"]["fit"]
+    assert found["temperature"] == pytest.approx(fit_temperature(logits, answers).temperature)
+    assert found["temperature"] > alone["temperature"]
+    assert found["images"] == len(labels)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +129,8 @@ class TestProject:
         """
         newest = workbench.measurements.all()[-1]
         logits, labels = sure_logits(1)
-        found = fitted_temperature(logits, labels, source or self.source(workbench), NOW)
+        own = source or self.source(workbench)
+        found = fitted_temperature(logits, labels, shares(labels), own, NOW)
         found["temperature"]["fit"] |= {"images": images, "temperature": 2.0}
         values = {**newest.values, **found}
         record = MetricRecord(
@@ -133,6 +153,31 @@ class TestProject:
             workbench.classes.current(),
             workbench.session.engine().encoder_id,
         )
+
+    def test_the_audit_answers_of_two_people_are_shares(self, workbench):
+        with workbench.session.store.read() as reader:
+            classes = reader.classes.current()
+            truth = audit_truth(reader, classes)
+            image, content = reader.images.ids_and_hashes(Role.AUDIT)[0]
+            assert audit_answers(reader, classes, list(truth)).equal(
+                shares(torch.tensor(list(truth.values())))
+            )
+        other = (truth[content] + 1) % len(NAMES)
+        workbench.labels.record(
+            Answer(
+                event_id="second",
+                image_id=image,
+                kind=AnswerKind.CLASS,
+                annotator="bob",
+                class_id=classes.classes[other].id,
+            )
+        )
+        with workbench.session.store.read() as reader:
+            after = audit_truth(reader, classes)
+            found = audit_answers(reader, classes, list(after))
+        assert list(after) == list(truth)
+        row = found[list(after).index(content)]
+        assert row[truth[content]] == row[other] == 0.5
 
     def test_before_any_label_nothing_is_calibrated(self, workbench):
         workbench.rounds.propose()

@@ -101,7 +101,9 @@ def test_a_temperature_of_the_audit_set_does_not_change_the_sets(workbench, answ
     encoder = workbench.session.engine().encoder_id
     source = logit_source(workbench.learners.newest(), newest.learner_id, classes, encoder)
     logits, labels = 4 * normal(1, 200, 4), torch.arange(200) % 4
-    values = {**newest.values, **fitted_temperature(logits, labels, source, newest.measured_at)}
+    answered = torch.eye(4, dtype=torch.float64)[labels]
+    fit = fitted_temperature(logits, labels, answered, source, newest.measured_at)
+    values = {**newest.values, **fit}
     with workbench.session.store.write() as writer:
         writer.computed.add_metrics(replace(newest, values=values))
     opened = workbench.rounds.propose(sets=SetSettings(0.3))
