@@ -3,9 +3,9 @@
 The scores are the learner's own probabilities. They are not divided by the temperature that was fitted to
 the audit set: it has seen the labels that calibrate the sets, and the sets might hold less often than they
 promise. A learner never learns from labels of the audit set, so the promise holds for images that are
-drawn like it (`evaluation.calibration.conformal`). It does not hold for images that a strategy chose. For
-images whose features the learner has seen without a label (`pool-taught` sees the pool) it is measured and
-not proven: see P10 in docs/experiments/posterior.md.
+drawn like it (`evaluation.calibration.conformal`). It does not hold for images that a strategy chose. A
+learner that has seen the pool without labels (`pool-taught`) does not treat these images like the audit
+set: on one of two data sets the sets hold a point less often there (P10 in docs/experiments/posterior.md).
 
 Dimensions used in this file
     M  images of a round

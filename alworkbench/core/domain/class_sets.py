@@ -53,12 +53,13 @@ class ClassSets:
     def words(self) -> str:
         """What the sets promise, and whether it is so for the images of this round: two sentences.
 
-        The average is over audit sets, too: with one of 100 images the share is rarely below 84 %.
+        The average is over audit sets, too: with one of 100 images the share lies between 84 and 95 %. It is
+        `about`, since a learner that has seen the pool without labels loses up to a point (P10).
         """
         share = f"{100 * (1 - self.alpha):g} %"
         images = "the images of every class" if self.by_class else "images"
         said = (
-            f"On average the likely classes include the right one for at least {share} of {images} that "
+            f"On average the likely classes include the right one for about {share} of {images} that "
             f"are drawn like the {self.images:,} audit images."
         )
         if self.selection is Selection.LIKE_AUDIT:
