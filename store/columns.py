@@ -37,11 +37,14 @@ def microseconds(value: datetime) -> int:
     return (value - EPOCH) // MICROSECOND
 
 
-def words_of(kind: type[StrEnum]) -> Enum:
-    """A text column that holds the values of `kind` and, by CHECK, nothing else."""
+def words_of(kind: type[StrEnum], name: str | None = None) -> Enum:
+    """A text column that holds the values of `kind` and, by CHECK, nothing else.
+
+    `name` is that of the CHECK, where a table has two such columns.
+    """
     return Enum(
         kind,
-        name=kind.__name__.lower(),
+        name=name or kind.__name__.lower(),
         native_enum=False,
         create_constraint=True,
         length=16,

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alworkbench.api import open_project
+from alworkbench.core.domain import RoleMismatch
 from alworkbench.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ MemoryOption = Annotated[
         help="Memory limit, without the features, such as 512MiB or 2GiB.", show_default="1GiB"
     ),
 ]
+RolesOption = Annotated[
+    RoleMismatch,
+    typer.Option(
+        help="Where the source gives an image another role (pool, audit) than the project: refuse it, "
+        "keep the image's role, change it to that of the source, or leave out the labels."
+    ),
+]
 HERE = Path()
 
 _UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -55,6 +63,12 @@ def escape(text: str) -> str:
     from rich.markup import escape as escaped
 
     return escaped(text)
+
+
+def role_words(moved: int, left_out: int) -> str:
+    """What became of images with another role than in the project, as sentences after others."""
+    words = f" {moved} images took the role of the source." if moved else ""
+    return words + (f" {left_out} labels were left out because of their role." if left_out else "")
 
 
 def read_bytes(text: str) -> int:

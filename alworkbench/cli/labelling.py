@@ -15,6 +15,7 @@ from alworkbench.cli.common import (
     JsonOption,
     MemoryOption,
     ProjectOption,
+    RolesOption,
     console,
     escape,
     new_table,
@@ -23,8 +24,10 @@ from alworkbench.cli.common import (
     print_json,
     progress_bar,
     read_bytes,
+    role_words,
     tell,
 )
+from alworkbench.core.domain import RoleMismatch
 
 if TYPE_CHECKING:
     from alworkbench.acquisition.cost import Estimate
@@ -120,31 +123,37 @@ def label(
             help="Name of the person who gave the labels. They replace this person's older answers only."
         ),
     ] = "csv",
+    roles: RolesOption = RoleMismatch.REFUSE,
     as_json: JsonOption = False,
 ) -> None:
     """Record labels from a file: all of its rows, or none if one row is wrong.
 
-    `image` holds a path or a content hash. Rows that say what counts already are not recorded again. An
-    export is read as it is.
+    `image` holds a path or a content hash. Rows that say what counts already are not recorded again.
+    Answers to images of the open round answer the round. An export is read as it is.
     """
     with opened(project) as workbench:
-        done = workbench.labels.import_file(answers, annotator)
-    tell(
-        as_json,
-        done,
-        f"Recorded {done.recorded} labels. {done.known} labels were in the project already.",
-    )
+        done = workbench.labels.import_file(answers, annotator, roles)
+    words = f"Recorded {done.recorded} labels. {done.known} labels were in the project already."
+    tell(as_json, done, words + role_words(done.moved, done.left_out))
 
 
 def close(
-    project: ProjectOption = HERE, device: DeviceOption = "auto", as_json: JsonOption = False
+    project: ProjectOption = HERE,
+    force: Annotated[
+        bool, typer.Option("--force", help="Close the round although no image of it has an answer.")
+    ] = False,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
 ) -> None:
-    """Close the open round, learn from all labels, and measure accuracy on the audit set."""
+    """Close the open round, learn from all labels, and measure accuracy on the audit set.
+
+    Images of the round without an answer return to the pool.
+    """
     from alworkbench.project.class_sets import check_sets
 
     with opened(project, device) as workbench:
         open_ = workbench.rounds.current()
-        metrics = workbench.rounds.close()
+        metrics = workbench.rounds.close(force=force)
         check = None if open_ is None else check_sets(open_, workbench.rounds.items(open_.id))
     print_metrics(metrics, as_json, check)
 

@@ -31,6 +31,7 @@ from alworkbench.cli import (
     prompt_commands,
     replaying,
     report,
+    role_command,
     screens,
     simulating,
     support,
@@ -42,6 +43,7 @@ from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project_commands.register),
+    ("Project", role_command.register),
     ("Project", screens.register),
     ("Project", class_commands.register),
     ("Project", prompt_commands.register),

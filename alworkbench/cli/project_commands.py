@@ -14,12 +14,14 @@ from alworkbench.cli.common import (
     DeviceOption,
     JsonOption,
     ProjectOption,
+    RolesOption,
     complaints,
     escape,
     opened,
     print_facts,
     print_json,
     progress_bar,
+    role_words,
     tell,
     warn_of_cut_names,
     warn_of_same_names,
@@ -32,6 +34,7 @@ from alworkbench.core.domain import (
     ProjectFolder,
     ProjectSettings,
     Role,
+    RoleMismatch,
     refuse_twins,
 )
 from alworkbench.core.names import tidy_name
@@ -129,23 +132,28 @@ def import_(
     labels: Annotated[
         bool, typer.Option("--labels", help="Record the labels of pool images too.")
     ] = False,
+    roles: RolesOption = RoleMismatch.REFUSE,
     as_json: JsonOption = False,
 ) -> None:
     """Add images to the pool. Unreadable files are listed and left out.
 
     The command never moves or changes a file; it unpacks archives into the project. Labels are the
     names of class folders, or the column `label` of a manifest. Labels of an audit set are always
-    recorded.
+    recorded. All files are checked before anything is stored.
     """
     with opened(project) as workbench, progress_bar(as_json) as progress:
         summary = workbench.images.add(
-            location, role=Role.AUDIT if audit else Role.POOL, pool_labels=labels, progress=progress
+            location,
+            role=Role.AUDIT if audit else Role.POOL,
+            pool_labels=labels,
+            roles=roles,
+            progress=progress,
         )
     words = (
         f"Read {summary.files} files: {summary.new} new images, {summary.known} already in the "
         f"project, {summary.duplicates} duplicates, {len(summary.quarantined)} unreadable. "
         f"Recorded {summary.labelled} labels."
-    )
+    ) + role_words(summary.moved, summary.left_out)
     tell(as_json, summary, words)
     if not as_json:
         for file in summary.quarantined:

@@ -171,6 +171,21 @@ class ContradictingLabels(DataError):
         )
 
 
+class DifferentRoles(DataError):
+    """A source gives images another role than they have in the project."""
+
+    def __init__(self, source: object, found: Iterable[str]) -> None:
+        found = list(found)
+        count = "an image" if len(found) == 1 else f"{len(found)} images"
+        shown = "; ".join(found[:SHOWN]) + ("; ..." if len(found) > SHOWN else "")
+        super().__init__(
+            f"{source} gives {count} another role than the project: {shown}. Nothing was recorded. Labels of "
+            f"the audit set measure, and labels of the pool teach. Say what to do with --roles: keep (the "
+            f"images keep their roles here), change (they take the role of the source) or leave-out (these "
+            f"labels are left out)."
+        )
+
+
 class InvalidAnswerFile(DataError):
     """A file of tuned answers cannot be continued."""
 
@@ -464,6 +479,17 @@ class NoOpenRound(LoopError):
         super().__init__("No round is open. Start one with `alworkbench propose`.")
 
 
+class NothingAnswered(LoopError):
+    """A round without an answer is closed on purpose only."""
+
+    def __init__(self, number: int, items: int) -> None:
+        super().__init__(
+            f"None of the {items} images of round {number} has an answer. Label them with "
+            f"`alworkbench serve` or `alworkbench label answers.csv`. `alworkbench learn` learns from other "
+            f"labels and leaves the round open. `alworkbench close --force` closes it without an answer."
+        )
+
+
 class RoundStillOpen(LoopError):
     """The step is not possible while a round is open."""
 
@@ -509,6 +535,26 @@ class ImageInUse(LoopError):
             f"The image {content_hash[:12]} {why}, so it cannot change its role: an image that may have "
             f"taught the model must not measure it. Nothing was changed. Draw again with "
             f"`alworkbench audit`."
+        )
+
+
+class ImageAsked(LoopError):
+    """The open round asks about an image, so its role cannot change now."""
+
+    def __init__(self, image: str, number: int) -> None:
+        super().__init__(
+            f"The open round {number} asks about {image}, so its role cannot change now. Nothing was "
+            f"changed. Close the round first: `alworkbench close`."
+        )
+
+
+class UnconfirmedRoleChange(LoopError):
+    """A change of roles has a consequence for what was learned or will be learned."""
+
+    def __init__(self, role: str, consequence: str) -> None:
+        super().__init__(
+            f"{consequence} Nothing was changed. To change these roles nevertheless: "
+            f"`alworkbench role {role} IMAGES --yes`."
         )
 
 

@@ -1,7 +1,7 @@
 """The state of a project at the time of a computation, so that it can be replayed exactly.
 
-Labels, take-backs and images are only added, in the order of their ids. Three counts therefore say which
-of them existed.
+Labels, take-backs, images and changes of their roles are only added, in the order of their ids. Four
+counts therefore say which of them existed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def circumstances(reader: Reader, seed: int | None = None) -> dict[str, Any]:
         "labels": reader.labels.count(),
         "take_backs": len(reader.labels.take_backs()),
         "images": sum(reader.images.count(role) for role in Role),
+        "role_changes": len(reader.images.role_changes()),
         "project_seed": settings.seed,
         "goal": settings.goal.value,
         "adaptation": settings.adaptation,

@@ -21,6 +21,7 @@ from alworkbench.core.domain import (
     PosteriorRecord,
     QuarantinedFile,
     Role,
+    RoleChange,
     Round,
     TakeBack,
 )
@@ -70,12 +71,19 @@ class Images(Protocol):
         """How many images have this role."""
         ...
 
-    def set_role(self, image_ids: Sequence[int], role: Role) -> None:
-        """Give images another role: all of them, or none.
+    def set_role(
+        self, image_ids: Sequence[int], role: Role, now: datetime, *, on_purpose: bool = False
+    ) -> None:
+        """Give images a role: all of them, or none. Each change is recorded.
 
         Raises ImageInUse for one that was ever answered, or that the open round asks about: an image
-        that was learned from is never in the audit set. Raises NotInProject for an unknown id.
+        that was learned from does not measure by accident. With `on_purpose` the caller has looked at that.
+        Raises NotInProject for an unknown id.
         """
+        ...
+
+    def role_changes(self) -> list[RoleChange]:
+        """Every change of a role, oldest first."""
         ...
 
     def quarantined(self) -> list[QuarantinedFile]:
@@ -148,7 +156,10 @@ class Labels(Protocol):
     """Answers; they are only ever added."""
 
     def add(self, answer: Answer, now: datetime) -> Label:
-        """Record an answer; a known event id gives the stored label and adds nothing."""
+        """Record an answer; a known event id gives the stored label and adds nothing.
+
+        An answer to an image that the open round asks answers its item, wherever the answer comes from.
+        """
         ...
 
     def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:

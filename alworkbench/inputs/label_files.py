@@ -24,6 +24,7 @@ COLUMNS = (
     "image",
     "hash",
     "label",
+    "role",
     "kind",
     "annotator",
     "recorded_at",
@@ -52,33 +53,57 @@ class LabelRow:
     kind: AnswerKind
     label: str
     """A class name; empty exactly where `kind` is not CLASS."""
+    role: Role | None = None
+    """That of the image, where the file says it."""
 
 
 def read_labels(path: Path) -> Iterator[LabelRow]:
     """The answers in a .jsonl file of objects, or in a CSV table, with `image` and `label`.
 
-    An export is read as it was written: `hash` names the image, and `kind` says whether it was skipped or
-    cannot be told. Rows with neither label nor kind hold no answer yet and are left out, as are rows of a
-    history that no longer count. Other columns are ignored. Raises InvalidLabelFile, with the line.
+    An export is read as it was written: `hash` names the image, `role` says whether it is one of the audit
+    set, and `kind` says whether it was skipped or cannot be told. Rows with neither label nor kind hold no
+    answer yet and are left out, as are rows of a history that no longer count. Other columns are ignored.
+    Raises InvalidLabelFile, with the line.
     """
     try:
-        rows = _objects(path) if path.suffix == ".jsonl" else read_table(path, NEEDED, LIMITS)
-        for row in rows:
+        for row in _rows(path, NEEDED):
             if (found := _label_row(row)) is not None:
                 yield found
+    except InvalidTable as error:
+        raise _refused(path, error) from error
+
+
+def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[TableRow]:
+    """The rows of a file of either format. Raises InvalidLabelFile."""
+    try:
+        yield from (
+            _objects(path, needed) if path.suffix == ".jsonl" else read_table(path, needed, LIMITS)
+        )
     except FileNotFoundError as error:
         raise InvalidLabelFile(
-            f"There is no file {path}. Give a CSV file with the columns image and label."
+            f"There is no file {path}. Give a CSV file with the columns {' and '.join(needed)}."
         ) from error
     except InvalidTable as error:
-        raise InvalidLabelFile(
-            f"{path} cannot be read as labels: {error.reason}. Nothing was recorded. {error.remedy}"
-        ) from error
+        raise _refused(path, error) from error
     except OSError as error:
         raise InvalidLabelFile(
-            f"{path} cannot be read: {error.strerror or error}. Give a CSV file with the columns image "
-            f"and label."
+            f"{path} cannot be read: {error.strerror or error}. Give a CSV file with the columns "
+            f"{' and '.join(needed)}."
         ) from error
+
+
+def _refused(path: Path, error: InvalidTable) -> InvalidLabelFile:
+    return InvalidLabelFile(
+        f"{path} cannot be read as labels: {error.reason}. Nothing was recorded. {error.remedy}"
+    )
+
+
+def read_image_names(path: Path) -> list[str]:
+    """The images that a label file or another table with the column `image` names, each by its hash if given.
+
+    Raises InvalidLabelFile.
+    """
+    return [_hash(row) or row.fields["image"] for row in _rows(path, NEEDED[:1])]
 
 
 def _label_row(row: TableRow) -> LabelRow | None:
@@ -103,12 +128,27 @@ def _label_row(row: TableRow) -> LabelRow | None:
         )
     if not (named or kind) or not _COUNTS[counts]:
         return None
-    given = AnswerKind(kind) if kind else AnswerKind.CLASS
-    return LabelRow(row.line, image, row.fields.get("hash", "").strip().lower(), given, label)
+    role = row.fields.get("role", "").strip().lower()
+    if role and role not in [each.value for each in Role]:
+        raise InvalidTable(
+            f"line {row.line}: {role[:80]!r} is no role", "Write pool or audit, or leave it empty."
+        )
+    return LabelRow(
+        row.line,
+        image,
+        _hash(row),
+        AnswerKind(kind) if kind else AnswerKind.CLASS,
+        label,
+        Role(role) if role else None,
+    )
 
 
-def _objects(path: Path) -> Iterator[TableRow]:
-    """The lines of a .jsonl file, each an object with `image` and `label`, as rows of texts."""
+def _hash(row: TableRow) -> str:
+    return row.fields.get("hash", "").strip().lower()
+
+
+def _objects(path: Path, needed: tuple[str, ...]) -> Iterator[TableRow]:
+    """The lines of a .jsonl file, each an object with the `needed` names, as rows of texts."""
     if path.stat().st_size > LIMITS.bytes:
         raise InvalidTable(f"it has more than {LIMITS.bytes:,} bytes", "Split it.")
     with path.open(encoding="utf-8-sig", errors="strict", newline="\n") as stream:
@@ -116,11 +156,11 @@ def _objects(path: Path) -> Iterator[TableRow]:
         try:
             for line, text in enumerate(stream, 1):
                 if text.strip():
-                    yield TableRow(line, _texts(json.loads(text, object_pairs_hook=_once)))
+                    yield TableRow(line, _texts(json.loads(text, object_pairs_hook=_once), needed))
         except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
             raise InvalidTable(
                 f"line {line}: {error}",
-                "Each line must be a JSON object in UTF-8 with the texts image and label.",
+                f"Each line must be a JSON object in UTF-8 with the texts {' and '.join(needed)}.",
             ) from error
 
 
@@ -131,12 +171,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _texts(found: Any) -> dict[str, str]:
+def _texts(found: Any, needed: tuple[str, ...]) -> dict[str, str]:
     """The values that rows are read from as texts, as a CSV table has them."""
-    if not isinstance(found, Mapping) or not set(NEEDED) <= set(found):
-        raise ValueError(f"it is no object with {' and '.join(NEEDED)}")
+    if not isinstance(found, Mapping) or not set(needed) <= set(found):
+        raise ValueError(f"it is no object with {' and '.join(needed)}")
     texts = {}
-    for name in {*NEEDED, *COLUMNS} & set(found):
+    for name in set(COLUMNS) & set(found):
         value = found[name]
         if value is not None and not isinstance(value, str | bool | int | float):
             raise ValueError(f"{name} is neither a text nor a number")
@@ -163,7 +203,7 @@ def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
     for round_ in reader.rounds.all():
         asked |= {item.id: (round_, item) for item in reader.rounds.items(round_.id)}
     place_of = {
-        image: (content, path)
+        image: (content, path, role)
         for role in Role
         for (image, content), (_, path) in zip(
             reader.images.ids_and_hashes(role), reader.images.hashes_and_paths(role), strict=True
@@ -172,13 +212,14 @@ def exported(reader: Reader, *, history: bool) -> Iterator[dict[str, Any]]:
     counting = {label.id for role in Role for label in reader.labels.current(role).values()}
     for label in reader.labels.all():
         if history or label.id in counting:
-            content, path = place_of[label.image_id]
+            content, path, role = place_of[label.image_id]
             round_of, item = asked.get(label.item_id or 0, (None, None))
             shown = item.suggestion if item else None
             yield {
                 "image": path,
                 "hash": content,
                 "label": class_of.get(label.class_id, "") if label.class_id else "",
+                "role": role.value,
                 "kind": label.kind.value,
                 "annotator": label.annotator,
                 "recorded_at": label.recorded_at.isoformat(),

@@ -25,7 +25,7 @@ class AuditPopulation:
     images: int
     """Audit images with an answer."""
     drawn: int
-    """Audit images that were drawn from the pool; the others were imported with that role."""
+    """Audit images that were drawn from the pool; the others were imported or chosen with that role."""
     labelled_before: int
     """Images of the pool with an answer before the first draw: the audit set does not represent them."""
     candidates: int
@@ -72,9 +72,15 @@ def accuracy_report(reader: Reader, folder: ProjectFolder) -> AccuracyReport:
 def _population(reader: Reader) -> AuditPopulation:
     draws = [each for each in reader.rounds.all() if each.strategy == AUDIT_STRATEGY]
     first = draws[0].settings if draws else {}
+    drawn = {
+        item.image_id
+        for each in draws
+        for item in reader.rounds.items(each.id)
+        if item.probability is not None
+    }
     return AuditPopulation(
         len(reader.labels.current(Role.AUDIT)),
-        sum(each.batch_size - int(each.settings["leftover"]) for each in draws),
+        len(drawn & {image for image, _ in reader.images.ids_and_hashes(Role.AUDIT)}),
         int(first.get("labelled_before", 0)),
         int(first.get("candidates", 0)),
     )

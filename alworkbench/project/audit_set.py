@@ -145,8 +145,9 @@ class Audit:
         )
         with session.store.write() as writer:
             refuse_open(writer)
-            writer.images.set_role(drawn, Role.AUDIT)
-            return writer.rounds.open(new, session.now())
+            now = session.now()
+            writer.images.set_role(drawn, Role.AUDIT, now)
+            return writer.rounds.open(new, now)
 
     def report(self) -> AccuracyReport:
         """What the project's records say of its accuracy, each source under its own name."""

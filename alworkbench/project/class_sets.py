@@ -34,6 +34,7 @@ from alworkbench.core.domain import (
 from alworkbench.core.ports import Reader
 from alworkbench.evaluation.calibration.conformal import conformal_sets
 from alworkbench.evaluation.intervals import wilson_interval
+from alworkbench.project.learned_images import learned_hashes
 from alworkbench.project.measurements import audit_truth, logits_of
 from alworkbench.project.session import Session, stored_id
 
@@ -67,10 +68,15 @@ def class_sets(
     """
     with session.store.read() as reader:
         labelled = audit_truth(reader, classes)
+        learned = learned_hashes(session, reader)
         selection = _selection(reader, batch, candidates)
     engine = session.engine()
     known = engine.table().rows_by_hash()
-    truth = {known[image]: label for image, label in labelled.items() if image in known}
+    truth = {
+        known[image]: label
+        for image, label in labelled.items()
+        if image in known and image not in learned
+    }
     if not truth:
         return None
     audit = logits_of(engine, learner, torch.tensor(list(truth))).double()

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from alworkbench.core.domain import (
-    AnswerKind,
-    ClassList,
     FoundImage,
     Image,
     ImportSummary,
     ProjectFolder,
     QuarantinedFile,
     Role,
+    RoleMismatch,
 )
 from alworkbench.core.errors import (
-    ContradictingLabels,
-    UnknownClass,
     UnknownImage,
     UnreadableSource,
 )
-from alworkbench.core.ports import Writer
 from alworkbench.core.progress import Progress, silent
-from alworkbench.inputs.contradictions import Said, contradictions
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
 from alworkbench.inputs.sources import read_source
 from alworkbench.project.artifacts import resolve
-from alworkbench.project.given_labels import GivenLabel, record_changes
-from alworkbench.project.session import Session, stored_id
+from alworkbench.project.given_labels import record_changes
+from alworkbench.project.import_plan import plan_import
+from alworkbench.project.roles import change_roles, check_change
+from alworkbench.project.session import Session
 
 CHUNK = 2000
 """Images that are stored in one transaction: an answer never waits for longer than that takes."""
@@ -85,14 +82,18 @@ class Images:
         *,
         role: Role = Role.POOL,
         pool_labels: bool = False,
+        roles: RoleMismatch = RoleMismatch.REFUSE,
         progress: Progress = silent,
     ) -> ImportSummary:
         """Import the images of a folder, CSV manifest or archive: all that can be read, or none.
 
         Rows of a manifest whose `split` is test or audit go to the audit set, whatever `role` is.
         Labels of the source are recorded for the audit set, and with `pool_labels` for the pool; one that
-        counts already is not recorded again. Raises UnreadableSource, NothingToImport, UnknownClass, and
-        ContradictingLabels where copies of one picture have different labels or roles.
+        counts already is not recorded again. `roles` says what to do with an image that the project has
+        in the other set, if the source puts it into the audit set or gives it a label. Raises
+        UnreadableSource, NothingToImport, UnknownClass, DifferentRoles, ContradictingLabels where copies of
+        one picture have different labels or roles, and with `RoleMismatch.CHANGE` what `Roles.change`
+        raises without a confirmation.
         """
         folder, store = self._session.folder, self._session.store
         wants_labels = pool_labels or role is Role.AUDIT
@@ -104,20 +105,10 @@ class Images:
                 refused.append(entry)
             else:
                 found[Role.AUDIT if entry.split in AUDIT_SPLITS else role].append(entry)
-        labelled = {
-            own: images if pool_labels or own is Role.AUDIT else [] for own, images in found.items()
-        }
-        given = [
-            (own, image.hash, image.class_name)
-            for own, images in labelled.items()
-            for image in images
-            if image.class_name is not None
-        ]
-        classes = self._session.classes()
-        for _, _, name in given:
-            if classes.with_name(name) is None:
-                raise UnknownClass(name, classes.names, str(location))
-        _refuse_contradictions(location, found, labelled)
+        with store.read() as reader:
+            plan = plan_import(reader, str(location), found, pool_labels, roles)
+            for own, hashes in plan.moves.items():
+                check_change(self._session, reader, plan.ids(reader, hashes), own)
         root = _portable(folder, source.root)
         total = ImportSummary(0, 0, 0, 0)
         for own, images in found.items():
@@ -126,51 +117,20 @@ class Images:
                     total = _sum(total, writer.images.add(chunk, [], root=root, role=own))
         with store.write() as writer:
             total = _sum(total, writer.images.add([], refused, root=root, role=role))
-            recorded = self._record_labels(writer, classes, given)
-        return replace(total, labelled=recorded)
-
-    def _record_labels(
-        self, writer: Writer, classes: ClassList, given: Sequence[tuple[Role, str, str]]
-    ) -> int:
-        """Record (role, content hash, class name); returns how many changed what counts."""
-        image_of = {
-            role: {content: image for image, content in writer.images.ids_and_hashes(role)}
-            for role in Role
-        }
-        labels = [
-            GivenLabel(image_of[role][content], AnswerKind.CLASS, class_id(classes, name))
-            for role, content, name in given
-            # An image that an earlier import put into the other set stays there, without this label.
-            if content in image_of[role]
-        ]
-        return record_changes(
-            writer, labels, annotator="manifest", source="manifest", now=self._session.now()
-        )
-
-
-def _refuse_contradictions(
-    location: Path,
-    found: Mapping[Role, Sequence[FoundImage]],
-    labelled: Mapping[Role, Sequence[FoundImage]],
-) -> None:
-    """Raises ContradictingLabels where copies of one picture have different roles or different classes."""
-    roles = (Said(f.hash, role.value, f.path) for role, images in found.items() for f in images)
-    if both := contradictions(roles):
-        raise ContradictingLabels(location, both, "roles")
-    refuse_different_classes(location, (f for images in labelled.values() for f in images))
-
-
-def refuse_different_classes(location: object, images: Iterable[FoundImage]) -> None:
-    """Raises ContradictingLabels where copies of one picture come with different classes."""
-    said = (Said(f.hash, f.class_name, f.path) for f in images if f.class_name is not None)
-    if found := contradictions(said):
-        raise ContradictingLabels(location, found)
-
-
-def class_id(classes: ClassList, name: str) -> int:
-    """The stored id of the class with this name. Raises ValueError where it was never stored."""
-    found = classes.with_name(name)
-    return stored_id(found.id if found else None)
+            # Another process may have changed a role in the meantime.
+            plan = plan_import(writer, str(location), found, pool_labels, roles)
+            moved = sum(
+                len(change_roles(self._session, writer, plan.ids(writer, hashes), own).images)
+                for own, hashes in plan.moves.items()
+            )
+            recorded = record_changes(
+                writer,
+                plan.given(writer),
+                annotator="manifest",
+                source="manifest",
+                now=self._session.now(),
+            )
+        return replace(total, labelled=recorded, moved=moved, left_out=plan.left_out)
 
 
 def _portable(folder: ProjectFolder, root: Path) -> str:

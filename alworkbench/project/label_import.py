@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from alworkbench.core.domain import AnswerKind, ClassList, LabelClass, Role
-from alworkbench.core.errors import ContradictingLabels, InvalidLabelFile, UnknownClass
+from alworkbench.core.domain import AnswerKind, LabelClass, Role, RoleMismatch
+from alworkbench.core.errors import (
+    ContradictingLabels,
+    DifferentRoles,
+    InvalidLabelFile,
+    UnknownClass,
+)
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.contradictions import Said, contradictions
 from alworkbench.inputs.label_files import LabelRow
@@ -14,15 +21,33 @@ from alworkbench.project.given_labels import GivenLabel
 from alworkbench.project.session import stored_id
 
 
-def given_by_rows(reader: Reader, rows: Iterable[LabelRow], path: Path) -> list[GivenLabel]:
-    """What the rows say about images of the project, in their order.
+@dataclass(frozen=True, slots=True)
+class GivenByFile:
+    """What a label file says about images of the project."""
 
-    Raises InvalidLabelFile for an image that the project does not have, UnknownClass, and
+    labels: list[GivenLabel]
+    """In the order of the rows."""
+    moves: dict[Role, list[int]]
+    """Role -> images that shall take it."""
+    left_out: int
+    """Rows that are left out because of their role."""
+
+
+def given_by_rows(
+    reader: Reader, rows: Sequence[LabelRow], path: Path, roles: RoleMismatch
+) -> GivenByFile:
+    """What the rows say; `roles` says what to do where a row gives an image another role.
+
+    Raises InvalidLabelFile for an image that the project does not have, UnknownClass, DifferentRoles, and
     ContradictingLabels where two rows say different things about one image.
     """
     classes = reader.classes.current()
+    with_name = cache(classes.with_name)  # a file names few classes in many rows
     find = ImageFinder(reader)
-    given, said = [], []
+    role_of = find.roles() if any(row.role is not None for row in rows) else {}
+    labels: list[GivenLabel] = []
+    moves: dict[Role, list[int]] = {role: [] for role in Role}
+    said, said_roles, different, left_out = [], [], [], 0
     for row in rows:
         image_id = find.image_id(row)
         if image_id is None:
@@ -31,12 +56,31 @@ def given_by_rows(reader: Reader, rows: Iterable[LabelRow], path: Path) -> list[
                 f"in this project, or which several images of it could be. Import it first "
                 f"(`alworkbench import`), or name it by its path or content hash. Nothing was recorded."
             )
-        named = _class_named(classes, row, path)
-        given.append(GivenLabel(image_id, row.kind, None if named is None else stored_id(named.id)))
+        named = (
+            None
+            if row.kind is not AnswerKind.CLASS
+            else _class_named(row, path, with_name, classes.names)
+        )
+        label = GivenLabel(image_id, row.kind, None if named is None else stored_id(named.id))
         said.append(Said(image_id, named.name if named else f"kind {row.kind}", f"line {row.line}"))
+        if row.role is not None:
+            said_roles.append(Said(image_id, row.role.value, f"line {row.line}"))
+        if row.role is not None and row.role is not role_of[image_id]:
+            different.append(
+                f"{row.image or row.hash} (line {row.line}: {row.role}, here {role_of[image_id]})"
+            )
+            moves[row.role].append(image_id)
+            if roles is RoleMismatch.LEAVE_OUT:
+                left_out += 1
+                continue
+        labels.append(label)
     if found := contradictions(said):
         raise ContradictingLabels(path, found)
-    return given
+    if found := contradictions(said_roles):
+        raise ContradictingLabels(path, found, "roles")
+    if different and roles is RoleMismatch.REFUSE:
+        raise DifferentRoles(path, different)
+    return GivenByFile(labels, moves if roles is RoleMismatch.CHANGE else {}, left_out)
 
 
 class ImageFinder:
@@ -70,16 +114,24 @@ class ImageFinder:
             }
         return self._by_hash
 
+    def roles(self) -> dict[int, Role]:
+        """Image id -> its role, of every image of the project."""
+        return {
+            image_id: role
+            for role in Role
+            for image_id, _ in self._reader.images.ids_and_hashes(role)
+        }
+
 
 def _is_hash(name: str) -> bool:
     return len(name.strip()) == 64
 
 
-def _class_named(classes: ClassList, row: LabelRow, path: Path) -> LabelClass | None:
-    """The class that a row names; blanks around the name are tried as they are first. None for no class."""
-    if row.kind is not AnswerKind.CLASS:
-        return None
-    found = classes.with_name(row.label) or classes.with_name(row.label.strip())
+def _class_named(
+    row: LabelRow, path: Path, with_name: Callable[[str], LabelClass | None], names: Iterable[str]
+) -> LabelClass:
+    """The class that a row names; blanks around the name are tried as they are first. Raises UnknownClass."""
+    found = with_name(row.label) or with_name(row.label.strip())
     if found is None:
-        raise UnknownClass(row.label.strip(), classes.names, f"Line {row.line} of {path}")
+        raise UnknownClass(row.label.strip(), names, f"Line {row.line} of {path}")
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alworkbench.core.domain import Answer, Item, Label
+from alworkbench.core.domain import Answer, Item, Label, RoleMismatch
 from alworkbench.core.errors import (
     LeaseLost,
     LoopError,
@@ -20,6 +20,7 @@ from alworkbench.core.ports import Reader
 from alworkbench.inputs.label_files import exported, read_labels, write_labels
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.label_import import given_by_rows
+from alworkbench.project.roles import change_roles
 from alworkbench.project.session import Session
 
 LEASE = timedelta(minutes=10)
@@ -33,6 +34,10 @@ class LabelSummary:
     recorded: int
     known: int
     """Rows that say what counts already, or what another row of the file says."""
+    moved: int = 0
+    """Images that took the role of the file."""
+    left_out: int = 0
+    """Rows that were left out, because they give their image another role than the project."""
 
 
 class Labels:
@@ -87,13 +92,17 @@ class Labels:
             writer.labels.retract(newest.id, event_id, annotator, self._session.now())
             return newest
 
-    def import_file(self, path: Path, annotator: str) -> LabelSummary:
+    def import_file(
+        self, path: Path, annotator: str, roles: RoleMismatch = RoleMismatch.REFUSE
+    ) -> LabelSummary:
         """Record the answers in a label file (see `read_labels`): all rows, or none.
 
         A row is known if it says what the answer of this annotator says that counts now; every other row
         is recorded. A row replaces an older answer of this annotator only; to correct the answers of a
-        person, name that person. Raises InvalidLabelFile, also for an image that the project does not
-        have, UnknownClass, ContradictingLabels, NothingToImport.
+        person, name that person. `roles` says what to do where the file gives an image another role.
+        Raises InvalidLabelFile, also for an image that the project does not have, UnknownClass,
+        ContradictingLabels, DifferentRoles, NothingToImport, and with `RoleMismatch.CHANGE` what
+        `Roles.change` raises without a confirmation.
         """
         rows = list(read_labels(path))
         if not rows:
@@ -101,10 +110,15 @@ class Labels:
                 f"{path} holds no labels: every row is empty. Fill the column label."
             )
         with self._session.store.write() as writer:
-            given = given_by_rows(writer, rows, path)
-            now = self._session.now()
-            recorded = record_changes(writer, given, annotator=annotator, source="csv", now=now)
-        return LabelSummary(recorded, len(given) - recorded)
+            given = given_by_rows(writer, rows, path, roles)
+            moved = sum(
+                len(change_roles(self._session, writer, images, role).images)
+                for role, images in given.moves.items()
+            )
+            recorded = record_changes(
+                writer, given.labels, annotator=annotator, source="csv", now=self._session.now()
+            )
+        return LabelSummary(recorded, len(given.labels) - recorded, moved, given.left_out)
 
     def export(self, target: Path, *, history: bool = False) -> int:
         """Write the labels that count, or with `history` all of them, as .csv or .jsonl.

@@ -236,7 +236,10 @@ class Learners:
         return self._measurements.measure(self.load(None, classes, newest), classes, 0, None, 0)
 
     def measure_all(self, progress: Progress = silent) -> MetricRecord | None:
-        """Measure the zero-shot model and every learner of this class list; returns the newest."""
+        """Measure the zero-shot model and every learner of this class list; returns the newest.
+
+        No learner is measured on an image that it has learned from.
+        """
         with self._session.store.read() as reader:
             classes = reader.classes.current()
             learners = [
@@ -248,8 +251,9 @@ class Learners:
         metrics = self.measure_zero_shot()
         for done, each in enumerate(learners, start=1):
             learner = self.load(each, classes, belief[each.posterior_id])
+            learned = load_learner(self._session.folder.path / each.file).hashes
             metrics = self._measurements.measure(
-                learner, classes, number[each.round_id], each.id, each.labels
+                learner, classes, number[each.round_id], each.id, each.labels, learned
             )
             progress("measuring", done, len(learners) + 1)
         return metrics

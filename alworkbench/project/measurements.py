@@ -9,7 +9,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -44,14 +44,23 @@ class Measurements:
             return reader.computed.metrics()
 
     def measure(
-        self, learner: Learner, classes: ClassList, number: int, learner_id: int | None, labels: int
+        self,
+        learner: Learner,
+        classes: ClassList,
+        number: int,
+        learner_id: int | None,
+        labels: int,
+        learned: Collection[str] = (),
     ) -> MetricRecord | None:
         """Measure a learner on the audit set, and store it. None where no audit image has a label.
 
-        `number` is that of its round, `labels` how many it has learned from.
+        `number` is that of its round, `labels` how many it has learned from. Images in `learned` (content
+        hashes) do not measure it: it learned from them before they came into the audit set.
         """
         with self._session.store.read() as reader:
             truth = audit_truth(reader, classes)
+            seen = set(learned)
+            truth = {content: index for content, index in truth.items() if content not in seen}
             answers = audit_answers(reader, classes, list(truth))
         if not truth:
             return None

@@ -26,7 +26,7 @@ from alworkbench.core.domain import (
     Round,
     Suggestion,
 )
-from alworkbench.core.errors import NoOpenRound, PoolExhausted
+from alworkbench.core.errors import NoOpenRound, NothingAnswered, PoolExhausted
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
 from alworkbench.project.calibration import CalibratedLearner
@@ -240,17 +240,22 @@ class Rounds:
         )
         return find_strategy(strategy or settings.strategy).estimate(size, memory)
 
-    def close(self, progress: Progress = silent) -> MetricRecord | None:
+    def close(self, progress: Progress = silent, *, force: bool = False) -> MetricRecord | None:
         """Learn from all labels, measure on the audit set, and close the open round.
 
         A round of the audit set is measured with every learner, and nothing is learned from it. Items
         without an answer return to the pool. Returns None where there is no audit set to measure on.
-        Raises NoOpenRound, FeaturesMissing, PosteriorMissing.
+        Raises NoOpenRound, FeaturesMissing, PosteriorMissing, and NothingAnswered if no item has an
+        answer, unless `force` is given.
         """
         with self._session.computing:
-            current = self.current()
+            with self._session.store.read() as reader:
+                current = reader.rounds.current()
+                items = reader.rounds.items(current.id) if current else []
             if current is None:
                 raise NoOpenRound
+            if not force and not any(item.label for item in items):
+                raise NothingAnswered(current.number, len(items))
             if current.strategy == AUDIT_STRATEGY:
                 metrics = self._learners.measure_all(progress)
             else:

@@ -26,6 +26,7 @@ from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.prompt_templates import Prompts
 from alworkbench.project.prompt_tuning import PromptTuning
+from alworkbench.project.roles import Roles
 from alworkbench.project.rounds import Rounds
 from alworkbench.project.session import Session, utc_now
 from alworkbench.project.status import Status, read_status
@@ -42,6 +43,7 @@ class Workbench:
         posteriors      fitted, imported, exported
         images          imported and shown
         features        computed by the encoder, or read from a file
+        roles           images moved between pool and audit set on purpose
         targets         images outside of the pool whose predictions matter
         labels          items claimed, answers recorded and taken back, label files
         measurements    accuracy on the audit set
@@ -78,6 +80,7 @@ class Workbench:
         self.posteriors = Posteriors(session)
         self.images = Images(session)
         self.features = ImageFeatures(session, self.posteriors)
+        self.roles = Roles(session)
         self.targets = Targets(session)
         self.labels = Labels(session)
         self.measurements = Measurements(session)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alworkbench.core.domain import (
-    AUDIT_STRATEGY,
     ClassList,
     EncoderRecord,
     Item,
@@ -15,6 +14,7 @@ from alworkbench.core.domain import (
     PosteriorRecord,
     ProjectSettings,
     Role,
+    RoleChange,
     Round,
     TakeBack,
 )
@@ -33,6 +33,7 @@ class Campaign:
     posteriors: tuple[PosteriorRecord, ...]
     images: tuple[tuple[str, Role], ...]
     """(content hash, role at import), in the order of import."""
+    role_changes: tuple[RoleChange, ...]
     rounds: tuple[Round, ...]
     items: Mapping[int, tuple[Item, ...]]
     """Round id -> its items in order."""
@@ -61,15 +62,12 @@ def read_campaign(reader: Reader) -> Campaign:
             "The project has no round yet, so there is nothing to replay. Start with `alworkbench propose`."
         )
     items = {r.id: tuple(reader.rounds.items(r.id)) for r in rounds}
-    drawn = {
-        item.image_id
-        for r in rounds
-        if r.strategy == AUDIT_STRATEGY
-        for item in items[r.id]
-        if item.probability is not None
-    }
+    changes = reader.images.role_changes()
+    at_import: dict[int, Role] = {}
+    for change in changes:
+        at_import.setdefault(change.image_id, change.former)
     images = sorted(
-        (id_, content, Role.POOL if id_ in drawn else role)
+        (id_, content, at_import.get(id_, role))
         for role in Role
         for id_, content in reader.images.ids_and_hashes(role)
     )
@@ -80,6 +78,7 @@ def read_campaign(reader: Reader) -> Campaign:
         tuple(reader.classes.get(id_) for id_ in range(1, newest + 1)),
         tuple(reader.computed.posteriors()),
         tuple((content, role) for _, content, role in images),
+        tuple(changes),
         tuple(rounds),
         items,
         tuple(learners),

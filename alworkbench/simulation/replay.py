@@ -1,9 +1,9 @@
 """Replay of a project's campaign: compute it again from its record and name the first difference.
 
-Class lists, posteriors, images, labels and take-backs are added to an empty store in their recorded
-order. Every round is proposed again and every learner learns again, through the same workbench. The
-record of a round or learner (`core.provenance`) says what existed at that time. Features and posterior
-files are those of the project.
+Class lists, posteriors, images, changes of roles, labels and take-backs are added to an empty store in
+their recorded order. Every round is proposed again and every learner learns again, through the same
+workbench. The record of a round or learner (`core.provenance`) says what existed at that time. Features
+and posterior files are those of the project.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Replay:
         self._folder = folder
         self._ids: dict[str, int] = {}
         self._label_ids: dict[int, int] = {}
-        self._images = self._labels = self._take_backs = self._posteriors = 0
+        self._images = self._roles = self._labels = self._take_backs = self._posteriors = 0
         self._classes = 1
         self._now = campaign.rounds[0].opened_at
 
@@ -219,6 +219,7 @@ class _Replay:
             self._classes = max(self._classes, class_list_id)
             self._add_posteriors(writer, posterior_id or 0)
             self._add_images(writer, int(record["images"]))
+            self._change_roles(writer, int(record.get("role_changes", 0)))
             self._add_labels(writer, int(record["labels"]), int(record["take_backs"]))
 
     def _add_posteriors(self, writer: Writer, last: int) -> None:
@@ -239,6 +240,13 @@ class _Replay:
                 content: id_ for role in Role for id_, content in writer.images.ids_and_hashes(role)
             }
         self._images = max(self._images, count)
+
+    def _change_roles(self, writer: Writer, count: int) -> None:
+        """Changes that a draw of the audit set made are there already and change nothing."""
+        for change in self._campaign.role_changes[self._roles : count]:
+            image = self._ids[self._campaign.hashes[change.image_id]]
+            writer.images.set_role([image], change.role, self._now, on_purpose=True)
+        self._roles = max(self._roles, count)
 
     def _add_labels(self, writer: Writer, labels: int, take_backs: int) -> None:
         answers = [self._answer(each) for each in self._campaign.labels[self._labels : labels]]

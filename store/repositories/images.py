@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, func, select
 
 from alworkbench.core.domain import (
     FoundImage,
@@ -13,21 +14,19 @@ from alworkbench.core.domain import (
     ImportSummary,
     QuarantinedFile,
     Role,
-    RoundState,
+    RoleChange,
 )
-from alworkbench.core.errors import ImageInUse, NotInProject
+from alworkbench.core.errors import NotInProject
 from alworkbench.core.names import composed
 from store.repositories.common import in_chunks
 from store.repositories.image_intake import ImageIntake
 from store.repositories.places import joined
+from store.repositories.roles import role_changes, set_role
 from store.schema import (
     ImagePathRow,
     ImageRootRow,
     ImageRow,
-    ItemRow,
-    LabelRow,
     QuarantinedFileRow,
-    RoundRow,
 )
 
 
@@ -66,34 +65,15 @@ class ImageRepository:
         )
 
     # -------------------------------------------------------------------------------------- roles
-    def set_role(self, image_ids: Sequence[int], role: Role) -> None:
-        """Give images another role: all of them, or none. See `core.repositories.Images.set_role`."""
-        used = (
-            (exists().where(LabelRow.image_id == ImageRow.id), "was answered"),
-            (
-                exists().where(
-                    ItemRow.image_id == ImageRow.id,
-                    ItemRow.round_id == RoundRow.id,
-                    RoundRow.state == RoundState.OPEN,
-                ),
-                "is asked in the open round",
-            ),
-        )
-        for chunk in in_chunks(image_ids):
-            known = set(self._connection.scalars(select(ImageRow.id).where(ImageRow.id.in_(chunk))))
-            for image_id in chunk:
-                if image_id not in known:
-                    raise NotInProject("image", image_id)
-            for condition, why in used:
-                found = self._connection.scalar(
-                    select(ImageRow.hash).where(ImageRow.id.in_(chunk), condition).limit(1)
-                )
-                if found is not None:
-                    raise ImageInUse(found, why)
-        for chunk in in_chunks(image_ids):
-            self._connection.execute(
-                update(ImageRow).where(ImageRow.id.in_(chunk)).values(role=role)
-            )
+    def set_role(
+        self, image_ids: Sequence[int], role: Role, now: datetime, *, on_purpose: bool = False
+    ) -> None:
+        """Give images a role: all of them, or none. See `core.repositories.Images.set_role`."""
+        set_role(self._connection, image_ids, role, now, on_purpose)
+
+    def role_changes(self) -> list[RoleChange]:
+        """Every change of a role, oldest first."""
+        return role_changes(self._connection)
 
     # ------------------------------------------------------------------------------------ reading
     def get(self, image_id: int) -> Image:

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from alworkbench.core.domain import Answer, Label, Role, TakeBack, deciding_label
+from alworkbench.core.domain import Answer, Label, Role, RoundState, TakeBack, deciding_label
 from alworkbench.core.errors import NotInProject, UnknownItem
 from store.repositories.common import in_chunks
-from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow
+from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
 
 # In the order of the fields of `Label`.
 LABEL_COLUMNS = (
@@ -44,7 +44,9 @@ class LabelRepository:
     def add(self, answer: Answer, now: datetime) -> Label:
         """Record an answer, or return the stored label if its event id is known.
 
-        Leases are not checked: the caller checks them in the same write block with `rounds.item`.
+        An answer to an image that the open round asks answers its item, wherever the answer comes from: a
+        file, a script, or the page of an earlier round. Leases are not checked: the caller checks them in
+        the same write block with `rounds.item`.
         Raises NotInProject for an unknown image or class, and UnknownItem for an unknown item or one of
         another image.
         """
@@ -61,8 +63,10 @@ class LabelRepository:
                     fresh.setdefault(a.event_id, a)  # the first answer of a repeated event counts
             if fresh:
                 self._check(fresh.values())
+                asked = self._open_items([a.image_id for a in fresh.values()])
                 self._connection.execute(
-                    insert(LabelRow), [_values(a, now) for a in fresh.values()]
+                    insert(LabelRow),
+                    [_values(a, asked.get(a.image_id, a.item_id), now) for a in fresh.values()],
                 )
                 labels |= self._by_events(fresh)
         return [labels[answer.event_id] for answer in answers]
@@ -89,6 +93,15 @@ class LabelRepository:
                     f"No item {a.item_id} asks about image {a.image_id}; the answer was not "
                     f"recorded. Reload the page to see what is asked now."
                 )
+
+    def _open_items(self, images: Iterable[int]) -> dict[int, int]:
+        """Image id -> the item of the open round that asks about it."""
+        rows = self._connection.execute(
+            select(ItemRow.image_id, ItemRow.id)
+            .join(RoundRow, RoundRow.id == ItemRow.round_id)
+            .where(RoundRow.state == RoundState.OPEN, ItemRow.image_id.in_(set(images)))
+        )
+        return dict(rows.all())
 
     def _known(self, column: InstrumentedAttribute[int], ids: Iterable[int]) -> set[int]:
         return {
@@ -205,14 +218,14 @@ class LabelRepository:
         return [Label(*row) for row in self._connection.execute(statement)]
 
 
-def _values(answer: Answer, now: datetime) -> dict[str, object]:
+def _values(answer: Answer, item_id: int | None, now: datetime) -> dict[str, object]:
     return {
         "event_id": answer.event_id,
         "image_id": answer.image_id,
         "kind": answer.kind,
         "class_id": answer.class_id,
         "annotator": answer.annotator,
-        "item_id": answer.item_id,
+        "item_id": item_id,
         "recorded_at": now,
         "duration_ms": answer.duration_ms,
         "suggested_class_id": answer.suggested_class_id,

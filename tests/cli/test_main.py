@@ -64,8 +64,9 @@ def test_commands_run_a_whole_round(run, project, tmp_path):
     rows = [f"{h},{name}" for h, name in list(project.truth.items())[:4]]
     answers = tmp_path / "answers.csv"
     answers.write_text("\n".join(["image,label", *rows]))
-    assert json.loads(run("label", str(answers), "--json").stdout) == {"recorded": 4, "known": 0}
-    learned = json.loads(run("close", "--json").stdout)
+    told = json.loads(run("label", str(answers), "--json").stdout)
+    assert told == {"recorded": 4, "known": 0, "moved": 0, "left_out": 0}
+    learned = json.loads(run("close", "--force", "--json").stdout)
     assert learned["labels"] == 4
     assert 0 <= learned["values"]["accuracy"] <= 1
     sets = asked["round"]["settings"]["class_sets"]

@@ -97,10 +97,10 @@ def test_the_same_seed_draws_the_same_images(project):
     for seed in (4, 4, 5):
         with closing(project.open()) as workbench:
             if workbench.rounds.current():
-                workbench.rounds.close()
+                workbench.rounds.close(force=True)
             opened = workbench.audit.draw(6, seed)
             drawn.append([i.image_id for i in workbench.rounds.items(opened.id)])
-            workbench.rounds.close()
+            workbench.rounds.close(force=True)
     # nobody answered: the images of an earlier draw come first, and are asked again
     assert drawn[1] == drawn[0]
     assert drawn[2] == drawn[0]
@@ -130,7 +130,7 @@ def test_nothing_is_drawn_while_a_round_is_open_or_the_pool_is_empty(workbench, 
     workbench.rounds.propose()
     with pytest.raises(RoundStillOpen):
         workbench.audit.draw(3)
-    workbench.rounds.close()
+    workbench.rounds.close(force=True)
     workbench.audit.draw(10_000)
     answers(workbench, POOL)
     workbench.rounds.close()

@@ -70,7 +70,7 @@ def test_strategies_choose_the_same_images_whether_the_pool_teaches_or_not(
     answers(workbench, 5)
     for way in ("free-weights", "pool-taught"):
         workbench.learners.change_method(way)
-        workbench.rounds.close()
+        workbench.rounds.close(force=True)
         opened = workbench.rounds.propose(strategy=strategy, seed=7)
         asked.append([item.image_id for item in workbench.rounds.items(opened.id)])
     workbench.session.store.close()

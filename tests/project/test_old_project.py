@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alworkbench.cli.labelling import print_round
-from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder
+from alworkbench.core.domain import Answer, AnswerKind, ProjectFolder, Role
 from alworkbench.core.errors import UnknownStrategy
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
@@ -57,6 +57,17 @@ def test_records_are_read_as_they_were_written(old):
     assert old.audit.advise(0.9).stop
 
 
+def test_draws_of_the_audit_set_are_recorded_as_changes_of_roles(old):
+    (drawn,) = [r for r in old.rounds.all() if r.strategy == "audit"]
+    asked = [item.image_id for item in old.rounds.items(drawn.id)]
+    with old.session.store.read() as reader:
+        changes = reader.images.role_changes()
+    assert [(c.image_id, c.former, c.role) for c in changes] == [
+        (image, Role.POOL, Role.AUDIT) for image in asked
+    ]
+    assert {c.recorded_at for c in changes} == {drawn.opened_at}
+
+
 def test_a_stored_simulation_keeps_strategies_that_may_be_gone(old):
     (result,) = load_results(old.session.folder.simulations)
     assert plan_of(result).strategies == ("random", "modal-margin", "epig-closed", "coverage")
@@ -76,7 +87,7 @@ def test_stored_learners_predict_as_they_did(old):
     before = {m.learner_id: m.values for m in old.measurements.all()}
     finish(old)
     old.audit.draw(2)
-    old.rounds.close()
+    old.rounds.close(force=True)
     after = {m.learner_id: m.values for m in old.measurements.all()}
     assert len(after) == len(before) + 1
     for learner, values in before.items():

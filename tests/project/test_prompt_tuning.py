@@ -379,7 +379,7 @@ def test_the_chosen_images_are_a_sample_or_a_role_or_the_newest_round(
         bench.tuning.images("newest-round")
     with closing(make(tmp_path / "rounds", pictures / "pool").open()) as workbench:
         workbench.rounds.propose("random")
-        workbench.rounds.close()
+        workbench.rounds.close(force=True)
         second = workbench.rounds.propose("random")
         with workbench.session.store.read() as reader:
             items = reader.rounds.items(second.id)

@@ -63,7 +63,7 @@ def test_images_of_a_target_set_are_never_asked(clothes):
         workbench.images.get(i.image_id).hash for i in workbench.rounds.items(round_.id)
     } == pool
     assert targets_of_round(workbench.session.folder, round_.settings) == found
-    workbench.rounds.close()
+    workbench.rounds.close(force=True)
 
 
 def test_the_same_pictures_in_another_folder_are_the_same_set(clothes, tmp_path):
@@ -84,7 +84,7 @@ def test_targets_change_the_batch_and_the_same_targets_give_the_same_batch(cloth
     def scores(targets):
         round_ = workbench.rounds.propose("epig", 5, seed=1, targets=targets)
         items = [(item.image_id, item.score) for item in workbench.rounds.items(round_.id)]
-        workbench.rounds.close()
+        workbench.rounds.close(force=True)
         return items
 
     assert scores(found) == scores(found)
@@ -224,6 +224,6 @@ def test_the_sample_of_many_targets_is_the_same_in_every_round(project, monkeypa
         monkeypatch.setattr(Strategy, "select", watch)
         for _ in range(2):
             workbench.rounds.propose("random", 3, targets=found)
-            workbench.rounds.close()
+            workbench.rounds.close(force=True)
     assert len(seen[0]) == 10
     assert torch.equal(seen[0], seen[1])

@@ -56,7 +56,7 @@ def test_reopening_loses_nothing_and_ranks_the_same(project, answers):
         first = [(i.image_id, round(i.score, 5)) for i in one.rounds.items(asked.id)]
     with closing(project.open()) as other:
         assert other.rounds.items(asked.id) == other.rounds.items(other.rounds.current().id)
-        other.rounds.close()
+        other.rounds.close(force=True)
         assert other.status().labels == status.labels == 5
     # the same labels and seed in a process that restored its learner from the file
     with closing(project.open()) as again:
@@ -112,7 +112,7 @@ def test_two_annotators_never_hold_one_image_and_an_expired_lease_frees_it(workb
 def test_an_answer_that_comes_after_the_round_was_closed_is_kept(workbench, answers):
     workbench.rounds.propose()
     item = workbench.labels.claim("ada", 1)[0]
-    workbench.rounds.close()
+    workbench.rounds.close(force=True)
     late = skipped("late", item)
     assert workbench.labels.record(late).event_id == "late"
     assert workbench.status().skipped == 1

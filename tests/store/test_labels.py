@@ -123,6 +123,26 @@ def test_labels_of_the_audit_set_are_separate_from_the_pool(store: Store) -> Non
         assert writer.labels.current(Role.AUDIT) == {7: audited, 8: skipped}
 
 
+def test_an_answer_from_anywhere_answers_the_open_round(store: Store) -> None:
+    """Without an item, as from a file, and from the page of an earlier round; also a skip."""
+    earlier = open_round(store, [2, 3])
+    with store.write() as writer:
+        old = writer.rounds.items(earlier.id)[0]
+        writer.rounds.close(earlier.id, NOW)
+    current = open_round(store, [1, 2, 4])
+    with store.write() as writer:
+        skip = answer("e3", 4, kind=AnswerKind.SKIP, class_id=None)
+        given = [answer("e1", 1), answer("e2", 2, item_id=old.id), skip, answer("e4", 3)]
+        labels = writer.labels.add_many(given, NOW)
+        items = writer.rounds.items(current.id)
+        assert [item.label for item in items] == labels[:3]
+        assert labels[3].item_id is None
+        assert writer.rounds.items(earlier.id)[0].label is None
+        assert writer.rounds.claim(current.id, "ann", 3, NOW, NOW + MINUTE) == []
+        writer.rounds.close(current.id, NOW)
+        assert writer.labels.add(answer("e5", 1), NOW).item_id is None
+
+
 def test_an_answer_to_another_image_than_its_item_asks_is_refused(store: Store) -> None:
     round_ = open_round(store, [1, 2])
     with store.read() as reader:

@@ -310,7 +310,7 @@ class FakeWorkbench:
             self._items[round_.id] = bare
             return round_
 
-    def _close(self, progress: Progress = silent) -> MetricRecord | None:
+    def _close(self, progress: Progress = silent, *, force: bool = False) -> MetricRecord | None:
         with self._lock:
             round_ = self._open_round()
             if round_ is None:

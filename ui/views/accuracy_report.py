@@ -33,7 +33,7 @@ def population(report: AccuracyReport) -> None:
     if stands.drawn and stands.images > stands.drawn:
         st.caption(
             f"{stands.drawn:,} of the {count(stands.images, 'audit image')} were drawn from the pool. "
-            f"The others were imported and represent the images that they were taken from."
+            f"The others were imported or chosen by hand, and represent the images that they were taken from."
         )
     if stands.drawn and stands.labelled_before:
         st.caption(

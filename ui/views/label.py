@@ -105,6 +105,6 @@ def _close(state: UiState, round_: Round) -> None:
         f"Measuring on round {round_.number}"
         if round_.strategy == AUDIT_STRATEGY
         else f"Learning from round {round_.number}",
-        lambda progress: workbench.rounds.close(progress),
+        lambda progress: workbench.rounds.close(progress, force=True),
     )
     st.rerun()

@@ -43,6 +43,8 @@ from alworkbench.core.domain.images import (
     QuarantineCode,
     QuarantinedFile,
     Role,
+    RoleChange,
+    RoleMismatch,
 )
 from alworkbench.core.domain.project_settings import (
     DEFAULT_ADAPTATION,
@@ -97,6 +99,8 @@ __all__ = [
     "QuarantineCode",
     "QuarantinedFile",
     "Role",
+    "RoleChange",
+    "RoleMismatch",
     "Round",
     "RoundState",
     "Selection",

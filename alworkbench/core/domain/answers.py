@@ -138,7 +138,7 @@ class Answer:
     class_id: int | None = None
     """Given exactly when `kind` is CLASS."""
     item_id: int | None = None
-    """The item it answers; None for labels that came from a file."""
+    """The item it answers. None: that of the open round, if it asks about this image."""
     lease_token: str | None = None
     duration_ms: int | None = None
     """Milliseconds from the picture on the screen to the answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -13,6 +14,19 @@ class Role(StrEnum):
     """May be asked, and its label learned from."""
     AUDIT = "audit"
     """Labelled and measured on, but never learned from."""
+
+
+class RoleMismatch(StrEnum):
+    """What to do where a source gives an image another role than it has in the project."""
+
+    REFUSE = "refuse"
+    """Refuse the source; nothing is stored."""
+    KEEP = "keep"
+    """The images keep their roles, and their labels are recorded so."""
+    CHANGE = "change"
+    """The images take the role of the source."""
+    LEAVE_OUT = "leave-out"
+    """These labels are left out, and the images keep their roles."""
 
 
 NO_CLASS = -2
@@ -71,6 +85,18 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleChange:
+    """The record that an image got another role."""
+
+    id: int
+    """In the order in which roles were changed."""
+    image_id: int
+    former: Role
+    role: Role
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ImportSummary:
     """What an import did. `files` = new + known + duplicates + quarantined."""
 
@@ -84,3 +110,7 @@ class ImportSummary:
     quarantined: tuple[QuarantinedFile, ...] = ()
     labelled: int = 0
     """Labels that came with the files and were recorded."""
+    moved: int = 0
+    """Images that took the role of the source."""
+    left_out: int = 0
+    """Labels that were left out, because the source gives the image another role than the project."""

@@ -1,0 +1,114 @@
+"""Labels and roles that come with an import of images, checked before anything of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from alworkbench.core.domain import AnswerKind, FoundImage, Role, RoleMismatch
+from alworkbench.core.errors import ContradictingLabels, DifferentRoles, UnknownClass
+from alworkbench.core.ports import Reader
+from alworkbench.inputs.contradictions import Said, contradictions
+from alworkbench.project.given_labels import GivenLabel
+from alworkbench.project.session import stored_id
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """The labels and changes of roles of an import. Images are named by content hash."""
+
+    labels: Mapping[str, str]
+    """Image -> class name, of the labels to record."""
+    moves: Mapping[Role, Sequence[str]]
+    """Role -> images of the project that shall take it."""
+    left_out: int
+    """Labels that are left out because of the role of their image."""
+
+    def ids(self, reader: Reader, hashes: Iterable[str]) -> list[int]:
+        """The image ids of these hashes; all of them are in the project."""
+        wanted = set(hashes)
+        return [
+            image
+            for r in Role
+            for image, content in reader.images.ids_and_hashes(r)
+            if content in wanted
+        ]
+
+    def given(self, reader: Reader) -> list[GivenLabel]:
+        """The labels as given to images of the project, which has all of the images now."""
+        if not self.labels:
+            return []
+        id_of = {c.name: stored_id(c.id) for c in reader.classes.current().classes}
+        image_of = {
+            content: image for r in Role for image, content in reader.images.ids_and_hashes(r)
+        }
+        return [
+            GivenLabel(image_of[content], AnswerKind.CLASS, id_of[name])
+            for content, name in self.labels.items()
+        ]
+
+
+def plan_import(
+    reader: Reader,
+    location: str,
+    found: Mapping[Role, Sequence[FoundImage]],
+    pool_labels: bool,
+    roles: RoleMismatch,
+) -> ImportPlan:
+    """What to record of the images that a source puts into each set. Parameters are those of `Images.add`.
+
+    Raises ContradictingLabels, UnknownClass, DifferentRoles.
+    """
+    labelled = {
+        own: [f for f in images if f.class_name is not None and (pool_labels or own is Role.AUDIT)]
+        for own, images in found.items()
+    }
+    stated = (Said(f.hash, own.value, f.path) for own, images in found.items() for f in images)
+    if both := contradictions(stated):
+        raise ContradictingLabels(location, both, "roles")
+    refuse_different_classes(location, (f for images in labelled.values() for f in images))
+    classes = reader.classes.current()
+    with_name = cache(classes.with_name)  # a source names few classes for many images
+    labels = {}
+    for images in labelled.values():
+        for image in images:
+            named = with_name(str(image.class_name))
+            if named is None:
+                raise UnknownClass(str(image.class_name), classes.names, location)
+            labels[image.hash] = named.name
+
+    here = {content: r for r in Role for _, content in reader.images.ids_and_hashes(r)}
+    different = {
+        own: [
+            f
+            for f in (images if own is Role.AUDIT else labelled[own])
+            if here.get(f.hash, own) is not own
+        ]
+        for own, images in found.items()
+    }
+    if roles is RoleMismatch.REFUSE and any(different.values()):
+        raise DifferentRoles(
+            location,
+            [f"{f.path} ({own}, here {here[f.hash]})" for own, fs in different.items() for f in fs],
+        )
+    left_out = 0
+    for own, images in different.items():
+        for f in images:
+            # A label of the audit set becomes one that teaches only if labels of the pool are wanted.
+            teaches = own is Role.AUDIT and not pool_labels
+            if roles is RoleMismatch.LEAVE_OUT or (roles is RoleMismatch.KEEP and teaches):
+                left_out += labels.pop(f.hash, None) is not None
+    moves = {
+        own: list(dict.fromkeys(f.hash for f in images))
+        for own, images in different.items()
+        if images
+    }
+    return ImportPlan(labels, moves if roles is RoleMismatch.CHANGE else {}, left_out)
+
+
+def refuse_different_classes(location: object, images: Iterable[FoundImage]) -> None:
+    """Raises ContradictingLabels where copies of one picture come with different classes."""
+    said = (Said(f.hash, f.class_name, f.path) for f in images if f.class_name is not None)
+    if found := contradictions(said):
+        raise ContradictingLabels(location, found)
