@@ -70,12 +70,18 @@ class TableRow:
 
 
 def read_table(
-    path: Path, needed: Collection[str], limits: TableLimits, *, errors: str = "strict"
+    path: Path,
+    needed: Collection[str],
+    limits: TableLimits,
+    *,
+    errors: str = "strict",
+    line_breaks: bool = False,
 ) -> Iterator[TableRow]:
     """The rows of a CSV file with the `needed` columns, in order; further columns are given too.
 
-    `errors` is what `open` does with bytes of another encoding. Raises InvalidTable, and OSError for a
-    file that cannot be read.
+    `errors` is what `open` does with bytes of another encoding. With `line_breaks` a field may hold them,
+    unless it holds the delimiter too: then it swallowed rows. Raises InvalidTable, and OSError for a file
+    that cannot be read.
     """
     if (size := path.stat().st_size) > limits.bytes:
         raise InvalidTable(f"it has {size:,} bytes, over {limits.bytes:,}", "Split it.")
@@ -91,6 +97,7 @@ def read_table(
                     count += 1
                     if count > limits.rows:
                         raise InvalidTable(f"it has more than {limits.rows:,} rows", "Split it.")
+                    _refuse_swallowed(line, fields, delimiter if line_breaks else "")
                     yield TableRow(line, _named(line, names, fields, limits))
                 line = offset + lines.line_num + 1
         except UnicodeError as error:
@@ -158,13 +165,17 @@ def _names(line: str, delimiter: str) -> list[str]:
     return names
 
 
-def _named(line: int, names: list[str], fields: list[str], limits: TableLimits) -> dict[str, str]:
-    if any("\n" in field or "\r" in field for field in fields):
+def _refuse_swallowed(line: int, fields: list[str], delimiter: str) -> None:
+    """Raises InvalidTable for a field with a line break and the delimiter; an empty one is in every field."""
+    if any(delimiter in field and ("\n" in field or "\r" in field) for field in fields):
         raise InvalidTable(
             f"line {line}: a field goes on over the end of the line, which no name of an image or a "
             f"class does",
             QUOTES,
         )
+
+
+def _named(line: int, names: list[str], fields: list[str], limits: TableLimits) -> dict[str, str]:
     fields = whole_row(line, names, fields)
     if (longest := max(map(len, fields))) > limits.field:
         raise InvalidTable(

@@ -58,7 +58,9 @@ def read_manifest(manifest: Path) -> Iterator[ManifestRow]:
     names a file outside of the manifest's folder.
     """
     try:
-        for row in read_table(manifest, ("path",), LIMITS, errors="surrogateescape"):
+        # A name with a line break, or that is not UTF-8, sets one file aside, and not the manifest.
+        rows = read_table(manifest, ("path",), LIMITS, errors="surrogateescape", line_breaks=True)
+        for row in rows:
             yield _row(manifest, row.line, row.fields)
     except InvalidTable as error:
         raise _refused(manifest, error.reason, error.remedy) from error

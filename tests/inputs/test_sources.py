@@ -292,6 +292,8 @@ def test_a_manifest_cannot_reach_outside_files_through_a_link(tmp_path: Path):
         (b"path,label\na.png\n", "line 2: 1 fields"),
         (b"path,label\na.png,x,y\n", "line 2: 3 fields"),
         (b'path,label\na.png,"unclosed\n', "line"),
+        (b'path,label\na.png,"x\nb.png,x"\n', "line 2: a field goes on"),
+        (b'path,label\n"a.png\nb.png",x,y\n', "line 2: 3 fields"),
         (b"path,label\na.png," + b"x" * 5000 + b"\n", "characters"),
         (b"path,sha256\na.png,123\n", "SHA-256"),
         (b"path\na.png\na.png\n", "twice"),
