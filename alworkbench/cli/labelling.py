@@ -178,6 +178,7 @@ def learn(
 def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
     """Print a round and its first images in the order of the ranking."""
     from alworkbench.acquisition.catalogue import score_unit
+    from alworkbench.project.round_rows import placed_items
 
     round_ = next(r for r in workbench.rounds.all() if r.id == round_id)
     items = workbench.rounds.items(round_id)
@@ -185,7 +186,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
     sets = round_.class_sets
     likely = [] if sets is None else [f"one of these ({sets.level})"]
     if as_json:
-        print_json({"round": round_, "items": items})
+        print_json({"round": round_, "items": placed_items(workbench.session, items)})
         return
     unit = score_unit(round_.strategy)
     score = f"score ({unit})" if unit else "score"

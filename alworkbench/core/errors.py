@@ -186,6 +186,16 @@ class DifferentRoles(DataError):
         )
 
 
+class InvalidSupportManifest(DataError):
+    """A file is not the JSON manifest of a support set."""
+
+    def __init__(self, path: object, why: str) -> None:
+        super().__init__(
+            f"{path} is not the manifest of a support set: {why}. Give the .json file, or the folder, that "
+            f"`alworkbench support-set` wrote; a .csv file does not name the project."
+        )
+
+
 class InvalidAnswerFile(DataError):
     """A file of tuned answers cannot be continued."""
 
@@ -487,6 +497,15 @@ class NothingAnswered(LoopError):
             f"None of the {items} images of round {number} has an answer. Label them with "
             f"`alworkbench serve` or `alworkbench label answers.csv`. `alworkbench learn` learns from other "
             f"labels and leaves the round open. `alworkbench close --force` closes it without an answer."
+        )
+
+
+class UnknownRound(LoopError):
+    """The project has no round with this number."""
+
+    def __init__(self, number: int, rounds: int) -> None:
+        super().__init__(
+            f"There is no round {number}. The rounds of this project have the numbers 1 to {rounds}."
         )
 
 
