@@ -1,11 +1,6 @@
 """Why a prediction is uncertain: the part that labels can remove, and the classes in conflict.
 
-A prediction's entropy is the sum of two parts, in nats:
-
-    H[mean_k p_k]  =  mean_k I  (epistemic: BALD, which labels reduce)  +  mean_k H[p_k]  (aleatoric)
-
-over K joint draws of the model given the labels. Houlsby et al., 2011, arXiv:1112.5745; Depeweg et
-al., 2018, arXiv:1710.07283.
+The parts of the uncertainty are defined in `uncertainty_parts`.
 
 Dimensions used in this file
     K  draws
@@ -27,7 +22,6 @@ from alworkbench.acquisition.strategy import BLOCK_ROWS
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Calibration, Image, Role
 from alworkbench.core.progress import Progress, silent
-from alworkbench.encoders.head import Features
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.posterior.predictive import LogitMoments, probit_logits
@@ -36,27 +30,17 @@ from alworkbench.project.find_image import find_image
 from alworkbench.project.learners import Learners
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.session import Session
+from alworkbench.project.uncertainty_parts import (
+    DRAWS,
+    SET_OF_DRAWS,
+    Uncertainty,
+    drawn_logits,
+    set_seed,
+    uncertainty,
+)
 
-DRAWS = 512
-"""Behind the figures of one image."""
-SET_OF_DRAWS = 128
-"""Draws at once, which bounds the memory. The first set is that of the strategies and ranks the pool."""
 SETTLED = 0.95
 """The classes in conflict are the likeliest ones that together win this share of the draws."""
-
-_SEEDS_APART = 1_000_003
-
-
-@dataclass(frozen=True, slots=True)
-class Uncertainty:
-    """Of one image, in nats: total = epistemic + aleatoric, all between 0 and log C."""
-
-    total: float
-    """Entropy of the prediction averaged over the draws (predictive entropy)."""
-    epistemic: float
-    """Mutual information of label and model (BALD), which labels reduce."""
-    aleatoric: float
-    """Expected entropy: what stays with any number of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +96,6 @@ class Explanation:
     """Labels that the model has learned from."""
     calibration: Calibration
     """Of the probabilities of the classes."""
-
-
-def uncertainty(draws: Float[Tensor, "K C"]) -> Uncertainty:
-    """Of one image, from its class probabilities under each draw."""
-    exact = draws.double()[:, None]  # K 1 C
-    total = float(scores.predictive_entropy(exact)[0])
-    aleatoric = float(scores.entropy(exact).mean())
-    # not negative but for rounding
-    return Uncertainty(total, max(0.0, total - aleatoric), aleatoric)
 
 
 def class_beliefs(
@@ -199,12 +174,6 @@ def pool_scores(
     return PoolScores(torch.cat(found_entropy), torch.cat(found_bald))
 
 
-def drawn_logits(learner: Learner, images: Features, draws: WeightUpdate) -> Float[Tensor, "K N C"]:
-    """The logits of some images under each draw."""
-    model = learner.model
-    return learner.logits(images) + model.jvp(model.images(images), draws)
-
-
 def explain(
     predicting: CalibratedLearner,
     table: FeatureTable,
@@ -233,7 +202,7 @@ def explain(
     drawn = [drawn_logits(learner, features, scaled)[:, 0]]
     del first, scaled
     for k in range(1, DRAWS // SET_OF_DRAWS):
-        more = learner.draws(SET_OF_DRAWS, seed + k * _SEEDS_APART)
+        more = learner.draws(SET_OF_DRAWS, set_seed(seed, k))
         drawn.append(drawn_logits(learner, features, more)[:, 0])
     # On the CPU, since not every accelerator has double precision.
     draws = torch.cat(drawn).cpu()  # K C

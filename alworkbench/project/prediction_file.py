@@ -15,6 +15,8 @@ from alworkbench.inputs.formula_guard import harmless
 from alworkbench.project.predictions import Prediction, PredictionRun
 
 SUFFIXES = (".csv", ".parquet")
+UNCERTAINTY = ("uncertainty_nats", "epistemic_nats", "aleatoric_nats")
+"""Columns of the uncertainty and its two parts, see `uncertainty_parts`. They are not calibrated."""
 ROWS_AT_ONCE = 8192
 """Rows of one group of a Parquet file."""
 
@@ -31,23 +33,30 @@ def check_suffix(path: Path) -> None:
 def write_predictions(path: Path, run: PredictionRun, top: int) -> None:
     """Write every prediction with its `top` classes, its learner and its calibration.
 
-    Columns: path, hash, role, class, probability; class_2, probability_2 and so on; calibration in words;
-    learner (empty: the model before labels). Raises InvalidPredictionFile for another kind of file.
+    Columns: path, hash, role, class, probability; class_2, probability_2 and so on; those of UNCERTAINTY if
+    the run has it; calibration in words; learner (empty: the model before labels). Raises
+    InvalidPredictionFile for another kind of file.
     """
     check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = (_row(each, run, top) for each in run.rows)
+    rows = prediction_rows(run, top)
     with atomic_path(path) as draft, draft.open("wb") as file:
         if path.suffix == ".csv":
-            _write_csv(file, rows, columns(top))
+            _write_csv(file, rows, columns(top, run.uncertainty))
         else:
-            _write_parquet(file, rows, top)
+            _write_parquet(file, rows, columns(top, run.uncertainty))
 
 
-def columns(top: int) -> tuple[str, ...]:
-    """Names of the columns of a file with so many classes for each image."""
+def columns(top: int, uncertainty: bool = False) -> tuple[str, ...]:
+    """Names of the columns of a file with so many classes for each image, and with its uncertainty."""
     more = [f"{name}_{k}" for k in range(2, top + 1) for name in ("class", "probability")]
-    return ("path", "hash", "role", "class", "probability", *more, "calibration", "learner")
+    parts = UNCERTAINTY if uncertainty else ()
+    return ("path", "hash", "role", "class", "probability", *more, *parts, "calibration", "learner")
+
+
+def prediction_rows(run: PredictionRun, top: int) -> Iterator[dict[str, Any]]:
+    """The predictions of a run as rows of such a file. Can be read once."""
+    return (_row(each, run, top) for each in run.rows)
 
 
 def _row(each: Prediction, run: PredictionRun, top: int) -> dict[str, Any]:
@@ -55,8 +64,11 @@ def _row(each: Prediction, run: PredictionRun, top: int) -> dict[str, Any]:
         value for pair in zip(each.classes, each.probabilities, strict=True) for value in pair
     ]
     ranked += [None] * (2 * top - len(ranked))  # the list has fewer classes
-    values = (each.path, each.hash, each.role.value, *ranked, run.calibration.words, run.learner_id)
-    return dict(zip(columns(top), values, strict=True))
+    found = each.uncertainty
+    parts = () if found is None else (found.total, found.epistemic, found.aleatoric)
+    of_image = (each.path, each.hash, each.role.value)
+    values = (*of_image, *ranked, *parts, run.calibration.words, run.learner_id)
+    return dict(zip(columns(top, run.uncertainty), values, strict=True))
 
 
 def _write_csv(file: BinaryIO, rows: Iterator[Mapping[str, Any]], names: tuple[str, ...]) -> None:
@@ -67,13 +79,16 @@ def _write_csv(file: BinaryIO, rows: Iterator[Mapping[str, Any]], names: tuple[s
             writer.writerow({name: harmless(value) for name, value in row.items()})
 
 
-def _write_parquet(file: BinaryIO, rows: Iterator[Mapping[str, Any]], top: int) -> None:
+def _write_parquet(
+    file: BinaryIO, rows: Iterator[Mapping[str, Any]], names: tuple[str, ...]
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"probability": pa.float64(), "learner": pa.int64()}
+    kinds = {name: pa.float64() for name in ("probability", *UNCERTAINTY)}
+    kinds["learner"] = pa.int64()
     schema = pa.schema(
-        [(name, kinds.get(name.split("_")[0], pa.string())) for name in columns(top)]
+        [(name, kinds.get(name, kinds.get(name.split("_")[0], pa.string()))) for name in names]
     )
     with pq.ParquetWriter(file, schema) as writer:
         while group := list(islice(rows, ROWS_AT_ONCE)):

@@ -23,6 +23,7 @@ from alworkbench.project.artifacts import resolve
 from alworkbench.project.calibration import CalibratedLearner, calibrated, logit_source
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session, some_of
+from alworkbench.project.uncertainty_parts import Uncertainty, uncertainties
 
 MATCHED_IMAGES = 2048
 """Images of the pool, drawn with the project's seed, whose mean zero-shot confidence is matched."""
@@ -41,6 +42,8 @@ class Prediction:
     """The k likeliest of the list."""
     probabilities: tuple[float, ...]
     """Of these classes."""
+    uncertainty: Uncertainty | None = None
+    """In nats, of the model's own draws, which are not calibrated. None: not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class PredictionRun:
     """Images that the encoder refused; they are left out."""
     rows: Iterator[Prediction]
     """Can be read once."""
+    uncertainty: bool = False
+    """Whether the rows have the uncertainty."""
 
 
 class Predictions:
@@ -105,11 +110,18 @@ class Predictions:
             writer.save_settings(replace(writer.settings(), label_free_calibration=choice))
 
     def of(
-        self, roles: Sequence[Role] = tuple(Role), top: int = 1, progress: Progress = silent
+        self,
+        roles: Sequence[Role] = tuple(Role),
+        top: int = 1,
+        progress: Progress = silent,
+        *,
+        uncertainty: bool = False,
     ) -> PredictionRun:
         """Predict all images of these roles, block by block, each with its `top` likeliest classes.
 
-        Raises FeaturesMissing, PosteriorMissing, and ValueError for less than one class.
+        With `uncertainty`, each row has the parts of its uncertainty as `Explanations.of` gives them. This
+        takes four times as long as ranking the pool once by a strategy that draws. Raises
+        FeaturesMissing, PosteriorMissing, and ValueError for less than one class.
         """
         if top < 1:
             raise ValueError(f"a prediction has at least one class, found {top}")
@@ -133,7 +145,10 @@ class Predictions:
             newest.labels if newest else 0,
             len(usable),
             len(places) - len(usable),
-            self._rows(learner, classes.names, usable, min(top, len(classes)), progress),
+            self._rows(
+                learner, classes.names, usable, min(top, len(classes)), uncertainty, progress
+            ),
+            uncertainty,
         )
 
     def _rows(
@@ -142,14 +157,18 @@ class Predictions:
         names: Sequence[str],
         places: Sequence[tuple[Role, str, str]],
         top: int,
+        uncertainty: bool,
         progress: Progress,
     ) -> Iterator[Prediction]:
         engine = self._session.engine()
         table = engine.table()
         row_of = table.rows_by_hash()
+        all_rows = torch.tensor([row_of[content] for _, content, _ in places], dtype=torch.long)
+        seed = self._session.settings().seed
+        parts = uncertainties(learner.learner, table, all_rows, seed, progress)
         for start in range(0, len(places), BLOCK):
             block = places[start : start + BLOCK]
-            rows = torch.tensor([row_of[content] for _, content, _ in block])
+            rows = all_rows[start : start + BLOCK]
             found = learner.probabilities(table.gather(rows, engine.device))
             best = found.topk(top, dim=-1)
             for (role, content, path), values, order in zip(
@@ -161,6 +180,7 @@ class Predictions:
                     role,
                     tuple(names[k] for k in order),
                     tuple(values),
+                    next(parts) if uncertainty else None,
                 )
             progress("predicting", start + len(block), len(places))
 

@@ -22,6 +22,13 @@ def test_predictions_of_all_images_are_written_with_their_calibration(run, tmp_p
     assert found["calibration"]["source"] == "none"
 
 
+def test_uncertainty_is_said_to_be_of_the_draws_and_not_calibrated(run, tmp_path):
+    file = tmp_path / "found.csv"
+    said = " ".join(run("predict", str(file), "--of", "audit", "--uncertainty").output.split())
+    assert "of the model's own draws. It is not calibrated" in said
+    assert "epistemic_nats" in file.read_text().splitlines()[0]
+
+
 def test_another_kind_of_file_is_refused(run, tmp_path):
     found = run("predict", str(tmp_path / "found.txt"), ok=False)
     assert found.exit_code != 0

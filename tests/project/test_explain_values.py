@@ -15,17 +15,14 @@ from alworkbench.core.domain import Image, Role
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.explain import (
-    DRAWS,
-    SET_OF_DRAWS,
     SETTLED,
     class_beliefs,
-    drawn_logits,
     explain,
     in_conflict,
     pool_scores,
     standing,
-    uncertainty,
 )
+from alworkbench.project.uncertainty_parts import DRAWS, SET_OF_DRAWS, drawn_logits, uncertainty
 from tests.factories import normal, small_model
 
 NAMES = ("ant", "bee", "cat", "dog")

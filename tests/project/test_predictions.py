@@ -1,6 +1,8 @@
 """Predictions of all images: the numbers of the learner, in the order of the images, in a whole file."""
 
 import csv
+import math
+from dataclasses import asdict
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,8 +10,9 @@ import torch
 
 from alworkbench.core.domain import Role
 from alworkbench.core.errors import InvalidPredictionFile
-from alworkbench.project import predictions
-from alworkbench.project.prediction_file import columns, write_predictions
+from alworkbench.project import predictions, uncertainty_parts
+from alworkbench.project.prediction_file import UNCERTAINTY, columns, write_predictions
+from alworkbench.project.uncertainty_parts import uncertainties
 from tests.making_project import NAMES
 
 
@@ -85,3 +88,39 @@ def test_predicting_writes_nothing_to_the_store(taught):
     before = taught.session.folder.database.read_bytes()
     list(taught.predictions.of(top=2).rows)
     assert taught.session.folder.database.read_bytes() == before
+
+
+def test_the_uncertainty_of_each_image_is_that_of_its_explanation(taught):
+    for each in list(taught.predictions.of(uncertainty=True).rows)[::9]:
+        wanted = taught.explanations.of(each.hash).uncertainty
+        for part in ("total", "epistemic", "aleatoric"):
+            found = getattr(each.uncertainty, part)
+            assert found == pytest.approx(getattr(wanted, part), rel=1e-4, abs=1e-5)
+
+
+def test_less_memory_gives_the_same_uncertainty(taught, monkeypatch):
+    table, learner = taught.session.engine().table(), taught.learners.newest()
+    rows = torch.arange(11).flip(0)
+    one = [asdict(each) for each in uncertainties(learner, table, rows, 5)]
+    monkeypatch.setattr(uncertainty_parts, "_MEMORY", 128)  # blocks of 1, sums of 4 images
+    steps = []
+    other = uncertainties(learner, table, rows, 5, lambda *step: steps.append(step[1:]))
+    for found, wanted in zip([asdict(each) for each in other], one, strict=True):
+        assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+    assert steps == [(k + 1, 4 * 11) for k in range(4 * 11)]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_has_the_parts_of_the_uncertainty_where_they_are_asked_for(taught, tmp_path, suffix):
+    path = tmp_path / f"found.{suffix}"
+    write_predictions(path, taught.predictions.of([Role.AUDIT], 2, uncertainty=True), 2)
+    if suffix == "csv":
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    else:
+        rows = pq.read_table(path).to_pylist()
+    assert tuple(rows[0]) == columns(2, uncertainty=True)
+    for row in rows:
+        total, epistemic, aleatoric = (float(row[name]) for name in UNCERTAINTY)
+        assert total == pytest.approx(epistemic + aleatoric)
+        assert 0 <= epistemic <= total <= math.log(len(NAMES)) + 1e-6
