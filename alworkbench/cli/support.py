@@ -1,7 +1,8 @@
-"""The command that writes a support set: k labelled images per class and a manifest."""
+"""Commands of support sets: k labelled images per class are written with a manifest, and checked later."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,8 +14,11 @@ from alworkbench.cli.common import (
     JsonOption,
     ProjectOption,
     complaints,
+    console,
+    counted,
     escape,
     opened,
+    print_json,
     progress_bar,
     tell,
 )
@@ -26,6 +30,9 @@ def register(app: typer.Typer) -> None:
         "support-set",
         epilog="Example: alworkbench support-set support.csv --per-class 5 --target sketches/",
     )(support_set)
+    app.command(
+        "verify-support", epilog="Example: alworkbench verify-support support.json --project birds"
+    )(verify_support)
 
 
 def support_set(
@@ -52,7 +59,11 @@ def support_set(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Choose k labelled images of every class that represent a target, and write a list of them."""
+    """Choose k labelled images of every class that represent a target, and write a list of them.
+
+    A .json manifest also says which project, class list, encoder, posterior, learner and calibration they
+    were chosen with. `alworkbench verify-support` checks it later.
+    """
     from alworkbench.project.support_sets import Order, write_support
 
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
@@ -78,3 +89,39 @@ def support_set(
     if found.missing and not as_json:
         short = ", ".join(f"{name} {count}" for name, count in found.missing.items())
         complaints.print(f"These classes need more labels: {escape(short)}.")
+
+
+def verify_support(
+    manifest: Annotated[
+        Path,
+        typer.Argument(help="The .json manifest of a support set, or the folder of one."),
+    ],
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that the pictures and labels of a support set are still what its manifest says.
+
+    Names each picture that is missing or was changed, and each label that no longer counts in the project.
+    The exit code is 0 if there is none and 1 if there are any. A newer learner or class list is told and
+    does no harm.
+    """
+    from alworkbench.project.support_manifest import verify_manifest
+
+    with opened(project) as workbench:
+        found = verify_manifest(workbench.session, manifest)
+    if as_json:
+        print_json({**asdict(found), "holds": found.holds})
+    else:
+        for each in found.findings:
+            console.print(escape(f"{each.drift}: {each.path}: {each.detail}"), soft_wrap=True)
+        for note in found.notes:
+            console.print(escape(f"note: {note}"), soft_wrap=True)
+        drifted = len({each.path for each in found.findings})
+        console.print(
+            f"All {counted(found.images, 'image')} are as the manifest says."
+            if found.holds
+            else f"{drifted} of {counted(found.images, 'image')} are no longer as the manifest says. "
+            f"Restore the files or labels, or choose a new set with `alworkbench support-set`."
+        )
+    if not found.holds:
+        raise typer.Exit(1)

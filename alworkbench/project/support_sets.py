@@ -49,10 +49,10 @@ from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.rounds import TARGETS
 from alworkbench.project.session import Session, some_of
+from alworkbench.project.support_manifest import FORMAT, NAME, Origin, read_origin
 from alworkbench.project.target_sets import TargetSet
 from alworkbench.project.taught_labels import taught_labels
 
-FORMAT = "alworkbench-support-1"
 _BRING_BACK = "Restore the file, or import it from its new place: `alworkbench import FOLDER`."
 COLUMNS = ("path", "label", "sha256", "rank", "distance")
 
@@ -90,7 +90,7 @@ class SupportSet:
     order: Order
     targets: str | None
     """Name of the target set; None: the pool itself."""
-    encoder: str
+    origin: Origin
     calibration: Calibration | None
     """Of the probabilities that weigh the target images; None for the order `asked`, which uses none."""
 
@@ -124,6 +124,7 @@ class SupportSets:
         with self._session.store.read() as reader:
             classes = reader.classes.current()
             taught = taught_labels(reader, classes)
+            origin = read_origin(reader, self._session.engine().encoder_id)
             place = {
                 image: (content, path)
                 for (image, content), (_, path) in zip(
@@ -163,8 +164,7 @@ class SupportSets:
             for rank, (at, distance) in enumerate(chosen[index], 1)
         )
         name = None if targets is None else targets.name
-        encoder_id = self._session.engine().encoder_id
-        return SupportSet(images, classes.names, per_class, order, name, encoder_id, calibration)
+        return SupportSet(images, classes.names, per_class, order, name, origin, calibration)
 
     def _sample_of_pool(self) -> list[str]:
         """Content hashes of a random sample of the pool, fixed by the project's seed."""
@@ -244,7 +244,7 @@ def write_support(path: Path, found: SupportSet) -> None:
     moved = replace(
         found, images=tuple(replace(each, path=_copied(each, path)) for each in found.images)
     )
-    write_atomically(path / "support.json", _json(moved).encode())
+    write_atomically(path / NAME, _json(moved).encode())
     write_atomically(path / "manifest.csv", _csv(moved).encode())
 
 
@@ -265,7 +265,7 @@ def _copied(image: SupportImage, folder: Path) -> str:
 def _json(found: SupportSet) -> str:
     data = {
         "format": FORMAT,
-        "encoder": found.encoder,
+        **asdict(found.origin),
         "order": found.order,
         "targets": found.targets,
         "per_class": found.per_class,
