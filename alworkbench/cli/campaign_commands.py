@@ -21,7 +21,6 @@ from alworkbench.cli.common import (
     read_share,
     tell,
 )
-from alworkbench.cli.project_commands import left_out_words
 
 if TYPE_CHECKING:
     from alworkbench.project.accuracy_report import AccuracyReport
@@ -157,6 +156,8 @@ def print_curve(found: AccuracyReport) -> None:
             "Each is of the learner that asked, over the images that had no answer then.\n"
         )
     if found.leave_one_out is not None:
+        from alworkbench.project.status import left_out_words
+
         console.print(f"labels left out: {left_out_words(found.leave_one_out)}\n", soft_wrap=True)
     if found.counterfactual is not None:
         _print_counterfactual(found)

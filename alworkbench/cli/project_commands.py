@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -206,58 +205,7 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
         ]
         print_json({**asdict(state), "names": names, "unknown_classes": state.unknown_classes})
         return
-    rows: list[tuple[str, str]] = [
-        ("project", state.name),
-        ("encoder", state.encoder),
-        ("images", f"{state.pool_images} pool, {state.audit_images} audit set"),
-        ("encoded", f"{state.encoded}"),
-        ("unreadable", f"{state.quarantined}"),
-        (
-            "labels",
-            f"{state.labels} in {state.rounds_closed} closed rounds, {state.skipped} skipped",
-        ),
-    ]
-    if state.open_round:
-        round_ = state.open_round
-        rows.append(
-            (
-                "open round",
-                f"{round_.number}: {state.open_answered} of {round_.batch_size} answered",
-            )
-        )
-    if state.unknown_classes:
-        rows.append(
-            (
-                "unknown names",
-                f"{', '.join(state.unknown_classes)}: the encoder did not see these names in "
-                f"training, so their first labels improve it most",
-            )
-        )
-    for group in state.same_names:
-        words = f"{', '.join(group)}: the model cannot tell these classes apart by their names"
-        rows.append(("same text", words))
-    if state.class_list > 1:
-        rows.append(("classes", f"{len(state.classes)}, version {state.class_list} of the list"))
-    if state.zero_shot_accuracy is not None:
-        rows.append(("zero-shot accuracy", f"{state.zero_shot_accuracy:.3f} on the audit set"))
-    if state.audit_accuracy is not None:
-        rows.append(("accuracy now", f"{state.audit_accuracy:.3f} on the audit set"))
-    if state.leave_one_out is not None:
-        rows.append(("labels left out", left_out_words(state.leave_one_out)))
-    rows.append(("next", state.next_step))
-    print_facts(rows)
-
-
-def left_out_words(found: Mapping[str, Any]) -> str:
-    """Figures of left-out labels in words, with a warning that they do not measure the pool."""
-    labels, groups = int(found["labels"]), int(found["groups"])
-    each = "each alone" if groups == labels else f"in {groups} groups"
-    return (
-        f"accuracy {found['accuracy']:.3f} ({found['accuracy_low']:.3f} to "
-        f"{found['accuracy_high']:.3f}), calibration error {found['ece']:.3f}, over "
-        f"{labels} labels, left out {each}. The figures are about these images. They are not about the "
-        f"pool, unless the images were drawn at random"
-    )
+    print_facts(state.facts())
 
 
 def export(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from alworkbench.core.domain import (
@@ -61,6 +62,77 @@ class Status:
     def unknown_classes(self) -> tuple[str, ...]:
         """Class names that the model does not know. Their first labels help most."""
         return tuple(each.name for each in self.names if each.unknown)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """The figures as names and words, in the order in which they are shown."""
+        facts = [
+            ("project", self.name),
+            ("encoder", self.encoder),
+            ("images", f"{self.pool_images} pool, {self.audit_images} audit set"),
+            ("encoded", f"{self.encoded}"),
+            ("unreadable", f"{self.quarantined}"),
+            (
+                "labels",
+                f"{self.labels} in {self.rounds_closed} closed rounds, {self.skipped} skipped",
+            ),
+        ]
+        if self.open_round:
+            asked = self.open_round
+            words = f"{asked.number}: {self.open_answered} of {asked.batch_size} answered"
+            facts.append(("open round", words))
+        if self.unknown_classes:
+            words = (
+                f"{', '.join(self.unknown_classes)}: the encoder did not see these names in "
+                f"training, so their first labels improve it most"
+            )
+            facts.append(("unknown names", words))
+        for group in self.same_names:
+            words = f"{', '.join(group)}: the model cannot tell these classes apart by their names"
+            facts.append(("same text", words))
+        if self.class_list > 1:
+            facts.append(("classes", f"{len(self.classes)}, version {self.class_list} of the list"))
+        for name, accuracy in (
+            ("zero-shot accuracy", self.zero_shot_accuracy),
+            ("accuracy now", self.audit_accuracy),
+        ):
+            if accuracy is not None:
+                facts.append((name, f"{accuracy:.3f} on the audit set"))
+        if self.leave_one_out is not None:
+            facts.append(("labels left out", left_out_words(self.leave_one_out)))
+        return [*facts, ("next", self.next_step)]
+
+    def __repr__(self) -> str:
+        """One line: the name, the counts and the next step."""
+        return (
+            f"<Status of {self.name!r}: {self.pool_images} pool and {self.audit_images} audit images, "
+            f"{self.labels} labels. {self.next_step}>"
+        )
+
+    def __str__(self) -> str:
+        """All figures, one in a line."""
+        width = max(len(name) for name, _ in self.facts())
+        return "\n".join(f"{name:<{width}}  {words}" for name, words in self.facts())
+
+    def _repr_html_(self) -> str:
+        """All figures as a table, which notebooks show."""
+        rows = "".join(
+            f'<tr><th style="text-align:left">{escape(name)}</th>'
+            f'<td style="text-align:left">{escape(words)}</td></tr>'
+            for name, words in self.facts()
+        )
+        return f"<table>{rows}</table>"
+
+
+def left_out_words(found: Mapping[str, Any]) -> str:
+    """Figures of left-out labels in words, with a warning that they do not measure the pool."""
+    labels, groups = int(found["labels"]), int(found["groups"])
+    each = "each alone" if groups == labels else f"in {groups} groups"
+    return (
+        f"accuracy {found['accuracy']:.3f} ({found['accuracy_low']:.3f} to "
+        f"{found['accuracy_high']:.3f}), calibration error {found['ece']:.3f}, over "
+        f"{labels} labels, left out {each}. The figures are about these images. They are not about the "
+        f"pool, unless the images were drawn at random"
+    )
 
 
 def read_status(session: Session, posteriors: Posteriors) -> Status:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -33,6 +35,11 @@ from alworkbench.project.status import Status, read_status
 from alworkbench.project.support_sets import SupportSets
 from alworkbench.project.target_sets import Targets
 
+if TYPE_CHECKING:
+    from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
+    from alworkbench.project.arrays import Arrays
+    from alworkbench.project.tables import Tables
+
 
 class Workbench:
     """One open project. Threads of one process may share it.
@@ -56,6 +63,8 @@ class Workbench:
         explanations    why the model is uncertain about an image
         audit           the audit set drawn, the accuracy report, the advice when to stop
         support_sets    labelled images chosen for a target
+        tables          images, labels, predictions and rounds as pandas tables
+        arrays          features and labels as arrays for scikit-learn
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class Workbench:
         """
         session = Session(folder, store, engine=engine, device=device, clock=clock)
         self.session = session
+        self._closed = False
         self.posteriors = Posteriors(session)
         self.images = Images(session)
         self.features = ImageFeatures(session, self.posteriors)
@@ -103,8 +113,45 @@ class Workbench:
         self.audit = Audit(session)
         self.support_sets = SupportSets(session, self.posteriors, self.predictions)
 
+    @cached_property
+    def tables(self) -> Tables:
+        """Images, labels, predictions and rounds as pandas tables."""
+        from alworkbench.project.tables import Tables
+
+        return Tables(self.session, lambda: self.predictions)
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """Features and labels as arrays for scikit-learn."""
+        from alworkbench.project.arrays import Arrays
+
+        return Arrays(self.session)
+
+    def classifier(self, **parameters: Any) -> LaplaceVLMClassifier:
+        """The project's model before any label, as a scikit-learn classifier that can be fitted.
+
+            model = workbench.classifier()
+            labelled = workbench.arrays.labelled()
+            model.fit(labelled.X, labelled.y, labelled.sample_weight)
+
+        It knows head, posterior, class activations and class names, so that it predicts without `fit`.
+        `parameters` are further ones of LaplaceVLMClassifier. Raises FeaturesMissing, PosteriorMissing.
+        """
+        from alworkbench.project.arrays import project_classifier
+
+        return project_classifier(self.session, **parameters)
+
+    def __repr__(self) -> str:
+        """The folder and the device; reads nothing, so that it also works after `close`."""
+        return f"<Workbench of {str(self.session.folder.path)!r} on {self.session.device}>"
+
+    def _repr_html_(self) -> str | None:
+        """The status, which notebooks show. None after `close`: a notebook then shows the folder."""
+        return None if self._closed else self.status()._repr_html_()
+
     def close(self) -> None:
         """Close the store. A `with` block does so at its end."""
+        self._closed = True
         self.session.store.close()
 
     def __enter__(self) -> Workbench:
