@@ -195,6 +195,25 @@ def warn_of_cut_names(cut: Sequence[str]) -> None:
         )
 
 
+MOST_ROWS = 10
+"""Rows of a features file that are named on the terminal; all are named with --json."""
+
+
+def warn_of_unusable(rows: Sequence[object]) -> None:
+    """Say on standard error which rows of a features file were set aside, and why."""
+    if not rows:
+        return
+    complaints.print(
+        f"Set aside {counted(len(rows), 'row')} of the features file. Images without a usable row get no "
+        f"features and are never asked; a corrected file can bring them.",
+        soft_wrap=True,
+    )
+    for row in rows[:MOST_ROWS]:
+        complaints.print(escape(f"  {row}"), soft_wrap=True)
+    if len(rows) > MOST_ROWS:
+        complaints.print(f"  and {len(rows) - MOST_ROWS:,} more (--json names them all)")
+
+
 def warn_of_same_names(groups: Sequence[Sequence[str]]) -> None:
     """Say on standard error which classes have the same text features."""
     for group in groups:

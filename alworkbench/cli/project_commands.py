@@ -24,6 +24,7 @@ from alworkbench.cli.common import (
     tell,
     warn_of_cut_names,
     warn_of_same_names,
+    warn_of_unusable,
 )
 from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
@@ -193,6 +194,7 @@ def encode(
         f"Encoded {summary.encoded} images with {summary.encoder_id} in {summary.seconds:.1f} s. "
         f"{summary.known} images had features already; {summary.quarantined} were unreadable.",
     )
+    warn_of_unusable(summary.unusable)
 
 
 def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:

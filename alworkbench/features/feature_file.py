@@ -1,9 +1,13 @@
 """Features of a model that open_clip does not know, brought as one file: `--features FILE.npz`.
 
 The file is what `numpy.savez` (or `savez_compressed`) writes, with these arrays. Numbers are float16,
-float32 or float64 and finite, each array of its own type; they are read as float32. Only a table of
+float32 or float64, each array of its own type and byte order; they are read as float32. Only a table of
 features in float16 (activations, and residuals if there are any) is kept so, which halves its memory,
 and becomes float32 block by block. Integers are of any width; texts are unicode arrays, never objects.
+
+A logit is a cosine, so an embedding needs a direction. Images and pairs whose numbers are not finite in
+float32, or whose embedding has length zero, are set aside on reading: the rest of the file is used, and
+`unusable` names each row with the reason. All other numbers must be finite, and classes need a direction.
 
     N images    P image activation size    D embedding size    T prompts    Q text activation size
     C classes   n pairs
@@ -51,6 +55,7 @@ from torch import Tensor
 
 from alworkbench.encoders.base import encoder_id
 from alworkbench.encoders.head import Features, Head, ensemble_prompts
+from alworkbench.features.usable_rows import UnusableRow
 
 Split = Literal["pool", "test"]
 CollectionRole = Literal["dev", "report", "own"]
@@ -109,6 +114,8 @@ class FeatureFile:
     split: tuple[Split, ...] | None = None
     pairs: TrainingPairFeatures | None = None
     role: CollectionRole = "own"
+    unusable: tuple[UnusableRow, ...] = ()
+    """Rows of the file that were set aside on reading; nothing else of this value holds them."""
 
     @property
     def spec(self) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import numpy as np
+import torch
 from jaxtyping import Int64
 from torch import Tensor
 
@@ -25,6 +27,9 @@ from alworkbench.features.feature_file import (
     TrainingPairFeatures,
 )
 from alworkbench.features.npz import Arrays, NpzReader, invalid
+from alworkbench.features.usable_rows import UnusableRow, reasons_against
+
+T = TypeVar("T")
 
 MAX_BYTES = 8 << 30
 """Largest sum of the arrays' sizes that is read, unpacked."""
@@ -33,6 +38,7 @@ MAX_BYTES = 8 << 30
 def read_feature_file(path: Path, max_bytes: int = MAX_BYTES) -> FeatureFile:
     """Read and check such a file; nothing in it is trusted, and nothing in it is executed.
 
+    Rows that cannot be computed with are left out and named in `unusable`; at least one image must remain.
     Raises InvalidFeatureFile, saying what was found and what was needed.
     """
     with NpzReader(path, max_bytes, KNOWN) as reader:
@@ -94,14 +100,15 @@ class _Checker:
             raise invalid(self.path, "it needs paths or hashes of the images")
         if wrong := [h for h in hashes or () if not re.fullmatch("[0-9a-f]{64}", h)]:
             raise invalid(self.path, f"hashes holds {wrong[0]!r}, expected 64 hexadecimal digits")
-        return FeatureFile(
+        prompt_activations = self.arrays.numbers("prompt_activations", (prompts, text_width))
+        file = FeatureFile(
             encoder=self.arrays.text("encoder", self.path.stem),
             head=self._head(size, width, text_width),
             features=self._features(
                 "activations", "residuals", (count, width, size), residual, keep_half=True
             ),
             class_names=names,
-            prompt_activations=self.arrays.numbers("prompt_activations", (prompts, text_width)),
+            prompt_activations=prompt_activations,
             prompt_classes=self._prompt_classes(prompts, len(names)),
             paths=paths,
             hashes=hashes,
@@ -110,6 +117,75 @@ class _Checker:
             pairs=self._pairs((width, size, text_width), residual),
             role=self._role(),
         )
+        self._check_classes(file)
+        return self._usable_pairs(self._usable_images(file))
+
+    def _check_classes(self, file: FeatureFile) -> None:
+        """Prompts and classes need a direction: without one of them no image can be compared."""
+        for what, texts in (
+            ("prompt_activations", file.prompt_activations),
+            ("the mean of prompt_activations by class", file.class_activations),
+        ):
+            wrong = reasons_against(
+                Features(texts), lambda part: file.head.embed_texts(part.activations)
+            )
+            for row, reason in wrong.items():
+                raise invalid(self.path, f"row {row} of {what} cannot be used: {reason}")
+
+    def _usable_images(self, file: FeatureFile) -> FeatureFile:
+        """The file without the images that have no direction."""
+        wrong = reasons_against(file.features, file.head.embed_images)
+        rows = [row for row in range(len(file.features)) if row not in wrong]
+        named = tuple(
+            UnusableRow(
+                "activations",
+                row,
+                reason,
+                None if file.paths is None else file.paths[row],
+                None if file.hashes is None else file.hashes[row],
+            )
+            for row, reason in wrong.items()
+        )
+        if not rows:
+            raise invalid(self.path, f"none of its images can be used. The first is {named[0]}")
+        if not named:
+            return file
+        kept = torch.tensor(rows)
+        return replace(
+            file,
+            features=file.features[kept],
+            paths=_at(file.paths, rows),
+            hashes=_at(file.hashes, rows),
+            labels=None if file.labels is None else file.labels[kept],
+            split=_at(file.split, rows),
+            unusable=named,
+        )
+
+    def _usable_pairs(self, file: FeatureFile) -> FeatureFile:
+        """The file without the training pairs of which one side has no direction."""
+        if file.pairs is None:
+            return file
+        texts = Features(file.pairs.texts)
+        wrong = {
+            "pair_activations": reasons_against(file.pairs.images, file.head.embed_images),
+            "pair_text_activations": reasons_against(
+                texts, lambda part: file.head.embed_texts(part.activations)
+            ),
+        }
+        named = [
+            UnusableRow(array, row, reason)
+            for array, reasons in wrong.items()
+            for row, reason in reasons.items()
+        ]
+        if not named:
+            return file
+        left_out = {each.row for each in named}
+        kept = [row for row in range(len(texts)) if row not in left_out]
+        if not kept:
+            raise invalid(self.path, f"none of its pairs can be used. The first is {named[0]}")
+        rows = torch.tensor(kept)
+        pairs = TrainingPairFeatures(file.pairs.images[rows], file.pairs.texts[rows])
+        return replace(file, pairs=pairs, unusable=(*file.unusable, *named))
 
     def _head(self, size: int, width: int, text_width: int) -> Head:
         scale = self.arrays.scalar("logit_scale")
@@ -145,8 +221,10 @@ class _Checker:
         half = keep_half and self.arrays.is_half(activations)
         half = half and (not residual or self.arrays.is_half(residuals))
         return Features(
-            self.arrays.numbers(activations, (count, width), half=half),
-            self.arrays.numbers(residuals, (count, size), half=half) if residual else None,
+            self.arrays.numbers(activations, (count, width), half=half, finite=False),
+            self.arrays.numbers(residuals, (count, size), half=half, finite=False)
+            if residual
+            else None,
         )
 
     def _pairs(self, sizes: tuple[int, int, int], residual: bool) -> TrainingPairFeatures | None:
@@ -159,7 +237,7 @@ class _Checker:
         count, _ = self.arrays.shape("pair_activations")
         return TrainingPairFeatures(
             self._features("pair_activations", "pair_residuals", (count, width, size), residual),
-            self.arrays.numbers("pair_text_activations", (count, text_width)),
+            self.arrays.numbers("pair_text_activations", (count, text_width), finite=False),
         )
 
     def _class_names(self) -> tuple[str, ...]:
@@ -207,3 +285,7 @@ class _Checker:
         if wrong := set(values) - set(get_args(Split)):
             raise invalid(self.path, f"split holds {sorted(wrong)[0]!r}, expected 'pool' or 'test'")
         return tuple(values)
+
+
+def _at(values: Sequence[T] | None, rows: Sequence[int]) -> tuple[T, ...] | None:
+    return None if values is None else tuple(values[row] for row in rows)

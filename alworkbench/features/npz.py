@@ -148,17 +148,20 @@ class Arrays:
         return found.kind == "f" and found.itemsize == 2
 
     def numbers(
-        self, name: str, shape: tuple[int, ...], *, half: bool = False
+        self, name: str, shape: tuple[int, ...], *, half: bool = False, finite: bool = True
     ) -> Float[Tensor, "*shape"]:
-        """Floating-point numbers of any width as float32; with `half`, those of float16 stay so."""
+        """Floating-point numbers of any width as float32; with `half`, those of float16 stay so.
+
+        With `finite`, every number must be finite in float32. Without, the caller looks at the rows.
+        """
         found = self.by_name[name]
         if found.dtype.kind != "f" or found.dtype.itemsize > 8 or found.shape != shape:
             raise self._wrong(name, f"floating-point numbers of shape {shape}")
         native = found.astype(found.dtype.newbyteorder("="), order="C", copy=False)
-        # Larger numbers than float32 holds become infinite here, and are refused below.
+        # Larger numbers than float32 holds become infinite here.
         with np.errstate(over="ignore"):
             values = torch.from_numpy(native if half else native.astype(np.float32))
-        if not values.isfinite().all():
+        if finite and not values.isfinite().all():
             raise invalid(self.path, f"{name} holds values that are not finite in float32")
         return values
 
@@ -220,8 +223,12 @@ class Arrays:
 
     def _wrong(self, name: str, needed: str) -> InvalidFeatureFile:
         found = self.by_name[name]
+        # numpy has no bfloat16: packages that add one are saved as raw bytes, two for each number.
+        hint = (
+            " (numpy saves bfloat16 so: save it as float32)" if found.dtype.str[1:] == "V2" else ""
+        )
         return invalid(
-            self.path, f"{name} is {found.dtype} of shape {found.shape}; expected {needed}"
+            self.path, f"{name} is {found.dtype}{hint} of shape {found.shape}; expected {needed}"
         )
 
 

@@ -31,6 +31,7 @@ from alworkbench.encoders.head import Head, ensemble_prompts
 from alworkbench.features.feature_file import FROM_FILE
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
+from alworkbench.features.usable_rows import UnusableRow
 from alworkbench.posterior.kronecker import Posterior
 from alworkbench.posterior.posterior_file import load_posterior
 
@@ -45,6 +46,8 @@ class FeaturesSummary:
     """Images that had features before."""
     quarantined: int
     seconds: float
+    unusable: tuple[UnusableRow, ...] = ()
+    """Rows of a features file that were set aside."""
 
 
 @runtime_checkable

@@ -8,11 +8,18 @@ from pathlib import Path
 import torch
 
 from alworkbench.core.assets import bundled_posterior
-from alworkbench.core.domain import ClassList, EncoderRecord, ProjectFolder, Role
+from alworkbench.core.domain import (
+    ClassList,
+    EncoderRecord,
+    ProjectFolder,
+    QuarantineCode,
+    Role,
+)
 from alworkbench.core.errors import EncoderMismatch, NothingToImport, UnknownClass
 from alworkbench.core.names import composed
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
+from alworkbench.core.repositories import Images
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
 from alworkbench.features.encode import encode_images
@@ -60,9 +67,10 @@ class ImageFeatures:
         """Take features from a features file instead of encoding.
 
         Training pairs in the file become the posterior. For the layout see
-        `features.feature_file`. Raises InvalidFeatureFile, UnknownClass where the file lacks a class of
-        the project, NothingToImport where it has none of its images, EncoderMismatch where the project
-        has features of another encoder.
+        `features.feature_file`. An image whose row cannot be computed with gets no features and is
+        never asked; the summary names the row. Raises InvalidFeatureFile, UnknownClass where the file
+        lacks a class of the project, NothingToImport where it has none of its images, EncoderMismatch
+        where the project has features of another encoder.
         """
         file = read_feature_file(path)
         summary = self._take(file, path.name, progress)
@@ -104,16 +112,23 @@ class ImageFeatures:
         with self._session.store.read() as reader:
             known = reader.computed.encoder()
             classes = reader.classes.current()
+            images = reader.images
             hash_of = {}
-            for row, place in enumerate(file.hashes or file.paths or ()):
-                images = reader.images
-                image = images.by_hash(place) if file.hashes else images.by_path(place)
-                if image is not None:
-                    hash_of[row] = image.hash
-                progress("matching features with images", row + 1, len(file.features))
+            count = len(file.features)
+            for row in range(count):
+                path = None if file.paths is None else file.paths[row]
+                given = None if file.hashes is None else file.hashes[row]
+                if (content := _content(images, path, given)) is not None:
+                    hash_of[row] = content
+                progress("matching features with images", row + 1, count)
+            refused = [
+                Entry(content, row.name, code=QuarantineCode.NONFINITE, detail=row.reason)
+                for row in file.unusable
+                if (content := _content(images, row.path, row.hash)) is not None
+            ]
         if known is not None and known.id != file.encoder_id:
             raise EncoderMismatch("The project's features", known.id, file.encoder_id)
-        if not hash_of:
+        if not hash_of and not refused:
             raise NothingToImport(
                 f"None of the {len(file.features)} images of {name} is in this project. Import them "
                 f"first (`alworkbench import FOLDER`); images are matched by content hash, or by path."
@@ -128,24 +143,50 @@ class ImageFeatures:
             # The file has one text activation per class: it replaces all prompts of the class.
             own = file.class_activations[row_of[composed(label.name)]]
             features.add_prompts(label.prompts, own.expand(len(label.prompts), -1))
-        settled = features.settled()
+        # Another file may mend an image that was set aside, so only images with a row are settled.
+        table = features.open_table()
+        contents = list(hash_of.values())
+        settled = {name for name, has in zip(contents, table.has(contents), strict=True) if has}
         rows = [row for row, content in hash_of.items() if content not in settled]
+        set_aside = [
+            entry
+            for entry, has in zip(refused, table.has([e.hash for e in refused]), strict=True)
+            if not has
+        ]
         with features.writer(dtype=file.features.activations.dtype) as writer:
             for start in range(0, len(rows), CHUNK):
                 part = rows[start : start + CHUNK]
                 names = file.paths or file.hashes or ()
                 entries = [Entry(hash_of[row], names[row]) for row in part]
                 writer.add(entries, file.features[torch.tensor(part)])
+            if new := [e for e in set_aside if e.hash not in table.quarantined()]:
+                writer.add(new, None)
         with self._session.store.write() as committed:
             committed.computed.set_encoder(record)
         seconds = time.perf_counter() - started
-        return FeaturesSummary(file.encoder_id, len(rows), len(hash_of) - len(rows), 0, seconds)
+        return FeaturesSummary(
+            file.encoder_id,
+            len(rows),
+            len(hash_of) - len(rows),
+            len(set_aside),
+            seconds,
+            file.unusable,
+        )
 
 
 def encode_names(folder: ProjectFolder, encoder: Encoder, classes: ClassList) -> None:
     """Compute the text activations of all prompts of a class list that have none."""
     prompts = [prompt for c in classes.classes for prompt in c.prompts]
     encode_missing(FeatureStore(folder.features / encoder.id), encoder, prompts)
+
+
+def _content(images: Images, path: str | None, content_hash: str | None) -> str | None:
+    """Content hash of the project's image that a features file names, by hash where it gives one."""
+    if content_hash is not None:
+        found = images.by_hash(content_hash)
+    else:
+        found = None if path is None else images.by_path(path)
+    return None if found is None else found.hash
 
 
 def _files(folder: ProjectFolder, reader: Reader) -> list[tuple[str, Path]]:

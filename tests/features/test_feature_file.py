@@ -172,27 +172,7 @@ def test_a_minimal_file_has_defaults(tmp_path: Path) -> None:
     assert found.labels is found.split is found.pairs is found.hashes is None
 
 
-@pytest.mark.parametrize("layout", ["compressed", "fortran", "big-endian", "float64", "float16"])
-def test_every_memory_layout_of_the_same_numbers_is_read(tmp_path: Path, layout: str) -> None:
-    given = arrays()
-    wanted = given["activations"]
-    if layout == "fortran":
-        given["activations"] = np.asfortranarray(wanted)
-    elif layout == "big-endian":
-        given["activations"] = wanted.astype(">f4")
-        given["prompt_classes"] = given["prompt_classes"].astype(">i2")
-    elif layout.startswith("float"):
-        given["activations"] = wanted.astype(layout)
-    path = tmp_path / "features.npz"
-    (np.savez_compressed if layout == "compressed" else np.savez)(path, **given)
-    found = read_feature_file(path).features.activations
-    kept = torch.float16 if layout == "float16" else torch.float32
-    assert found.dtype == kept
-    np.testing.assert_allclose(found.float().numpy(), wanted, rtol=1e-3)
-
-
 FLOATS = [name for name, value in everything().items() if value.dtype.kind == "f"]
-INTEGERS = [name for name, value in everything().items() if value.dtype.kind == "i"]
 
 
 @pytest.mark.parametrize("name", FLOATS)
@@ -228,16 +208,6 @@ def test_a_table_stays_in_half_precision_only_as_a_whole(tmp_path: Path, name: s
     kept = torch.float16 if name == "both" else torch.float32
     assert features.residuals is not None
     assert features.activations.dtype == features.residuals.dtype == kept
-
-
-@pytest.mark.parametrize("name", INTEGERS)
-@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64"])
-def test_integers_of_any_width_are_read(tmp_path: Path, name: str, kind: str) -> None:
-    given = everything()
-    given[name] = given[name].astype(kind)
-    found = getattr(read_feature_file(saved(tmp_path, **given)), name)
-    assert found.dtype == torch.int64
-    assert found.tolist() == everything()[name].tolist()
 
 
 def test_the_encoder_id_depends_on_head_and_name(tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ def data_of(origin: Origin, context: LoadContext) -> SimulationData:
         return data_of_images(place, test, origin.encoder or "bundled", context)
     if origin.kind == FEATURES:
         file = read_feature_file(place)
+        if file.unusable:
+            context.tell(
+                f"{len(file.unusable)} rows of {place.name} cannot be computed with and were set aside. "
+                f"The first is {file.unusable[0]}."
+            )
         if file.pairs is None:
             context.tell(
                 f"{place.name} has no pair_activations: the posterior was fitted from its pool and "
