@@ -10,6 +10,7 @@ from alworkbench.core.errors import ProjectExists, ProjectMissing, ProjectUnavai
 from alworkbench.core.ports import Store
 from store.engine import FileDatabase, MemoryDatabase, memory_engine, transaction
 from store.errors import translated
+from store.read_only import ReadOnlyDatabase, can_be_written
 from store.unit_of_work import SqlStore, SqlWriter
 from store.upgrades import bring_up_to_date, inspect, migrating, upgrade
 
@@ -19,13 +20,16 @@ __all__ = ["create_store", "memory_store", "open_store"]
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
     """The store of the project in `path`: its folder, or the project.db in it.
 
-    An older schema is upgraded first, after a copy of the file. Without `must_exist`, a missing file
-    becomes an empty store without settings and classes.
+    An older schema is upgraded first, after a copy of the file. Where the file or its folder cannot be
+    written, the store can be read, and a write block raises ProjectReadOnly. Without `must_exist`, a
+    missing file becomes an empty store without settings and classes.
     Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy or ProjectUnavailable.
     """
     database = _database(path)
     folder = database.parent
     with translated(folder):
+        if not can_be_written(database):
+            return SqlStore(ReadOnlyDatabase(database), folder)
         if must_exist and inspect(database).empty:
             raise ProjectMissing(folder)
         _make_folder(folder)

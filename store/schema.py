@@ -88,6 +88,7 @@ class ImagePathRow(Base):
     path: Mapped[str]
     name: Mapped[str]
     """The last part of the path in canonical composition; a search by the end of a path uses it."""
+    modified_ns: Mapped[int | None] = mapped_column(BigInteger)  # since 1970, with this content
 
 
 class QuarantinedFileRow(Base):

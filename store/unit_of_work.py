@@ -21,11 +21,15 @@ from store.repositories import (
     RoundRepository,
 )
 
+MOST_FAULTS = 10
+"""Faults of the database that are listed."""
+
 
 class SqlReader:
     """The repositories on one connection. Do not use it after its block has ended."""
 
     def __init__(self, connection: Connection, where: Path) -> None:
+        self._connection = connection
         self.images = ImageRepository(connection)
         self.classes = ClassRepository(connection)
         self.rounds = RoundRepository(connection)
@@ -36,6 +40,15 @@ class SqlReader:
     def settings(self) -> ProjectSettings:
         """The settings of the project. Raises ProjectMissing in an empty store."""
         return self._project.settings()
+
+    def faults(self) -> list[str]:
+        """See `ports.Reader.faults`."""
+        found = self._connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_FAULTS})").scalars()
+        keys = self._connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [
+            *(str(each) for each in found if each != "ok"),
+            *(f"a row of {table} refers to a missing row" for table, *_ in keys[:MOST_FAULTS]),
+        ]
 
 
 class SqlWriter(SqlReader):

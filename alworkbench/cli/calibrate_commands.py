@@ -12,6 +12,7 @@ from alworkbench.api import DEFAULT_CACHE, load_context
 from alworkbench.cli.calibrate_report_command import report
 from alworkbench.cli.calibration_choice_command import use
 from alworkbench.cli.common import (
+    MOST_SEED,
     DeviceOption,
     JsonOption,
     complaints,
@@ -104,7 +105,9 @@ def calibrate(
             show_default="20",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of everything that is drawn.")
+    ] = 0,
     path: PathOption = "plain",
     force: Annotated[
         bool,

@@ -12,6 +12,7 @@ import typer
 from alworkbench.api import DEFAULT_CACHE, load_context
 from alworkbench.cli.common import (
     HERE,
+    MOST_SEED,
     DeviceOption,
     JsonOption,
     ProjectOption,
@@ -66,7 +67,9 @@ def report(
             min=1, help="At most so many labelled images: a random sample.", show_default="1000"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the sample, the views and the resamples.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of the sample, the views and the resamples.")
+    ] = 0,
     prompt: Annotated[
         list[str] | None, typer.Option(help=f"{', '.join(PROMPT_NAMES)}; repeatable. Default: all.")
     ] = None,

@@ -10,6 +10,7 @@ from rich.table import Table
 from alworkbench.api import stores
 from alworkbench.cli.common import (
     HERE,
+    MOST_SEED,
     DeviceOption,
     JsonOption,
     ProjectOption,
@@ -48,7 +49,7 @@ def audit(
             callback=lambda value: read_share(value, 0.005, 0.49),
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the draw.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Of the draw.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would buy, and draw nothing.")
     ] = False,

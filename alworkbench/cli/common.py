@@ -52,6 +52,8 @@ RolesOption = Annotated[
     ),
 ]
 HERE = Path()
+MOST_SEED = 2**32 - 1
+"""Random numbers of NumPy take no larger seed."""
 
 _UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _UNITS |= {f"{unit}iB": _UNITS[unit] for unit in "KMGT"}

@@ -11,6 +11,7 @@ import typer
 
 from alworkbench.cli.common import (
     HERE,
+    MOST_SEED,
     DeviceOption,
     JsonOption,
     MemoryOption,
@@ -63,7 +64,10 @@ def propose(
         typer.Option(min=1, help="Number of images. Default: that of the project."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of this round. Default: from the project's seed.")
+        int | None,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Seed of this round. Default: from the project's seed."
+        ),
     ] = None,
     target: Annotated[
         str | None,

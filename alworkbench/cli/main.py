@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,7 +21,9 @@ from alworkbench.cli import (
     campaign_commands,
     class_commands,
     datasets,
+    doctor_command,
     explaining,
+    export_command,
     labelling,
     method_commands,
     models,
@@ -39,12 +41,14 @@ from alworkbench.cli import (
 )
 from alworkbench.cli.common import complaints, console, escape
 from alworkbench.core.domain import ProjectFolder
-from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.errors import CANNOT_WRITE, OutputUnwritable, WorkbenchError
 from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project_commands.register),
     ("Project", role_command.register),
+    ("Project", export_command.register),
+    ("Project", doctor_command.register),
     ("Project", screens.register),
     ("Project", class_commands.register),
     ("Project", prompt_commands.register),
@@ -97,14 +101,25 @@ def main() -> None:
             "Interrupted. Finished work is kept; run the same command again to resume."
         )
         sys.exit(130)
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE or error.filename is None:
+            _end_unexpectedly(error)
+        told = OutputUnwritable(error.filename, error.strerror or str(error))
+        complaints.print(f"[bold red]Error:[/] {escape(str(told))}", soft_wrap=True)
+        sys.exit(told.exit_code)
     except Exception as error:
-        trace = keep_trace(error, project_of(sys.argv[1:]))
-        found = " ".join(f"{type(error).__name__}: {error}".split())
-        words = what_to_do(trace, "Finished work is kept. Run the same command again")
-        complaints.print(
-            f"[bold red]Unexpected error:[/] {escape(found)}. {escape(words)}", soft_wrap=True
-        )
-        sys.exit(EXIT_CODE)
+        _end_unexpectedly(error)
+
+
+def _end_unexpectedly(error: Exception) -> NoReturn:
+    """Keep the trace of an error that nobody foresaw, say where it is, and end."""
+    trace = keep_trace(error, project_of(sys.argv[1:]))
+    found = " ".join(f"{type(error).__name__}: {error}".split())
+    words = what_to_do(trace, "Finished work is kept. Run the same command again")
+    complaints.print(
+        f"[bold red]Unexpected error:[/] {escape(found)}. {escape(words)}", soft_wrap=True
+    )
+    sys.exit(EXIT_CODE)
 
 
 def project_of(arguments: Sequence[str]) -> Path | None:

@@ -44,7 +44,7 @@ def strategies(
 
     costs: dict[str, Cost] = {}
     if pool is not None:
-        from alworkbench.project.rounds import TARGETS
+        from alworkbench.project.batch_estimate import TARGETS
 
         size = Size(
             candidates=pool,

@@ -1,4 +1,4 @@
-"""Commands of a project: create, import, encode, show the status, and export the labels."""
+"""Commands of a project: create, import, encode, and show the status."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import typer
 
 from alworkbench.cli.common import (
     HERE,
+    MOST_SEED,
     DeviceOption,
     JsonOption,
     ProjectOption,
     RolesOption,
     complaints,
+    counted,
     escape,
     opened,
     print_facts,
@@ -30,6 +32,7 @@ from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
     ClassList,
     Goal,
+    ImportSummary,
     LabelClass,
     ProjectFolder,
     ProjectSettings,
@@ -51,7 +54,6 @@ def register(app: typer.Typer) -> None:
     app.command("import", epilog="Example: alworkbench import photos/ --project birds")(import_)
     app.command(epilog="Example: alworkbench encode --project birds --device cuda")(encode)
     app.command(epilog="Example: alworkbench status --project birds --json")(status)
-    app.command(epilog="Example: alworkbench export labels.csv --project birds")(export)
 
 
 def init(
@@ -85,7 +87,9 @@ def init(
     batch: Annotated[
         int, typer.Option(min=1, help="Number of images in a batch.")
     ] = USUAL.batch_size,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = USUAL.seed,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.")
+    ] = USUAL.seed,
     as_json: JsonOption = False,
 ) -> None:
     """Create a project: a folder with the settings, features and labels of one labelling task."""
@@ -156,6 +160,7 @@ def import_(
     ) + role_words(summary.moved, summary.left_out)
     tell(as_json, summary, words)
     if not as_json:
+        warn_of_changes(summary)
         for file in summary.quarantined:
             complaints.print(
                 f"  unreadable ({file.code}): {escape(file.path)}: {escape(file.detail)}"
@@ -177,7 +182,12 @@ def encode(
     ] = 64,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the features of images without features. After an interruption, it resumes."""
+    """Compute the features of images without features. After an interruption, it resumes.
+
+    If most images cannot be encoded (a disk is not mounted), it says why and ends with exit code 4.
+    """
+    from alworkbench.project.mass_refusal import reasons_in_words
+
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if features is not None:
             summary = workbench.features.take(features, progress)
@@ -188,6 +198,10 @@ def encode(
         cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
     warn_of_cut_names(cut)
     warn_of_same_names(same)
+    if summary.reasons:
+        complaints.print(
+            f"Unreadable: {escape(reasons_in_words(summary.reasons))}.", soft_wrap=True
+        )
     tell(
         as_json,
         {**asdict(summary), "cut_names": cut, "same_names": same},
@@ -198,9 +212,12 @@ def encode(
 
 
 def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """Show the state of the project and the next step."""
+    """Show the state of the project and the next step.
+
+    Looks at the size and time of every image file: missing and changed files are counted.
+    """
     with opened(project) as workbench:
-        state = workbench.status()
+        state = workbench.status(check_files=True)
     if as_json:
         names = [
             {**asdict(each), "share": each.share, "unknown": each.unknown} for each in state.names
@@ -210,15 +227,17 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     print_facts(state.facts())
 
 
-def export(
-    target: Annotated[Path, typer.Argument(help="File to write: .csv or .jsonl.")],
-    project: ProjectOption = HERE,
-    history: Annotated[
-        bool, typer.Option("--history", help="Also write labels that were corrected or withdrawn.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the labels to a file."""
-    with opened(project) as workbench:
-        rows = workbench.labels.export(target, history=history)
-    tell(as_json, {"file": str(target), "rows": rows}, f"Wrote {rows} labels to {target}.")
+def warn_of_changes(summary: ImportSummary) -> None:
+    """Say on standard error which files are not as an earlier import found them."""
+    if summary.changed:
+        complaints.print(
+            f"{counted(summary.changed, 'file')} changed since an earlier import, and came in as other "
+            f"images. The images of that time keep their labels and are not asked any more.",
+            soft_wrap=True,
+        )
+    if summary.missing:
+        complaints.print(
+            f"{counted(len(summary.missing), 'file')} of earlier imports are not there any more, such as "
+            f"{escape(summary.missing[0])}. `alworkbench doctor` lists them.",
+            soft_wrap=True,
+        )

@@ -10,6 +10,7 @@ import typer
 
 from alworkbench.cli.common import (
     HERE,
+    MOST_SEED,
     DeviceOption,
     JsonOption,
     ProjectOption,
@@ -65,7 +66,9 @@ def tune(
     augmix: Annotated[
         bool, typer.Option("--augmix", help="Change the views by AugMix as well.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of the views.", show_default="0")
+    ] = None,
     without_images: Annotated[
         bool,
         typer.Option(

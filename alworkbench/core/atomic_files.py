@@ -13,8 +13,10 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from alworkbench.core.errors import CANNOT_WRITE, OutputUnwritable
 
 THREADS = 16
 """File systems join the `fsync` of many files: 4,000 small files take 0.4 s, one after the other 13 s."""
@@ -31,17 +33,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path; the file that the block makes there replaces `path` at the end.
 
     The file is on the disk after the block. If the block raises, `path` stays as it was. The folder of
-    `path` must exist.
+    `path` must exist. Raises OutputUnwritable where the file cannot be written.
     """
     # Threads and processes that write the same file at the same time need different drafts.
     draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    draft.unlink(missing_ok=True)
     try:
+        draft.unlink(missing_ok=True)
         yield draft
         _sync(draft)
         draft.replace(path)
+    except OSError as error:
+        raise _unwritable(path, draft, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     _sync(path.parent)
 
 
@@ -50,19 +55,31 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder; at the end of the block it gets the name `folder`, with all that it holds.
 
     Its files are on the disk after the block. `folder` must be missing or empty. If the block raises,
-    nothing stays. Only one process may make the same folder at a time.
+    nothing stays. Only one process may make the same folder at a time. Raises OutputUnwritable where the
+    folder cannot be written.
     """
     draft = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)  # a killed process may have left it
-    draft.mkdir(parents=True)
     try:
+        draft.mkdir(parents=True)
         yield draft
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(_sync, [draft, *draft.rglob("*")]))
         draft.replace(folder)
+    except OSError as error:
+        raise _unwritable(folder, draft, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     _sync(folder.parent)
+
+
+def _unwritable(path: Path, draft: Path, error: OSError) -> OSError:
+    """The error about `path` where the draft could not be written; else the error itself."""
+    named = error.filename is not None and Path(os.fsdecode(error.filename))
+    about_draft = named and (named == draft or draft in named.parents)
+    if about_draft or (not named and error.errno in CANNOT_WRITE):
+        return OutputUnwritable(path, error.strerror or str(error))
+    return error
 
 
 def sync(descriptor: int) -> None:

@@ -8,6 +8,7 @@ exit code of the error's family: 1 WorkbenchError, 3 ProjectError, 4 DataError, 
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 from alworkbench.core.names import twin_of
@@ -96,6 +97,17 @@ class ProjectDiskFull(ProjectError):
         )
 
 
+class ProjectReadOnly(ProjectError):
+    """The folder of the project cannot be written, so it can only be read."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"The project in {path} cannot be written: its disk or its files are read-only. Nothing was "
+            f"recorded. `alworkbench status` and `alworkbench export` work; to go on, copy the folder to a "
+            f"disk that can be written."
+        )
+
+
 class ProjectUnavailable(ProjectError):
     """The folder of the project cannot be read or written."""
 
@@ -130,6 +142,35 @@ class NothingToImport(DataError):
 
 class UnreadableSource(DataError):
     """A folder, manifest or archive cannot be read."""
+
+
+class OutputUnwritable(DataError, OSError):
+    """A file or folder that a user asked for cannot be written. Nothing of it was kept."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(
+            f"{path} cannot be written: {reason}. Nothing of it was kept. Name another place, or free "
+            f"this one, and run the command again."
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+CANNOT_WRITE = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.EEXIST,
+        errno.ENAMETOOLONG,
+    }
+)
+"""Errors of the operating system that say that a place cannot be written, and nothing about this program."""
 
 
 class InvalidClassList(DataError):
@@ -260,6 +301,16 @@ class SameResult(DataError):
             f"The result {key} was named twice ({where}). A comparison needs two different results of "
             f"the same data. To check that this result is reproducible, run "
             f"`alworkbench replay --simulation {key}`."
+        )
+
+
+class ImagesRefused(DataError):
+    """Most images of an import or an encoding were set aside."""
+
+    def __init__(self, what: str, refused: int, total: int, reasons: str, again: str) -> None:
+        super().__init__(
+            f"{refused} of {total} {what} were set aside: {reasons}. If they are on a disk or a share, "
+            f"check that it is mounted. Then run `{again}` again. What succeeded is kept."
         )
 
 
@@ -525,6 +576,27 @@ class PoolExhausted(LoopError):
     def __init__(self) -> None:
         super().__init__(
             "Every image of the pool has an answer. Import more with `alworkbench import FOLDER`."
+        )
+
+
+class NothingToAsk(LoopError):
+    """Images without an answer are left, but none of them can be shown or has features."""
+
+    def __init__(self, pool: int, answered: int, unencoded: int, files: str) -> None:
+        refused = (
+            f" {unencoded} could not be encoded: `alworkbench encode` says why."
+            if unencoded
+            else ""
+        )
+        lost = (
+            f" Their files: {files}. If they are on a disk or share, mount it and try again; "
+            f"`alworkbench doctor` lists them."
+            if files
+            else ""
+        )
+        super().__init__(
+            f"No image can be asked: {pool - answered} of {pool} images of the pool have no answer, but "
+            f"none of these can be used.{refused}{lost}"
         )
 
 

@@ -30,6 +30,10 @@ from alworkbench.core.repositories import Classes, Computed, Images, Labels, Rou
 class Reader(Protocol):
     """One consistent state of a project."""
 
+    def faults(self) -> list[str]:
+        """What is wrong with the records themselves, each in a few words; empty for a sound store."""
+        ...
+
     @property
     def images(self) -> Images:
         """The pictures."""

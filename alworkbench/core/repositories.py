@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from alworkbench.core.domain import (
     EncoderRecord,
     FoundImage,
     Image,
+    ImageFile,
     ImportSummary,
     Item,
     Label,
@@ -64,7 +65,18 @@ class Images(Protocol):
         ...
 
     def hashes_and_paths(self, role: Role) -> list[tuple[str, str]]:
-        """(content hash, the newest place where it was found) of every image with this role."""
+        """(content hash, the newest place where it was found) of every image with this role.
+
+        Places where another picture was found since are named only for images that have no other place.
+        """
+        ...
+
+    def files(self, hashes: Collection[str] | None = None) -> list[ImageFile]:
+        """Every place of these images (None for all), image after image; current and new places first."""
+        ...
+
+    def record_times(self, times: Mapping[int, int]) -> None:
+        """Record when files were modified: id of the place -> nanoseconds since 1970."""
         ...
 
     def count(self, role: Role) -> int:

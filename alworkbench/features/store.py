@@ -177,6 +177,10 @@ class FeatureStore:
 
     def quarantined(self) -> list[QuarantinedFile]:
         """Every input that has no features, with its newest reason, in the order of the inputs."""
+        return list(self.refused().values())
+
+    def refused(self) -> dict[str, QuarantinedFile]:
+        """Content hash -> newest reason, of every input that has no features."""
         reasons: dict[str, QuarantinedFile] = {}
         for shard in self.shards():
             for row in shard.meta.select(["hash", "path", "code", "detail"]).to_pylist():
@@ -185,7 +189,7 @@ class FeatureStore:
                 else:
                     code = QuarantineCode(row["code"])
                     reasons[row["hash"]] = QuarantinedFile(row["path"], code, row["detail"] or "")
-        return list(reasons.values())
+        return reasons
 
     @contextmanager
     def writer(

@@ -223,7 +223,10 @@ class _Inspector:
         if (refusal := self._unfit(path)) is not None:
             return QuarantinedFile(place, QuarantineCode.IO, refusal)
         try:
+            modified = path.stat().st_mtime_ns  # before the file is read: later changes show
             found = inspect_file(path)
+        except OSError as error:
+            return QuarantinedFile(place, QuarantineCode.IO, error.strerror or str(error))
         except Undecodable as error:
             return QuarantinedFile(place, error.code, error.detail)
         if candidate.hash not in (None, found.hash):
@@ -237,6 +240,7 @@ class _Inspector:
             height=found.height,
             class_name=candidate.class_name,
             split=candidate.split,
+            modified_ns=modified,
         )
 
     def _unfit(self, path: Path) -> str | None:

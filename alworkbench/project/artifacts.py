@@ -7,7 +7,8 @@ them in memory, for simulations that share one set of features between many runs
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -45,9 +46,12 @@ class FeaturesSummary:
     known: int
     """Images that had features before."""
     quarantined: int
+    """Images without features: those that were set aside now, and those that were set aside earlier."""
     seconds: float
     unusable: tuple[UnusableRow, ...] = ()
     """Rows of a features file that were set aside."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why images have no features -> how many."""
 
 
 @runtime_checkable

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 
 from alworkbench.core.domain import AUDIT_STRATEGY, NewItem, NewRound, Role, Round
-from alworkbench.core.errors import PoolExhausted, PosteriorMissing
+from alworkbench.core.errors import NothingToAsk, PoolExhausted, PosteriorMissing
 from alworkbench.core.ports import Reader
 from alworkbench.core.provenance import circumstances, versions
 from alworkbench.evaluation.intervals import Z95, wilson
 from alworkbench.project.accuracy_report import AccuracyReport, accuracy_report, history
+from alworkbench.project.askable import Chosen, choose_askable
+from alworkbench.project.image_files import file_faults, hashes_of
 from alworkbench.project.session import Session, refuse_open, stored_id
 from alworkbench.project.status import newest_accuracy
 from alworkbench.project.stopping import Advice, advise
@@ -95,12 +98,13 @@ class Audit:
             images, min(count, leftover), pool, len(answered), before, expected, width
         )
 
-    def draw(self, count: int, seed: int | None = None) -> Round:
+    def draw(self, count: int, seed: int | None = None, *, without: Collection[str] = ()) -> Round:
         """Draw unanswered images at random into the audit set, and open a round that asks them.
 
         Images of earlier draws without an answer come first. Images without features are not drawn,
-        since nothing can be measured on them. Closing the round measures; nothing is learned from it.
-        Raises RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted, ImageInUse.
+        since nothing can be measured on them, nor are images whose file is gone or changed; `without` are
+        content hashes of others, for a replay. Closing the round measures; nothing is learned from it.
+        Raises RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted, NothingToAsk, ImageInUse.
         """
         started = time.perf_counter()
         session = self._session
@@ -114,16 +118,30 @@ class Audit:
             newest = reader.computed.learner()
             number = len(reader.rounds.all()) + 1
             seed = reader.settings().seed + number if seed is None else seed
-            leftover = _leftover(reader)[:count]
+            leftover = _leftover(reader)
+            audit = dict(reader.images.ids_and_hashes(Role.AUDIT))
             classes = reader.classes.current()
             record = circumstances(reader, seed)
         if posterior is None:
             raise PosteriorMissing(engine.encoder_id)
-        free = [image for image in session.rows_of(pool).values() if image not in answered]
-        if not leftover and not free:
-            raise PoolExhausted
-        order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
-        drawn = [free[i] for i in order[: count - len(leftover)].tolist()]
+        gone = set(without)
+        if session.has_files:
+            gone |= hashes_of(file_faults(session, {audit[image] for image in leftover}))
+        leftover = [image for image in leftover if audit[image] not in gone][:count]
+
+        def draw(free: list[int]) -> tuple[list[int], list[int]]:
+            order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
+            chosen = [free[i] for i in order[: count - len(leftover)].tolist()]
+            return chosen, chosen
+
+        encoded = list(session.rows_of(pool).values())
+        try:
+            asked = choose_askable(session, pool, answered, encoded, draw, gone)
+        except (PoolExhausted, NothingToAsk):
+            if not leftover:
+                raise
+            asked = Chosen([], 0, tuple(sorted(gone)))
+        drawn = asked.choice
         new = NewRound(
             strategy=AUDIT_STRATEGY,
             seed=seed,
@@ -132,11 +150,15 @@ class Audit:
             learner_id=newest.id if newest else None,
             seconds=time.perf_counter() - started,
             items=[NewItem(image, None, None) for image in leftover]
-            + [NewItem(image, None, None, 1 / (len(free) - m)) for m, image in enumerate(drawn)],
+            + [
+                NewItem(image, None, None, 1 / (asked.candidates - m))
+                for m, image in enumerate(drawn)
+            ],
             settings={
                 "wanted": count,
                 "leftover": len(leftover),
-                "candidates": len(free),
+                "candidates": asked.candidates,
+                **({"left_out": list(asked.left_out)} if asked.left_out else {}),
                 "labelled_before": len(answered),
                 "audit_before": before,
                 "record": record,

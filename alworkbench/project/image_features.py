@@ -15,7 +15,7 @@ from alworkbench.core.domain import (
     QuarantineCode,
     Role,
 )
-from alworkbench.core.errors import EncoderMismatch, NothingToImport, UnknownClass
+from alworkbench.core.errors import EncoderMismatch, ImagesRefused, NothingToImport, UnknownClass
 from alworkbench.core.names import composed
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
@@ -32,6 +32,7 @@ from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
 from alworkbench.posterior.posterior_file import load_posterior
 from alworkbench.project.artifacts import FeaturesSummary, resolve
 from alworkbench.project.imports import CHUNK
+from alworkbench.project.mass_refusal import is_mass_refusal, reasons_in_words, reasons_of
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.session import Session
 
@@ -49,7 +50,8 @@ class ImageFeatures:
         """Compute the features of all images without features. An interrupted call goes on.
 
         The bundled encoder brings its posterior. Raises EncoderMismatch where the project has
-        features of another encoder.
+        features of another encoder, and ImagesRefused where most images could not be encoded, such as where
+        a disk is not mounted; what was encoded is kept.
         """
         session = self._session
         encoder = load_encoder(session.settings().encoder, session.device)
@@ -99,13 +101,32 @@ class ImageFeatures:
         device = encoder.head.image_projection.device
         features.describe(record, encoder.head, {"device": str(device)})
         encode_names(folder, encoder, classes)
+        refused_before = features.open_table().quarantined()
         done = encode_images(
             encoder, images, features, workers=workers, batch_size=batch_size, progress=progress
         )
         with self._session.store.write() as writer:
             writer.computed.set_encoder(record)
+        known_refused = features.open_table().quarantined()
+        wanted = [content for content, _ in images]
+        refused = [content for content in wanted if content in known_refused]
+        reasons = reasons_of(features.refused(), refused) if refused else {}
+        fresh = sum(content not in refused_before for content in refused)
+        if is_mass_refusal(done.quarantined, len(wanted)) or is_mass_refusal(
+            fresh, done.encoded + fresh
+        ):
+            raise ImagesRefused(
+                "images",
+                done.quarantined,
+                done.encoded + done.quarantined,
+                reasons_in_words(reasons),
+                "alworkbench encode",
+            )
         seconds = time.perf_counter() - started
-        return FeaturesSummary(encoder.id, done.encoded, done.known, done.quarantined, seconds)
+        known_images = len(wanted) - len(refused) - done.encoded
+        return FeaturesSummary(
+            encoder.id, done.encoded, known_images, len(refused), seconds, reasons=reasons
+        )
 
     def _take(self, file: FeatureFile, name: str, progress: Progress) -> FeaturesSummary:
         started = time.perf_counter()

@@ -17,15 +17,19 @@ from alworkbench.core.domain import (
     RoleMismatch,
 )
 from alworkbench.core.errors import (
+    ImagesRefused,
     UnknownImage,
     UnreadableSource,
 )
+from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
 from alworkbench.inputs.sources import read_source
 from alworkbench.project.artifacts import resolve
 from alworkbench.project.given_labels import record_changes
+from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import plan_import
+from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.roles import change_roles, check_change
 from alworkbench.project.session import Session
 
@@ -93,7 +97,8 @@ class Images:
         in the other set, if the source puts it into the audit set or gives it a label. Raises
         UnreadableSource, NothingToImport, UnknownClass, DifferentRoles, ContradictingLabels where copies of
         one picture have different labels or roles, and with `RoleMismatch.CHANGE` what `Roles.change`
-        raises without a confirmation.
+        raises without a confirmation. Raises ImagesRefused where most files could not be read; the others
+        are in the project then.
         """
         folder, store = self._session.folder, self._session.store
         wants_labels = pool_labels or role is Role.AUDIT
@@ -130,7 +135,35 @@ class Images:
                 source="manifest",
                 now=self._session.now(),
             )
-        return replace(total, labelled=recorded, moved=moved, left_out=plan.left_out)
+        total = replace(
+            total,
+            labelled=recorded,
+            moved=moved,
+            left_out=plan.left_out,
+            missing=self._missing_below(root),
+        )
+        if is_mass_refusal(len(total.quarantined), total.files):
+            raise ImagesRefused(
+                f"files of {location}",
+                len(total.quarantined),
+                total.files,
+                reasons_in_words(counted_reasons(total.quarantined)),
+                f"alworkbench import {location}",
+            )
+        return total
+
+    def _missing_below(self, root: str) -> tuple[str, ...]:
+        """Stored paths below a root at which there is no file any more."""
+        with self._session.store.read() as reader:
+            paths = [file.path for file in reader.images.files() if file.current]
+        below = [path for path in paths if not root or path.startswith(f"{root.rstrip('/')}/")]
+        exists = prefetch(
+            lambda path: resolve(self._session.folder, path).exists(),
+            below,
+            threads=THREADS,
+            ahead=64 * THREADS,
+        )
+        return tuple(path for path, there in zip(below, exists, strict=True) if not there)
 
 
 def _portable(folder: ProjectFolder, root: Path) -> str:
@@ -148,6 +181,7 @@ def _sum(one: ImportSummary, other: ImportSummary) -> ImportSummary:
         one.known + other.known,
         one.duplicates + other.duplicates,
         (*one.quarantined, *other.quarantined),
+        changed=one.changed + other.changed,
     )
 
 

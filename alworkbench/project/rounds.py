@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Int
 
 from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.catalogue import find_strategy
-from alworkbench.acquisition.cost import Estimate, Size
-from alworkbench.acquisition.strategy import AcquisitionContext
-from alworkbench.adaptation.methods import find_method
+from alworkbench.acquisition.cost import Estimate
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     AnswerKind,
@@ -26,9 +26,11 @@ from alworkbench.core.domain import (
     Round,
     Suggestion,
 )
-from alworkbench.core.errors import NoOpenRound, NothingAnswered, PoolExhausted
+from alworkbench.core.errors import NoOpenRound, NothingAnswered
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
+from alworkbench.project.askable import choose_askable
+from alworkbench.project.batch_estimate import DRAWS, TARGETS, estimate_batch
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.class_sets import DEFAULT_SETS, SetSettings, class_sets
 from alworkbench.project.learners import Learners
@@ -39,13 +41,8 @@ from alworkbench.project.session import Session, refuse_open, some_of, stored_id
 from alworkbench.project.target_sets import TargetSet
 from alworkbench.project.taught_labels import taught_labels
 
-DRAWS = 128
-"""Posterior draws behind a batch."""
 MEMORY = 1 << 30
 """Default of the memory that a strategy may use beside the features, in bytes."""
-TARGETS = 1000
-"""Target images: a random sample of the pool, fixed by the seed, whose predictions a batch should improve.
-A strategy may use other images of the pool instead, see `AcquisitionContext.pool_is_target`."""
 
 
 class Rounds:
@@ -98,6 +95,7 @@ class Rounds:
         memory: int = MEMORY,
         acquisition: AcquisitionSettings = DEFAULT_SETTINGS,
         sets: SetSettings | None = DEFAULT_SETS,
+        without: Collection[str] = (),
     ) -> Round:
         """Rank the pool, and open a round with the batch that a strategy chose.
 
@@ -105,9 +103,10 @@ class Rounds:
         `targets` (see `Targets.take`), their predictions are what matters; of more than TARGETS a
         random sample, fixed by the project's seed. `memory` is what a strategy may hold beside the
         features, in bytes; `acquisition` are the tuned numbers of the strategies. `sets` is what the
-        sets of likely classes promise (see `ClassSets`); None makes none, as in simulations. Raises
-        UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted,
-        MemoryBudgetTooSmall.
+        sets of likely classes promise (see `ClassSets`); None makes none, as in simulations. Images whose
+        file is gone or changed are not asked; `without` are content hashes of others, for a replay.
+        Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted,
+        NothingToAsk, MemoryBudgetTooSmall.
         """
         with self._session.computing:
             started = time.perf_counter()
@@ -131,9 +130,6 @@ class Rounds:
                 measured = [zero_shot] if zero_shot else []
             predicting = self._predictions.calibrated(learner, newest, classes, record, measured)
             image_of_row = self._session.rows_of(pool)
-            candidates = [row for row, image in image_of_row.items() if image not in answered]
-            if not candidates:
-                raise PoolExhausted
             row_of = {image: row for row, image in image_of_row.items()}
             given = {
                 row_of[image]: index
@@ -142,7 +138,7 @@ class Rounds:
             }
             context = AcquisitionContext(
                 table=self._session.engine().table(),
-                candidates=torch.tensor(candidates),
+                candidates=torch.tensor([], dtype=torch.long),
                 targets=self._target_rows(targets, list(image_of_row), settings.seed),
                 learner=learner.base,  # strategies choose better by it (L18)
                 batch_size=batch_size or settings.batch_size,
@@ -160,11 +156,18 @@ class Rounds:
                 memory=memory,
                 settings=acquisition,
             )
-            batch = chosen.select(context)
+
+            def choose(images: list[int]) -> tuple[Batch, list[int]]:
+                rows = torch.tensor([row_of[image] for image in images])
+                selected = chosen.select(replace(context, candidates=rows))
+                return selected, [image_of_row[row] for row in selected.rows]
+
+            asked = choose_askable(self._session, pool, answered, list(row_of), choose, without)
+            batch = asked.choice
             progress("ranking the pool", 1, 2)
             suggestions = self._suggest(predicting, classes, batch.rows)
             likely = sets and class_sets(
-                self._session, learner, classes, batch, len(candidates), sets
+                self._session, learner, classes, batch, asked.candidates, sets
             )
             new = NewRound(
                 strategy=chosen.name,
@@ -185,7 +188,8 @@ class Rounds:
                 ],
                 settings={
                     "draws": context.draws,
-                    "candidates": len(candidates),
+                    "candidates": asked.candidates,
+                    **({"left_out": list(asked.left_out)} if asked.left_out else {}),
                     "memory": memory,
                     "acquisition_settings": acquisition.record(),
                     **({"targets": targets.name} if targets else {}),
@@ -214,31 +218,8 @@ class Rounds:
         `targets` is how many images a target set would have; without it, the pool is the target.
         Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PoolExhausted.
         """
-        with self._session.store.read() as reader:
-            settings = reader.settings()
-            refuse_open(reader)
-            classes = len(reader.classes.current())
-            pool = {image for image, _ in reader.images.ids_and_hashes(Role.POOL)}
-            answered = reader.labels.current(Role.POOL)
-        candidates = len(pool - answered.keys())
-        if not candidates:
-            raise PoolExhausted
-        head = self._session.engine().head
-        labelled = sum(label.class_id is not None for label in answered.values())
-        size = Size(
-            candidates=candidates,
-            targets=min(TARGETS, len(pool) if targets is None else targets),
-            classes=classes,
-            draws=DRAWS,
-            batch=min(batch_size or settings.batch_size, candidates),
-            labelled=labelled,
-            embedding=head.image_projection.shape[0],
-            activation=head.image_projection.shape[1],
-            text_activation=head.text_projection.shape[1],
-            residual_head=labelled > 0 and find_method(settings.adaptation).residual_head,
-            pool_is_target=targets is None and not self._targets,
-        )
-        return find_strategy(strategy or settings.strategy).estimate(size, memory)
+        own = targets is None and not self._targets
+        return estimate_batch(self._session, strategy, batch_size, targets, memory, own)
 
     def close(self, progress: Progress = silent, *, force: bool = False) -> MetricRecord | None:
         """Learn from all labels, measure on the audit set, and close the open round.

@@ -49,6 +49,8 @@ class Session:
         self.computing = threading.RLock()
         """Held by each computation. Whoever only reads or records does not take it."""
         self.now = clock
+        self.has_files = engine is None
+        """Whether images are files. Simulations and replays compute with given features and have none."""
         self._engine = engine
         self._loading = threading.Lock()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -17,8 +17,11 @@ from alworkbench.core.domain import (
     Round,
     RoundState,
 )
+from alworkbench.features.store import FeatureStore
 from alworkbench.posterior.name_novelty import NameKnowledge
 from alworkbench.project.class_texts import same_names
+from alworkbench.project.image_files import Fault, count_faults, file_faults
+from alworkbench.project.mass_refusal import reasons_in_words, reasons_of
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.session import Session, stored_id
 
@@ -32,6 +35,7 @@ class Status:
     pool_images: int
     audit_images: int
     quarantined: int
+    """Files that no import could read, and images that the encoder refused."""
     encoded: int
     """Images with features, in pool and audit set."""
     classes: tuple[str, ...]
@@ -55,6 +59,10 @@ class Status:
     names: tuple[NameKnowledge, ...] = ()
     """What the model knows of each class name, in their order; empty where that is unknown."""
 
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Why images have no features although they were encoded -> how many."""
+    file_faults: Mapping[Fault, int] | None = None
+    """Images whose file is missing, changed or unreadable -> how many; None where files were not checked."""
     same_names: tuple[tuple[str, ...], ...] = ()
     """Groups of classes with the same text features: before any label, the model cannot tell them apart."""
 
@@ -65,12 +73,17 @@ class Status:
 
     def facts(self) -> list[tuple[str, str]]:
         """The figures as names and words, in the order in which they are shown."""
+        refused = f", {reasons_in_words(self.refused)}" if self.refused else ""
         facts = [
             ("project", self.name),
             ("encoder", self.encoder),
             ("images", f"{self.pool_images} pool, {self.audit_images} audit set"),
             ("encoded", f"{self.encoded}"),
-            ("unreadable", f"{self.quarantined}"),
+            ("unreadable", f"{self.quarantined}{refused}"),
+            *(
+                (f"{fault} files", f"{count}: these images are not asked; see `alworkbench doctor`")
+                for fault, count in (self.file_faults or {}).items()
+            ),
             (
                 "labels",
                 f"{self.labels} in {self.rounds_closed} closed rounds, {self.skipped} skipped",
@@ -135,8 +148,11 @@ def left_out_words(found: Mapping[str, Any]) -> str:
     )
 
 
-def read_status(session: Session, posteriors: Posteriors) -> Status:
-    """Count what the project holds. Nothing is computed over the pool."""
+def read_status(session: Session, posteriors: Posteriors, check_files: bool = False) -> Status:
+    """Count what the project holds. Nothing is computed over the pool.
+
+    With `check_files`, the size and time of every image file are compared with those of its import.
+    """
     with session.store.read() as reader:
         settings = reader.settings()
         classes = reader.classes.current()
@@ -152,9 +168,16 @@ def read_status(session: Session, posteriors: Posteriors) -> Status:
         quarantined = len(reader.images.quarantined())
         closed = sum(r.state is RoundState.CLOSED for r in reader.rounds.all())
     encoded = 0
+    refused: dict[str, int] = {}
     if encoder is not None:
-        known = set(session.engine().table().hashes)
+        table = session.engine().table()
+        known, unusable = set(table.hashes), table.quarantined()
         encoded = sum(h in known for h in hashes)
+        if lost := [h for h in hashes if h not in known and h in unusable]:
+            store = FeatureStore(session.folder.features / encoder.id)
+            refused = reasons_of(store.refused(), lost)
+    faults = count_faults(file_faults(session)) if check_files and session.has_files else None
+    set_aside = sum(refused.values())
     named = [label.class_id for label in labels if label.kind is AnswerKind.CLASS]
     answered = sum(item.label is not None for item in items)
     return Status(
@@ -162,7 +185,7 @@ def read_status(session: Session, posteriors: Posteriors) -> Status:
         encoder=encoder.id if encoder else settings.encoder,
         pool_images=pool,
         audit_images=audit,
-        quarantined=quarantined,
+        quarantined=quarantined + set_aside,
         encoded=encoded,
         classes=classes.names,
         labels=len(named),
@@ -174,7 +197,17 @@ def read_status(session: Session, posteriors: Posteriors) -> Status:
         has_posterior=posterior is not None,
         zero_shot_accuracy=newest_accuracy([m for m in metrics if m.learner_id is None]),
         audit_accuracy=newest_accuracy(metrics),
-        next_step=next_step(pool, encoded < pool + audit, posterior, current, items),
+        next_step=next_step(
+            pool,
+            encoded + set_aside < pool + audit,
+            set_aside if encoded == 0 else 0,
+            sum(faults.values()) if faults else 0,
+            posterior,
+            current,
+            items,
+        ),
+        refused=refused,
+        file_faults=faults,
         class_list=stored_id(classes.id),
         leave_one_out=newest.settings.get("leave_one_out") if newest else None,
         names=posteriors.known_names(classes, posterior),
@@ -190,13 +223,25 @@ def newest_accuracy(metrics: Sequence[MetricRecord]) -> float | None:
 def next_step(
     pool: int,
     unencoded: bool,
+    set_aside: int,
+    faults: int,
     posterior: PosteriorRecord | None,
     current: Round | None,
     items: list[Item],
 ) -> str:
-    """The next step of the user, as one sentence."""
+    """The next step of the user, as one sentence.
+
+    `set_aside` are images that the encoder refused where it accepted none, `faults` images without a file.
+    """
     if pool == 0:
         return "Import images: alworkbench import FOLDER"
+    if faults:
+        return (
+            f"Bring back the files of {faults} images, or import them from where they are now: "
+            f"alworkbench doctor lists them"
+        )
+    if set_aside:
+        return f"All {set_aside} images were refused. See why and try again: alworkbench encode"
     if unencoded:
         return "Encode the images: alworkbench encode"
     if posterior is None:

@@ -160,6 +160,6 @@ class Workbench:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def status(self) -> Status:
-        """The project in figures, and what to do next."""
-        return read_status(self.session, self.posteriors)
+    def status(self, *, check_files: bool = False) -> Status:
+        """The project in figures, and what to do next; with `check_files`, also images without their file."""
+        return read_status(self.session, self.posteriors, check_files)

@@ -140,8 +140,9 @@ class _Replay:
             raise _Differs(Difference(round_.number, None, None, None, what, (_CHANGED,)))
         self._forward(record, round_.class_list_id, round_.posterior_id)
         targets = settings.get("targets")
+        without = settings.get("left_out", ())
         if round_.strategy == AUDIT_STRATEGY:
-            asked = self._bench.audit.draw(int(settings["wanted"]), round_.seed)
+            asked = self._bench.audit.draw(int(settings["wanted"]), round_.seed, without=without)
         else:
             asked = self._bench.rounds.propose(
                 round_.strategy,
@@ -153,6 +154,7 @@ class _Replay:
                     settings.get("acquisition_settings", {})
                 ),
                 sets=None,
+                without=without,
             )
         known = {id_: content for content, id_ in self._ids.items()}
         then = [self._campaign.hashes[i.image_id] for i in self._campaign.items[round_.id]]

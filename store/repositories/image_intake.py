@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from alworkbench.core.domain import FoundImage, QuarantinedFile, Role
 from alworkbench.core.names import composed
@@ -21,6 +21,8 @@ class ImageIntake:
         self._places = Places(connection, root)
         self._role = role
         self.new = self.known = self.duplicates = 0
+        self.changed = 0
+        """Files that had another content before; they are new or duplicates too."""
 
     def add_found(self, chunk: Sequence[FoundImage]) -> None:
         """Store pictures and their paths, and count them."""
@@ -49,7 +51,8 @@ class ImageIntake:
         located = [places.locate(f.path) for f in chunk]
         # The images of each path, oldest first: the last one is its current content.
         stored = self._images_at(located)
-        fresh: dict[tuple[Place, int], None] = {}
+        fresh: dict[tuple[Place, int], int | None] = {}
+        seen: list[tuple[Place, int, int]] = []
         stale: list[tuple[Place, int]] = []
         for f, place in zip(chunk, located, strict=True):
             image_id = image_ids[f.hash]
@@ -61,14 +64,17 @@ class ImageIntake:
                     held.append(image_id)
                     stale.append((place, image_id))
                     fresh.pop((place, image_id), None)
-                    fresh[place, image_id] = None
+                    fresh[place, image_id] = f.modified_ns
+                elif f.modified_ns is not None:
+                    seen.append((place, image_id, f.modified_ns))
                 continue
             if unseen.pop(f.hash, None) is None:
                 self.duplicates += 1
             else:
                 self.new += 1
+            self.changed += bool(held)
             held.append(image_id)
-            fresh[place, image_id] = None
+            fresh[place, image_id] = f.modified_ns
 
         for (root_id, path), image_id in stale:
             self._connection.execute(
@@ -87,9 +93,23 @@ class ImageIntake:
                         "root_id": root_id,
                         "path": path,
                         "name": composed(path.rpartition("/")[2]),
+                        "modified_ns": modified,
                     }
-                    for (root_id, path), image_id in fresh
+                    for ((root_id, path), image_id), modified in fresh.items()
                 ],
+            )
+        if seen:
+            self._connection.execute(
+                update(ImagePathRow).where(
+                    ImagePathRow.root_id == bindparam("root"),
+                    ImagePathRow.path == bindparam("place"),
+                    ImagePathRow.image_id == bindparam("image"),
+                ),
+                [
+                    {"root": root_id, "place": path, "image": image_id, "modified_ns": modified}
+                    for (root_id, path), image_id, modified in seen
+                ],
+                execution_options={"synchronize_session": None},
             )
         self._leave_quarantine(located)
 

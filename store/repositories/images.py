@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import aliased
 
 from alworkbench.core.domain import (
     FoundImage,
     Image,
+    ImageFile,
     ImportSummary,
     QuarantinedFile,
     Role,
@@ -28,6 +40,9 @@ from store.schema import (
     ImageRow,
     QuarantinedFileRow,
 )
+
+CURRENT = 1 << 40
+"""More than any id of a path."""
 
 
 class ImageRepository:
@@ -62,6 +77,7 @@ class ImageRepository:
             known=intake.known,
             duplicates=intake.duplicates,
             quarantined=tuple(refused),
+            changed=intake.changed,
         )
 
     # -------------------------------------------------------------------------------------- roles
@@ -134,10 +150,9 @@ class ImageRepository:
             return result.cursor.fetchall()  # type: ignore[return-value]
 
     def hashes_and_paths(self, role: Role) -> list[tuple[str, str]]:
-        """(content hash, the newest place where it was found) of every image with this role."""
-        newest = (
-            select(func.max(ImagePathRow.id).label("id")).group_by(ImagePathRow.image_id).subquery()
-        )
+        """See `core.repositories.Images.hashes_and_paths`."""
+        rank = func.max(ImagePathRow.id + case((_is_current(), CURRENT), else_=0))
+        newest = select((rank % CURRENT).label("id")).group_by(ImagePathRow.image_id).subquery()
         rows = self._connection.execute(
             select(ImageRow.hash, ImageRootRow.root, ImagePathRow.path)
             .join(ImagePathRow, ImagePathRow.image_id == ImageRow.id)
@@ -147,6 +162,48 @@ class ImageRepository:
             .order_by(ImageRow.id)
         )
         return [(content, joined(root, path)) for content, root, path in rows]
+
+    def files(self, hashes: Collection[str] | None = None) -> list[ImageFile]:
+        """See `core.repositories.Images.files`."""
+        if hashes is None:
+            return self._files(true())
+        return [
+            file
+            for chunk in in_chunks(dict.fromkeys(hashes))
+            for file in self._files(ImageRow.hash.in_(chunk))
+        ]
+
+    def _files(self, condition: ColumnElement[bool]) -> list[ImageFile]:
+        current = _is_current()
+        rows = self._connection.execute(
+            select(
+                ImagePathRow.id,
+                ImageRow.id,
+                ImageRow.hash,
+                ImageRootRow.root,
+                ImagePathRow.path,
+                ImageRow.bytes,
+                ImagePathRow.modified_ns,
+                current,
+            )
+            .join(ImageRow, ImagePathRow.image_id == ImageRow.id)
+            .join(ImageRootRow, ImageRootRow.id == ImagePathRow.root_id)
+            .where(condition)
+            .order_by(ImageRow.id, current.desc(), ImagePathRow.id.desc())
+        )
+        return [
+            ImageFile(id_, image, content, joined(root, path), size, modified, bool(is_current))
+            for id_, image, content, root, path, size, modified, is_current in rows
+        ]
+
+    def record_times(self, times: Mapping[int, int]) -> None:
+        """See `core.repositories.Images.record_times`."""
+        if times:
+            self._connection.execute(
+                update(ImagePathRow).where(ImagePathRow.id == bindparam("place")),
+                [{"place": place, "modified_ns": when} for place, when in times.items()],
+                execution_options={"synchronize_session": None},
+            )
 
     def count(self, role: Role) -> int:
         """How many images have this role."""
@@ -168,3 +225,17 @@ class ImageRepository:
         return [
             QuarantinedFile(joined(root, path), code, detail) for root, path, code, detail in rows
         ]
+
+
+def _is_current() -> ColumnElement[bool]:
+    """Whether a path row is the newest of its path, so that the file there should have its content."""
+    later = aliased(ImagePathRow)
+    return ~(
+        exists()
+        .where(
+            later.root_id == ImagePathRow.root_id,
+            later.path == ImagePathRow.path,
+            later.id > ImagePathRow.id,
+        )
+        .correlate(ImagePathRow)
+    )

@@ -16,6 +16,7 @@ from alworkbench.cli.main import app, main
 from alworkbench.core import errors
 from alworkbench.core.domain import Goal, ProjectSettings
 from store import open_store
+from tests.making_project import picture
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 PRINTS_JSON = [name for name in COMMANDS if name not in ("serve", "demo")]
@@ -162,7 +163,7 @@ def test_a_failure_names_the_remedy_and_sets_the_exit_code(
 def test_an_unexpected_error_is_one_line_that_names_the_trace_file(
     project, monkeypatch, capsys, tmp_path
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr("alworkbench.project.workbench.Workbench.status", fail)
@@ -203,8 +204,11 @@ def test_import_refuses_an_empty_folder_and_lists_unreadable_files(run, project,
     assert isinstance(run("import", str(empty), ok=False).exception, errors.NothingToImport)
     (empty / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
     (empty / "text.jpg").write_text("no picture")
+    assert isinstance(run("import", str(empty), ok=False).exception, errors.ImagesRefused)
+    for seed in (901, 902):
+        picture(empty / f"{seed}.png", seed)
     summary = json.loads(run("import", str(empty), "--json").stdout)
-    assert summary["new"] == 0
+    assert summary["new"] == 2
     assert sorted(file["path"] for file in summary["quarantined"]) == ["bad.png", "text.jpg"]
     assert json.loads(run("status", "--json").stdout)["quarantined"] == 2
 

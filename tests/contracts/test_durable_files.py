@@ -13,6 +13,7 @@ OTHERS = {
     "alworkbench/features/shard.py": "synced one by one; the last file says that the shard is whole",
     "alworkbench/encoders/encoder_spec.py": "a temporary copy that open_clip reads at once",
     "alworkbench/datasets/fit_bundled.py": "temporary files for one fit",
+    "store/read_only.py": "a temporary copy of a database that is only read",
     "alworkbench/simulation/workers.py": "temporary files for worker processes",
 }
 """Files that write in another way, and why nothing that lasts can be damaged."""

@@ -1,5 +1,6 @@
 """A file or folder appears complete, and is synced to the disk before its name."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from threading import Thread
 import pytest
 
 from alworkbench.core.atomic_files import atomic_folder, atomic_path, write_atomically
+from alworkbench.core.errors import OutputUnwritable
 
 
 @pytest.fixture
@@ -99,3 +101,43 @@ def test_concurrent_writers_leave_one_complete_file(tmp_path: Path) -> None:
         thread.join()
     assert path.read_bytes() in contents
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def _into_a_file(folder: Path) -> Path:
+    (folder / "file").write_text("x")
+    return folder / "file" / "out.csv"
+
+
+def _onto_a_folder(folder: Path) -> Path:
+    (folder / "out.csv").mkdir()
+    return folder / "out.csv"
+
+
+@pytest.mark.parametrize("make", [_into_a_file, _onto_a_folder, lambda f: f / "absent" / "out.csv"])
+def test_an_output_that_cannot_be_written_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    target = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputUnwritable, match=r"out.csv cannot be written: .*\. Nothing of it"):
+        write_atomically(target, b"new")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_is_named_and_the_next_try_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path, __: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputUnwritable, match="No space left"):
+            write_atomically(tmp_path / "a", b"x")
+    assert list(tmp_path.iterdir()) == []
+    write_atomically(tmp_path / "a", b"x")
+
+
+def test_an_error_of_another_file_passes_unchanged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a"):
+        (tmp_path / "input").read_bytes()

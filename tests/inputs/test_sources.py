@@ -141,7 +141,7 @@ def test_real_names_of_every_script_are_read_from_every_source(tmp_path: Path, k
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "manifest"])
 def test_a_name_that_cannot_be_used_sets_one_file_aside(tmp_path: Path, kind: str):
-    files = {"good.png": png(1), "a\nb.png": png(2)}
+    files = {"good.png": png(1), "a\x01b.png": png(2)}
     place = {
         "folder": lambda: put(tmp_path / "f", files),
         "zip": lambda: zipped(tmp_path / "a.zip", files),
@@ -150,7 +150,7 @@ def test_a_name_that_cannot_be_used_sets_one_file_aside(tmp_path: Path, kind: st
     }[kind]()
     good, bad = found_in(place, into=tmp_path / "into")
     assert [f.path for f in good] == ["good.png"]
-    assert [f.path for f in bad] == ["a\\nb.png"]
+    assert [f.path for f in bad] == ["a\\x01b.png"]
     assert "control character" in bad[0].detail
 
 

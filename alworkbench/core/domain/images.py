@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,6 +60,8 @@ class FoundImage:
     """The label that came with it (folder name or manifest), if any."""
     split: str | None = None
     """The part of the data set that the manifest names, such as `pool` or `test`, if any."""
+    modified_ns: int | None = field(default=None, compare=False)
+    """When the file was modified, in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,23 @@ class QuarantinedFile:
     path: str
     code: QuarantineCode
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A place where a picture was found, and what the file was like then."""
+
+    id: int
+    """Of the place."""
+    image_id: int
+    hash: str
+    path: str
+    """Absolute or relative to the project folder."""
+    bytes: int
+    modified_ns: int | None
+    """None where an older version imported the file."""
+    current: bool
+    """Whether no other picture was found at this path later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +133,8 @@ class ImportSummary:
     """Images that took the role of the source."""
     left_out: int = 0
     """Labels that were left out, because the source gives the image another role than the project."""
+    changed: int = 0
+    """Of the new images and the duplicates, files that had another content when they were imported before.
+    The image of that time keeps its labels and is not asked any more."""
+    missing: tuple[str, ...] = ()
+    """Files below this location that were imported before and are not there any more."""

@@ -1,0 +1,66 @@
+"""Images that can be asked: without an answer, with features, and with a file that still holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from alworkbench.core.errors import NothingToAsk, PoolExhausted
+from alworkbench.project.image_files import file_faults, hashes_of, in_words
+from alworkbench.project.session import Session
+
+Choice = TypeVar("Choice")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen(Generic[Choice]):
+    """What was chosen, from how many images."""
+
+    choice: Choice
+    candidates: int
+    left_out: tuple[str, ...]
+    """Content hashes of images that were not candidates because no file holds them any more, sorted. Only
+    found where one of them would have been asked; a replay leaves out the same images."""
+
+
+def choose_askable(
+    session: Session,
+    pool: Sequence[tuple[int, str]],
+    answered: Collection[int],
+    encoded: Sequence[int],
+    choose: Callable[[list[int]], tuple[Choice, Sequence[int]]],
+    without: Collection[str] = (),
+) -> Chosen[Choice]:
+    """Choose images to ask, again and again until the files of all that were chosen are as imported.
+
+    `pool` are (image id, content hash), `encoded` ids of images with features, in the order of the
+    candidates. `choose` gets the candidates, and returns its choice and the chosen ids. `without` are hashes
+    that are no candidates. Raises PoolExhausted where all images have an answer, NothingToAsk where the
+    others cannot be asked.
+    """
+    content_of: Mapping[int, str] = dict(pool)
+    left_out = set(without)
+    lost = ""
+    while True:
+        candidates = [
+            image
+            for image in encoded
+            if image not in answered and content_of[image] not in left_out
+        ]
+        if not candidates:
+            unencoded = len(pool) - len(encoded)
+            answers = sum(image in answered for image, _ in pool)
+            if answers == len(pool):
+                raise PoolExhausted
+            raise NothingToAsk(len(pool), answers, unencoded, lost)
+        choice, chosen = choose(candidates)
+        if not session.has_files:
+            return Chosen(choice, len(candidates), tuple(sorted(left_out)))
+        asked = {content_of[image] for image in chosen}
+        if not hashes_of(file_faults(session, asked)):
+            return Chosen(choice, len(candidates), tuple(sorted(left_out)))
+        # Where one file is gone, more may be: all are looked at once, so that few choices are in vain.
+        found = file_faults(session, {content_of[image] for image in candidates})
+        left_out |= hashes_of(found)
+        lost = in_words(found) if found else lost
