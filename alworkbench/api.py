@@ -35,7 +35,9 @@ def open_project(path: str | Path, *, device: str = "cpu") -> Workbench:
     from alworkbench.core.domain import ProjectFolder
     from alworkbench.project.workbench import Workbench
 
-    chosen = resolve_device(device)
+    chosen = (
+        None if device == "cpu" else resolve_device(device)
+    )  # the CPU needs no torch to be found
     return Workbench(ProjectFolder(Path(path)), store.open_store(Path(path)), device=chosen)
 
 

@@ -17,10 +17,10 @@ from alworkbench.datasets.collections import find_collection
 from alworkbench.encoders.head import Head
 from alworkbench.features.decode import Task, read_picture
 from alworkbench.features.table import FeatureTable
-from alworkbench.project.artifacts import refuse_file, resolve
+from alworkbench.project.artifacts import refuse_file
 from alworkbench.project.classes import WITHOUT_ENCODER
 from alworkbench.project.measurements import audit_truth
-from alworkbench.project.session import some_of
+from alworkbench.project.session import resolve, some_of
 from alworkbench.project.workbench import Workbench
 from alworkbench.prompts.ensembles import unit_images
 from alworkbench.prompts.tuning.view_features import TunableImage

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def list_(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """List the classes in order, each with its key on the labelling screen and its prompts."""
     with opened(project) as workbench:
-        classes = workbench.classes.current()
+        classes = workbench.session.classes()
     lines = (
         f"{classes.key_of(k) or '-'}  {each.name}  ({', '.join(each.templates)})"
         for k, each in enumerate(classes.classes)

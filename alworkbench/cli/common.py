@@ -103,11 +103,12 @@ def read_share(
 @contextmanager
 def opened(project: Path, device: str = "cpu") -> Iterator[Workbench]:
     """Open the project on a device, and close it at the end."""
-    from alworkbench.core.devices import describe, resolve_device
+    if device != "cpu":
+        from alworkbench.core.devices import describe, resolve_device
 
-    chosen = resolve_device(device)
-    if chosen.type != "cpu":
-        complaints.print(f"Computing on {describe(chosen)}.")
+        chosen = resolve_device(device)
+        if chosen.type != "cpu":
+            complaints.print(f"Computing on {describe(chosen)}.")
     with open_project(project, device=device) as workbench:
         yield workbench
 

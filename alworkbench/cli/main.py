@@ -134,11 +134,24 @@ def project_of(arguments: Sequence[str]) -> Path | None:
     return folder if ProjectFolder(folder).database.is_file() else None
 
 
-@app.callback()
-def version_option(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
-) -> None:
-    """Options of the command itself."""
-    if version:
+def print_version(wanted: bool) -> bool:
+    """Print the version and end, before the command is read. Gives `wanted` back otherwise."""
+    if wanted:
         console.print(__version__)
         raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=print_version,
+            is_eager=True,
+            help="Print the version and end.",
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself."""

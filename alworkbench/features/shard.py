@@ -6,7 +6,9 @@
     00000/DONE.json      sizes of these files; written last, so a shard without it does not exist
 
 A table is the concatenation of the shards in order of their names. A shard never changes: more images
-give more shards. Reading checks sizes, headers and row numbers, and names a damaged shard.
+give more shards. Reading checks sizes, headers and row numbers, and names a damaged shard. It loads neither
+torch nor pandas, which `pyarrow.parquet.read_table` and `to_numpy` of Arrow would load: the status of a
+project reads which images have features, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,25 +19,27 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import torch
-from torch import Tensor
 
 from alworkbench.core.atomic_files import sync, sync_folder, write_atomically
-from alworkbench.core.domain import QuarantineCode
+from alworkbench.core.domain import QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import InvalidFeatureFile
-from alworkbench.encoders.head import Features
 from alworkbench.features.entry import Entry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alworkbench.encoders.head import Features
 
 MAX_ROWS = 65_536
 DONE = "DONE.json"
 FORMAT = 1
-DTYPES = {"<f2": torch.float16, "<f4": torch.float32}
+DTYPES = ("<f2", "<f4")
 
 META = pa.schema(
     [
@@ -61,7 +65,7 @@ class Matrix:
     """Bytes before the first row."""
     rows: int
     columns: int
-    dtype: torch.dtype
+    dtype: np.dtype
 
     @property
     def row_bytes(self) -> int:
@@ -81,7 +85,7 @@ class Shard:
     def hashes(self) -> np.ndarray:
         """The content hash of each row, in row order: ASCII bytes, 64 a row."""
         rows = self.meta.filter(pc.is_valid(self.meta["row"])).sort_by("row")
-        return rows["hash"].to_numpy().astype(np.bytes_)
+        return np.asarray(rows["hash"].to_pylist(), np.bytes_)
 
     def refused(self) -> dict[str, QuarantineCode]:
         """The reason of each input without a row, by content hash."""
@@ -177,10 +181,11 @@ def read_shard(folder: Path) -> Shard:
                 raise ValueError(f"{DONE} names the file {name!r}")
             if (found := (folder / name).stat().st_size) != size:
                 raise ValueError(f"{name} has {found} bytes, expected {size}")
-        meta = pq.read_table(folder / "meta.parquet")
+        with pq.ParquetFile(folder / "meta.parquet") as file:
+            meta = file.read()
         if not meta.schema.equals(META) or len(meta) != done["inputs"]:
             raise ValueError("meta.parquet has wrong columns or a wrong number of rows")
-        rows = meta["row"].drop_null().to_numpy()
+        rows = np.asarray(meta["row"].drop_null().to_pylist(), np.int64)
         if not np.array_equal(np.sort(rows), np.arange(done["rows"])):
             raise ValueError(f"meta.parquet does not number the rows 0 to {done['rows'] - 1}")
         if unknown := set(pc.unique(meta["code"].drop_null()).to_pylist()) - set(QuarantineCode):
@@ -190,6 +195,29 @@ def read_shard(folder: Path) -> Shard:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise _damaged(folder, error) from error
     return Shard(folder.name, activations, residuals, meta)
+
+
+def encoded_hashes(folder: Path) -> set[str]:
+    """The content hashes of all rows in a folder of shards, without loading torch.
+
+    Raises InvalidFeatureFile, as `read_shard` does.
+    """
+    shards = map(read_shard, finished_shards(folder))
+    return {content.decode() for shard in shards for content in shard.hashes().tolist()}
+
+
+def refused_files(folder: Path) -> dict[str, QuarantinedFile]:
+    """Content hash -> newest reason, of every input without a row in a folder of shards."""
+    reasons: dict[str, QuarantinedFile] = {}
+    for shard in map(read_shard, finished_shards(folder)):
+        if reasons:  # a later try may have worked for some of them
+            for content in shard.hashes().tolist():
+                reasons.pop(content.decode(), None)
+        refused = shard.meta.filter(pc.is_valid(shard.meta["code"]))
+        for row in refused.select(["hash", "path", "code", "detail"]).to_pylist():
+            code = QuarantineCode(row["code"])
+            reasons[row["hash"]] = QuarantinedFile(row["path"], code, row["detail"] or "")
+    return reasons
 
 
 def count_rows(folder: Path) -> int:
@@ -219,11 +247,11 @@ def _open_matrix(path: Path, done: dict[str, Any]) -> Matrix:
             f"{path.name} holds {dtype} of shape {shape}, expected {done['rows']} rows of "
             f"fp16 or fp32"
         )
-    matrix = Matrix(path, offset, shape[0], shape[1], DTYPES[dtype.str])
+    matrix = Matrix(path, offset, shape[0], shape[1], dtype)
     if size != offset + matrix.rows * matrix.row_bytes:
         raise ValueError(f"{path.name} has {size} bytes, which is not its header and {shape}")
     return matrix
 
 
 def _no_rows(folder: Path) -> Matrix:
-    return Matrix(folder / "act.npy", 0, 0, 0, torch.float16)
+    return Matrix(folder / "act.npy", 0, 0, 0, np.dtype(np.float16))

@@ -38,6 +38,7 @@ from alworkbench.features.shard import (
     count_rows,
     finished_shards,
     read_shard,
+    refused_files,
     remove_unfinished,
 )
 from alworkbench.features.table import FeatureTable
@@ -181,15 +182,7 @@ class FeatureStore:
 
     def refused(self) -> dict[str, QuarantinedFile]:
         """Content hash -> newest reason, of every input that has no features."""
-        reasons: dict[str, QuarantinedFile] = {}
-        for shard in self.shards():
-            for row in shard.meta.select(["hash", "path", "code", "detail"]).to_pylist():
-                if row["code"] is None:
-                    reasons.pop(row["hash"], None)
-                else:
-                    code = QuarantineCode(row["code"])
-                    reasons[row["hash"]] = QuarantinedFile(row["path"], code, row["detail"] or "")
-        return reasons
+        return refused_files(self.folder)
 
     @contextmanager
     def writer(

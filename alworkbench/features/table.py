@@ -69,6 +69,8 @@ class OnDisk:
 
 Part = InMemory | OnDisk
 
+DTYPES = {np.dtype(np.float16): torch.float16, np.dtype(np.float32): torch.float32}
+
 
 class FeatureTable:
     """Features of many images, by row number. Adding shards keeps the numbers of earlier rows."""
@@ -237,7 +239,7 @@ def read_rows(matrix: Matrix, rows: Int[np.ndarray, "M"]) -> Tensor:
 
     Raises InvalidFeatureFile if the file is gone or shorter than it was.
     """
-    target = torch.empty(len(rows), matrix.columns, dtype=matrix.dtype)
+    target = torch.empty(len(rows), matrix.columns, dtype=DTYPES[matrix.dtype])
     if not rows.size:
         return target
     view = target.view(torch.uint8).numpy().data.cast("B")

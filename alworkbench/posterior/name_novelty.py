@@ -10,8 +10,9 @@ measure is the statistical leverage psi^T (A + delta I)^-1 psi, normalised by th
 The mean over the captions, weighted by the squared lengths of their embeddings, is exactly 1 for every
 model, number of captions, scale of A and number of classes. So the captions themselves are not needed,
 and no distribution is assumed: by Markov's inequality at most a share 1/s of the captions has a
-normalised leverage of s or more. A name is called unknown if this share is at most `RARE`. Each name is
-compared with the captions and never with other names, so that all names of a list may be known, or none.
+normalised leverage of s or more. A name is called unknown if this share is at most
+`core.domain.name_knowledge.RARE`. Each name is compared with the captions and never with other names, so that
+all names of a list may be known, or none.
 
 Limits. It cannot tell an unusual wording from an unusual name: with a template that the model never saw,
 known names come close to unknown ones. It does not know meanings: "dress shirt" is written like a known
@@ -29,39 +30,14 @@ Dimensions used in this file
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.core.domain import NameKnowledge
 from alworkbench.posterior.kronecker import ROUNDING, KroneckerPosterior
-
-RARE = 0.1
-"""A name is unknown if at most this share of the captions can have so high a leverage."""
-
-
-@dataclass(frozen=True, slots=True)
-class NameKnowledge:
-    """What the text posterior says of one class name."""
-
-    name: str
-    leverage: float
-    """Normalised leverage: 1 is the mean of the captions that the posterior was fitted from."""
-    most_captions: int
-    """Upper bound on the number of captions that were equal to this prompt, for a prompt of average
-    length: m equal captions have a leverage of at most 1 / m. Zero: it was not among them."""
-
-    @property
-    def share(self) -> float:
-        """Upper bound, in [0, 1], on the share of captions with so high a leverage (Markov)."""
-        return min(1.0, 1 / self.leverage) if self.leverage > 0 else 1.0
-
-    @property
-    def unknown(self) -> bool:
-        """Whether the model hardly knows this name."""
-        return self.share <= RARE
 
 
 def normalised_leverage(

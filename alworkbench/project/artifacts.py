@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -25,7 +24,6 @@ from alworkbench.core.errors import (
     PosteriorMissing,
     UnknownEncoder,
 )
-from alworkbench.core.names import as_on_disk
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Head, ensemble_prompts
@@ -199,8 +197,3 @@ def refuse_file(record: EncoderRecord, wanted: str, instead: str) -> None:
             f"The features of this project came from a file ({record.spec}), so no model can "
             f"encode {wanted}. {instead}"
         )
-
-
-def resolve(folder: ProjectFolder, path: str) -> Path:
-    """A stored path, absolute or relative to the project folder, as the disk spells it now."""
-    return as_on_disk(folder.path / path)

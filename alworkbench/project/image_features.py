@@ -30,11 +30,11 @@ from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, posterior_of_pairs
 from alworkbench.posterior.posterior_file import load_posterior
-from alworkbench.project.artifacts import FeaturesSummary, resolve
+from alworkbench.project.artifacts import FeaturesSummary
 from alworkbench.project.imports import CHUNK
 from alworkbench.project.mass_refusal import is_mass_refusal, reasons_in_words, reasons_of
 from alworkbench.project.posteriors import Posteriors
-from alworkbench.project.session import Session
+from alworkbench.project.session import Session, resolve
 
 
 class ImageFeatures:

@@ -20,8 +20,7 @@ from alworkbench.core.domain import ImageFile, ProjectFolder
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import hash_file
-from alworkbench.project.artifacts import resolve
-from alworkbench.project.session import Session
+from alworkbench.project.session import Session, resolve
 
 THREADS = 8
 """Files that are looked at at once: on a network file system each look is a journey."""

@@ -25,13 +25,12 @@ from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
 from alworkbench.inputs.sources import read_source
-from alworkbench.project.artifacts import resolve
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import plan_import
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.roles import change_roles, check_change
-from alworkbench.project.session import Session
+from alworkbench.project.session import Session, resolve
 
 CHUNK = 2000
 """Images that are stored in one transaction: an answer never waits for longer than that takes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alworkbench.adaptation.learner_file import load_learner
 from alworkbench.core.ports import Reader
 from alworkbench.project.session import Session
 
@@ -12,4 +11,6 @@ def learned_hashes(session: Session, reader: Reader) -> frozenset[str]:
     newest = reader.computed.learner()
     if newest is None:
         return frozenset()
+    from alworkbench.adaptation.learner_file import load_learner
+
     return frozenset(load_learner(session.folder.path / newest.file).hashes)

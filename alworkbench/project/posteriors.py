@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alworkbench.core.domain import ClassList, PosteriorRecord, Role
+from alworkbench.core.domain import ClassList, NameKnowledge, PosteriorRecord, Role
 from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders import load_encoder
@@ -16,7 +16,7 @@ from alworkbench.inputs.pairs import open_pairs
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, fit_posterior
 from alworkbench.posterior.fit_pool import fit_from_pool, prompts_of
 from alworkbench.posterior.kronecker import Posterior
-from alworkbench.posterior.name_novelty import NameKnowledge, has_captions, known_names
+from alworkbench.posterior.name_novelty import has_captions, known_names
 from alworkbench.posterior.posterior_file import PosteriorFile, load_posterior, save_posterior
 from alworkbench.posterior.published import (
     WEIGHT,

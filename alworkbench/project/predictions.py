@@ -19,10 +19,9 @@ from alworkbench.core.domain import (
 )
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
-from alworkbench.project.artifacts import resolve
 from alworkbench.project.calibration import CalibratedLearner, calibrated, logit_source
 from alworkbench.project.learners import Learners
-from alworkbench.project.session import Session, some_of
+from alworkbench.project.session import Session, resolve, some_of
 from alworkbench.project.uncertainty_parts import Uncertainty, uncertainties
 
 MATCHED_IMAGES = 2048

@@ -25,8 +25,8 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.context_length import cut_prompts
 from alworkbench.features.decode import Task, read_picture
 from alworkbench.inputs.picture import Undecodable
-from alworkbench.project.artifacts import refuse_file, resolve
-from alworkbench.project.session import Session, some_of
+from alworkbench.project.artifacts import refuse_file
+from alworkbench.project.session import Session, resolve, some_of
 from alworkbench.prompts.ensembles import unit_images
 from alworkbench.prompts.tuning.answer_file import AnswerFile
 from alworkbench.prompts.tuning.class_prompts import prompt_texts

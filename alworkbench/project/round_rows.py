@@ -14,8 +14,7 @@ from alworkbench.core.domain import AnswerKind, Item, Label, Role, Round
 from alworkbench.core.errors import InvalidLabelFile, NoOpenRound, UnknownRound
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.formula_guard import harmless
-from alworkbench.project.artifacts import resolve
-from alworkbench.project.session import Session
+from alworkbench.project.session import Session, resolve
 
 
 @dataclass(frozen=True, slots=True)

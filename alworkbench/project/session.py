@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-
-import torch
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alworkbench.core.domain import (
     ClassList,
@@ -21,8 +22,13 @@ from alworkbench.core.domain import (
     Role,
 )
 from alworkbench.core.errors import FeaturesMissing, RoundStillOpen
+from alworkbench.core.names import as_on_disk
 from alworkbench.core.ports import Reader, Store
-from alworkbench.project.artifacts import Engine, ProjectEngine
+
+if TYPE_CHECKING:
+    import torch
+
+    from alworkbench.project.artifacts import Engine
 
 
 def utc_now() -> datetime:
@@ -45,14 +51,21 @@ class Session:
         """`engine` replaces the one that is read from the folder: simulations share theirs."""
         self.folder = folder
         self.store = store
-        self.device = device or torch.device("cpu")
         self.computing = threading.RLock()
         """Held by each computation. Whoever only reads or records does not take it."""
         self.now = clock
         self.has_files = engine is None
         """Whether images are files. Simulations and replays compute with given features and have none."""
+        self._device = device
         self._engine = engine
         self._loading = threading.Lock()
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device that computes; the CPU if none was given."""
+        import torch
+
+        return self._device or torch.device("cpu")
 
     def settings(self) -> ProjectSettings:
         """The settings of the project."""
@@ -75,10 +88,23 @@ class Session:
 
     def engine(self) -> Engine:
         """Head, features and posteriors of this project. Raises FeaturesMissing before encoding."""
+        from alworkbench.project.artifacts import ProjectEngine
+
         with self._loading:
             if self._engine is None:
                 self._engine = ProjectEngine(self.folder, self.encoder_record(), self.device)
             return self._engine
+
+    def encoded(self) -> set[str]:
+        """Content hashes of all images that have features. Loads no tensors.
+
+        Raises FeaturesMissing before encoding.
+        """
+        if self._engine is not None:
+            return set(self._engine.table().hashes)
+        from alworkbench.features.shard import encoded_hashes
+
+        return encoded_hashes(self.folder.features / self.encoder_record().id)
 
     def posterior_record(self, reader: Reader) -> PosteriorRecord | None:
         """The newest posterior of the encoder in use."""
@@ -116,6 +142,13 @@ def stored_id(value: int | None) -> int:
 
 def some_of(rows: Sequence[int], count: int, seed: int) -> list[int]:
     """A random sample of at most `count` rows without replacement, fixed by the seed, in order."""
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
     return [rows[i] for i in chosen.tolist()]
+
+
+def resolve(folder: ProjectFolder, path: str) -> Path:
+    """A stored path, absolute or relative to the project folder, as the disk spells it now."""
+    return as_on_disk(folder.path / path)

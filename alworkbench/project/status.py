@@ -12,17 +12,16 @@ from alworkbench.core.domain import (
     AnswerKind,
     Item,
     MetricRecord,
+    NameKnowledge,
     PosteriorRecord,
     Role,
     Round,
     RoundState,
 )
-from alworkbench.features.store import FeatureStore
-from alworkbench.posterior.name_novelty import NameKnowledge
-from alworkbench.project.class_texts import same_names
+from alworkbench.features.shard import refused_files
 from alworkbench.project.image_files import Fault, count_faults, file_faults
 from alworkbench.project.mass_refusal import reasons_in_words, reasons_of
-from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.name_findings import NameFindings, name_findings
 from alworkbench.project.session import Session, stored_id
 
 
@@ -148,9 +147,11 @@ def left_out_words(found: Mapping[str, Any]) -> str:
     )
 
 
-def read_status(session: Session, posteriors: Posteriors, check_files: bool = False) -> Status:
-    """Count what the project holds. Nothing is computed over the pool.
+def read_status(session: Session, check_files: bool = False) -> Status:
+    """Count what the project holds. Nothing is computed over the pool, and no tensors are loaded.
 
+    Only the first status after a change of the class names or the posterior computes what the model reads
+    of the names (`name_findings`).
     With `check_files`, the size and time of every image file are compared with those of its import.
     """
     with session.store.read() as reader:
@@ -167,15 +168,14 @@ def read_status(session: Session, posteriors: Posteriors, check_files: bool = Fa
         pool, audit = reader.images.count(Role.POOL), reader.images.count(Role.AUDIT)
         quarantined = len(reader.images.quarantined())
         closed = sum(r.state is RoundState.CLOSED for r in reader.rounds.all())
-    encoded = 0
+    encoded, read = 0, NameFindings()
     refused: dict[str, int] = {}
     if encoder is not None:
-        table = session.engine().table()
-        known, unusable = set(table.hashes), table.quarantined()
+        known = session.encoded()
         encoded = sum(h in known for h in hashes)
-        if lost := [h for h in hashes if h not in known and h in unusable]:
-            store = FeatureStore(session.folder.features / encoder.id)
-            refused = reasons_of(store.refused(), lost)
+        if lost := [h for h in hashes if h not in known]:
+            refused = reasons_of(refused_files(session.folder.features / encoder.id), lost)
+        read = name_findings(session, classes, encoder, posterior)
     faults = count_faults(file_faults(session)) if check_files and session.has_files else None
     set_aside = sum(refused.values())
     named = [label.class_id for label in labels if label.kind is AnswerKind.CLASS]
@@ -210,8 +210,8 @@ def read_status(session: Session, posteriors: Posteriors, check_files: bool = Fa
         file_faults=faults,
         class_list=stored_id(classes.id),
         leave_one_out=newest.settings.get("leave_one_out") if newest else None,
-        names=posteriors.known_names(classes, posterior),
-        same_names=same_names(session, classes),
+        names=read.known,
+        same_names=read.same,
     )
 
 

@@ -43,12 +43,11 @@ from alworkbench.core.errors import (
 from alworkbench.inputs.formula_guard import harmless
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 from alworkbench.posterior.predictive import wasserstein_coordinates
-from alworkbench.project.artifacts import resolve
 from alworkbench.project.batch_estimate import TARGETS
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.predictions import Predictions
-from alworkbench.project.session import Session, some_of
+from alworkbench.project.session import Session, resolve, some_of
 from alworkbench.project.support_manifest import FORMAT, NAME, Origin, read_origin
 from alworkbench.project.target_sets import TargetSet
 from alworkbench.project.taught_labels import taught_labels

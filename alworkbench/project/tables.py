@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from alworkbench.core.domain import AnswerKind, Role
 from alworkbench.inputs.label_files import COLUMNS as LABEL_COLUMNS
 from alworkbench.inputs.label_files import exported
-from alworkbench.project.artifacts import resolve
 from alworkbench.project.prediction_file import columns, prediction_rows
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.round_rows import COLUMNS as ROUND_COLUMNS
 from alworkbench.project.round_rows import round_rows
-from alworkbench.project.session import Session
+from alworkbench.project.session import Session, resolve
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -1,6 +1,8 @@
 """Everything that can be done with one project, grouped by what it is done to.
 
-Screens, commands and simulations use these objects and nothing below them.
+Screens, commands and simulations use these objects and nothing below them. An object is made, and its module
+imported, when it is first used: torch takes seconds and hundreds of MiB to load, and reading or recording
+labels needs no tensors.
 """
 
 from __future__ import annotations
@@ -10,35 +12,35 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.ports import Store
-from alworkbench.project.artifacts import Engine
-from alworkbench.project.audit_set import Audit
-from alworkbench.project.classes import Classes
-from alworkbench.project.explain import Explanations
-from alworkbench.project.image_features import ImageFeatures
 from alworkbench.project.imports import Images
 from alworkbench.project.labels import Labels
-from alworkbench.project.learners import Learners
-from alworkbench.project.measurements import Measurements
-from alworkbench.project.posteriors import Posteriors
-from alworkbench.project.predictions import Predictions
-from alworkbench.project.prompt_templates import Prompts
-from alworkbench.project.prompt_tuning import PromptTuning
 from alworkbench.project.roles import Roles
-from alworkbench.project.rounds import Rounds
 from alworkbench.project.session import Session, utc_now
 from alworkbench.project.status import Status, read_status
-from alworkbench.project.support_sets import SupportSets
-from alworkbench.project.target_sets import Targets
 
 if TYPE_CHECKING:
+    import torch
+
+    from alworkbench.adaptation.adaptation_settings import Strengths
     from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
     from alworkbench.project.arrays import Arrays
+    from alworkbench.project.artifacts import Engine
+    from alworkbench.project.audit_set import Audit
+    from alworkbench.project.classes import Classes
+    from alworkbench.project.explain import Explanations
+    from alworkbench.project.image_features import ImageFeatures
+    from alworkbench.project.learners import Learners
+    from alworkbench.project.measurements import Measurements
+    from alworkbench.project.posteriors import Posteriors
+    from alworkbench.project.predictions import Predictions
+    from alworkbench.project.prompt_templates import Prompts
+    from alworkbench.project.prompt_tuning import PromptTuning
+    from alworkbench.project.rounds import Rounds
+    from alworkbench.project.support_sets import SupportSets
     from alworkbench.project.tables import Tables
+    from alworkbench.project.target_sets import Targets
 
 
 class Workbench:
@@ -84,34 +86,117 @@ class Workbench:
         `engine` replaces the one of the folder (see `Session`), `targets` are content hashes (see
         `Rounds`), `take_snapshots` records what stopping rules read (see `Learners`).
         """
-        session = Session(folder, store, engine=engine, device=device, clock=clock)
-        self.session = session
+        self.session = Session(folder, store, engine=engine, device=device, clock=clock)
         self._closed = False
-        self.posteriors = Posteriors(session)
-        self.images = Images(session)
-        self.features = ImageFeatures(session, self.posteriors)
-        self.roles = Roles(session)
-        self.targets = Targets(session)
-        self.labels = Labels(session)
-        self.measurements = Measurements(session)
-        self.learners = Learners(
-            session, self.measurements, strengths=strengths, take_snapshots=take_snapshots
+        self.images = Images(self.session)
+        self.labels = Labels(self.session)
+        self.roles = Roles(self.session)
+        self._strengths = strengths
+        self._targets = tuple(targets)
+        self._take_snapshots = take_snapshots
+
+    @cached_property
+    def posteriors(self) -> Posteriors:
+        """Fitted, imported, exported."""
+        from alworkbench.project.posteriors import Posteriors
+
+        return Posteriors(self.session)
+
+    @cached_property
+    def features(self) -> ImageFeatures:
+        """Computed by the encoder, or read from a file."""
+        from alworkbench.project.image_features import ImageFeatures
+
+        return ImageFeatures(self.session, self.posteriors)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Images outside of the pool whose predictions matter."""
+        from alworkbench.project.target_sets import Targets
+
+        return Targets(self.session)
+
+    @cached_property
+    def measurements(self) -> Measurements:
+        """Accuracy on the audit set."""
+        from alworkbench.project.measurements import Measurements
+
+        return Measurements(self.session)
+
+    @cached_property
+    def learners(self) -> Learners:
+        """The model adapted to the labels."""
+        from alworkbench.project.learners import Learners
+
+        return Learners(
+            self.session,
+            self.measurements,
+            strengths=self._strengths,
+            take_snapshots=self._take_snapshots,
         )
-        self.predictions = Predictions(session, self.learners)
-        self.classes = Classes(session, self.learners)
-        self.prompts = Prompts(session, self.classes)
-        self.tuning = PromptTuning(session)
-        self.rounds = Rounds(
-            session,
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """Calibrated classes and probabilities of all images."""
+        from alworkbench.project.predictions import Predictions
+
+        return Predictions(self.session, self.learners)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """The class list, and how it changes."""
+        from alworkbench.project.classes import Classes
+
+        return Classes(self.session, self.learners)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """Templates of the classes compared and replaced."""
+        from alworkbench.project.prompt_templates import Prompts
+
+        return Prompts(self.session, self.classes)
+
+    @cached_property
+    def tuning(self) -> PromptTuning:
+        """Prompts tuned for each image, into a file of answers."""
+        from alworkbench.project.prompt_tuning import PromptTuning
+
+        return PromptTuning(self.session)
+
+    @cached_property
+    def rounds(self) -> Rounds:
+        """The pool ranked, a batch asked, the round closed."""
+        from alworkbench.project.rounds import Rounds
+
+        return Rounds(
+            self.session,
             self.posteriors,
             self.measurements,
             self.learners,
             self.predictions,
-            targets=targets,
+            targets=self._targets,
         )
-        self.explanations = Explanations(session, self.learners, self.predictions)
-        self.audit = Audit(session)
-        self.support_sets = SupportSets(session, self.posteriors, self.predictions)
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        """Why the model is uncertain about an image."""
+        from alworkbench.project.explain import Explanations
+
+        return Explanations(self.session, self.learners, self.predictions)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit set drawn, the accuracy report, the advice when to stop."""
+        from alworkbench.project.audit_set import Audit
+
+        return Audit(self.session)
+
+    @cached_property
+    def support_sets(self) -> SupportSets:
+        """Labelled images chosen for a target."""
+        from alworkbench.project.support_sets import SupportSets
+
+        return SupportSets(self.session, self.posteriors, self.predictions)
 
     @cached_property
     def tables(self) -> Tables:
@@ -162,4 +247,4 @@ class Workbench:
 
     def status(self, *, check_files: bool = False) -> Status:
         """The project in figures, and what to do next; with `check_files`, also images without their file."""
-        return read_status(self.session, self.posteriors, check_files)
+        return read_status(self.session, check_files)

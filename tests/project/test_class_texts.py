@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from alworkbench.cli.common import warn_of_same_names
 from alworkbench.cli.main import app
-from alworkbench.project import class_texts
+from alworkbench.core.domain import ClassList
+from alworkbench.project import class_texts, name_findings
 from alworkbench.project.class_texts import same_rows
 from tests.factories import normal
 from tests.making_project import Project
@@ -32,8 +35,44 @@ def test_status_names_classes_with_equal_text_features(
 
     assert project.open().status().same_names == ()
     assert "same text" not in printed()
+    findings(project).unlink()
     monkeypatch.setattr(class_texts, "same_rows", lambda _: [[0, 2]])
     assert project.open().status().same_names == (("ant", "cat"),)
     assert "ant, cat: the model cannot tell" in printed()
     warn_of_same_names([("ant", "cat")])
     assert "'ant', 'cat' as the same text" in capsys.readouterr().err
+
+
+def findings(project: Project) -> Path:
+    """The file in which the project keeps what the model reads of the class names."""
+    (found,) = project.folder.glob("features/*/names.json")
+    return found
+
+
+def test_findings_on_names_are_computed_once_and_read_afterwards(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    before = project.open().status()
+    assert len(before.names) == len(before.classes)
+    monkeypatch.setattr(name_findings, "_compute", None)  # whoever calls it fails
+    assert project.open().status() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"key": 1}', b"\xff"])
+def test_a_damaged_file_of_findings_is_written_anew(project: Project, content: bytes):
+    before = project.open().status()
+    kept = findings(project).read_bytes()
+    findings(project).write_bytes(content)
+    assert project.open().status() == before
+    assert findings(project).read_bytes() == kept
+
+
+def test_findings_on_other_names_are_computed(project: Project):
+    with project.open() as workbench:
+        classes = workbench.classes.current()
+        record = workbench.session.encoder_record()
+        fewer = ClassList(classes.classes[:2])
+        workbench.status()
+        found = name_findings.name_findings(workbench.session, fewer, record, None)
+        assert found.known == ()
+        assert workbench.status().names

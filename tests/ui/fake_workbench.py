@@ -35,6 +35,7 @@ from alworkbench.core.domain import (
     LabelClass,
     Lease,
     MetricRecord,
+    NameKnowledge,
     ProjectFolder,
     ProjectSettings,
     Role,
@@ -54,7 +55,6 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.evaluation.forecast import Forecast
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.inputs.picture import DisplayImage
-from alworkbench.posterior.name_novelty import NameKnowledge
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
 from alworkbench.project.status import Status

@@ -47,6 +47,7 @@ from alworkbench.core.domain.images import (
     RoleChange,
     RoleMismatch,
 )
+from alworkbench.core.domain.name_knowledge import NameKnowledge
 from alworkbench.core.domain.project_settings import (
     DEFAULT_ADAPTATION,
     DEFAULT_STRATEGY,
@@ -93,6 +94,7 @@ __all__ = [
     "LearnerRecord",
     "Lease",
     "MetricRecord",
+    "NameKnowledge",
     "NewItem",
     "NewRound",
     "PosteriorRecord",

@@ -1,0 +1,85 @@
+"""Commands that need no tensors: none of them loads torch, so that each starts in less than a second.
+
+Loading torch takes seconds and hundreds of MiB. The commands run in one process of their own, one after the
+other, because this process has loaded torch already.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.making_project import Project
+
+ROOT = Path(__file__).parents[2]
+HEAVY = (
+    "torch",
+    "open_clip",
+    "torchvision",
+    "scipy",
+    "sklearn",
+    "modAL",
+    "pandas",
+    "matplotlib",
+    "streamlit",
+)
+
+RUN = """
+import json, sys
+from typer.testing import CliRunner
+from alworkbench.cli.main import app
+for command in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(app, command)
+    if done.exit_code:
+        sys.exit(f"{command}: {done.output} {done.exception!r}")
+    loaded = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
+    if loaded:
+        sys.exit(f"{command} loaded {', '.join(loaded)}")
+"""
+
+
+@pytest.fixture
+def labelled(project: Project, answers: Callable) -> Project:
+    """A project with a posterior and a closed round, whose status was read before."""
+    with project.open() as workbench:
+        workbench.rounds.propose("random", 4)
+        answers(workbench, 4)
+        workbench.rounds.close()
+        workbench.status()
+    return project
+
+
+def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_path: Path) -> None:
+    content, name = next(iter(labelled.truth.items()))
+    given = tmp_path / "answers.csv"
+    given.write_text(f"image,label\n{content},{name}\n")
+    with labelled.open() as workbench:
+        pictures = Path(workbench.images.get(1).paths[0]).parent
+    commands = [
+        ["--help"],
+        ["--version"],
+        ["propose", "--help"],
+        *(
+            [*words, "--project", str(labelled.folder)]
+            for words in (
+                ["status"],
+                ["status", "--json"],
+                ["classes", "list"],
+                ["label", str(given)],
+                ["export", str(tmp_path / "labels.csv")],
+                ["import", str(pictures)],
+            )
+        ),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps(commands), json.dumps(HEAVY)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
