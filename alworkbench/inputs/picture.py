@@ -21,6 +21,7 @@ import PIL.Image
 from PIL.Image import Transpose
 
 from alworkbench.core.domain import QuarantineCode
+from alworkbench.inputs.jpeg_scans import count_scans
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 SUFFIXES = frozenset(
@@ -30,6 +31,9 @@ MAX_PIXELS = 64_000_000
 """Largest picture, in pixels: 192 MB as RGB. Pictures of a 61 MP camera are below it."""
 MAX_BYTES = 512 << 20
 """Largest file, in bytes: 64 MP with four channels of 16 bits, uncompressed."""
+MAX_SCANNED = 1_000_000_000
+"""Most pixels that the scans of a JPEG may pass over: 15 scans of the largest picture. The progressive
+JPEG of a camera or an editor has about 10."""
 HASH_CHUNK = 1 << 20
 
 # Pillow says of a bomb between one and two times its own limit no more than a warning, and warns of
@@ -170,6 +174,13 @@ def _decode(data: bytes, at_least: int | None = None) -> PIL.Image.Image:
             QuarantineCode.BOMB,
             f"{picture.width} x {picture.height} pixels, and the limit is {MAX_PIXELS:,}",
         )
+    if data.startswith(b"\xff\xd8"):
+        scans = count_scans(data)
+        if scans * picture.width * picture.height > MAX_SCANNED:
+            raise Undecodable(
+                QuarantineCode.BOMB,
+                f"{scans:,} scans of {picture.width} x {picture.height} pixels take too long to decode",
+            )
     try:
         if at_least is not None:
             picture.draft(None, (at_least, at_least))

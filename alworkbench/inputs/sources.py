@@ -25,6 +25,7 @@ from alworkbench.inputs.picture import SUFFIXES, Undecodable, inspect_file
 
 MANIFEST = "manifest.csv"
 """If a folder has this file at its top, the manifest decides what is read."""
+LOOP = "a link that leads to itself"
 THREADS = 4
 """Threads that decode. Decoders release the interpreter lock; each thread holds one picture."""
 
@@ -193,7 +194,10 @@ def _linked(
     root: Path, entry: os.DirEntry[str], path: str, class_name: str | None
 ) -> Candidate | None:
     """A link to a picture inside the tree is read; a link out of the tree is refused."""
-    target = Path(entry.path).resolve()
+    try:
+        target = Path(entry.path).resolve()
+    except (OSError, RuntimeError):  # Python 3.13 and newer raise OSError, older ones RuntimeError
+        return Candidate(shown(path), refusal=LOOP)
     inside = target.is_relative_to(root)
     if inside and target.is_dir():
         return None  # its files are read at their own place
@@ -250,6 +254,8 @@ class _Inspector:
                 return "it is no plain file"
             if not path.resolve().is_relative_to(self.root.resolve()):
                 return "a link that leads out of the folder"
+        except RuntimeError:
+            return LOOP
         except OSError as error:
             return error.strerror or str(error)
         return None
