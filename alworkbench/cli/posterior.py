@@ -58,6 +58,13 @@ def fit(
             "of the classes and of a general vocabulary.",
         ),
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="With --from-pool: take the place of a posterior that was fitted from captions.",
+        ),
+    ] = False,
     project: ProjectOption = HERE,
     batch: Annotated[
         int, typer.Option(min=2, help="Pairs in a batch of the contrastive loss.")
@@ -71,13 +78,18 @@ def fit(
     pairs. After an interruption, the fit resumes.
 
     `--from-pool` gives nearly the same ranking of images as pairs do, but it cannot tell which class
-    names the encoder knows. If you have pairs similar to those of the encoder's training, use them.
+    names the encoder knows. If you have pairs similar to those of the encoder's training, use them. It
+    takes the place of a posterior from captions only with `--replace`.
     """
     if (pairs is None) != from_pool:
         raise typer.BadParameter("Give either --pairs FILE or --from-pool, and not both.")
+    if replace and not from_pool:
+        raise typer.BadParameter("--replace belongs to --from-pool.")
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
         if pairs is None:
-            record = workbench.posteriors.fit_from_pool(batch=batch, progress=progress)
+            record = workbench.posteriors.fit_from_pool(
+                batch=batch, replace_captions=replace, progress=progress
+            )
         else:
             record = workbench.posteriors.fit(pairs, batch=batch, progress=progress)
     found = record.provenance

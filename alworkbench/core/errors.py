@@ -460,6 +460,19 @@ class PosteriorMissing(PosteriorError):
         )
 
 
+class ReplacesCaptions(PosteriorError):
+    """A fit from the pool would take the place of a posterior that was fitted from captions."""
+
+    def __init__(self, source: str, pairs: int) -> None:
+        super().__init__(
+            f"The project's posterior was fitted from {pairs:,} image-caption pairs ({source}). A posterior "
+            f"from the pool is an approximation. It would be used instead of it from now on: the ranking "
+            f"of images changes, learning starts from other weights, and class names that the model does "
+            f"not know are no longer named. To do it, run `alworkbench fit --from-pool --replace`. To keep a "
+            f"way back, run `alworkbench posterior export FOLDER` before."
+        )
+
+
 # --------------------------------------------------------------------------------------------- loop
 class LoopError(WorkbenchError):
     """A step of the labelling loop is not possible in the present state. Exit code 7."""

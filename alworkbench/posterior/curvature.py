@@ -15,6 +15,12 @@ w_i = s^2 / |g_i|^2 and P = softmax(z), J_i = (s / |g_i|) (T - S_i u_i^T) gives,
 which costs O(N C D) instead of O(N C D^2). For SigLIP, Lambda is diagonal: P becomes sigma (1 - sigma),
 and Y and m are dropped.
 
+The terms of B are of the size sum_ic w_i P_ic, which is sum_i w_i for a softmax, and where the model is
+nearly certain they cancel to almost nothing. Everything is therefore computed in float64, whatever the type
+of the embeddings, and a ridge of RIDGE times that size is added to the diagonal. It is larger than the
+rounding errors, so that B is positive definite for every input: for two images, for a pool of low rank, and
+for a model that is always certain.
+
 Dimensions used in this file
     N  sources (the side whose projection is uncertain)
     C  targets (the other side, held fixed)
@@ -36,6 +42,11 @@ from alworkbench.encoders.head import Features, Head, Loss
 DEFAULT_BUDGET = 256 * 2**20
 """Bytes that the logits of one block may take, with their temporaries."""
 
+RIDGE = 1e-12
+"""The ridge of B as a share of the size of its terms. Rounding errors in float64 are below 1e-13 of it."""
+SMALLEST = 1e-100
+"""The ridge at least: where every sigmoid is 0 or 1 to the last digit, the terms are zero."""
+
 _TEMPORARIES = 4  # logits, weights, weights * cosines, and an exponential
 
 
@@ -46,7 +57,7 @@ class KroneckerFactors:
     activation: Float[Tensor, "P P"]
     """A = sum phi phi^T, float64."""
     embedding: Float[Tensor, "D D"]
-    """B = sum J^T Lambda J, float64."""
+    """B = sum J^T Lambda J, with its ridge, float64."""
     pairs: int
 
     def __add__(self, other: KroneckerFactors) -> KroneckerFactors:
@@ -89,19 +100,22 @@ def infonce_curvature(
     *,
     budget: int = DEFAULT_BUDGET,
 ) -> Float[Tensor, "D D"]:
-    """sum_i J_i^T (diag(p_i) - p_i p_i^T) J_i for a softmax over the targets, in float64.
+    """sum_i J_i^T (diag(p_i) - p_i p_i^T) J_i for a softmax over the targets, with the ridge, in float64.
 
     Sources and targets need not be normalised. Both are processed in blocks: the logits that exist at
     once take at most `budget` bytes.
     """
-    units = _normalised(targets)  # C D
+    units = _normalised(targets.double())  # C D
     weighted_targets = torch.zeros(len(targets), dtype=torch.float64, device=targets.device)  # C
     size = sources.shape[1]
     total = torch.zeros(size, size, dtype=torch.float64, device=sources.device)
-    rows, columns = _block_shape(len(sources), len(targets), sources.element_size(), budget)
+    ridge = torch.zeros((), dtype=torch.float64, device=sources.device)
+    rows, columns = _block_shape(len(sources), len(targets), units.element_size(), budget)
     for block in sources.split(rows):
+        block = block.double()
         unit = _normalised(block)  # n D
         weight = (logit_scale / block.norm(dim=-1)) ** 2  # n
+        ridge += RIDGE * weight.sum()
         whole = columns >= len(units)
         if whole:  # with one block of columns, its cosines are computed once
             cosines = unit @ units.T  # n C
@@ -135,6 +149,7 @@ def infonce_curvature(
             - outer
             - outer.T
         )
+    total.diagonal().add_(ridge.clamp_min(SMALLEST))
     return _symmetric(total + _weighted_gram(units, weighted_targets))
 
 
@@ -146,16 +161,18 @@ def siglip_curvature(
     *,
     budget: int = DEFAULT_BUDGET,
 ) -> Float[Tensor, "D D"]:
-    """sum_i J_i^T diag(sigma(z_i) (1 - sigma(z_i))) J_i for pairwise sigmoids, in float64.
+    """sum_i J_i^T diag(sigma(z_i) (1 - sigma(z_i))) J_i for pairwise sigmoids, with the ridge, in float64.
 
     Blocks and budget are those of `infonce_curvature`.
     """
-    units = _normalised(targets)  # C D
+    units = _normalised(targets.double())  # C D
     weighted_targets = torch.zeros(len(targets), dtype=torch.float64, device=targets.device)  # C
     size = sources.shape[1]
     total = torch.zeros(size, size, dtype=torch.float64, device=sources.device)
-    rows, columns = _block_shape(len(sources), len(targets), sources.element_size(), budget)
+    ridge = torch.zeros((), dtype=torch.float64, device=sources.device)
+    rows, columns = _block_shape(len(sources), len(targets), units.element_size(), budget)
     for block in sources.split(rows):
+        block = block.double()
         unit = _normalised(block)  # n D
         weight = (logit_scale / block.norm(dim=-1)) ** 2  # n
         cross = torch.zeros_like(block)  # n D
@@ -163,14 +180,17 @@ def siglip_curvature(
         for start in range(0, len(units), columns):
             part = units[start : start + columns]
             cosines = unit @ part.T  # n c
-            chance = torch.sigmoid(logit_scale * cosines + logit_bias)  # n c
-            slope = chance * (1 - chance)
+            logits = logit_scale * cosines + logit_bias
+            slope = torch.sigmoid(logits)  # n c
+            slope.mul_(logits.neg_().sigmoid_())  # unlike 1 - sigma, exact in both tails
+            ridge += RIDGE * (weight @ slope).sum()
             weighted_targets[start : start + columns] += weight @ slope
             product = slope.mul_(cosines)
             cross += product @ part
             spread += product.mul_(cosines).sum(dim=-1)
         outer = unit.T @ (weight[:, None] * cross)  # D D
         total += unit.T @ ((weight * spread)[:, None] * unit) - outer - outer.T
+    total.diagonal().add_(ridge.clamp_min(SMALLEST))
     return _symmetric(total + _weighted_gram(units, weighted_targets))
 
 
@@ -242,11 +262,11 @@ def _normalised(vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
 def _weighted_gram(
     vectors: Float[Tensor, "C D"], weights: Float[Tensor, "C"], rows: int = 1024
 ) -> Float[Tensor, "D D"]:
-    """sum_c weight_c t_c t_c^T: blocks in the vectors' dtype, added up in float64."""
+    """sum_c weight_c t_c t_c^T, in blocks."""
     size = vectors.shape[1]
-    total = torch.zeros(size, size, dtype=torch.float64, device=vectors.device)
+    total = torch.zeros(size, size, dtype=vectors.dtype, device=vectors.device)
     for part, weight in zip(vectors.split(rows), weights.split(rows), strict=True):
-        total += part.T @ (weight.to(part)[:, None] * part)
+        total += part.T @ (weight[:, None] * part)
     return total
 
 

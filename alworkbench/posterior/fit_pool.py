@@ -39,6 +39,7 @@ from alworkbench.encoders.vocabulary import vocabulary_prompts
 from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
+from alworkbench.features.usable_rows import reasons_against
 from alworkbench.posterior.curvature import (
     KroneckerFactors,
     PairFactors,
@@ -94,6 +95,17 @@ def pool_factors(
     )
 
 
+def _usable(
+    head: Head, table: FeatureTable, rows: Int[Tensor, "N"], device: torch.device
+) -> Int[Tensor, "n"]:
+    """The rows whose embedding has a direction, in their order."""
+    kept: list[int] = []
+    for part, features in table.blocks(rows, device=device):
+        wrong = reasons_against(features, head.embed_images)
+        kept.extend(row for k, row in enumerate(part.tolist()) if k not in wrong)
+    return torch.tensor(kept, dtype=torch.long)
+
+
 def prompts_of(
     features: FeatureStore, classes: ClassList, encoder: Encoder | None, progress: Progress = silent
 ) -> Float[Tensor, "T Q"]:
@@ -126,16 +138,18 @@ def fit_from_pool(
 ) -> FittedPosterior:
     """The posterior from a seeded sample of at most `POOL_MOST` images and from prompts.
 
-    Raises NothingToImport for fewer than two images or prompts: they have no contrast.
+    Images whose embedding has no direction are left out; see `features.usable_rows`. Raises
+    NothingToImport for fewer than two other images or prompts: they have no contrast.
     """
-    if len(rows) < 2 or len(prompts) < 2:
-        raise NothingToImport(
-            f"The pool has {len(rows)} images with features and {len(prompts)} prompts. A fit "
-            f"needs at least 2 of each. Import and encode images first (`alworkbench encode`)."
-        )
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(rows), generator=generator)[:POOL_MOST]
-    chosen = torch.tensor(rows, dtype=torch.long)[order]
+    drawn = torch.tensor(rows, dtype=torch.long)[order]
+    chosen = _usable(head, table, drawn, prompts.device)
+    if len(chosen) < 2 or len(prompts) < 2:
+        raise NothingToImport(
+            f"The pool has {len(chosen)} images with usable features and {len(prompts)} prompts. A fit "
+            f"needs at least 2 of each. Import and encode images first (`alworkbench encode`)."
+        )
     factors = pool_factors(head, table, chosen, prompts, batch=batch, progress=progress)
     posterior = posterior_of_factors(
         head, PairFactors(factors.image.to("cpu"), factors.text.to("cpu")), encoder_id
@@ -145,6 +159,7 @@ def fit_from_pool(
         "source": "pool",
         "approximation": "pool images against prompts instead of image-caption pairs",
         "images": len(chosen),
+        "without_direction": len(drawn) - len(chosen),
         "prompts": len(prompts),
         "class_batch": batch,
         "loss": head.loss,

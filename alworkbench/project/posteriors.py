@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkbench.core.domain import ClassList, NameKnowledge, PosteriorRecord, Role
-from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
+from alworkbench.core.errors import FeaturesMissing, PosteriorMissing, ReplacesCaptions
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders import load_encoder
 from alworkbench.features.feature_file import FROM_FILE
@@ -80,14 +80,25 @@ class Posteriors:
         return self.keep(found.posterior, found.provenance)
 
     def fit_from_pool(
-        self, *, batch: int = PAIR_BATCH, progress: Progress = silent
+        self,
+        *,
+        batch: int = PAIR_BATCH,
+        replace_captions: bool = False,
+        progress: Progress = silent,
     ) -> PosteriorRecord:
         """Fit the posterior without captions, from the pool's features and prompts.
 
-        This is an approximation; see `posterior.fit_pool`. Raises FeaturesMissing before the pool is encoded.
+        This is an approximation; see `posterior.fit_pool`. Raises FeaturesMissing before the pool is encoded,
+        and ReplacesCaptions where the newest posterior was fitted from captions, unless
+        `replace_captions` says that it may be replaced.
         """
         engine = self._session.engine()
         with self._session.store.read() as reader:
+            newest = self._session.posterior_record(reader)
+            if newest is not None and has_captions(newest.provenance) and not replace_captions:
+                known = newest.provenance
+                source, pairs = known.get("source", newest.file), known.get("pairs", 0)
+                raise ReplacesCaptions(str(source), int(pairs))
             settings = reader.settings()
             classes = reader.classes.current()
             pool = reader.images.ids_and_hashes(Role.POOL)

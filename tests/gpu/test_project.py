@@ -49,7 +49,7 @@ def campaign(
         workbench = Workbench(
             ProjectFolder(folder), store, clock=Clock(), device=torch.device(device)
         )
-        workbench.posteriors.fit_from_pool(batch=16)
+        workbench.posteriors.fit_from_pool(batch=16, replace_captions=True)
         for strategy in STRATEGIES:
             round_ = workbench.rounds.propose(strategy, 4)
             asked.append([item.image_id for item in workbench.rounds.items(round_.id)])

@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import alworkbench.posterior.fit_pool as module
 from alworkbench.core.domain import ClassList, LabelClass
@@ -14,6 +16,7 @@ from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.curvature import activation_factor, embedding_factor, pair_curvature
 from alworkbench.posterior.fit_pool import fit_from_pool, pool_factors, prompts_of
+from alworkbench.posterior.predictive import logit_moments
 from tests.factories import normal, small_model
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
@@ -95,10 +98,55 @@ def test_the_provenance_states_the_approximation():
     assert "instead of image-caption pairs" in said["approximation"]
     assert found.posterior.learning_weight == said["learning_weight"] == module.LEARNING_WEIGHT
     assert found.posterior.image.pseudo_data_weight == 1
-    with pytest.raises(NothingToImport, match="1 images with features"):
+    with pytest.raises(NothingToImport, match="1 images with usable features"):
         fit_from_pool(
             model.head, table_of(model.images), [0], model.classes, "toy", batch=8, seed=0
         )
+
+
+@pytest.mark.parametrize("loss", ["infonce", "siglip"])
+@pytest.mark.parametrize("scale", [1e-2, 8.0, 1e4])
+@given(
+    seed=st.integers(0, 1000),
+    images=st.integers(2, 12),
+    prompts=st.integers(2, 9),
+    rank=st.integers(1, 5),
+    batch=st.sampled_from([2, 5, 1024]),
+)
+@settings(max_examples=15, deadline=None, derandomize=True)
+def test_tiny_and_low_rank_pools_give_a_posterior_to_compute_with(
+    loss, scale, seed, images, prompts, rank, batch
+):
+    """Few or equal images, few directions, a model that knows nothing or is always certain."""
+    model = small_model(loss=loss, scale=8.0, dtype=torch.float32)
+    head = dataclasses.replace(model.head, logit_scale=scale)
+    basis = normal(seed, rank, 7, dtype=torch.float32)
+    mixed = normal(seed + 1, images, rank, dtype=torch.float32)
+    for features in (Features(mixed @ basis), Features(basis[:1].repeat(images, 1))):
+        texts = normal(seed + 2, prompts, 6, dtype=torch.float32)
+        posterior = fit_from_pool(
+            head, table_of(features), range(images), texts, "toy", batch=batch, seed=seed
+        ).posterior
+        for side in (posterior.image, posterior.text):
+            assert side.prior_precision > 0
+            assert side.activation_precisions.min() > 0
+            assert side.embedding_precisions.min() > 0
+        moments = logit_moments(head, posterior, features, texts)
+        assert moments.variance.isfinite().all()
+        assert (moments.variance >= 0).all()
+
+
+def test_an_image_without_direction_is_left_out():
+    model = small_model(images=9, dtype=torch.float32)
+    activations = torch.cat([model.images.activations, torch.zeros(2, 7)])
+    table = table_of(Features(activations))
+    whole = fit_from_pool(model.head, table, range(11), model.classes, "toy", batch=4, seed=0)
+    assert (whole.provenance["images"], whole.provenance["without_direction"]) == (9, 2)
+    assert whole.posterior.image.pairs == 9
+    wanted = activation_factor(model.images.activations)
+    torch.testing.assert_close(whole.posterior.image.activation.dense(), wanted, **CLOSE)
+    with pytest.raises(NothingToImport, match="1 images with usable features"):
+        fit_from_pool(model.head, table, [0, 9, 10], model.classes, "toy", batch=4, seed=0)
 
 
 @dataclasses.dataclass(frozen=True)

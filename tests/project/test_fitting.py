@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from alworkbench.cli.main import app
 from alworkbench.core.domain import ClassList, LabelClass, ProjectSettings
-from alworkbench.core.errors import FeaturesMissing, UnknownEncoder
+from alworkbench.core.errors import FeaturesMissing, ReplacesCaptions, UnknownEncoder
 from alworkbench.features.feature_file_io import read_feature_file, write_feature_file
 from store import create_store
 from tests.making_project import NAMES, Project, closing, picture
@@ -21,7 +21,7 @@ def fit(folder, *arguments):
 
 
 def test_a_posterior_fitted_from_the_pool_can_rank_it(workbench):
-    record = workbench.posteriors.fit_from_pool()
+    record = workbench.posteriors.fit_from_pool(replace_captions=True)
     assert record.provenance["source"] == "pool"
     assert record.provenance["images"] == 40
     posterior = workbench.posteriors.newest()
@@ -31,7 +31,7 @@ def test_a_posterior_fitted_from_the_pool_can_rank_it(workbench):
 
 def test_the_audit_set_does_not_reach_a_posterior_from_the_pool(project):
     with closing(project.open()) as workbench:
-        before = workbench.posteriors.fit_from_pool()
+        before = workbench.posteriors.fit_from_pool(replace_captions=True)
         values = workbench.posteriors.newest().image.activation.values
         rows = [h for h, place in project.truth.items()]
         assert len(rows) > before.provenance["images"]
@@ -59,11 +59,27 @@ def test_fitting_before_encoding_is_refused(tmp_path):
 def test_the_command_takes_one_source(project):
     assert fit(project.folder).exit_code == 2
     assert fit(project.folder, "--pairs", "a.csv", "--from-pool").exit_code == 2
-    done = fit(project.folder, "--from-pool")
+    assert fit(project.folder, "--pairs", "a.csv", "--replace").exit_code == 2
+    done = fit(project.folder, "--from-pool", "--replace")
     assert done.exit_code == 0, done.output
     assert "an approximate posterior from 40 images of the pool" in done.output
     found = json.loads(fit(project.folder, "--from-pool", "--json").stdout)
     assert found["provenance"]["source"] == "pool"
+
+
+def test_a_posterior_from_captions_is_replaced_on_request_only(project):
+    with closing(project.open()) as workbench:
+        before = workbench.posteriors.newest()
+        with pytest.raises(ReplacesCaptions, match=r"features\.npz.*--from-pool --replace"):
+            workbench.posteriors.fit_from_pool()
+        assert workbench.posteriors.newest() is before
+    refused = fit(project.folder, "--from-pool")
+    assert isinstance(refused.exception, ReplacesCaptions)
+    assert "was fitted from 64 image-caption pairs" in str(refused.exception)
+    assert fit(project.folder, "--from-pool", "--replace").exit_code == 0
+    with closing(project.open()) as workbench:
+        assert workbench.posteriors.describe().provenance["source"] == "pool"
+        workbench.posteriors.fit_from_pool()  # of two approximations, one replaces the other
 
 
 def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
@@ -86,7 +102,7 @@ def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
     assert f"a posterior from 12 pairs ({left_out})" in done.output
     assert list((folder.folder / "posteriors").glob("partial-*")) == []
     with closing(folder.open()) as workbench:
-        record = workbench.posteriors.fit_from_pool()
+        record = workbench.posteriors.fit_from_pool(replace_captions=True)
         assert record.provenance["images"] == 12
         assert record.provenance["prompts"] > 900
         assert workbench.rounds.propose("bald", 3).batch_size == 3
