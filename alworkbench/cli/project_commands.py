@@ -228,7 +228,15 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
 
 
 def warn_of_changes(summary: ImportSummary) -> None:
-    """Say on standard error which files are not as an earlier import found them."""
+    """Say on standard error which files were not read, or are not as an earlier import found them."""
+    from alworkbench.inputs.sources import skipped_in_words
+
+    if summary.skipped:
+        complaints.print(
+            f"Skipped {counted(sum(summary.skipped.values()), 'other file')}: "
+            f"{escape(skipped_in_words(summary.skipped))}.",
+            soft_wrap=True,
+        )
     if summary.changed:
         complaints.print(
             f"{counted(summary.changed, 'file')} changed since an earlier import, and came in as other "

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,14 +46,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened source. `files` files will be read; `ignored` files are hidden or have another suffix."""
+    """An opened source. `files` files will be read; the others are skipped."""
 
     root: Path
     """The folder that every path is relative to."""
     manifest: Path | None
     labelled: bool
     files: int
-    ignored: int
+    skipped: Mapping[str, int]
+    """Suffix, `hidden` or `link to a folder` -> how many files are not read for that reason, sorted."""
 
     def read(
         self, *, threads: int = THREADS, progress: Progress = silent
@@ -69,7 +71,7 @@ class Source:
     def _candidates(self) -> Iterator[Candidate]:
         if self.manifest is None:
             for candidate in _walk(self.root, self.labelled):
-                if candidate is not None:
+                if isinstance(candidate, Candidate):
                     yield candidate
         else:
             for row in read_manifest(self.manifest):
@@ -116,20 +118,33 @@ def read_source(
 def _open_folder(folder: Path, labelled: bool, progress: Progress) -> Source:
     if (folder / MANIFEST).is_file():
         return _open_manifest(folder / MANIFEST)
-    files = ignored = 0
-    for candidate in _walk(folder, labelled):
-        files += candidate is not None
-        ignored += candidate is None
-        if (files + ignored) % 1000 == 0:
-            progress("looking for images", files + ignored, 0)
+    files = 0
+    skipped: Counter[str] = Counter()
+    for number, candidate in enumerate(_walk(folder, labelled), start=1):
+        if isinstance(candidate, Candidate):
+            files += 1
+        else:
+            skipped[candidate] += 1
+        if number % 1000 == 0:
+            progress("looking for images", number, 0)
     if not files:
-        found = f"{ignored} other files" if ignored else "nothing at all"
+        found = (
+            f"{skipped.total()} other files ({skipped_in_words(skipped)})"
+            if skipped
+            else "nothing at all"
+        )
         raise NothingToImport(
             f"{folder} holds no image: {found} was found. The name of an image ends in "
             f"{', '.join(sorted(SUFFIXES))} and does not begin with a dot. "
             f"Name the folder of the images: `alworkbench import FOLDER`."
         )
-    return Source(folder, None, labelled, files, ignored)
+    return Source(folder, None, labelled, files, dict(sorted(skipped.items())))
+
+
+def skipped_in_words(skipped: Mapping[str, int]) -> str:
+    """`12 .heic, 3 hidden`: the most frequent reason first."""
+    ordered = sorted(skipped.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{count} {reason}" for reason, count in ordered)
 
 
 def _open_manifest(manifest: Path) -> Source:
@@ -139,7 +154,7 @@ def _open_manifest(manifest: Path) -> Source:
             f"The manifest {manifest} lists no file below its first line. Add a line for each "
             f"image, then run `alworkbench import {manifest}` again."
         )
-    return Source(manifest.parent, manifest, True, files, 0)
+    return Source(manifest.parent, manifest, True, files, {})
 
 
 def _inner(folder: Path) -> Path:
@@ -154,11 +169,11 @@ def _inner(folder: Path) -> Path:
 # ----------------------------------------------------------------------------------- walking a tree
 
 
-def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
-    """Every file below the root, depth first by name; None stands for one that is ignored."""
+def _walk(root: Path, labelled: bool) -> Iterator[Candidate | str]:
+    """Every file below the root, depth first by name; a text says why one is skipped."""
     real_root = root.resolve()
 
-    def descend(folder: Path, prefix: str) -> Iterator[Candidate | None]:
+    def descend(folder: Path, prefix: str) -> Iterator[Candidate | str]:
         try:
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
@@ -175,13 +190,13 @@ def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
         for entry in entries:
             path = prefix + entry.name
             if entry.name.startswith("."):
-                yield None
+                yield "hidden"
             elif entry.is_symlink():
                 yield _linked(real_root, entry, path, class_name)
             elif entry.is_dir():
                 yield from descend(Path(entry.path), path + "/")
             elif Path(entry.name).suffix.lower() not in SUFFIXES:
-                yield None
+                yield _suffix(entry)
             elif (fault := fault_of_name(path)) is not None:
                 yield Candidate(shown(path), refusal=f"its path {fault}: rename it")
             else:
@@ -192,7 +207,7 @@ def _walk(root: Path, labelled: bool) -> Iterator[Candidate | None]:
 
 def _linked(
     root: Path, entry: os.DirEntry[str], path: str, class_name: str | None
-) -> Candidate | None:
+) -> Candidate | str:
     """A link to a picture inside the tree is read; a link out of the tree is refused."""
     try:
         target = Path(entry.path).resolve()
@@ -200,14 +215,19 @@ def _linked(
         return Candidate(shown(path), refusal=LOOP)
     inside = target.is_relative_to(root)
     if inside and target.is_dir():
-        return None  # its files are read at their own place
+        return "link to a folder"  # its files are read at their own place
     image = Path(entry.name).suffix.lower() in SUFFIXES
     if not image and not target.is_dir():
-        return None
+        return _suffix(entry)
     if not inside:
         refusal = "a link that leads out of the folder; import the place that it leads to"
         return Candidate(shown(path), refusal=refusal)
     return Candidate(path, class_name)
+
+
+def _suffix(entry: os.DirEntry[str]) -> str:
+    suffix = Path(entry.name).suffix.lower()
+    return shown(suffix) or "without suffix"
 
 
 # ------------------------------------------------------------------------------- looking into a file

@@ -140,6 +140,7 @@ class Images:
             moved=moved,
             left_out=plan.left_out,
             missing=self._missing_below(root),
+            skipped=source.skipped,
         )
         if is_mass_refusal(len(total.quarantined), total.files):
             raise ImagesRefused(

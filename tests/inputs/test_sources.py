@@ -74,7 +74,30 @@ def test_a_folder_tree_is_read_completely_in_order_of_names(tmp_path: Path):
     assert all(f.hash == hashlib.sha256(TREE[f.path]).hexdigest() for f in good)
     assert {(f.bytes == len(TREE[f.path]), f.width, f.height) for f in good} == {(True, 5, 4)}
     source = read_source(tmp_path)
-    assert (source.root, source.files, source.ignored) == (tmp_path, 7, 3)
+    assert (source.root, source.files) == (tmp_path, 7)
+    assert source.skipped == {".txt": 1, "hidden": 2}
+
+
+def test_everything_that_is_skipped_is_counted_by_suffix(tmp_path: Path):
+    names = ("1.HEIC", "2.heic", "logo.svg", "raw.CR2", "README", ".hidden.png", "a/3.heic")
+    put(tmp_path, dict.fromkeys(names, b"x"))
+    with pytest.raises(
+        NothingToImport, match=r"7 other files \(3 \.heic, 1 \.cr2, 1 \.svg, 1 hidden"
+    ):
+        read_source(tmp_path)
+    put(tmp_path, {"a/good.png": png(1)})
+    (tmp_path / "linked").symlink_to(tmp_path / "a")
+    found = read_source(tmp_path)
+    assert found.files == 1
+    assert found.skipped == {
+        ".cr2": 1,
+        ".heic": 3,
+        ".svg": 1,
+        "hidden": 1,
+        "link to a folder": 1,
+        "without suffix": 1,
+    }
+    assert sum(found.skipped.values()) == len(names) + 1
 
 
 def test_the_order_is_independent_of_threads_and_of_the_order_of_writing(tmp_path: Path):
@@ -219,7 +242,7 @@ def test_progress_ends_at_the_total_and_reading_may_stop_early(tmp_path: Path):
     [
         ("absent", UnreadableSource, "No such file"),
         ("empty", NothingToImport, "nothing at all"),
-        ("texts", NothingToImport, "1 other files"),
+        ("texts", NothingToImport, r"1 other files \(1 \.txt\)"),
         ("texts/a.txt", UnreadableSource, "not a folder"),
         ("images/a.png", UnreadableSource, "alworkbench import .*images`"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -138,3 +139,5 @@ class ImportSummary:
     The image of that time keeps its labels and is not asked any more."""
     missing: tuple[str, ...] = ()
     """Files below this location that were imported before and are not there any more."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Suffix, `hidden` or `link to a folder` -> how many files were not read for that reason."""
