@@ -67,6 +67,14 @@ def test_a_damaged_file_of_findings_is_written_anew(project: Project, content: b
     assert findings(project).read_bytes() == kept
 
 
+def test_the_status_is_shown_where_findings_cannot_be_kept(project: Project):
+    before = project.open().status()
+    place = findings(project)
+    place.unlink()
+    place.mkdir()  # nothing can be written in the place of a folder
+    assert project.open().status() == before
+
+
 def test_findings_on_other_names_are_computed(project: Project):
     with project.open() as workbench:
         classes = workbench.classes.current()
