@@ -21,7 +21,7 @@ from alworkbench.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from alworkbench.project.explain import Explanation
+    from alworkbench.project.explain import Explanation, Standing
 
 MOST_CLASSES = 10
 """Classes that are printed."""
@@ -49,6 +49,16 @@ def explain(
         print_explanation(found)
 
 
+def rank_words(rank: Standing) -> str:
+    """A rank in words; of an estimated rank also its interval and the number of images behind it."""
+    if rank.exact:
+        return f"rank {rank.rank:,} of {rank.of:,}, percentile {rank.percentile:.1f}"
+    return (
+        f"rank about {rank.rank:,} of {rank.of:,} (95 % interval {rank.low:,} to {rank.high:,}), percentile "
+        f"about {rank.percentile:.1f}; compared with {rank.compared:,} random images of the pool"
+    )
+
+
 def print_explanation(found: Explanation) -> None:
     """Print uncertainty, ranks and classes of an image; classes in conflict come first."""
     image, parts = found.image, found.uncertainty
@@ -66,7 +76,7 @@ def print_explanation(found: Explanation) -> None:
         ("information in the label (BALD)", found.by_bald),
     )
     for name, rank in ranks:
-        console.print(f"by {name}: rank {rank.rank} of {rank.of}, percentile {rank.percentile:.1f}")
+        console.print(f"by {name}: {rank_words(rank)}", soft_wrap=True)
     if len(found.conflict) > 1:
         more = " ..." if len(found.conflict) > MOST_CLASSES else ""
         names = ", ".join(found.conflict[:MOST_CLASSES]) + more

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import ClassList, EncoderRecord, NameKnowledge, PosteriorRecord
-from alworkbench.core.errors import FeaturesMissing, OutputUnwritable
+from alworkbench.core.errors import FeaturesMissing
 from alworkbench.project.session import Session
 
 
@@ -41,7 +41,7 @@ def name_findings(
             found = _compute(session, classes, posterior)
         except FeaturesMissing:  # a class was added since; encoding is the next step
             return NameFindings()
-        with suppress(OutputUnwritable):
+        with suppress(OSError):
             write_atomically(path, json.dumps({"key": key, **asdict(found)}, indent=1).encode())
     return found
 

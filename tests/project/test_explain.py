@@ -119,6 +119,16 @@ def test_the_command_explains_in_words_and_in_json(project, pool):
     assert set(found["conflict"]) <= set(NAMES)
 
 
+def test_an_estimated_rank_is_told_with_its_interval(project, pool, monkeypatch):
+    from alworkbench.project import explain
+
+    assert "rank about" not in in_words(project, pool[1][0])
+    monkeypatch.setattr(explain, "RANKED", 10)
+    words = in_words(project, pool[1][0])
+    assert f"of {POOL} (95 % interval" in words
+    assert "compared with 10 random images of the pool" in words
+
+
 def test_class_names_are_not_read_as_markup(workbench, pool, capsys, monkeypatch):
     from dataclasses import replace
 

@@ -13,6 +13,7 @@ from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
 from alworkbench.core.domain import Image, Role
 from alworkbench.features.table import FeatureTable
+from alworkbench.project import explain as explain_module
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.explain import (
     SETTLED,
@@ -108,7 +109,9 @@ class TestBeliefs:
 class TestStanding:
     @given(st.lists(st.floats(0, 3, width=32), max_size=50), st.floats(0, 3, width=32))
     def test_rank_and_percentile_are_of_the_same_order(self, others, score):
-        found = standing(score, torch.tensor(others))
+        found = standing(score, torch.tensor(others), len(others))
+        assert found.exact
+        assert found.low == found.rank == found.high
         assert 1 <= found.rank <= found.of == len(others) + 1
         assert 0 <= found.percentile <= 100
         assert (found.rank == 1) == (found.percentile == 100)
@@ -117,8 +120,30 @@ class TestStanding:
             assert found.percentile == pytest.approx(share)
 
     def test_the_last_of_all_is_at_zero(self):
-        found = standing(0.1, torch.tensor([0.2, 0.3]))
+        found = standing(0.1, torch.tensor([0.2, 0.3]), 2)
         assert (found.rank, found.of, found.percentile) == (3, 3, 0.0)
+
+    @given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 5000))
+    def test_an_estimated_rank_lies_within_what_the_sample_leaves_possible(self, n, above, more):
+        above = min(above, n)
+        scored = torch.cat([torch.ones(above), -torch.ones(n - above)])
+        found = standing(0.0, scored, n + more)
+        assert not found.exact
+        assert above + 1 <= found.low <= found.rank <= found.high <= above + more + 1
+        assert found.percentile == pytest.approx(100 * (n - above) / n)
+
+    def test_the_interval_holds_the_rank_in_at_least_95_percent_of_samples(self):
+        pool, generator = torch.arange(2000.0), torch.Generator().manual_seed(1)
+        for rank in (1, 20, 700, 2000):
+            score = 2000.0 - rank
+            others = pool[pool != score]
+            found = [
+                standing(score, others[torch.randperm(1999, generator=generator)[:200]], 1999)
+                for _ in range(400)
+            ]
+            assert sum(each.low <= rank <= each.high for each in found) >= 0.93 * len(found)
+            if rank == 700:
+                assert abs(sum(each.rank for each in found) / len(found) - rank) < 15
 
 
 @pytest.mark.parametrize("labels", [0, 9])
@@ -151,6 +176,21 @@ class TestInAPool:
             found = getattr(explained(learner, table, chosen.rows[0], range(40)), field)
             assert found.rank == 1
             assert found.score == pytest.approx(chosen.scores[0], abs=1e-5)
+
+    def test_a_large_pool_is_ranked_by_a_sample_with_the_exact_scores(self, labels, monkeypatch):
+        table, learner = table_and_learner(labels)
+        exact = explained(learner, table, 7, range(40))
+        monkeypatch.setattr(explain_module, "RANKED", 12)
+        found = explained(learner, table, 7, range(40))
+        assert found.uncertainty == exact.uncertainty
+        for estimated, true in (
+            (found.by_entropy, exact.by_entropy),
+            (found.by_bald, exact.by_bald),
+        ):
+            assert (estimated.score, estimated.of) == (true.score, true.of)
+            assert estimated.compared == 12
+            assert estimated.low <= true.rank <= estimated.high
+        assert found == explained(learner, table, 7, range(40))
 
     def test_an_image_outside_is_ranked_against_the_pool_all_the_same(self, labels):
         table, learner = table_and_learner(labels)
