@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_en
 from sqlalchemy.exc import OperationalError
 
 from alworkbench.core.errors import ProjectBusy, ProjectUnavailable
+from store.errors import decode_json
 from store.lock import FairLock
 from store.sqlite_version import sqlite_module, warn_of_wal_reset_bug
 
@@ -58,6 +59,7 @@ def make_engine(database: str, *pragmas: str, patience: float = PATIENCE, **pool
         URL.create("sqlite", database=database),
         module=sqlite_module(),
         isolation_level="AUTOCOMMIT",
+        json_deserializer=decode_json,
         connect_args={"check_same_thread": False, "timeout": patience},
         **pool,
     )

@@ -5,6 +5,7 @@ All other errors of SQLAlchemy are mistakes of this program and pass unchanged.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from alworkbench.core.errors import (
 
 def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
     """The ProjectError for an error of the SQLite driver, or None for any other error."""
+    if (found := _undecodable(error)) is not None:
+        return ProjectDamaged(where, found)
     code = getattr(error, "sqlite_errorcode", None)
     if not isinstance(code, int):
         return None
@@ -37,6 +40,34 @@ def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
             return ProjectUnavailable(where, str(error))
         case _:
             return None
+
+
+def _undecodable(error: BaseException) -> str | None:
+    """What is wrong with a stored value that the driver or SQLAlchemy cannot decode; None for other errors.
+
+    Neither gives such an error a code, so it is known by its words. Both drivers take them from CPython.
+    """
+    words = str(error)
+    if type(error).__name__ == "OperationalError" and "Could not decode to UTF-8" in words:
+        column = words.partition("column '")[2].partition("'")[0]
+        return f"a text in the column {column!r} is not UTF-8"
+    if isinstance(error, UndecodableJson):
+        return words
+    if isinstance(error, LookupError) and "not among the defined enum values" in words:
+        return f"a word in it has no meaning: {words.partition('. Enum name')[0]}"
+    return None
+
+
+def decode_json(text: str) -> object:
+    """The value of a JSON column. Raises UndecodableJson, which becomes a ProjectDamaged."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UndecodableJson(f"a stored value is not JSON: {error}") from error
+
+
+class UndecodableJson(Exception):
+    """The text of a JSON column is not JSON."""
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 A file holds the weights that only a fit can find (`LearnedWeights`), and the labels that they were
 learned from. The labelled images are named by content hash. Draws can then be conditioned on the labels
-after a restart. Of the targets only the shares that are not zero are stored.
+after a restart. Of the targets only the shares that are not zero are stored. A file carries the SHA-256 of
+its content, which is checked on reading.
 
 Dimensions used in this file
     n  labelled images
@@ -20,7 +21,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from alworkbench.adaptation.learning import LearnedWeights, check_labels
@@ -28,6 +28,7 @@ from alworkbench.adaptation.pool_gaussians import PoolCoordinates, PoolGaussians
 from alworkbench.adaptation.prior import Prior
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import InvalidPosteriorFile
+from alworkbench.core.sealed_tensors import check_seal, sealed
 from alworkbench.core.tensors import floats, integers
 from alworkbench.posterior.linearisation import WeightUpdate
 
@@ -85,7 +86,7 @@ def save_learner(
         numbers = (term.label_scale, term.pool_scale, term.folds)
         metadata["pool"] = json.dumps(numbers)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save(tensors, metadata))
+    write_atomically(path, sealed(tensors, metadata))
 
 
 def load_learner(path: Path) -> StoredLearner:
@@ -94,6 +95,7 @@ def load_learner(path: Path) -> StoredLearner:
     Raises InvalidPosteriorFile for a file that is no learner of a known format.
     """
     try:
+        check_seal(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") not in (FORMAT, *OLDER):

@@ -3,16 +3,18 @@
     00000/act.npy        activations, rows x P, fp16 or fp32
     00000/res.npy        residuals, rows x D, if the model has them
     00000/meta.parquet   every input in order: its row, or why it was refused
-    00000/DONE.json      sizes of these files; written last, so a shard without it does not exist
+    00000/DONE.json      sizes and SHA-256 of these files; written last: a shard without it does not exist
 
 A table is the concatenation of the shards in order of their names. A shard never changes: more images
-give more shards. Reading checks sizes, headers and row numbers, and names a damaged shard. It loads neither
-torch nor pandas, which `pyarrow.parquet.read_table` and `to_numpy` of Arrow would load: the status of a
-project reads which images have features, and nothing else.
+give more shards. Opening a shard checks sizes, headers, row numbers and the SHA-256 of the metadata, and
+names a damaged shard; `verify_shard` reads every byte. Shards of older versions have no SHA-256. Reading
+loads neither torch nor pandas, which `pyarrow.parquet.read_table` and `to_numpy` of Arrow would load: the
+status of a project reads which images have features, and nothing else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 MAX_ROWS = 65_536
 DONE = "DONE.json"
 FORMAT = 1
+KEYS = {"format", "rows", "inputs", "bytes", "sha256"}
+"""Of DONE.json; `sha256` is missing in shards of older versions."""
 DTYPES = ("<f2", "<f4")
 
 META = pa.schema(
@@ -115,6 +119,7 @@ def write_shard(folder: Path, entries: Sequence[Entry], features: Sequence[Featu
         "rows": sum(len(f) for f in features),
         "inputs": len(entries),
         "bytes": sizes,
+        "sha256": {name: _sha256(folder / name) for name in sizes},
     }
     write_atomically(folder / DONE, json.dumps(done, indent=1).encode())
     sync_folder(folder.parent)
@@ -176,11 +181,16 @@ def read_shard(folder: Path) -> Shard:
         done = json.loads((folder / DONE).read_bytes())
         if done["format"] != FORMAT:
             raise ValueError(f"it has the format {done['format']!r}, expected {FORMAT}")
+        if unknown := set(done) - KEYS:
+            raise ValueError(f"{DONE} holds {sorted(unknown)}")
+        if set(done.get("sha256", done["bytes"])) != set(done["bytes"]):
+            raise ValueError(f"{DONE} does not give the SHA-256 of every file")
         for name, size in done["bytes"].items():
             if Path(name).name != name:
                 raise ValueError(f"{DONE} names the file {name!r}")
             if (found := (folder / name).stat().st_size) != size:
                 raise ValueError(f"{name} has {found} bytes, expected {size}")
+        _check_sha256(folder, done, "meta.parquet")
         with pq.ParquetFile(folder / "meta.parquet") as file:
             meta = file.read()
         if not meta.schema.equals(META) or len(meta) != done["inputs"]:
@@ -218,6 +228,32 @@ def refused_files(folder: Path) -> dict[str, QuarantinedFile]:
             code = QuarantineCode(row["code"])
             reasons[row["hash"]] = QuarantinedFile(row["path"], code, row["detail"] or "")
     return reasons
+
+
+def verify_shard(folder: Path) -> bool:
+    """Read every byte of a shard: whether it has the SHA-256 of each file, False for an older one.
+
+    Raises InvalidFeatureFile, as `read_shard` does, for a shard that is damaged anywhere.
+    """
+    read_shard(folder)
+    try:
+        done = json.loads((folder / DONE).read_bytes())
+        for name in done["bytes"]:
+            _check_sha256(folder, done, name)
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    return "sha256" in done
+
+
+def _check_sha256(folder: Path, done: dict[str, Any], name: str) -> None:
+    """Raises ValueError if a file has another SHA-256 than when it was finished."""
+    if "sha256" in done and _sha256(folder / name) != done["sha256"][name]:
+        raise ValueError(f"{name} has changed since it was written: its SHA-256 is another")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def count_rows(folder: Path) -> int:

@@ -3,8 +3,8 @@
 After encoding, nothing else of the encoder is needed: neither its weights nor the library that runs it.
 
     encoder.json           id, spec, and versions of the libraries
-    head.safetensors       the two projections, logit scale and bias
-    prompts.safetensors    text activations by the prompt's text: a cache
+    head.safetensors       the two projections, logit scale and bias, with their SHA-256
+    prompts.safetensors    text activations by the prompt's text: a cache, with its SHA-256
     00000/, 00001/, ...    finished shards (`shard.py`)
     writer.lock            the process that may write
 """
@@ -24,12 +24,12 @@ import pyarrow.compute as pc
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import EncoderRecord, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import EncoderMismatch, FeaturesLocked, InvalidFeatureFile
+from alworkbench.core.sealed_tensors import check_seal, sealed
 from alworkbench.core.tensors import floats
 from alworkbench.encoders.head import Head
 from alworkbench.features.shard import (
@@ -85,6 +85,7 @@ class FeatureStore:
         """The encoder's projections, in fp32 on the CPU."""
         path = self.folder / "head.safetensors"
         try:
+            check_seal(path)
             with safe_open(path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {})["head"])
                 image, text = (
@@ -130,7 +131,7 @@ class FeatureStore:
         joined = torch.cat([old, new]) if known else new
         metadata = {"prompts": json.dumps([*known, *fresh])}
         self.folder.mkdir(parents=True, exist_ok=True)
-        data = save({"activations": joined.contiguous()}, metadata)
+        data = sealed({"activations": joined.contiguous()}, metadata)
         write_atomically(self.folder / "prompts.safetensors", data)
 
     def _prompts(self) -> tuple[dict[str, int], Float[Tensor, "T Q"]]:
@@ -139,6 +140,7 @@ class FeatureStore:
         if not path.exists():
             return {}, torch.zeros(0, 0)
         try:
+            check_seal(path)
             with safe_open(path, framework="pt") as file:
                 prompts = json.loads((file.metadata() or {})["prompts"])
                 activations = floats(file.get_tensor("activations"), "activations")
@@ -221,8 +223,7 @@ def _head_bytes(head: Head) -> bytes:
         "image_projection": cpu.image_projection.detach().contiguous(),
         "text_projection": cpu.text_projection.detach().contiguous(),
     }
-    data: bytes = save(tensors, {"head": json.dumps(facts)})
-    return data
+    return sealed(tensors, {"head": json.dumps(facts)})
 
 
 def _unreadable(path: Path, error: Exception) -> InvalidFeatureFile:

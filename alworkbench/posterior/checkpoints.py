@@ -18,9 +18,9 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.sealed_tensors import check_seal, sealed
 from alworkbench.encoders.head import Head
 from alworkbench.posterior.curvature import KroneckerFactors, PairFactors
 
@@ -79,7 +79,7 @@ class PartialSums:
                 tensors[f"{name}.activation"] = side.activation.cpu().contiguous()
                 tensors[f"{name}.embedding"] = side.embedding.cpu().contiguous()
                 metadata[f"{name}.pairs"] = str(side.pairs)
-        write_atomically(self._path(index), save(tensors, metadata))
+        write_atomically(self._path(index), sealed(tensors, metadata))
 
     def remove(self) -> None:
         """Delete the partial sums."""
@@ -94,6 +94,7 @@ class PartialSums:
         if not path.is_file():
             return None
         try:
+            check_seal(path)
             with safe_open(path, framework="pt") as file:
                 facts = file.metadata() or {}
                 if facts.get("format") != FORMAT:

@@ -2,7 +2,8 @@
 
 The metadata are strings: format, encoder_id, created_at, provenance (JSON), and for each side pairs,
 prior_precision and pseudo_data_weight. Means are read as float32, eigenvalues and eigenvectors as float64,
-whatever type they have in the file. Nothing in the file can be executed.
+whatever type they have in the file. Nothing in the file can be executed. A file carries the SHA-256 of its
+content, which is checked on reading.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile
+from alworkbench.core.sealed_tensors import check_seal, sealed
 from alworkbench.core.tensors import floats
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior, Spectrum
 
@@ -73,7 +74,7 @@ def save_posterior(
     if posterior.learning_weight is not None:
         metadata["learning_weight"] = repr(posterior.learning_weight)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save(tensors, metadata))
+    write_atomically(path, sealed(tensors, metadata))
 
 
 def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFile:
@@ -83,6 +84,7 @@ def load_posterior(path: Path, *, encoder_id: str | None = None) -> PosteriorFil
     posterior of another encoder than `encoder_id`, if one is given.
     """
     try:
+        check_seal(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from alworkbench.core.errors import EncoderMismatch, InvalidPosteriorFile, NotPositiveDefinite
+from alworkbench.core.sealed_tensors import SEAL
 from alworkbench.posterior.curvature import KroneckerFactors
 from alworkbench.posterior.evidence import maximise_evidence
 from alworkbench.posterior.kronecker import KroneckerPosterior, best_prior_precision, decompose
@@ -196,7 +197,7 @@ ARRAYS = (
 def change(path, name, function) -> None:
     """Exchange one array of a posterior file."""
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
+        metadata = {key: text for key, text in file.metadata().items() if key != SEAL}
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     save_file({**tensors, name: function(tensors[name])}, path, metadata)
 
@@ -230,6 +231,7 @@ class TestFiles:
         save_posterior(path, small_model().posterior, created_at=self.now, provenance={})
         with safe_open(path, "pt") as file:
             metadata = {**file.metadata(), "learning_weight": weight}
+            del metadata[SEAL]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         save_file(tensors, path, metadata)
         with pytest.raises(InvalidPosteriorFile, match="not a readable posterior file"):

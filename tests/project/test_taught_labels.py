@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Answer, AnswerKind, Label, Role
 from alworkbench.core.provenance import MARK, taught_marks
+from alworkbench.core.sealed_tensors import SEAL
 from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.project.support_sets import Order
@@ -271,6 +272,7 @@ def test_a_learner_of_an_older_file_is_restored_from_the_classes_of_its_record(
     path = labelled.session.folder.path / record.file
     with safe_open(path, framework="pt") as file:
         metadata = {**file.metadata(), "format": "alworkbench-learner-4"}
+        del metadata[SEAL]
         tensors = {
             key: file.get_tensor(key)
             for key in file.keys()  # noqa: SIM118
