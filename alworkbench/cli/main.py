@@ -73,7 +73,6 @@ app = typer.Typer(
     name="alworkbench",
     help="Label the images that teach most: active learning with a vision-language model's posterior.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )

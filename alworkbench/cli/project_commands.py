@@ -96,6 +96,7 @@ def init(
     import store
     from alworkbench.acquisition.catalogue import find_strategy
     from alworkbench.adaptation.methods import find_method
+    from alworkbench.encoders import check_encoder
     from alworkbench.inputs.label_files import read_class_names
     from alworkbench.project.session import utc_now
 
@@ -104,6 +105,7 @@ def init(
     chosen = tuple(templates or DEFAULT_TEMPLATES)
     class_list = ClassList(tuple(LabelClass(name, chosen) for name in names))
     refuse_twins(names)
+    check_encoder(encoder)
     settings = ProjectSettings(
         folder.resolve().name,
         encoder,

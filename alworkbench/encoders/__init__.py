@@ -19,7 +19,19 @@ from alworkbench.encoders.preprocessing import Preprocess
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Encoder", "Preprocess", "load_encoder"]
+__all__ = ["Encoder", "Preprocess", "check_encoder", "load_encoder"]
+
+
+def check_encoder(spec: str) -> None:
+    """Raises UnknownEncoder, with the nearest names, where `spec` names no encoder. Fetches no weights.
+
+    `features:NAME` is accepted: the features of such a project come from a file.
+    """
+    if spec == "bundled" or spec.startswith("features:"):
+        return
+    from alworkbench.encoders.encoder_spec import resolve
+
+    resolve(spec)
 
 
 def load_encoder(spec: str, device: torch.device) -> Encoder:

@@ -225,3 +225,30 @@ def test_every_error_has_the_exit_code_of_its_family():
         assert family.exit_code == code
         for kind in family.__subclasses__():
             assert kind.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("spec", "remedy"),
+    [
+        ("ViT-B-23:laion2b_s34b_b79k", "ViT-B-32"),
+        ("ViT-B-32:laion2b_s34b_b78k", "laion2b_s34b_b79k"),
+        ("bundeld", "bundled"),
+        ("ViT-B-32:no/such/file.safetensors", "published tags"),
+    ],
+)
+def test_init_refuses_an_encoder_that_does_not_exist_and_makes_nothing(tmp_path, spec, remedy):
+    words = ["init", str(tmp_path / "birds"), "--class", "owl", "--class", "tit", "--encoder", spec]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, errors.UnknownEncoder)
+    assert remedy in str(done.exception)
+    assert not (tmp_path / "birds").exists()
+
+
+@pytest.mark.parametrize("spec", ["bundled", "features:toy", "ViT-B-32:laion2b_s34b_b79k"])
+def test_init_takes_an_encoder_that_exists_without_fetching_it(tmp_path, spec):
+    words = ["init", str(tmp_path / "birds"), "--class", "owl", "--class", "tit", "--encoder", spec]
+    assert CliRunner().invoke(app, words).exit_code == 0
+
+
+def test_the_version_is_printed_without_a_command():
+    assert CliRunner().invoke(app, ["--version"]).output.strip()
