@@ -11,16 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from alworkbench.adaptation.learner_file import load_learner
 from alworkbench.core.domain import Role
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
-from alworkbench.posterior.posterior_file import load_posterior
 from alworkbench.project.class_texts import same_names
 from alworkbench.project.image_files import FileFault, file_faults, hashes_of, in_words
+from alworkbench.project.integrity import verify
 from alworkbench.project.mass_refusal import reasons_in_words, reasons_of
 from alworkbench.project.session import Session
 
@@ -65,7 +64,7 @@ def check_up(session: Session, progress: Progress = silent, *, record: bool = Tr
             *_database(reader),
             *_files(session, reader, faults),
             *_features(session, reader),
-            *_stored_files(session, reader),
+            *_stored_files(session, reader, progress),
         ]
     findings += _class_names(session)
     return Checkup(images, tuple(findings), tuple(faults))
@@ -103,8 +102,7 @@ def _features(session: Session, reader: Reader) -> Iterator[Finding]:
         return
     store = FeatureStore(session.folder.features / record.id)
     table: FeatureTable | None = None
-    for what in (store.encoder, store.read_head, lambda: store.missing_prompts([])):
-        yield from _attempt("features", what)
+    yield from _attempt("features", store.encoder)
     try:
         table = store.open_table()
     except WorkbenchError as error:
@@ -140,15 +138,19 @@ def _broken_rows(table: FeatureTable) -> int:
     )
 
 
-def _stored_files(session: Session, reader: Reader) -> Iterator[Finding]:
+def _stored_files(session: Session, reader: Reader, progress: Progress) -> Iterator[Finding]:
+    """Every byte of what was computed, and the two files that the database refers to."""
+    for name, problem in verify(session.folder, progress).damaged.items():
+        yield Finding(name, problem, "Restore it from a backup, or make it again.")
     folder = session.folder.path
     encoder = reader.computed.encoder()
     posterior = reader.computed.posterior(encoder.id) if encoder else None
     learner = reader.computed.learner()
-    if posterior is not None:
-        yield from _attempt("posterior", lambda: load_posterior(folder / posterior.file))
-    if learner is not None:
-        yield from _attempt("learner", lambda: load_learner(folder / learner.file))
+    for part, record in (("posterior", posterior), ("learner", learner)):
+        if record is not None and not (folder / record.file).is_file():
+            yield Finding(
+                part, f"{record.file} is missing", "Restore it from a backup, or make it again."
+            )
 
 
 def _attempt(part: str, read: Callable[[], object]) -> Iterator[Finding]:

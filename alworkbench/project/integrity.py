@@ -60,8 +60,9 @@ def _checks(folder: ProjectFolder) -> list[tuple[Path, Callable[[], bool]]]:
             "head.safetensors": store.read_head,
             "prompts.safetensors": partial(store.missing_prompts, []),
         }
+        needed: set[str] = {"head.safetensors"} if (features / "encoder.json").exists() else set()
         for name, read in readers.items():
-            if (features / name).exists():
+            if name in needed or (features / name).exists():
                 found.append((features / name, partial(_sealed, features / name, read)))
     loaders: dict[Path, Callable[[Path], object]] = {
         folder.posteriors: load_posterior,

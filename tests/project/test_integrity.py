@@ -11,7 +11,10 @@ import pytest
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import InvalidFeatureFile
 from alworkbench.features.shard import DONE, finished_shards, read_shard, verify_shard
+from alworkbench.project.checkup import check_up
 from alworkbench.project.integrity import verify
+from alworkbench.project.workbench import Workbench
+from store import open_store
 from tests.making_project import Project, answering, closing
 
 FLIPS = 5
@@ -88,6 +91,21 @@ def test_an_older_shard_is_read_and_reported_as_unknown(folder: ProjectFolder) -
     found = verify(folder)
     assert found.unknown == (shard.relative_to(folder.path).as_posix(),)
     assert not found.damaged
+
+
+def test_doctor_names_every_damaged_and_every_missing_file(folder: ProjectFolder) -> None:
+    paths = [path for path in files_of(folder) if path.name != "prompts.safetensors"]
+    with Workbench(folder, open_store(folder.path)) as workbench:
+        before = {each.part for each in check_up(workbench.session).findings}
+        for path in paths:
+            good = path.read_bytes()
+            path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+            found = check_up(workbench.session).findings
+            assert {each.part for each in found} - before
+            path.unlink()
+            found = check_up(workbench.session).findings
+            assert {each.part for each in found} - before
+            path.write_bytes(good)
 
 
 def test_a_project_without_features_is_intact(tmp_path: Path) -> None:
