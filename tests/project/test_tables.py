@@ -92,7 +92,8 @@ def test_empty_tables_have_the_same_columns_and_types(workbench, answers):
 
 
 def test_a_change_of_a_table_changes_nothing(taught):
-    taught.tables.images().loc[:, "label"] = "owl"
+    table = taught.tables.images()
+    table.loc[:, "label"] = "owl"
     assert "owl" not in set(taught.tables.images()["label"])
 
 
