@@ -106,7 +106,7 @@ class QuarantinedFileRow(Base):
 
 # --------------------------------------------------------------------------------------- classes
 class ClassRow(Base):
-    """A class name; its id is the same in every version of the class list."""
+    """A class and its first name; its id is the same in every version of the class list."""
 
     __tablename__ = "label_class"
 
@@ -133,6 +133,12 @@ class ClassListEntryRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     class_id: Mapped[int] = mapped_column(ForeignKey("label_class.id"))
     templates: Mapped[list[str]] = mapped_column(JSON)
+    name: Mapped[str | None]
+    """In this version; NULL: the name in `label_class`, which is the first that the class had."""
+    key: Mapped[str | None]
+    colour: Mapped[str | None]
+    description: Mapped[str | None]
+    place: Mapped[int | None]
 
 
 # -------------------------------------------------------------------------------- what was computed

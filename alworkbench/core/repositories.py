@@ -116,7 +116,7 @@ class Classes(Protocol):
         ...
 
     def add(self, classes: ClassList, now: datetime) -> ClassList:
-        """Store a new version; names that are known keep their class id."""
+        """Store a new version; a class keeps its id under a new name, and a known name keeps its class id."""
         ...
 
 

@@ -13,6 +13,7 @@ from alworkbench.core.domain import AUDIT_STRATEGY, MetricRecord, ProjectFolder,
 from alworkbench.core.ports import Reader
 from alworkbench.evaluation import lure
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
+from alworkbench.project.class_versions import same_versions
 from alworkbench.project.counterfactual_file import Counterfactual, newest_counterfactual
 from alworkbench.project.stability import Snapshot
 from alworkbench.project.stopping import History, history_of
@@ -88,9 +89,9 @@ def _population(reader: Reader) -> AuditPopulation:
 
 def history(reader: Reader, target: float | None) -> History:
     """The records that stopping rules read. Learners of an earlier class list are left out."""
-    classes = reader.classes.current().id
-    rounds = [each for each in reader.rounds.all() if each.class_list_id == classes]
-    learners = [each for each in reader.computed.learners() if each.class_list_id == classes]
+    same = same_versions(reader, reader.classes.current())
+    rounds = [each for each in reader.rounds.all() if each.class_list_id in same]
+    learners = [each for each in reader.computed.learners() if each.class_list_id in same]
     newest = {each.round_id: each for each in learners}  # of each round, the last one
     watched = [r.settings.get("watch") for r in rounds if r.learner_id is None]
     watched = watched[:1] + [each.settings.get("watch") for each in newest.values()]

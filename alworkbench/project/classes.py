@@ -1,4 +1,8 @@
-"""The class list of a project, and how it changes: classes are added, and templates are replaced."""
+"""The class list of a project, and how it changes from one version to the next.
+
+A class keeps its id, so a label means the same class in every version. Classes are added and renamed,
+templates are replaced, and the labelling screen shows classes in another way.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alworkbench.core.domain import ClassList, LabelClass, refuse_twins
+from alworkbench.core.domain.class_changes import renamed, reordered, shown_as
 from alworkbench.core.errors import EncoderMismatch
 from alworkbench.core.names import tidy_name
 from alworkbench.core.progress import Progress, silent
@@ -14,6 +19,7 @@ from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.project.artifacts import load_project_encoder
 from alworkbench.project.class_texts import cut_names, same_names
+from alworkbench.project.class_versions import ChangeEffect, effect_of, refuse_earlier_names
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session, refuse_open
 
@@ -83,11 +89,68 @@ class Classes:
             other = ClassList(tuple(replace(each, templates=given) for each in present.classes))
             return self._change(other, encoder, progress)
 
+    def rename(
+        self, old: str, new: str, encoder: Encoder | None = None, progress: Progress = silent
+    ) -> ClassList:
+        """Store a new version of the class list in which the class `old` is called `new`.
+
+        Its labels count for the new name. Prompts hold the name, so what follows, and the errors, are
+        those of `add`; UnknownClass too. The earlier name of another class is refused.
+        """
+        with self._session.computing:
+            return self._change(renamed(self.current(), old, new), encoder, progress)
+
+    def reorder(self, first: Sequence[str]) -> ClassList:
+        """Store a new version in which the labelling screen shows these classes first, in this order.
+
+        The others follow as before. Nothing is learned, and a round may be open. Raises UnknownClass,
+        InvalidClassList.
+        """
+        with self._session.computing:
+            return self._change(reordered(self.current(), first), None, silent)
+
+    def show_as(
+        self,
+        name: str,
+        *,
+        key: str | None = None,
+        colour: str | None = None,
+        description: str | None = None,
+    ) -> ClassList:
+        """Store a new version in which the labelling screen shows this class so.
+
+        None leaves what is there; an empty text removes it. `key` is a digit or a small letter, `colour`
+        is written as `#c03020`. Nothing is learned, and a round may be open. Raises UnknownClass,
+        InvalidClassList.
+        """
+        with self._session.computing:
+            changed = shown_as(
+                self.current(), name, key=key, colour=colour, description=description
+            )
+            return self._change(changed, None, silent)
+
+    def effect(self, changed: ClassList) -> ChangeEffect:
+        """What a change of the newest version concerns; writes nothing.
+
+        Raises RoundStillOpen and InvalidClassList as the change itself does.
+        """
+        with self._session.store.read() as reader:
+            if not changed.same_for_model(reader.classes.current()):
+                refuse_open(reader)
+                refuse_earlier_names(reader, changed)
+            return effect_of(reader, changed)
+
     def _change(self, classes: ClassList, encoder: Encoder | None, progress: Progress) -> ClassList:
-        """Encode the prompts of a new version, store it, and learn and measure with it."""
-        session = self._session
+        """Store a new version; where the model reads it otherwise, encode its prompts, learn and measure."""
+        session, present = self._session, self.current()
+        if classes == present:
+            return present
+        if classes.same_for_model(present):
+            with session.store.write() as writer:
+                return writer.classes.add(classes, session.now())
         with session.store.read() as reader:
             refuse_open(reader)
+            refuse_earlier_names(reader, classes)
             has_learned = reader.computed.learner() is not None
             was_measured = any(each.learner_id is None for each in reader.computed.metrics())
         record = session.encoder_record()

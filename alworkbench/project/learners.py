@@ -34,6 +34,7 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, taught_marks
 from alworkbench.project import stability
 from alworkbench.project.artifacts import starting_learner
+from alworkbench.project.class_versions import same_versions
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.pool_samples import PoolSamples
 from alworkbench.project.session import Session, stored_id
@@ -242,9 +243,8 @@ class Learners:
         """
         with self._session.store.read() as reader:
             classes = reader.classes.current()
-            learners = [
-                each for each in reader.computed.learners() if each.class_list_id == classes.id
-            ]
+            same = same_versions(reader, classes)
+            learners = [each for each in reader.computed.learners() if each.class_list_id in same]
             belief = {each.id: each for each in reader.computed.posteriors()}
             number = {each.id: each.number for each in reader.rounds.all()}
         progress("measuring", 0, len(learners) + 1)

@@ -1,4 +1,4 @@
-"""Versions of the class list: names, order and prompt templates."""
+"""Versions of the class list: names, order, prompt templates, and what the labelling screen shows."""
 
 from __future__ import annotations
 
@@ -27,25 +27,44 @@ class ClassRepository:
     def get(self, class_list_id: int) -> ClassList:
         """Raises NotInProject for an unknown id."""
         rows = self._connection.execute(
-            select(ClassRow.name, ClassListEntryRow.templates, ClassRow.id)
+            select(
+                func.coalesce(ClassListEntryRow.name, ClassRow.name),
+                ClassListEntryRow.templates,
+                ClassRow.id,
+                ClassListEntryRow.key,
+                ClassListEntryRow.colour,
+                func.coalesce(ClassListEntryRow.description, ""),
+                ClassListEntryRow.place,
+            )
             .join(ClassListEntryRow, ClassListEntryRow.class_id == ClassRow.id)
             .where(ClassListEntryRow.class_list_id == class_list_id)
             .order_by(ClassListEntryRow.position)
         )
-        classes = tuple(LabelClass(name, tuple(templates), id_) for name, templates, id_ in rows)
+        classes = tuple(
+            LabelClass(name, tuple(templates), id_, key, colour, description, place)
+            for name, templates, id_, key, colour, description, place in rows
+        )
         if not classes:
             raise NotInProject("class list", class_list_id)
         return ClassList(classes, class_list_id)
 
     def add(self, classes: ClassList, now: datetime) -> ClassList:
-        """Store a new version. Known names keep their class id, whatever `id` is given."""
-        known = self._ids(classes.names)
-        unknown = [{"name": name} for name in classes.names if name not in known]
+        """Store a new version.
+
+        A class with an id of this store keeps it, under whatever name. Another class is known by the
+        first name that it had here; a class that is unknown gets a new id.
+        """
+        first_names = self._first_names([c.id for c in classes.classes if c.id is not None])
+        others = tuple(c.name for c in classes.classes if c.id not in first_names)
+        known = self._ids(others)
+        unknown = [{"name": name} for name in others if name not in known]
         if unknown:
             self._connection.execute(insert(ClassRow), unknown)
-            known = self._ids(classes.names)
+            known = self._ids(others)
         version = new_id(self._connection, insert(ClassListRow).values(created_at=now))
-        numbered = tuple(replace(c, id=known[c.name]) for c in classes.classes)
+        numbered = tuple(
+            c if c.id in first_names else replace(c, id=known[c.name]) for c in classes.classes
+        )
         self._connection.execute(
             insert(ClassListEntryRow),
             [
@@ -54,11 +73,25 @@ class ClassRepository:
                     "position": position,
                     "class_id": c.id,
                     "templates": list(c.templates),
+                    "name": c.name if first_names.get(c.id, c.name) != c.name else None,
+                    "key": c.key,
+                    "colour": c.colour,
+                    "description": c.description or None,
+                    "place": c.place,
                 }
                 for position, c in enumerate(numbered)
             ],
         )
         return ClassList(numbered, version)
+
+    def _first_names(self, ids: list[int]) -> dict[int | None, str]:
+        names: dict[int | None, str] = {}
+        for chunk in in_chunks(ids):
+            rows = self._connection.execute(
+                select(ClassRow.id, ClassRow.name).where(ClassRow.id.in_(chunk))
+            )
+            names.update((id_, name) for id_, name in rows)
+        return names
 
     def _ids(self, names: tuple[str, ...]) -> dict[str, int]:
         ids: dict[str, int] = {}

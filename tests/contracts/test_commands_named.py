@@ -21,7 +21,7 @@ PAGES = [
 ]
 INLINE = re.compile(r"`(alworkbench [^`]+)`")
 BLOCK = re.compile(r"^```.*?^```|^(?: {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
-LINE = re.compile(r"^ *(alworkbench [a-z][^\n#]*)", re.MULTILINE)
+LINE = re.compile(r"^ *(alworkbench [a-z](?:[^\n#]|(?<=\S)#)*)", re.MULTILINE)  # up to a comment
 
 
 def whole(text: str) -> str:

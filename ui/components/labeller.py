@@ -70,7 +70,7 @@ def component_data(
     state: UiState, round_: Round, progress: RoundProgress, classes: ClassList
 ) -> dict[str, Any]:
     """What the browser is told. It holds the token, so it goes to our own pages only."""
-    sets = round_.class_sets
+    sets, keys = round_.class_sets, classes.keys
     return {
         "base": PREFIX,
         "token": state.token,
@@ -89,7 +89,14 @@ def component_data(
         },
         "complete": progress.complete,
         "classes": [
-            {"id": c.id, "name": c.name, "key": classes.key_of(position)}
-            for position, c in enumerate(classes.classes)
+            {
+                "id": c.id,
+                "name": c.name,
+                "key": keys[position],
+                "colour": c.colour,
+                "description": c.description,
+            }
+            for position in classes.shown_order
+            for c in (classes.classes[position],)
         ],
     }

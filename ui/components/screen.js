@@ -96,7 +96,8 @@ class Screen {
   drawClasses(classes) {
     this.classButtons = classes.map((c) => {
       const node = this.button("class", c.name, c.key, () => this.actions.choose(c.id));
-      node.title = c.name;
+      node.title = c.description ? `${c.name}: ${c.description}` : c.name;
+      if (c.colour) node.style.borderInlineStart = `5px solid ${c.colour}`;
       if (!c.key) node.classList.add("keyless");
       const mark = make("span", "unseen"); // the mark for those who hear the page
       node.querySelector(".label").after(mark);

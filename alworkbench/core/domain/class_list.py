@@ -1,7 +1,8 @@
-"""The ordered classes of a project, their prompts and their keys."""
+"""The ordered classes of a project: their prompts, and how the labelling screen shows them."""
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from alworkbench.core.names import composed, fault_of_name, shown, twin_key
 DEFAULT_TEMPLATES = ("a photo of a {}.",)
 MOST_CHARACTERS = 200
 """Of a class name."""
+MOST_OF_DESCRIPTION = 500
+"""Characters of a description."""
 
 
 # One key per class in reading order; c and r belong to Streamlit, the rest to the labelling page.
@@ -20,16 +23,26 @@ RESERVED_KEYS = frozenset("crsuz")
 
 CLASS_KEYS = "1234567890" + "".join(k for k in string.ascii_lowercase if k not in RESERVED_KEYS)
 
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
 
 @dataclass(frozen=True, slots=True)
 class LabelClass:
-    """One class: what people call it and how the model is asked about it."""
+    """One class: what people call it, how the model is asked about it, and how the screen shows it."""
 
     name: str
     templates: tuple[str, ...] = DEFAULT_TEMPLATES
     """Prompt templates; `{}` stands for the name."""
     id: int | None = None
     """Stable over versions of the class list; given by the store."""
+    key: str | None = None
+    """The key that answers with this class; None: a key that no class chose (`ClassList.keys`)."""
+    colour: str | None = None
+    """On the labelling screen, such as `#c03020`."""
+    description: str = ""
+    """What belongs to the class, for people. The model does not read it."""
+    place: int | None = None
+    """Place on the labelling screen; None: after the classes that have one."""
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -67,6 +80,12 @@ class ClassList:
                     f"The templates of the class {c.name!r} must contain {{}} for the name, such as "
                     f"{DEFAULT_TEMPLATES[0]!r}; found {list(c.templates)}."
                 )
+            _check_display(c)
+        chosen = [c.key for c in self.classes if c.key is not None]
+        if twice := {key for key in chosen if chosen.count(key) > 1}:
+            raise InvalidClassList(
+                f"Two classes have the key {min(twice)!r}. Give one another key."
+            )
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -76,9 +95,44 @@ class ClassList:
         """Class names in order."""
         return tuple(c.name for c in self.classes)
 
-    def key_of(self, position: int) -> str | None:
-        """The key that answers with this class, or None past the last key."""
-        return CLASS_KEYS[position] if position < len(CLASS_KEYS) else None
+    @property
+    def shown_order(self) -> tuple[int, ...]:
+        """Positions of the classes in the order of the labelling screen.
+
+        The position of a class never changes: columns of predictions and stored learners follow it.
+        """
+        last = len(self.classes)
+        places = [last if c.place is None else c.place for c in self.classes]
+        return tuple(sorted(range(last), key=lambda position: places[position]))
+
+    @property
+    def keys(self) -> tuple[str | None, ...]:
+        """The key of each class, by position; None past the last key.
+
+        A class without a key of its own has the key of its place on the screen, so that other keys stay
+        when one class gets its own. Where another class chose that key, the first unused key follows.
+        """
+        keys = [c.key for c in self.classes]
+        chosen = set(keys)
+        for place, position in enumerate(self.shown_order[: len(CLASS_KEYS)]):
+            if keys[position] is None and CLASS_KEYS[place] not in chosen:
+                keys[position] = CLASS_KEYS[place]
+        used = set(keys)
+        unused = iter([key for key in CLASS_KEYS if key not in used])
+        for position in self.shown_order:
+            if keys[position] is None:
+                keys[position] = next(unused, None)
+        return tuple(keys)
+
+    def same_for_model(self, other: ClassList) -> bool:
+        """Whether both have the same classes, names and templates by position.
+
+        Keys, colours, descriptions and places are for people alone: a learner of one list is a learner
+        of the other.
+        """
+        return [(c.id, c.name, c.templates) for c in self.classes] == [
+            (c.id, c.name, c.templates) for c in other.classes
+        ]
 
     def index_of_id(self, class_id: int) -> int | None:
         """Position of the class with this id; None for an unknown id."""
@@ -88,6 +142,25 @@ class ClassList:
         """The class with this name, however its characters are written; None for an unknown name."""
         wanted = composed(name)
         return next((c for c in self.classes if composed(c.name) == wanted), None)
+
+
+def _check_display(c: LabelClass) -> None:
+    """Raises InvalidClassList for a key, a colour or a description that cannot be used."""
+    if c.key is not None and c.key not in tuple(CLASS_KEYS):
+        raise InvalidClassList(
+            f"The class {c.name!r} cannot have the key {shown(c.key[:20])!r}. Keys are the digits and the "
+            f"small letters without {', '.join(sorted(RESERVED_KEYS))}, which have another meaning."
+        )
+    if c.colour is not None and not _COLOUR.fullmatch(c.colour):
+        raise InvalidClassList(
+            f"The class {c.name!r} cannot have the colour {shown(c.colour[:20])!r}. A colour is # and six "
+            f"digits or letters a to f, such as #c03020."
+        )
+    if len(c.description) > MOST_OF_DESCRIPTION or fault_of_name(c.description) is not None:
+        raise InvalidClassList(
+            f"The description of the class {c.name!r} must be one line of at most "
+            f"{MOST_OF_DESCRIPTION} characters."
+        )
 
 
 def fault_of_class_name(name: str) -> str | None:

@@ -1,0 +1,75 @@
+"""Changes of a class list between two versions: another name, another order, another key or colour.
+
+Each function takes the present list and returns the changed one, or the present one where nothing
+changes. Ids stay, so every label keeps its class; positions stay, so every learner keeps its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alworkbench.core.domain.class_list import ClassList, LabelClass, refuse_twins
+from alworkbench.core.errors import InvalidClassList, UnknownClass
+from alworkbench.core.names import tidy_name
+
+
+def renamed(present: ClassList, old: str, new: str) -> ClassList:
+    """The class `old` has the name `new`. Raises UnknownClass, InvalidClassList."""
+    changed, name = named(present, old), tidy_name(new)
+    refuse_twins([name], [c.name for c in present.classes if c is not changed])
+    return _with(present, changed, replace(changed, name=name))
+
+
+def reordered(present: ClassList, first: Sequence[str]) -> ClassList:
+    """On the labelling screen, the classes `first` come first, in this order; the others follow as before.
+
+    Raises UnknownClass, and InvalidClassList for a class that is named twice.
+    """
+    wanted = [named(present, name) for name in first]
+    if len({c.id for c in wanted}) < len(wanted):
+        raise InvalidClassList("The order names a class twice. Name each class once.")
+    before = [present.classes[position] for position in present.shown_order]
+    after = [*wanted, *(c for c in before if c not in wanted)]
+    if after == before:
+        return present
+    place_of = {c.name: place for place, c in enumerate(after)}
+    return replace(
+        present, classes=tuple(replace(c, place=place_of[c.name]) for c in present.classes)
+    )
+
+
+def shown_as(
+    present: ClassList,
+    name: str,
+    *,
+    key: str | None = None,
+    colour: str | None = None,
+    description: str | None = None,
+) -> ClassList:
+    """The class `name` has this key, colour and description on the labelling screen.
+
+    None leaves what is there; an empty text removes it. Raises UnknownClass, InvalidClassList.
+    """
+    changed = named(present, name)
+    after = replace(
+        changed,
+        key=changed.key if key is None else key.strip().lower() or None,
+        colour=changed.colour if colour is None else colour.strip().lower() or None,
+        description=changed.description if description is None else description.strip(),
+    )
+    return _with(present, changed, after)
+
+
+def named(classes: ClassList, name: str) -> LabelClass:
+    """The class with this name. Raises UnknownClass."""
+    found = classes.with_name(name) or classes.with_name(tidy_name(name))
+    if found is None:
+        raise UnknownClass(name, classes.names, "The change")
+    return found
+
+
+def _with(present: ClassList, before: LabelClass, after: LabelClass) -> ClassList:
+    if after == before:
+        return present
+    return replace(present, classes=tuple(after if c is before else c for c in present.classes))

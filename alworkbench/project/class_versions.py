@@ -1,0 +1,79 @@
+"""Versions of the class list compared: which are the same for the model, and what a change concerns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alworkbench.core.domain import ClassList
+from alworkbench.core.errors import InvalidClassList
+from alworkbench.core.names import twin_key
+from alworkbench.core.ports import Reader
+from alworkbench.project.session import stored_id
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEffect:
+    """What a change of the class list concerns. Stored labels, rounds and learners stay as they are."""
+
+    labels: int
+    """Answers, but for those taken back, that name a class which the model will know otherwise."""
+    rounds: int
+    """Rounds with such an answer."""
+    learners: int
+    """Stored learners of the present list, if the model learns again. Curves leave them out from then on."""
+    learns_again: bool
+    """Whether the model learns again from all labels."""
+
+
+def versions(reader: Reader) -> list[ClassList]:
+    """Every version of the class list, oldest first."""
+    newest = stored_id(reader.classes.current().id)
+    return [reader.classes.get(number) for number in range(1, newest + 1)]
+
+
+def same_versions(reader: Reader, classes: ClassList) -> frozenset[int]:
+    """Versions that are the same for the model as this list; see `ClassList.same_for_model`."""
+    return frozenset(stored_id(v.id) for v in versions(reader) if v.same_for_model(classes))
+
+
+def refuse_earlier_names(reader: Reader, changed: ClassList) -> None:
+    """Raises InvalidClassList where a class has a name that was the name of another class.
+
+    So a name means one class in all files and records of the project.
+    """
+    earlier = {twin_key(c.name): c for version in versions(reader) for c in version.classes}
+    now = {c.id: c.name for c in reader.classes.current().classes}
+    for c in changed.classes:
+        other = earlier.get(twin_key(c.name))
+        if now.get(c.id) == c.name or other is None or other.id == c.id:
+            continue
+        if other.id in now:
+            raise InvalidClassList(
+                f"{c.name!r} was a name of the class that is now {now[other.id]!r}, and "
+                f"records and exported files use it for that class. Choose another name."
+            )
+
+
+def effect_of(reader: Reader, changed: ClassList) -> ChangeEffect:
+    """What happens if the newest version is followed by this one."""
+    present = reader.classes.current()
+    if changed.same_for_model(present):
+        return ChangeEffect(0, 0, 0, learns_again=False)
+    after = {c.id: (c.name, c.templates) for c in changed.classes}
+    concerned = {c.id for c in present.classes if after.get(c.id) != (c.name, c.templates)}
+    taken_back = {each.label_id for each in reader.labels.take_backs()}
+    labels = [
+        each
+        for each in reader.labels.all()
+        if each.class_id in concerned and each.id not in taken_back
+    ]
+    asked = {each.item_id for each in labels}
+    rounds = [
+        each
+        for each in reader.rounds.all()
+        if any(item.id in asked for item in reader.rounds.items(each.id))
+    ]
+    same = same_versions(reader, present)
+    learners = [each for each in reader.computed.learners() if each.class_list_id in same]
+    learns_again = reader.computed.learner() is not None
+    return ChangeEffect(len(labels), len(rounds), len(learners), learns_again)
