@@ -28,12 +28,12 @@ class ClassRepository:
         """Raises NotInProject for an unknown id."""
         rows = self._connection.execute(
             select(
-                func.coalesce(ClassListEntryRow.name, ClassRow.name),
+                func.coalesce(ClassListEntryRow.name, ClassRow.name).label("name"),
                 ClassListEntryRow.templates,
                 ClassRow.id,
                 ClassListEntryRow.key,
                 ClassListEntryRow.colour,
-                func.coalesce(ClassListEntryRow.description, ""),
+                func.coalesce(ClassListEntryRow.description, "").label("description"),
                 ClassListEntryRow.place,
             )
             .join(ClassListEntryRow, ClassListEntryRow.class_id == ClassRow.id)
