@@ -83,6 +83,7 @@ def make_project(folder: Path, images: int) -> Workbench:
         writer.images.add(found, (), root=str(folder), role=Role.POOL)
     write_feature_file(folder / "features.npz", file)
     workbench = Workbench(ProjectFolder(folder / "project"), store)
+    workbench.session.has_files = False  # no picture lies behind the made features
     workbench.features.take(folder / "features.npz")
     workbench.posteriors.fit_from_pool()
     workbench.rounds.propose()
