@@ -18,6 +18,7 @@ from alworkbench.cli.common import (
     ProjectOption,
     RolesOption,
     console,
+    counted,
     escape,
     new_table,
     opened,
@@ -137,7 +138,7 @@ def label(
     """
     with opened(project) as workbench:
         done = workbench.labels.import_file(answers, annotator, roles)
-    words = f"Recorded {done.recorded} labels. {done.known} labels were in the project already."
+    words = f"Recorded {counted(done.recorded, 'label')}; known already: {done.known:,}."
     tell(as_json, done, words + role_words(done.moved, done.left_out))
 
 
