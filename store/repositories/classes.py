@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from alworkbench.core.domain import ClassList, LabelClass
 from alworkbench.core.errors import NotInProject
+from store.class_schema import ClassListEntryRow, ClassListRow, ClassRow
 from store.repositories.common import in_chunks, new_id
-from store.schema import ClassListEntryRow, ClassListRow, ClassRow
 
 
 class ClassRepository:

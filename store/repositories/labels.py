@@ -10,8 +10,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from alworkbench.core.domain import Answer, Label, Role, RoundState, TakeBack, deciding_label
 from alworkbench.core.errors import NotInProject, UnknownItem
+from store.class_schema import ClassRow
 from store.repositories.common import in_chunks
-from store.schema import ClassRow, ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
+from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
 
 # In the order of the fields of `Label`.
 LABEL_COLUMNS = (

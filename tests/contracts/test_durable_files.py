@@ -43,8 +43,8 @@ def writes(node: ast.AST) -> bool:
     if name == "replace" and isinstance(node.func, ast.Attribute):
         return len(node.args) == 1 and not node.keywords  # of a path; that of a text has two
     if name == "rename" and isinstance(node.func, ast.Attribute):
-        of_path = len(node.args) == 1 and not node.keywords
-        return of_path or ast.unparse(node.func) == "os.rename"  # that of a class has an old name
+        # A class is renamed from one name to another; a path has its own name already.
+        return len(node.args) != 2 or ast.unparse(node.func) == "os.rename"
     if name in ("open", "ZipFile"):
         return bool(set(mode(node)) & set("wx"))
     if name in ("save", "savez") and ast.unparse(node.func) in ("torch.save", "np.savez"):
