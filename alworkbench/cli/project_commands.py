@@ -139,6 +139,13 @@ def import_(
         bool, typer.Option("--labels", help="Record the labels of pool images too.")
     ] = False,
     roles: RolesOption = RoleMismatch.REFUSE,
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links",
+            help="Read what links lead to outside of the folder, as in folders of DVC or DataLad.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add images to the pool. Unreadable files are listed and left out.
@@ -147,12 +154,15 @@ def import_(
     names of class folders, or the column `label` of a manifest. Labels of an audit set are always
     recorded. All files are checked before anything is stored.
     """
+    from alworkbench.inputs.tree_walk import OUTSIDE
+
     with opened(project) as workbench, progress_bar(as_json) as progress:
         summary = workbench.images.add(
             location,
             role=Role.AUDIT if audit else Role.POOL,
             pool_labels=labels,
             roles=roles,
+            follow_links=follow_links,
             progress=progress,
         )
     words = (
@@ -164,6 +174,8 @@ def import_(
     if not as_json:
         warn_of_changes(summary)
         for file in summary.quarantined:
+            if file.detail == OUTSIDE:
+                continue  # there may be one for each file of a folder: they are counted above
             complaints.print(
                 f"  unreadable ({file.code}): {escape(file.path)}: {escape(file.detail)}"
             )
@@ -237,6 +249,12 @@ def warn_of_changes(summary: ImportSummary) -> None:
         complaints.print(
             f"Skipped {counted(sum(summary.skipped.values()), 'other file')}: "
             f"{escape(skipped_in_words(summary.skipped))}.",
+            soft_wrap=True,
+        )
+    if summary.links_out:
+        complaints.print(
+            f"{counted(summary.links_out, 'link')} lead out of the folder and were not read. To read what "
+            f"they lead to, add `--follow-links`.",
             soft_wrap=True,
         )
     if summary.changed:

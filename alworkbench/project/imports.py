@@ -25,6 +25,7 @@ from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
 from alworkbench.inputs.sources import read_source
+from alworkbench.inputs.tree_walk import OUTSIDE
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import plan_import
@@ -86,6 +87,7 @@ class Images:
         role: Role = Role.POOL,
         pool_labels: bool = False,
         roles: RoleMismatch = RoleMismatch.REFUSE,
+        follow_links: bool = False,
         progress: Progress = silent,
     ) -> ImportSummary:
         """Import the images of a folder, CSV manifest or archive: all that can be read, or none.
@@ -93,15 +95,23 @@ class Images:
         Rows of a manifest whose `split` is test or audit go to the audit set, whatever `role` is.
         Labels of the source are recorded for the audit set, and with `pool_labels` for the pool; one that
         counts already is not recorded again. `roles` says what to do with an image that the project has
-        in the other set, if the source puts it into the audit set or gives it a label. Raises
-        UnreadableSource, NothingToImport, UnknownClass, DifferentRoles, ContradictingLabels where copies of
-        one picture have different labels or roles, and with `RoleMismatch.CHANGE` what `Roles.change`
-        raises without a confirmation. Raises ImagesRefused where most files could not be read; the others
-        are in the project then.
+        in the other set, if the source puts it into the audit set or gives it a label. `follow_links` reads
+        what links lead to outside of the folder; `inputs.tree_walk` states the rule.
+
+        Raises UnreadableSource, NothingToImport, UnknownClass, DifferentRoles, ContradictingLabels where
+        copies of one picture have different labels or roles, and with `RoleMismatch.CHANGE` what
+        `Roles.change` raises without a confirmation. Raises ImagesRefused where most files could not be
+        read; the others are in the project then.
         """
         folder, store = self._session.folder, self._session.store
         wants_labels = pool_labels or role is Role.AUDIT
-        source = read_source(location, into=folder.images, labelled=wants_labels, progress=progress)
+        source = read_source(
+            location,
+            into=folder.images,
+            labelled=wants_labels,
+            follow_links=follow_links,
+            progress=progress,
+        )
         found: dict[Role, list[FoundImage]] = {Role.POOL: [], Role.AUDIT: []}
         refused: list[QuarantinedFile] = []
         for entry in source.read(progress=progress):
@@ -141,6 +151,7 @@ class Images:
             left_out=plan.left_out,
             missing=self._missing_below(root),
             skipped=source.skipped,
+            links_out=sum(each.detail == OUTSIDE for each in refused),
         )
         if is_mass_refusal(len(total.quarantined), total.files):
             raise ImagesRefused(

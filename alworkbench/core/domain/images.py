@@ -141,3 +141,5 @@ class ImportSummary:
     """Files below this location that were imported before and are not there any more."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Suffix, `hidden` or `link to a folder` -> how many files were not read for that reason."""
+    links_out: int = 0
+    """Of the files in quarantine, links that lead out of the folder and were not followed."""
