@@ -97,7 +97,7 @@ def init(
     from alworkbench.acquisition.catalogue import find_strategy
     from alworkbench.adaptation.methods import find_method
     from alworkbench.encoders import check_encoder
-    from alworkbench.inputs.label_files import read_class_names
+    from alworkbench.inputs.class_name_file import read_class_names
     from alworkbench.project.session import utc_now
 
     given = [*(classes or []), *(read_class_names(classes_file) if classes_file else [])]

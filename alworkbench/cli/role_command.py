@@ -42,7 +42,7 @@ def role(
 
     The command says how many of them the model has learned from, and changes these with --yes only.
     """
-    from alworkbench.inputs.label_files import read_image_names
+    from alworkbench.inputs.label_formats.reading import read_image_names
 
     named = [*(images or []), *(read_image_names(file) if file else [])]
     if not named:

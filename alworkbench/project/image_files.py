@@ -100,6 +100,15 @@ def file_faults(
     return found
 
 
+def file_holding(folder: ProjectFolder, files: Sequence[ImageFile]) -> Path | None:
+    """The first of the places of an image that still holds it, by the cheap check; None for none."""
+    for file in files:
+        path = resolve(folder, file.path)
+        if _look_at(path, file, full=False).fault is None:
+            return path
+    return None
+
+
 def _look(folder: ProjectFolder, files: Sequence[ImageFile], full: bool) -> _Looked:
     """Look at the places of one image, until one of them still holds it."""
     first: FileFault | None = None

@@ -16,7 +16,7 @@ from alworkbench.core.errors import (
 )
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.contradictions import Said, contradictions
-from alworkbench.inputs.label_files import LabelRow
+from alworkbench.inputs.label_formats.record import LabelRow
 from alworkbench.project.given_labels import GivenLabel
 from alworkbench.project.session import stored_id
 
@@ -52,9 +52,9 @@ def given_by_rows(
         image_id = find.image_id(row)
         if image_id is None:
             raise InvalidLabelFile(
-                f"Line {row.line} of {path} names the image {(row.image or row.hash)[:300]!r}, which is not "
-                f"in this project, or which several images of it could be. Import it first "
-                f"(`alworkbench import`), or name it by its path or content hash. Nothing was recorded."
+                f"{path}, {row.where}: the image {(row.image or row.hash)[:300]!r} is not in this project, "
+                f"or several images of it could be meant. Import it first (`alworkbench import`), or name "
+                f"it by its path or content hash. Nothing was recorded."
             )
         named = (
             None
@@ -62,12 +62,12 @@ def given_by_rows(
             else _class_named(row, path, with_name, classes.names)
         )
         label = GivenLabel(image_id, row.kind, None if named is None else stored_id(named.id))
-        said.append(Said(image_id, named.name if named else f"kind {row.kind}", f"line {row.line}"))
+        said.append(Said(image_id, named.name if named else f"kind {row.kind}", row.where))
         if row.role is not None:
-            said_roles.append(Said(image_id, row.role.value, f"line {row.line}"))
+            said_roles.append(Said(image_id, row.role.value, row.where))
         if row.role is not None and row.role is not role_of[image_id]:
             different.append(
-                f"{row.image or row.hash} (line {row.line}: {row.role}, here {role_of[image_id]})"
+                f"{row.image or row.hash} ({row.where}: {row.role}, here {role_of[image_id]})"
             )
             moves[row.role].append(image_id)
             if roles is RoleMismatch.LEAVE_OUT:
@@ -133,5 +133,5 @@ def _class_named(
     """The class that a row names; blanks around the name are tried as they are first. Raises UnknownClass."""
     found = with_name(row.label) or with_name(row.label.strip())
     if found is None:
-        raise UnknownClass(row.label.strip(), names, f"Line {row.line} of {path}")
+        raise UnknownClass(row.label.strip(), names, f"{path}, {row.where},")
     return found

@@ -17,8 +17,10 @@ from alworkbench.core.errors import (
     UnknownItem,
 )
 from alworkbench.core.ports import Reader
-from alworkbench.inputs.label_files import exported, read_labels, write_labels
+from alworkbench.inputs.label_formats.reading import read_labels
+from alworkbench.inputs.label_formats.registry import format_to_write
 from alworkbench.project.given_labels import record_changes
+from alworkbench.project.label_export import export_of
 from alworkbench.project.label_import import given_by_rows
 from alworkbench.project.roles import change_roles
 from alworkbench.project.session import Session
@@ -125,8 +127,10 @@ class Labels:
 
         Returns how many rows were written. Raises InvalidLabelFile for another kind of file.
         """
+        chosen = format_to_write(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with self._session.store.read() as reader:
-            return write_labels(target, exported(reader, history=history))
+            return chosen.write(target, export_of(self._session, reader, history=history)).rows
 
 
 def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:

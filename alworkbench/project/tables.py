@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from alworkbench.core.domain import AnswerKind, Role
-from alworkbench.inputs.label_files import COLUMNS as LABEL_COLUMNS
-from alworkbench.inputs.label_files import exported
+from alworkbench.inputs.label_formats.record import KINDS
+from alworkbench.project.label_export import LabelRecords
 from alworkbench.project.prediction_file import columns, prediction_rows
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.round_rows import COLUMNS as ROUND_COLUMNS
@@ -63,21 +64,20 @@ class Tables:
     def labels(self, *, history: bool = False) -> DataFrame:
         """The labels that count now, or with `history` every label: the rows of `alworkbench export`.
 
-        `recorded_at` is a time in UTC.
+        Times are in UTC. A text that there is not is empty.
         """
         import pandas as pd
 
         with self._session.store.read() as reader:
-            rows = list(exported(reader, history=history))
-        found = pd.DataFrame(rows, columns=list(LABEL_COLUMNS))
-        found["recorded_at"] = pd.to_datetime(found["recorded_at"], utc=True, format="ISO8601")
-        kinds = {
-            "round": "Int64",
-            "duration_ms": "Int64",
-            "counts": "bool",
-            "suggestion_probability": "float64",
-        }
-        return found.astype(kinds)
+            rows = [
+                {n: "" if row[n] is None and kind is str else row[n] for n, kind in KINDS.items()}
+                for row in LabelRecords(reader, history=history)
+            ]
+        found = pd.DataFrame(rows, columns=list(KINDS))
+        for name in (name for name, kind in KINDS.items() if kind is datetime):
+            found[name] = pd.to_datetime(found[name], utc=True, format="ISO8601")
+        kinds = {int: "Int64", float: "float64", bool: "bool"}
+        return found.astype({n: kinds[kind] for n, kind in KINDS.items() if kind in kinds})
 
     def predictions(
         self, roles: Sequence[Role] = tuple(Role), top: int = 1, *, uncertainty: bool = False

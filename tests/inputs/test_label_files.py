@@ -9,7 +9,8 @@ import pytest
 
 from alworkbench.core.domain import AnswerKind
 from alworkbench.core.errors import InvalidLabelFile
-from alworkbench.inputs.label_files import LabelRow, read_labels
+from alworkbench.inputs.label_formats.reading import read_labels
+from alworkbench.inputs.label_formats.record import LabelRow
 
 HASH = "ab" * 32
 

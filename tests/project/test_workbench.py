@@ -214,7 +214,7 @@ class TestLabelFiles:
     def test_an_unknown_image_records_nothing(self, workbench, project, tmp_path):
         first, *_ = project.truth
         path = self.write(tmp_path, f"{first},{NAMES[0]}", f"nowhere.png,{NAMES[0]}")
-        with pytest.raises(InvalidLabelFile, match="Line 3"):
+        with pytest.raises(InvalidLabelFile, match="line 3"):
             workbench.labels.import_file(path, "csv")
         assert workbench.status().labels == 0
 

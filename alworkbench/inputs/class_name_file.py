@@ -1,0 +1,19 @@
+"""Class names in a text file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alworkbench.core.errors import InvalidClassList
+
+
+def read_class_names(path: Path) -> list[str]:
+    """Class names, one on each line; empty lines and lines that begin with # are skipped."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidClassList(
+            f"{path} cannot be read as a list of classes ({error}). Give a text file in UTF-8 "
+            f"with one class name per line."
+        ) from error
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

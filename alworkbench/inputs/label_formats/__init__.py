@@ -1,0 +1,1 @@
+"""Formats in which labels leave a project and come back, behind one registry."""

@@ -1,0 +1,131 @@
+"""The labels of a project as records of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from alworkbench.core.domain import Item, Label, Role, Round, TakeBack
+from alworkbench.core.ports import Reader
+from alworkbench.inputs.label_formats.protocol import Export
+from alworkbench.project.class_versions import versions
+from alworkbench.project.image_files import file_holding
+from alworkbench.project.session import Session
+
+
+class LabelRecords:
+    """Records (`label_formats.record`) of the labels that count, or with `history` of all labels.
+
+    They are in the order of recording, and can be read several times within the read block.
+    """
+
+    def __init__(self, reader: Reader, *, history: bool) -> None:
+        self._project = reader.settings().name
+        self._class_names = latest_names(reader)
+        self._asked: dict[int, tuple[Round, Item]] = {}
+        for round_ in reader.rounds.all():
+            self._asked |= {item.id: (round_, item) for item in reader.rounds.items(round_.id)}
+        self._place_of = {
+            image: (path, content, role)
+            for role in Role
+            for (image, content), (_, path) in zip(
+                reader.images.ids_and_hashes(role),
+                reader.images.hashes_and_paths(role),
+                strict=True,
+            )
+        }
+        self._counting = {
+            label.id for role in Role for label in reader.labels.current(role).values()
+        }
+        self._taken_back = {each.label_id: each for each in reader.labels.take_backs()}
+        self._labels = [
+            label for label in reader.labels.all() if history or label.id in self._counting
+        ]
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for label in self._labels:
+            yield {
+                **self._of_label(label),
+                **_of_take_back(self._taken_back.get(label.id)),
+                **self._of_origin(label),
+            }
+
+    def _of_label(self, label: Label) -> dict[str, Any]:
+        path, content, role = self._place_of[label.image_id]
+        return {
+            "image": path,
+            "hash": content,
+            "label": self._name(label.class_id),
+            "kind": label.kind.value,
+            "role": role.value,
+            "annotator": label.annotator,
+            "recorded_at": label.recorded_at.isoformat(),
+            "source": label.source,
+            "event_id": label.event_id,
+            "counts": label.id in self._counting,
+            "duration_ms": label.duration_ms,
+        }
+
+    def _of_origin(self, label: Label) -> dict[str, Any]:
+        """Where and how it was asked for. None of the values that a round gives without a round."""
+        round_, item = self._asked.get(label.item_id or 0, (None, None))
+        shown = item.suggestion if item else None
+        return {
+            "round": round_.number if round_ else None,
+            "position": item.position + 1 if item else None,
+            "strategy": round_.strategy if round_ else None,
+            "score": item.score if item else None,
+            "draw_probability": item.probability if item else None,
+            "suggestion": self._name(shown.class_id if shown else label.suggested_class_id),
+            "suggestion_probability": shown.probability if shown else None,
+            "calibration": round_.calibration.words if round_ and shown else None,
+            "class_list": round_.class_list_id if round_ else None,
+            "posterior": round_.posterior_id if round_ else None,
+            "learner": round_.learner_id if round_ else None,
+            "project": self._project,
+        }
+
+    def _name(self, class_id: int | None) -> str | None:
+        return None if class_id is None else self._class_names[class_id]
+
+
+def _of_take_back(found: TakeBack | None) -> dict[str, Any]:
+    return {
+        "taken_back_at": found.recorded_at.isoformat() if found else None,
+        "taken_back_by": found.annotator if found else None,
+        "taken_back_event": found.event_id if found else None,
+    }
+
+
+def latest_names(reader: Reader) -> dict[int | None, str]:
+    """Class id -> its name in the newest version of the class list that has it."""
+    return {c.id: c.name for version in versions(reader) for c in version.classes}
+
+
+def export_of(
+    session: Session, reader: Reader, *, history: bool, place: Literal["copy", "link"] = "copy"
+) -> Export:
+    """What a format is given to write. Read it within the read block."""
+    return Export(
+        rows=LabelRecords(reader, history=history),
+        class_names=reader.classes.current().names,
+        project=reader.settings().name,
+        picture=_pictures(session, reader),
+        history=history,
+        place=place,
+    )
+
+
+def _pictures(session: Session, reader: Reader) -> Callable[[str], Path | None]:
+    """Content hash -> a file that still holds the picture, found when it is first asked for."""
+
+    @cache
+    def picture(content: str) -> Path | None:
+        return file_holding(session.folder, reader.images.files([content]))
+
+    return picture
