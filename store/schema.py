@@ -227,6 +227,8 @@ class ItemRow(Base):
     lease_token: Mapped[str | None] = mapped_column(unique=True)
     lease_since: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
+    lease_tab: Mapped[str | None]
+    """The browser tab that shows the image; null where the lease belongs to no tab."""
     probability: Mapped[float | None]
     """Probability of this draw among the images that were left at its turn; null if not drawn."""
 

@@ -17,6 +17,7 @@ from store.repositories import (
     ComputedRepository,
     ImageRepository,
     LabelRepository,
+    PeopleRepository,
     ProjectRepository,
     RoundRepository,
 )
@@ -34,6 +35,7 @@ class SqlReader:
         self.classes = ClassRepository(connection)
         self.rounds = RoundRepository(connection)
         self.labels = LabelRepository(connection)
+        self.people = PeopleRepository(connection)
         self.computed = ComputedRepository(connection)
         self._project = ProjectRepository(connection, where)
 

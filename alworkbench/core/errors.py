@@ -2,7 +2,7 @@
 
 A message says what was found, what is needed, and which command mends it. A command ends with the
 exit code of the error's family: 1 WorkbenchError, 3 ProjectError, 4 DataError, 5 EncoderError,
-6 PosteriorError, 7 LoopError, 8 DeviceUnavailable, 9 PortInUse.
+6 PosteriorError, 7 LoopError, 8 DeviceUnavailable, 9 PortInUse, 10 PeopleError.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import difflib
 import errno
 from collections.abc import Iterable
 
-from alworkbench.core.names import twin_of
+from alworkbench.core.names import shown, twin_of
 
 SHOWN = 5
 """At most so many of the images that an error is about are named."""
@@ -680,6 +680,86 @@ class NothingToUndo(LoopError):
 
     def __init__(self, annotator: str) -> None:
         super().__init__(f"{annotator!r} has no answer in the open round that can be undone.")
+
+
+# ------------------------------------------------------------------------------------------ people
+class PeopleError(WorkbenchError):
+    """A person cannot be added, changed or signed in. Exit code 10."""
+
+    exit_code = 10
+
+
+class InvalidPersonName(PeopleError):
+    """The name cannot be that of a person."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"{shown(name)!r} cannot be the name of a person: it {why}. Nothing was changed. "
+            f"Give another name."
+        )
+
+
+class PersonExists(PeopleError):
+    """A person has this name already, or one that differs only in case or blanks."""
+
+    def __init__(self, name: str, known: str) -> None:
+        same = "" if name == known else f", which differs from {name!r} only in case or blanks"
+        super().__init__(
+            f"This project has a person {known!r} already{same}. Nothing was changed. Give another name; "
+            f"`alworkbench people list` shows all."
+        )
+
+
+class UnknownPerson(PeopleError):
+    """The project has no person with this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"This project has no person {name!r}.{did_you_mean(name, known)} Nothing was changed. "
+            f"`alworkbench people list` shows all, `alworkbench people add NAME` adds one."
+        )
+
+
+class LastManager(PeopleError):
+    """Without this person nobody could manage the project."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is the last active manager of this project. Nothing was changed. First make somebody "
+            f"else a manager with `alworkbench people role NAME manager`, or add --force."
+        )
+
+
+class WeakPassword(PeopleError):
+    """The password is too short or too long."""
+
+    def __init__(self, found: int, fewest: int, most: int) -> None:
+        super().__init__(
+            f"The password has {found} characters; it must have {fewest} to {most}. Nothing was changed. "
+            f"Give another one, for example four words."
+        )
+
+
+class SignInRefused(PeopleError):
+    """Name and password do not belong to an active person. It does not say which of them is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This name and password do not fit, or the account is disabled. Try again, or ask a manager for "
+            "a new password."
+        )
+
+
+class TooManyAttempts(PeopleError):
+    """There were too many failed sign-ins. `seconds`: how long to wait."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        minutes = max(1, -(-seconds // 60))
+        super().__init__(
+            f"There were too many failed sign-ins. Wait {minutes} minute{'' if minutes == 1 else 's'}, then "
+            f"try again."
+        )
 
 
 # ------------------------------------------------------------------------------------- the machine

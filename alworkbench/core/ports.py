@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from alworkbench.core.domain import ProjectSettings
+from alworkbench.core.people_repository import People
 from alworkbench.core.repositories import Classes, Computed, Images, Labels, Rounds
 
 
@@ -52,6 +53,11 @@ class Reader(Protocol):
     @property
     def labels(self) -> Labels:
         """The answers."""
+        ...
+
+    @property
+    def people(self) -> People:
+        """Who works on the project."""
         ...
 
     @property

@@ -149,13 +149,19 @@ class Rounds(Protocol):
         ...
 
     def claim(
-        self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime
-    ) -> list[Item]:
+        self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime,
+        *, tab: str | None = None, left_before: datetime | None = None,
+    ) -> list[Item]:  # fmt: skip
         """Up to `limit` unanswered items leased to this annotator until `until`, in order.
 
-        Items that the annotator holds already come back with the same token and the later end. Items
-        whose lease ran out before `now` are free again. Two annotators never hold one item.
+        Items held already in this `tab` (None outside of a browser) come back with the same token and the
+        later end. A lease that ran out before `now` is free. Neither two annotators nor two tabs ever hold
+        one item; a tab takes over what another one of its annotator last claimed before `left_before`.
         """
+        ...
+
+    def release(self, annotator: str, tab: str | None, item_ids: Sequence[int]) -> None:
+        """Give these items back, as far as the annotator holds them in this tab."""
         ...
 
     def close(self, round_id: int, now: datetime) -> Round:

@@ -27,6 +27,8 @@ from alworkbench.project.session import Session
 
 LEASE = timedelta(minutes=10)
 """How long a claimed item belongs to its annotator."""
+TAB_LEFT = timedelta(seconds=90)
+"""A tab that has not claimed for so long was left: browsers let a hidden tab act once a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,31 @@ class Labels:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def claim(self, annotator: str, limit: int) -> list[Item]:
-        """Lease up to `limit` unanswered items of the open round to an annotator. Raises NoOpenRound."""
+    def claim(self, annotator: str, limit: int, tab: str | None = None) -> list[Item]:
+        """Lease up to `limit` unanswered items of the open round to an annotator. Raises NoOpenRound.
+
+        `tab` is a random text of one browser tab; None outside of a browser. No two tabs get the same item.
+        What a tab has not claimed again for `TAB_LEFT` goes to another tab of the same annotator.
+        """
         now = self._session.now()
         with self._session.store.write() as writer:
             current = writer.rounds.current()
             if current is None:
                 raise NoOpenRound
-            return writer.rounds.claim(current.id, annotator, limit, now, now + LEASE)
+            return writer.rounds.claim(
+                current.id,
+                annotator,
+                limit,
+                now,
+                now + LEASE,
+                tab=tab,
+                left_before=now - TAB_LEFT,
+            )
+
+    def release(self, annotator: str, tab: str | None, item_ids: Sequence[int]) -> None:
+        """Give back items that this tab of the annotator holds, so that anybody gets them at once."""
+        with self._session.store.write() as writer:
+            writer.rounds.release(annotator, tab, item_ids)
 
     def record(self, answer: Answer) -> Label:
         """Store an answer; it is on the disk when this returns. The same event id is stored once.

@@ -16,6 +16,7 @@ from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.ports import Store
 from alworkbench.project.imports import Images
 from alworkbench.project.labels import Labels
+from alworkbench.project.people import People
 from alworkbench.project.roles import Roles
 from alworkbench.project.session import Session, utc_now
 from alworkbench.project.status import Status, read_status
@@ -52,6 +53,7 @@ class Workbench:
         posteriors      fitted, imported, exported
         images          imported and shown
         features        computed by the encoder, or read from a file
+        people          who works on the project, and where they signed in
         roles           images moved between pool and audit set on purpose
         targets         images outside of the pool whose predictions matter
         labels          items claimed, answers recorded and taken back, label files
@@ -90,6 +92,7 @@ class Workbench:
         self._closed = False
         self.images = Images(self.session)
         self.labels = Labels(self.session)
+        self.people = People(self.session)
         self.roles = Roles(self.session)
         self._strengths = strengths
         self._targets = tuple(targets)

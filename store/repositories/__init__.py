@@ -4,6 +4,7 @@ from store.repositories.classes import ClassRepository
 from store.repositories.computed import ComputedRepository
 from store.repositories.images import ImageRepository
 from store.repositories.labels import LabelRepository
+from store.repositories.people import PeopleRepository
 from store.repositories.project import ProjectRepository
 from store.repositories.rounds import RoundRepository
 
@@ -12,6 +13,7 @@ __all__ = [
     "ComputedRepository",
     "ImageRepository",
     "LabelRepository",
+    "PeopleRepository",
     "ProjectRepository",
     "RoundRepository",
 ]

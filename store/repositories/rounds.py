@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -171,11 +172,19 @@ class RoundRepository:
 
     # -------------------------------------------------------------------------------------- leases
     def claim(
-        self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime
+        self,
+        round_id: int,
+        annotator: str,
+        limit: int,
+        now: datetime,
+        until: datetime,
+        *,
+        tab: str | None = None,
+        left_before: datetime | None = None,
     ) -> list[Item]:
         """See `core.repositories.Rounds.claim`. Items of a closed round are not leased.
 
-        Items that the annotator already holds come first, so that nobody ever holds more than `limit`.
+        Items that the tab already holds come first, so that no tab ever holds more than `limit`.
         A lease with more than twice its duration left has ended: the clock was set back.
         """
         if until <= now:
@@ -183,7 +192,14 @@ class RoundRepository:
         at = literal(microseconds(now), BigInteger)
         since, ends = _number(ItemRow.lease_since), _number(ItemRow.lease_until)
         over = or_(ends <= at, ends - at > 2 * (ends - since))
-        own = and_(ItemRow.lease_annotator.is_not(None), ItemRow.lease_annotator == annotator)
+        mine = and_(ItemRow.lease_annotator.is_not(None), ItemRow.lease_annotator == annotator)
+        here = ItemRow.lease_tab.is_(None) if tab is None else ItemRow.lease_tab == tab
+        own = and_(mine, func.coalesce(here, literal(False)))
+        left = (
+            literal(False)
+            if left_before is None
+            else and_(mine, since <= microseconds(left_before))
+        )
         open_round = exists().where(
             RoundRow.id == ItemRow.round_id, RoundRow.state == RoundState.OPEN
         )
@@ -193,7 +209,7 @@ class RoundRepository:
                 ItemRow.round_id == round_id,
                 open_round,
                 ~_answered(),
-                or_(ItemRow.lease_token.is_(None), own, over),
+                or_(ItemRow.lease_token.is_(None), own, over, left),
             )
             .order_by(case((own, 0), else_=1), ItemRow.position)
             .limit(max(0, limit))
@@ -206,6 +222,7 @@ class RoundRepository:
             .where(ItemRow.id.in_(chosen))
             .values(
                 lease_annotator=annotator,
+                lease_tab=tab,
                 lease_token=case((own, ItemRow.lease_token), else_=fresh),
                 lease_since=now,
                 lease_until=case(
@@ -218,6 +235,22 @@ class RoundRepository:
         return [
             item for ids in in_chunks(sorted(claimed)) for item in self._items(ItemRow.id.in_(ids))
         ]
+
+    def release(self, annotator: str, tab: str | None, item_ids: Sequence[int]) -> None:
+        """See `core.repositories.Rounds.release`."""
+        here = ItemRow.lease_tab.is_(None) if tab is None else ItemRow.lease_tab == tab
+        for ids in in_chunks(item_ids):
+            self._connection.execute(
+                update(ItemRow)
+                .where(ItemRow.id.in_(ids), ItemRow.lease_annotator == annotator, here)
+                .values(
+                    lease_annotator=None,
+                    lease_tab=None,
+                    lease_token=None,
+                    lease_since=None,
+                    lease_until=None,
+                )
+            )
 
 
 def _answered() -> ColumnElement[bool]:

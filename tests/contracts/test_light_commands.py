@@ -70,6 +70,8 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
                 ["status"],
                 ["status", "--json"],
                 ["classes", "list"],
+                ["people", "add", "Ada"],
+                ["people", "list"],
                 ["label", str(given)],
                 ["export", str(tmp_path / "labels.csv")],
                 ["import", str(pictures)],

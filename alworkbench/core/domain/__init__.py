@@ -48,6 +48,7 @@ from alworkbench.core.domain.images import (
     RoleMismatch,
 )
 from alworkbench.core.domain.name_knowledge import NameKnowledge
+from alworkbench.core.domain.people import Person, PersonRole, SignIn
 from alworkbench.core.domain.project_settings import (
     DEFAULT_ADAPTATION,
     DEFAULT_STRATEGY,
@@ -97,6 +98,8 @@ __all__ = [
     "NameKnowledge",
     "NewItem",
     "NewRound",
+    "Person",
+    "PersonRole",
     "PosteriorRecord",
     "ProjectFolder",
     "ProjectSettings",
@@ -108,6 +111,7 @@ __all__ = [
     "Round",
     "RoundState",
     "Selection",
+    "SignIn",
     "SimulationPoint",
     "Suggestion",
     "TakeBack",
