@@ -23,7 +23,7 @@ from store.sqlite_version import sqlite_module
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in `migrations/versions`, which this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

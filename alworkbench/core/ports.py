@@ -13,8 +13,8 @@ A caller may rely on this:
 - Database rows never leave the store: every method takes and returns values of `core.domain`.
 - Clocks: the store never asks for the time. Callers pass it in, always aware and in UTC.
 
-`alworkbench.core.repositories` has the protocols of what a store holds. All protocols are
-`runtime_checkable` because the test run checks annotations, these included.
+`alworkbench.core.repositories`, `label_repository` and `people_repository` have the protocols of what a
+store holds. All protocols are `runtime_checkable` because the test run checks annotations, these included.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from alworkbench.core.domain import ProjectSettings
+from alworkbench.core.label_repository import Labels
 from alworkbench.core.people_repository import People
-from alworkbench.core.repositories import Classes, Computed, Images, Labels, Rounds
+from alworkbench.core.repositories import Classes, Computed, Images, Rounds
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What a store holds: images, class lists, rounds, labels and computed records, as protocols."""
+"""What a store holds: images, class lists, rounds and computed records, as protocols."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from alworkbench.core.domain import (
-    Answer,
     ClassList,
     EncoderRecord,
     FoundImage,
@@ -15,7 +14,6 @@ from alworkbench.core.domain import (
     ImageFile,
     ImportSummary,
     Item,
-    Label,
     LearnerRecord,
     MetricRecord,
     NewRound,
@@ -24,7 +22,6 @@ from alworkbench.core.domain import (
     Role,
     RoleChange,
     Round,
-    TakeBack,
 )
 
 
@@ -166,70 +163,6 @@ class Rounds(Protocol):
 
     def close(self, round_id: int, now: datetime) -> Round:
         """Close a round. Closing it again changes nothing."""
-        ...
-
-
-@runtime_checkable
-class Labels(Protocol):
-    """Answers; they are only ever added."""
-
-    def add(self, answer: Answer, now: datetime) -> Label:
-        """Record an answer; a known event id gives the stored label and adds nothing.
-
-        An answer to an image that the open round asks answers its item, wherever the answer comes from.
-        """
-        ...
-
-    def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:
-        """One label for each answer, in their order; all are recorded or none."""
-        ...
-
-    def by_event(self, event_id: str) -> Label | None:
-        """The label with this event id; None for an unknown one."""
-        ...
-
-    def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
-        """Take one label back, by adding the record of that; the same event id acts once."""
-        ...
-
-    def retracted_by(self, event_id: str) -> Label | None:
-        """The label that this take-back took back, or None for an unknown event id."""
-        ...
-
-    def take_backs(self) -> list[TakeBack]:
-        """Every take-back, oldest first."""
-        ...
-
-    def all(self) -> list[Label]:
-        """Every label ever recorded, those taken back included, oldest first."""
-        ...
-
-    def newest_of(self, annotator: str, round_id: int) -> Label | None:
-        """The annotator's newest label in the round that was not taken back."""
-        ...
-
-    def current(self, role: Role) -> dict[int, Label]:
-        """Image id -> its label, where only one can be used: `deciding_label` of its answers."""
-        ...
-
-    def by_annotator(self, role: Role) -> dict[int, list[Label]]:
-        """Image id -> the answers that count, oldest first: the newest of each annotator.
-
-        Answers that were taken back do not count. A person who answers again replaces the own answer,
-        and no other person's. A label from a file is an answer of the annotator that the import names.
-        """
-        ...
-
-    def of_annotator(self, annotator: str) -> dict[int, Label]:
-        """Image id -> the answer of this annotator that counts, in pool and audit set."""
-        ...
-
-    def history(self, image_id: int) -> list[Label]:
-        """Every label ever given to the image, those taken back included, oldest first."""
-        ...
-
-    def count(self) -> int:
-        """How many labels were ever recorded (take-backs are not labels)."""
         ...
 
 

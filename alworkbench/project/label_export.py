@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +41,7 @@ class LabelRecords:
             label.id for role in Role for label in reader.labels.current(role).values()
         }
         self._taken_back = {each.label_id: each for each in reader.labels.take_backs()}
+        self._origins = reader.labels.origins()
         self._labels = [
             label for label in reader.labels.all() if history or label.id in self._counting
         ]
@@ -72,7 +74,9 @@ class LabelRecords:
         }
 
     def _of_origin(self, label: Label) -> dict[str, Any]:
-        """Where and how it was asked for. None of the values that a round gives without a round."""
+        """Where and how it was asked for: here, or in the project that it came from with its history."""
+        if (origin := self._origins.get(label.id)) is not None:
+            return asdict(origin)
         round_, item = self._asked.get(label.item_id or 0, (None, None))
         shown = item.suggestion if item else None
         return {

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from alworkbench.core.domain import Answer, Label, Role, RoundState, TakeBack, deciding_label
+from alworkbench.core.domain import (
+    Answer,
+    Label,
+    LabelOrigin,
+    RecordedAnswer,
+    Role,
+    RoundState,
+    TakeBack,
+    deciding_label,
+)
 from alworkbench.core.errors import NotInProject, UnknownItem
 from store.class_schema import ClassRow
+from store.origin_schema import LabelOriginRow
 from store.repositories.common import in_chunks
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
 
@@ -36,7 +47,7 @@ def still_counts() -> ColumnElement[bool]:
 
 
 class LabelRepository:
-    """See `core.repositories.Labels`."""
+    """See `core.label_repository.Labels`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -55,6 +66,28 @@ class LabelRepository:
 
     def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:
         """One label for each answer, in their order; all are recorded or none. See `add`."""
+        return self._add(answers, {}, now)
+
+    def add_recorded(self, recorded: Sequence[RecordedAnswer]) -> list[Label]:
+        """As `add_many`, with the times and the origins of the answers. Known event ids add nothing."""
+        fresh = {
+            each.answer.event_id: each
+            for chunk in in_chunks(recorded)
+            for known in [self._by_events(each.answer.event_id for each in chunk)]
+            for each in chunk
+            if each.answer.event_id not in known
+        }
+        times = {event_id: each.recorded_at for event_id, each in fresh.items()}
+        added = self._add([each.answer for each in fresh.values()], times, None)
+        for pairs in in_chunks(zip(added, fresh.values(), strict=True)):
+            rows = [{"label_id": label.id, **asdict(each.origin)} for label, each in pairs]
+            self._connection.execute(insert(LabelOriginRow), rows)
+        return added
+
+    def _add(
+        self, answers: Sequence[Answer], times: Mapping[str, datetime], now: datetime | None
+    ) -> list[Label]:
+        """`times` has the time of each event, or else all have the time `now`."""
         labels: dict[str, Label] = {}
         for chunk in in_chunks(answers):
             labels |= self._by_events(answer.event_id for answer in chunk)
@@ -67,7 +100,10 @@ class LabelRepository:
                 asked = self._open_items([a.image_id for a in fresh.values()])
                 self._connection.execute(
                     insert(LabelRow),
-                    [_values(a, asked.get(a.image_id, a.item_id), now) for a in fresh.values()],
+                    [
+                        _values(a, asked.get(a.image_id, a.item_id), times.get(a.event_id, now))
+                        for a in fresh.values()
+                    ],
                 )
                 labels |= self._by_events(fresh)
         return [labels[answer.event_id] for answer in answers]
@@ -161,6 +197,12 @@ class LabelRepository:
         )
         return [TakeBack(*row) for row in rows]
 
+    def origins(self) -> dict[int, LabelOrigin]:
+        """Label id -> where it was asked for, of each label that another project recorded."""
+        columns = [getattr(LabelOriginRow, each.name) for each in fields(LabelOrigin)]
+        rows = self._connection.execute(select(LabelOriginRow.label_id, *columns))
+        return {label_id: LabelOrigin(*values) for label_id, *values in rows}
+
     def newest_of(self, annotator: str, round_id: int) -> Label | None:
         """The annotator's newest label in the round that was not taken back."""
         newest = (
@@ -219,7 +261,7 @@ class LabelRepository:
         return [Label(*row) for row in self._connection.execute(statement)]
 
 
-def _values(answer: Answer, item_id: int | None, now: datetime) -> dict[str, object]:
+def _values(answer: Answer, item_id: int | None, at: datetime | None) -> dict[str, object]:
     return {
         "event_id": answer.event_id,
         "image_id": answer.image_id,
@@ -227,7 +269,7 @@ def _values(answer: Answer, item_id: int | None, now: datetime) -> dict[str, obj
         "class_id": answer.class_id,
         "annotator": answer.annotator,
         "item_id": item_id,
-        "recorded_at": now,
+        "recorded_at": at,
         "duration_ms": answer.duration_ms,
         "suggested_class_id": answer.suggested_class_id,
         "source": answer.source,

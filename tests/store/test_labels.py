@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.core.domain import Answer, AnswerKind, Role
+from alworkbench.core.domain import Answer, AnswerKind, LabelOrigin, RecordedAnswer, Role
 from alworkbench.core.errors import NotInProject, UnknownItem
 from alworkbench.core.ports import Store
 from store import open_store
@@ -223,3 +223,21 @@ def test_reopening_loses_nothing(path: Path) -> None:
         with closing(open_store(place)) as store:
             assert everything(store) == before
     assert [p.name for p in path.parent.iterdir()] == ["project.db"]
+
+
+def test_an_answer_of_another_project_keeps_its_time_and_its_origin(store: Store) -> None:
+    import_pictures(store, 2)
+    early = NOW - timedelta(days=40)
+    asked = LabelOrigin(3, 1, "epig", 0.25, 0.5, "ʔowl", 0.9, "on nothing", 2, 7, None, "=birds")
+    given = [
+        RecordedAnswer(answer("b", 2, source="browser"), early, asked),
+        RecordedAnswer(answer("a", 1, "bob"), NOW, LabelOrigin()),
+    ]
+    with store.write() as writer:
+        own = writer.labels.add(answer("own", 1), NOW)
+        first, second = writer.labels.add_recorded(given)
+        assert writer.labels.add_recorded(given) == []
+    assert (first.event_id, first.recorded_at, first.id < second.id) == ("b", early, True)
+    with store.read() as reader:
+        assert reader.labels.origins() == {first.id: asked, second.id: LabelOrigin()}
+        assert reader.labels.all() == [own, first, second]

@@ -47,6 +47,7 @@ from alworkbench.core.domain.images import (
     RoleChange,
     RoleMismatch,
 )
+from alworkbench.core.domain.label_origin import LabelOrigin, RecordedAnswer
 from alworkbench.core.domain.name_knowledge import NameKnowledge
 from alworkbench.core.domain.people import Person, PersonRole, SignIn
 from alworkbench.core.domain.project_settings import (
@@ -92,6 +93,7 @@ __all__ = [
     "Label",
     "LabelClass",
     "LabelFreeCalibration",
+    "LabelOrigin",
     "LearnerRecord",
     "Lease",
     "MetricRecord",
@@ -105,6 +107,7 @@ __all__ = [
     "ProjectSettings",
     "QuarantineCode",
     "QuarantinedFile",
+    "RecordedAnswer",
     "Role",
     "RoleChange",
     "RoleMismatch",

@@ -7,11 +7,13 @@ from pathlib import Path
 from alworkbench.core.errors import InvalidLabelFile, did_you_mean
 from alworkbench.inputs.label_formats.csv_format import CsvFormat
 from alworkbench.inputs.label_formats.jsonl_format import JsonLinesFormat
+from alworkbench.inputs.label_formats.parquet_format import ParquetFormat
 from alworkbench.inputs.label_formats.protocol import LabelFormat
 
 FORMATS: tuple[LabelFormat, ...] = (
     CsvFormat(),
     JsonLinesFormat(),
+    ParquetFormat(),
 )
 """In the order in which lists show them."""
 

@@ -1,0 +1,81 @@
+"""What a store holds of answers: they are only ever added. A protocol, as those in `repositories`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from alworkbench.core.domain import Answer, Label, LabelOrigin, RecordedAnswer, Role, TakeBack
+
+
+@runtime_checkable
+class Labels(Protocol):
+    """Answers; they are only ever added."""
+
+    def add(self, answer: Answer, now: datetime) -> Label:
+        """Record an answer; a known event id gives the stored label and adds nothing.
+
+        An answer to an image that the open round asks answers its item, wherever the answer comes from.
+        """
+        ...
+
+    def add_many(self, answers: Sequence[Answer], now: datetime) -> list[Label]:
+        """One label for each answer, in their order; all are recorded or none."""
+        ...
+
+    def add_recorded(self, recorded: Sequence[RecordedAnswer]) -> list[Label]:
+        """Record answers of another project, in order; known event ids add nothing. The labels added."""
+        ...
+
+    def origins(self) -> dict[int, LabelOrigin]:
+        """Label id -> where it was asked for, of labels that another project recorded."""
+        ...
+
+    def by_event(self, event_id: str) -> Label | None:
+        """The label with this event id; None for an unknown one."""
+        ...
+
+    def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
+        """Take one label back, by adding the record of that; the same event id acts once."""
+        ...
+
+    def retracted_by(self, event_id: str) -> Label | None:
+        """The label that this take-back took back, or None for an unknown event id."""
+        ...
+
+    def take_backs(self) -> list[TakeBack]:
+        """Every take-back, oldest first."""
+        ...
+
+    def all(self) -> list[Label]:
+        """Every label ever recorded, those taken back included, oldest first."""
+        ...
+
+    def newest_of(self, annotator: str, round_id: int) -> Label | None:
+        """The annotator's newest label in the round that was not taken back."""
+        ...
+
+    def current(self, role: Role) -> dict[int, Label]:
+        """Image id -> its label, where only one can be used: `deciding_label` of its answers."""
+        ...
+
+    def by_annotator(self, role: Role) -> dict[int, list[Label]]:
+        """Image id -> the answers that count, oldest first: the newest of each annotator.
+
+        Answers that were taken back do not count. A person who answers again replaces the own answer,
+        and no other person's. A label from a file is an answer of the annotator that the import names.
+        """
+        ...
+
+    def of_annotator(self, annotator: str) -> dict[int, Label]:
+        """Image id -> the answer of this annotator that counts, in pool and audit set."""
+        ...
+
+    def history(self, image_id: int) -> list[Label]:
+        """Every label ever given to the image, those taken back included, oldest first."""
+        ...
+
+    def count(self) -> int:
+        """How many labels were ever recorded (take-backs are not labels)."""
+        ...
