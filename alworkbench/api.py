@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from alworkbench.core.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from alworkbench.project.backup import BackupSummary
     from alworkbench.project.workbench import Workbench
     from alworkbench.simulation.load.context import LoadContext, Stores
     from alworkbench.simulation.results import SimulationResult
@@ -39,6 +40,20 @@ def open_project(path: str | Path, *, device: str = "cpu") -> Workbench:
         None if device == "cpu" else resolve_device(device)
     )  # the CPU needs no torch to be found
     return Workbench(ProjectFolder(Path(path)), store.open_store(Path(path)), device=chosen)
+
+
+def restore(
+    backup: str | Path, folder: str | Path, *, progress: Progress = silent
+) -> BackupSummary:
+    """Make the new folder `folder` the project that `Workbench.backup` wrote to the folder `backup`.
+
+    Every byte is checked before anything is written. Raises InvalidBackup, FolderNotEmpty,
+    OutputUnwritable or ProjectTooNew.
+    """
+    import store
+    from alworkbench.project.backup import restore as restored
+
+    return restored(Path(backup), Path(folder), store.open_store, progress=progress)
 
 
 def simulate(

@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_en
 from sqlalchemy.exc import OperationalError
 
 from alworkbench.core.errors import ProjectBusy, ProjectUnavailable
+from store.copies import copy_connected
 from store.errors import decode_json
 from store.lock import FairLock
 from store.sqlite_version import sqlite_module, warn_of_wal_reset_bug
@@ -35,6 +36,10 @@ class Database(Protocol):
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A connection in a transaction that holds the write lock; commits when the block ends."""
+        ...
+
+    def copy_to(self, target: Path) -> None:
+        """Write one state of the database to `target`, as an SQLite file, while others write."""
         ...
 
     def close(self) -> None:
@@ -154,6 +159,12 @@ class FileDatabase:
         finally:
             self._lock.release()
 
+    def copy_to(self, target: Path) -> None:
+        """See `Database.copy_to`."""
+        self._refuse_when_closed()
+        with self._readers.connect() as connection:
+            copy_connected(connection.connection.driver_connection, target, self._path.parent)
+
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise RuntimeError("this store was closed")
@@ -212,6 +223,11 @@ class MemoryDatabase:
                     yield connection
             finally:
                 self._writing = False
+
+    def copy_to(self, target: Path) -> None:
+        """See `Database.copy_to`."""
+        with self.reading() as connection:
+            copy_connected(connection.connection.driver_connection, target, target.parent)
 
     def close(self) -> None:
         """Drop the database."""

@@ -38,7 +38,7 @@ class ReadOnlyDatabase:
             for name in (path.name, f"{path.name}-wal"):
                 if (source := path.with_name(name)).exists():
                     shutil.copyfile(source, copy.with_name(name))
-            bring_up_to_date(copy)
+            bring_up_to_date(copy, copy_first=False)
             self._copy = FileDatabase(copy)
         except BaseException:
             self._scratch.cleanup()
@@ -51,6 +51,10 @@ class ReadOnlyDatabase:
     def writing(self) -> AbstractContextManager[Connection]:
         """Raises ProjectReadOnly."""
         raise ProjectReadOnly(self._folder)
+
+    def copy_to(self, target: Path) -> None:
+        """See `engine.Database.copy_to`."""
+        self._copy.copy_to(target)
 
     def close(self) -> None:
         """Delete the copy."""

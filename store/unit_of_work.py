@@ -10,6 +10,8 @@ from types import TracebackType
 from sqlalchemy import Connection
 
 from alworkbench.core.domain import ProjectSettings
+from alworkbench.core.ports import RecordCounts
+from store.copies import counted
 from store.engine import Database
 from store.errors import translated
 from store.repositories import (
@@ -79,6 +81,12 @@ class SqlStore:
         """See `ports.Store.write`."""
         with translated(self._where), self._database.writing() as connection:
             yield SqlWriter(connection, self._where)
+
+    def copy_to(self, target: Path) -> RecordCounts:
+        """See `ports.Store.copy_to`."""
+        with translated(self._where):
+            self._database.copy_to(target)
+            return counted(target)
 
     def close(self) -> None:
         """See `ports.Store.close`."""

@@ -6,6 +6,7 @@ of an unknown version is not changed.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.errors import ProjectDamaged, ProjectTooNew
+from store.copies import back_up, keep_newest
 from store.engine import migration_engine, transaction
 from store.sqlite_version import sqlite_module
 
@@ -27,6 +28,8 @@ HEAD = "0009"
 """The newest revision in `migrations/versions`, which this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,13 @@ def upgrade(connection: Connection, migrations: Path = MIGRATIONS) -> None:
         raise RuntimeError(f"the upgrade broke {len(broken)} foreign keys, first {broken[0]}")
 
 
-def bring_up_to_date(path: Path, head: str = HEAD, migrations: Path = MIGRATIONS) -> None:
+def bring_up_to_date(
+    path: Path, head: str = HEAD, migrations: Path = MIGRATIONS, *, copy_first: bool = True
+) -> None:
     """Upgrade the database file if it is older, after a copy of it was made.
 
-    Raises ProjectTooNew for a revision that is not known here. A failure changes nothing.
+    The copy is kept beside it and named in a message; of such copies the last few stay. Raises
+    ProjectTooNew for a revision that is not known here. A failure changes nothing.
     """
     found = inspect(path)
     if found.revision == head:
@@ -114,9 +120,19 @@ def bring_up_to_date(path: Path, head: str = HEAD, migrations: Path = MIGRATIONS
         if found.revision == head:
             return
         _refuse_unknown(found, known, path)
-        if not found.empty:
-            back_up(path, path.with_name(f"{path.name}.before-{head}"))
+        copy = None
+        if copy_first and not found.empty:
+            copy = back_up(path, path.with_name(f"{path.name}.before-{head}"))
         upgrade(connection, migrations)
+    if copy is not None:
+        log.warning(
+            "The project in %s was upgraded from schema %s to %s. The database of before is kept as %s.",
+            path.parent,
+            found.revision,
+            head,
+            copy.name,
+        )
+        keep_newest(path, copy)
 
 
 def _refuse_unknown(found: Schema, known: list[str], path: Path) -> None:
@@ -133,26 +149,3 @@ def migrating(path: Path) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
-
-
-def back_up(path: Path, target: Path) -> Path:
-    """Copy a database that may be in use to `target`, or `target.2` and so on if that exists.
-
-    The copy is complete, checked and on the disk when its name appears.
-    """
-    target = _free_name(target)
-    connect = sqlite_module().connect
-    with atomic_path(target) as draft:
-        with closing(connect(path)) as source, closing(connect(draft)) as copy:
-            source.execute("PRAGMA query_only = ON")
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be put back as it is
-            (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
-        if verdict != "ok":
-            raise ProjectDamaged(path.parent, verdict)
-    return target
-
-
-def _free_name(target: Path) -> Path:
-    names = (target.with_name(f"{target.name}.{n}") for n in range(2, 10_000))
-    return target if not target.exists() else next(name for name in names if not name.exists())

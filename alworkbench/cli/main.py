@@ -17,6 +17,7 @@ import typer
 
 from alworkbench import __version__
 from alworkbench.cli import (
+    backup_commands,
     calibrate_commands,
     campaign_commands,
     class_commands,
@@ -50,6 +51,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", role_command.register),
     ("Project", export_command.register),
     ("Project", doctor_command.register),
+    ("Project", backup_commands.register),
     ("Project", screens.register),
     ("Project", people_commands.register),
     ("Project", class_commands.register),

@@ -355,6 +355,28 @@ class FolderNotEmpty(DataError):
         )
 
 
+class InvalidBackup(DataError):
+    """A folder is no complete backup: its manifest or one of its files is missing or was changed."""
+
+    def __init__(self, folder: object, found: Iterable[str]) -> None:
+        found = list(found)
+        shown = "; ".join(found[:SHOWN]) + ("; ..." if len(found) > SHOWN else "")
+        super().__init__(
+            f"{folder} cannot be restored: {shown}. Nothing was written. Use another backup, or bring the "
+            f"files of this one back."
+        )
+
+
+class BackupInsideProject(DataError):
+    """A backup was asked for inside of the project that it is to protect."""
+
+    def __init__(self, target: object) -> None:
+        super().__init__(
+            f"{target} lies inside the project, and would be lost with it. Nothing was written. Name a "
+            f"folder outside of the project, best on another disk: `alworkbench backup FOLDER`."
+        )
+
+
 class UnknownCollection(DataError):
     """No collection has this name."""
 

@@ -20,12 +20,23 @@ store holds. All protocols are `runtime_checkable` because the test run checks a
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from alworkbench.core.domain import ProjectSettings
 from alworkbench.core.label_repository import Labels
 from alworkbench.core.people_repository import People
 from alworkbench.core.repositories import Classes, Computed, Images, Rounds
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """How many records a copy holds."""
+
+    images: int
+    labels: int
+    """Every label ever recorded, those taken back included."""
 
 
 @runtime_checkable
@@ -90,6 +101,14 @@ class Store(Protocol):
 
     def write(self) -> AbstractContextManager[Writer]:
         """A block that is one transaction: it commits at the end and rolls back when it raises."""
+        ...
+
+    def copy_to(self, target: Path) -> RecordCounts:
+        """Write one state of all records to the new file `target`, a database in SQLite, while others write.
+
+        The copy is checked, and on the disk when its name appears. Returns what it holds. Raises
+        ProjectDamaged.
+        """
         ...
 
     def close(self) -> None:

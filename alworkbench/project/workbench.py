@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.ports import Store
+from alworkbench.core.progress import Progress, silent
 from alworkbench.project.imports import Images
 from alworkbench.project.labels import Labels
 from alworkbench.project.people import People
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from alworkbench.project.arrays import Arrays
     from alworkbench.project.artifacts import Engine
     from alworkbench.project.audit_set import Audit
+    from alworkbench.project.backup import BackupSummary
     from alworkbench.project.classes import Classes
     from alworkbench.project.explain import Explanations
     from alworkbench.project.image_features import ImageFeatures
@@ -236,6 +239,17 @@ class Workbench:
     def _repr_html_(self) -> str | None:
         """The status, which notebooks show. None after `close`: a notebook then shows the folder."""
         return None if self._closed else self.status()._repr_html_()
+
+    def backup(
+        self, target: str | Path, *, with_images: bool = False, progress: Progress = silent
+    ) -> BackupSummary:
+        """Write a backup of the project to the new folder `target`, while others label.
+
+        `alworkbench.api.restore` makes it a project again. See `project.backup.back_up`.
+        """
+        from alworkbench.project.backup import back_up
+
+        return back_up(self.session, Path(target), with_images=with_images, progress=progress)
 
     def close(self) -> None:
         """Close the store. A `with` block does so at its end."""

@@ -17,7 +17,10 @@ OTHERS = {
     "alworkbench/simulation/workers.py": "temporary files for worker processes",
 }
 """Files that write in another way, and why nothing that lasts can be damaged."""
-INNER = {"alworkbench/inputs/archives.py": "_write"}
+INNER = {
+    "alworkbench/inputs/archives.py": "_write",
+    "alworkbench/project/backup.py": "_copy",
+}
 """A function that writes into a folder of `atomic_folder`, which its caller opened."""
 
 WRITERS = {"write_text", "write_bytes", "save_file", "rename", "move", "copyfile", "copy2"}

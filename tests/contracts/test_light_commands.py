@@ -75,6 +75,7 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
                 ["label", str(given)],
                 ["export", str(tmp_path / "labels.csv")],
                 ["import", str(pictures)],
+                ["backup", str(tmp_path / "kept")],
             )
         ),
     ]

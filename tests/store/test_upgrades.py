@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from alworkbench.core.errors import ProjectDamaged, ProjectExists, ProjectMissing, ProjectTooNew
-from store import create_store, open_store, upgrades
+from store import copies, create_store, open_store, upgrades
 from store.engine import memory_engine, transaction
 from store.schema import Base
 from store.triggers import APPEND_ONLY
@@ -108,7 +109,7 @@ def test_an_older_project_is_copied_and_then_upgraded(old: Path, tmp_path: Path)
 
 def test_a_copy_never_replaces_an_earlier_one(old: Path) -> None:
     target = old.with_name("copy.db")
-    made = [upgrades.back_up(old, target).name for _ in range(3)]
+    made = [copies.back_up(old, target).name for _ in range(3)]
     assert made == ["copy.db", "copy.db.2", "copy.db.3"]
     assert sorted(p.name for p in old.parent.iterdir()) == [*made, "project.db"]
 
@@ -118,7 +119,7 @@ def test_a_copy_contains_the_last_write(old: Path) -> None:
     with closing(open_store(old)) as store:
         with store.write() as writer:
             writer.labels.add(answer("last", 3), NOW)
-        copy = upgrades.back_up(old, old.with_name("copy.db"))
+        copy = copies.back_up(old, old.with_name("copy.db"))
         with store.write() as writer:
             writer.labels.add(answer("later", 3), NOW)
     with closing(sqlite3.connect(copy)) as connection:
@@ -233,3 +234,17 @@ def test_incomplete_settings_are_damage(old: Path) -> None:
         pytest.raises(ProjectDamaged, match="settings cannot be read"),
     ):
         reader.settings()
+
+
+def test_the_copy_before_an_upgrade_is_named_and_only_the_last_ones_stay(
+    old: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = [old.with_name(f"project.db.before-{n}") for n in range(5)]
+    for n, path in enumerate(before):
+        path.touch()
+        os.utime(path, (n, n))
+    upgrades.bring_up_to_date(old, LATER, newer_program(tmp_path, ADD_A_COLUMN))
+    assert f"from schema {upgrades.HEAD} to {LATER}" in caplog.text
+    assert f"is kept as project.db.before-{LATER}" in caplog.text
+    kept = sorted(p.name for p in old.parent.glob("*.before-*"))
+    assert kept == [before[3].name, before[4].name, f"project.db.before-{LATER}"]
