@@ -13,6 +13,7 @@ import sys
 
 BENCHES = {
     "start": "the start of commands with and without tensors: seconds and memory",
+    "commands": "each command of a day on 10,000 and 100,000 image files: seconds and memory",
     "loop": "one turn of the loop on the bundled sample: seconds and memory",
     "evidence": "the prior precision of most evidence at the sizes of a ViT-B/32: seconds",
     "from_pool": "a posterior fitted without captions, against the one of captions",
