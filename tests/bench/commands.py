@@ -1,7 +1,7 @@
 """What the commands of a day cost on a pool of files: seconds, seconds of CPU and peak memory.
 
-`python -m tests.bench.commands [IMAGES ...]` (10,000 and 100,000). The pool is real files, pictures of 48 x 48
-pixels as PNG, with made-up features beside them (P = 768, D = 512, 100 classes in clusters), as a features
+`python -m tests.bench.commands [IMAGES ...]` (10,000 and 100,000). The pool is real files: pictures of 48 x
+48 pixels as PNG, with made-up features beside them (P = 768, D = 512, 100 classes in clusters), as a features
 file brings them. Each command is a process of its own, started as a person starts it. Peak memory is that of
 all of its processes together, sampled ten times a second: memory that processes share counts once.
 """
