@@ -8,6 +8,7 @@ from pathlib import Path
 from alworkbench.core.domain import ClassList, ProjectFolder, ProjectSettings
 from alworkbench.core.errors import ProjectExists, ProjectMissing, ProjectUnavailable
 from alworkbench.core.ports import Store
+from alworkbench.core.reasons import why_unreadable
 from store.engine import FileDatabase, MemoryDatabase, memory_engine, transaction
 from store.errors import translated
 from store.read_only import ReadOnlyDatabase, can_be_written
@@ -77,4 +78,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ProjectUnavailable(folder, str(error)) from error
+        raise ProjectUnavailable(folder, why_unreadable(error)) from error

@@ -15,6 +15,7 @@ import open_clip
 
 from alworkbench.core.assets import BUNDLED, BUNDLED_NAME
 from alworkbench.core.errors import UnknownEncoder, did_you_mean
+from alworkbench.core.reasons import why_unreadable
 
 PREPROCESSING_FILE = "open_clip_config.json"
 MAX_CONFIG_BYTES = 1 << 20
@@ -103,6 +104,6 @@ def read_json(path: Path) -> dict[str, Any]:
             raise ValueError("it is not a JSON object")
     except (OSError, ValueError, RecursionError) as error:
         raise UnknownEncoder(
-            f"The model configuration {path} cannot be read ({error}). {HOW_TO_NAME}"
+            f"The model configuration {path} cannot be read ({why_unreadable(error)}). {HOW_TO_NAME}"
         ) from error
     return values

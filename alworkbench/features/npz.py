@@ -26,6 +26,7 @@ from torch import Tensor
 
 from alworkbench.core.errors import InvalidFeatureFile, did_you_mean
 from alworkbench.core.names import fault_of_name
+from alworkbench.core.reasons import why_unreadable
 
 MAX_CHARACTERS = 4096
 """Of a path or a name."""
@@ -59,7 +60,7 @@ class NpzReader:
         except FileNotFoundError:
             raise invalid(path, "there is no such file") from None
         except _BROKEN as error:
-            raise invalid(path, f"it is not a .npz file ({error})") from error
+            raise invalid(path, f"it is not a .npz file ({why_unreadable(error)})") from error
         try:
             self._check(max_bytes, known)
         except InvalidFeatureFile:
@@ -117,7 +118,9 @@ class NpzReader:
                 if position < held or body.read(1):
                     raise ValueError("it is cut short or too long")
         except _BROKEN as error:
-            raise invalid(self._path, f"the array {name!r} cannot be read ({error})") from error
+            raise invalid(
+                self._path, f"the array {name!r} cannot be read ({why_unreadable(error)})"
+            ) from error
         array: np.ndarray = np.frombuffer(data, dtype=dtype)
         return array.reshape(shape, order="F" if fortran else "C")
 

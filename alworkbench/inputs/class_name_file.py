@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alworkbench.core.errors import InvalidClassList
+from alworkbench.core.reasons import why_unreadable
 
 
 def read_class_names(path: Path) -> list[str]:
@@ -13,7 +14,7 @@ def read_class_names(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidClassList(
-            f"{path} cannot be read as a list of classes ({error}). Give a text file in UTF-8 "
-            f"with one class name per line."
+            f"{path} cannot be read as a list of classes ({why_unreadable(error)}). Give a text file in "
+            f"UTF-8 with one class name per line."
         ) from error
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

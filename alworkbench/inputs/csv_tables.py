@@ -101,9 +101,9 @@ def read_table(
                     yield TableRow(line, _named(line, names, fields, limits))
                 line = offset + lines.line_num + 1
         except UnicodeError as error:
+            where = f"after line {line - 1}" if line > 1 else "near its beginning"
             raise InvalidTable(
-                f"after line {max(0, line - 1)} it holds bytes that are not {stream.encoding}",
-                _SAVE,
+                f"{where} it holds bytes that are not {stream.encoding}", _SAVE
             ) from error
         except csv.Error as error:
             raise InvalidTable(f"the row that begins in line {line}: {error}", QUOTES) from error

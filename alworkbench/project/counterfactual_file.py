@@ -12,6 +12,7 @@ from typing import Any
 from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import InvalidResult
+from alworkbench.core.reasons import why_unreadable
 
 FORMAT = 2
 """Format 1 had the lowest and highest accuracy of the seeds as `low` and `high`: it reads as stale."""
@@ -89,7 +90,7 @@ def newest_counterfactual(folder: ProjectFolder, recorded: int) -> Counterfactua
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise InvalidResult(path, f"it cannot be read ({error})") from error
+        raise InvalidResult(path, f"it cannot be read ({why_unreadable(error)})") from error
     try:
         if content["format"] not in (1, FORMAT):
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT}")

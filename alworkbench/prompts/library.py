@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alworkbench.core.errors import InvalidTemplates, did_you_mean
 from alworkbench.core.names import fault_of_name
+from alworkbench.core.reasons import why_unreadable
 from alworkbench.encoders.published_templates import imagenet_templates, simple_templates
 from alworkbench.prompts import domain_templates as domains
 
@@ -67,8 +68,8 @@ def read_templates(path: Path) -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidTemplates(
-            f"{path} cannot be read as a list of templates ({error}). Give a text file in UTF-8 with "
-            f"one template per line."
+            f"{path} cannot be read as a list of templates ({why_unreadable(error)}). Give a text file "
+            f"in UTF-8 with one template per line."
         ) from error
     found = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return checked(found, str(path))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from alworkbench.core.errors import UnreadableSource
+from alworkbench.core.reasons import why_unreadable
 
 MAX_IMAGE_BYTES = 64 << 20
 MAX_CAPTION_BYTES = 64 << 10
@@ -51,7 +52,9 @@ class PairSource(Protocol):
 
 def unreadable(path: Path, error: Exception) -> UnreadableSource:
     """The error for a file that is not what it should be."""
-    return UnreadableSource(f"{path} cannot be read as image-caption pairs ({error}). {NEEDED}")
+    return UnreadableSource(
+        f"{path} cannot be read as image-caption pairs ({why_unreadable(error)}). {NEEDED}"
+    )
 
 
 def columns(path: Path, found: Sequence[str]) -> tuple[int, int]:
