@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.columns import Base
@@ -44,3 +44,9 @@ class ClassListEntryRow(Base):
     colour: Mapped[str | None]
     description: Mapped[str | None]
     place: Mapped[int | None]
+    examples: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Content hashes; NULL: none."""
+    retired: Mapped[bool] = mapped_column(server_default=false())
+    """No longer in use: retired, or merged where `into_id` is given. The last positions are of these."""
+    into_id: Mapped[int | None]
+    """The class for which the labels of a merged class count."""

@@ -76,7 +76,15 @@ def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
             "class_id",
             "Only an answer of the kind `class` has a `class_id`, and it must have one.",
         )
-    if class_id is not None and classes.index_of_id(class_id) is None:
+    unknown = class_id is not None and classes.index_of_id(class_id) is None
+    if unknown and class_id in classes.given_names:
+        raise Refused(
+            422,
+            "class_id",
+            f"The class {classes.given_names[class_id]!r} is not in use any more. Reload the page to see "
+            f"the present classes. The answer was not recorded.",
+        )
+    if unknown:
         raise Refused(422, "class_id", "This project has no class with this `class_id`.")
     token = body["lease_token"]
     if not isinstance(token, str) or not 1 <= len(token) <= 200:

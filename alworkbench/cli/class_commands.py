@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from alworkbench.cli import class_use_commands
+from alworkbench.cli.class_telling import DryRunOption, tell_change, tell_effect
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
@@ -17,15 +19,8 @@ from alworkbench.cli.common import (
     warn_of_cut_names,
     warn_of_same_names,
 )
-from alworkbench.core.domain import DEFAULT_TEMPLATES, ClassList, LabelClass
+from alworkbench.core.domain import DEFAULT_TEMPLATES, LabelClass
 from alworkbench.core.domain.class_changes import renamed, reordered, shown_as
-
-if TYPE_CHECKING:
-    from alworkbench.project.class_versions import ChangeEffect
-
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Say what the change concerns, and write nothing.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +38,7 @@ def register(app: typer.Typer) -> None:
         "set",
         epilog="Example: alworkbench classes set heron --key h --colour '#3060c0' --project birds",
     )(set_)
+    class_use_commands.register(group)
     app.add_typer(group, name="classes")
 
 
@@ -55,7 +51,12 @@ def list_(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
         each = classes.classes[position]
         more = [text for text in (each.colour, each.description) if text]
         line = f"{keys[position] or '-'}  {each.name}  ({', '.join(each.templates)})"
+        if each.examples:
+            more.append(f"{len(each.examples)} example images")
         lines.append("  ".join([line, *more]))
+    for each in classes.former:
+        into = classes.given_names.get(each.into) if each.into else None
+        lines.append(f"   {each.name}  " + (f"merged into {into}" if into else "retired"))
     tell(as_json, classes, f"Version {classes.id} of the class list:\n" + "\n".join(lines))
 
 
@@ -105,13 +106,13 @@ def rename(
         before = workbench.classes.current()
         effect = workbench.classes.effect(renamed(before, old, new))
         if dry_run:
-            return _tell_effect(effect, as_json)
+            return tell_effect(effect, as_json)
         classes = workbench.classes.rename(old, new, progress=progress)
         cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
     fresh = set(classes.names) - set(before.names)
     warn_of_cut_names([each for each in cut if each in fresh])
     warn_of_same_names([group for group in same if fresh & set(group)])
-    _tell_change(before, classes, effect, as_json)
+    tell_change(before, classes, effect, as_json)
 
 
 def reorder(
@@ -130,9 +131,9 @@ def reorder(
         before = workbench.classes.current()
         effect = workbench.classes.effect(reordered(before, first))
         if dry_run:
-            return _tell_effect(effect, as_json)
+            return tell_effect(effect, as_json)
         classes = workbench.classes.reorder(first)
-    _tell_change(before, classes, effect, as_json)
+    tell_change(before, classes, effect, as_json)
 
 
 def set_(
@@ -163,32 +164,6 @@ def set_(
         changed = shown_as(before, name, key=key, colour=colour, description=description)
         effect = workbench.classes.effect(changed)
         if dry_run:
-            return _tell_effect(effect, as_json)
+            return tell_effect(effect, as_json)
         classes = workbench.classes.show_as(name, key=key, colour=colour, description=description)
-    _tell_change(before, classes, effect, as_json)
-
-
-def _tell_effect(effect: ChangeEffect, as_json: bool) -> None:
-    learning = (
-        f"The model would learn again from all labels. {effect.learners} learners of the present list would "
-        f"stay in the record, and curves would leave them out."
-        if effect.learns_again
-        else "Nothing would be learned."
-    )
-    tell(
-        as_json,
-        effect,
-        f"The change concerns {effect.labels} labels in {effect.rounds} rounds; all labels stay. {learning} "
-        f"Nothing was written.",
-    )
-
-
-def _tell_change(before: ClassList, after: ClassList, effect: ChangeEffect, as_json: bool) -> None:
-    if after.id == before.id:
-        words = f"The class list is so already: version {after.id} stays."
-    else:
-        learned = "The model learned again from all labels." if effect.learns_again else ""
-        words = (
-            f"Version {after.id} of the class list is in use; all labels stay. {learned}".strip()
-        )
-    tell(as_json, after, words)
+    tell_change(before, classes, effect, as_json)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable
 
 from alworkbench.core.names import shown, twin_of
@@ -330,6 +331,21 @@ class UnknownClass(DataError):
             f"{where} names the class {found!r}, which this project does not have.{hint} "
             f"Its classes are {shown}. Correct the name, or add the class "
             f"with `alworkbench classes add NAME`. Nothing was recorded."
+        )
+
+
+class ClassNotInUse(DataError):
+    """A name means a class that was retired or merged into another."""
+
+    def __init__(self, name: str, into: str | None, where: str = "The change") -> None:
+        what = "was retired" if into is None else f"was merged into {into!r}"
+        instead = "" if into is None else f"Use {into!r}, or "
+        self.name = name
+        restore = f"restore the class with `alworkbench classes restore {shlex.quote(name)}`"
+        remedy = instead + restore if instead else restore[0].upper() + restore[1:]
+        super().__init__(
+            f"{where} names the class {name!r}, which {what} and is not in use. {remedy}. "
+            f"Nothing was changed."
         )
 
 

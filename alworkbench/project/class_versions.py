@@ -41,8 +41,12 @@ def refuse_earlier_names(reader: Reader, changed: ClassList) -> None:
 
     So a name means one class in all files and records of the project.
     """
-    earlier = {twin_key(c.name): c for version in versions(reader) for c in version.classes}
-    now = {c.id: c.name for c in reader.classes.current().classes}
+    earlier = {
+        twin_key(c.name): c
+        for version in versions(reader)
+        for c in (*version.classes, *version.former)
+    }
+    now = reader.classes.current().given_names
     for c in changed.classes:
         other = earlier.get(twin_key(c.name))
         if now.get(c.id) == c.name or other is None or other.id == c.id:
@@ -59,8 +63,8 @@ def effect_of(reader: Reader, changed: ClassList) -> ChangeEffect:
     present = reader.classes.current()
     if changed.same_for_model(present):
         return ChangeEffect(0, 0, 0, learns_again=False)
-    after = {c.id: (c.name, c.templates) for c in changed.classes}
-    concerned = {c.id for c in present.classes if after.get(c.id) != (c.name, c.templates)}
+    before, after = _meanings(present), _meanings(changed)
+    concerned = {id_ for id_ in before | after if before.get(id_) != after.get(id_)}
     taken_back = {each.label_id for each in reader.labels.take_backs()}
     labels = [
         each
@@ -77,3 +81,14 @@ def effect_of(reader: Reader, changed: ClassList) -> ChangeEffect:
     learners = [each for each in reader.computed.learners() if each.class_list_id in same]
     learns_again = reader.computed.learner() is not None
     return ChangeEffect(len(labels), len(rounds), len(learners), learns_again)
+
+
+def _meanings(classes: ClassList) -> dict[int, tuple[str, tuple[str, ...]] | None]:
+    """Class id -> name and templates of the class for which its labels count; None: they count for none."""
+    read = [(c.name, c.templates) for c in classes.classes]
+    counted = classes.counted
+    return {
+        stored_id(c.id): read[counted[stored_id(c.id)]] if c.id in counted else None
+        for c in (*classes.classes, *classes.former)
+        if c.id is not None
+    }

@@ -1,7 +1,7 @@
 """The class list of a project, and how it changes from one version to the next.
 
 A class keeps its id, so a label means the same class in every version. Classes are added and renamed,
-templates are replaced, and the labelling screen shows classes in another way.
+retired, merged and restored, templates are replaced, and the labelling screen shows classes in another way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alworkbench.core.domain import ClassList, LabelClass, refuse_twins
-from alworkbench.core.domain.class_changes import renamed, reordered, shown_as
+from alworkbench.core.domain.class_changes import (
+    prompted,
+    refuse_former,
+    renamed,
+    reordered,
+    shown_as,
+    with_examples,
+)
+from alworkbench.core.domain.classes_in_use import merged, restored, retired
 from alworkbench.core.errors import EncoderMismatch
 from alworkbench.core.names import tidy_name
 from alworkbench.core.progress import Progress, silent
@@ -20,6 +28,7 @@ from alworkbench.features.store import FeatureStore
 from alworkbench.project.artifacts import load_project_encoder
 from alworkbench.project.class_texts import cut_names, same_names
 from alworkbench.project.class_versions import ChangeEffect, effect_of, refuse_earlier_names
+from alworkbench.project.find_image import find_image
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session, refuse_open
 
@@ -67,8 +76,9 @@ class Classes:
         with self._session.computing:
             added = replace(added, name=tidy_name(added.name))
             present = self.current()
-            refuse_twins([added.name], present.names)
-            larger = ClassList((*present.classes, added))
+            refuse_former(present, added.name)
+            refuse_twins([added.name], [c.name for c in (*present.classes, *present.former)])
+            larger = replace(present, classes=(*present.classes, added))
             return self._change(larger, encoder, progress)
 
     def use_templates(
@@ -76,18 +86,67 @@ class Classes:
         templates: Sequence[str],
         encoder: Encoder | None = None,
         progress: Progress = silent,
+        name: str | None = None,
     ) -> ClassList:
-        """Store a new version of the class list in which every class has these templates.
+        """Store a new version in which every class, or the class `name`, has these templates.
 
-        All answers stay. What happens then, and the errors, are those of `add`. Where every class has
-        these templates already, nothing happens.
+        All answers stay. What happens then, and the errors, are those of `add`; UnknownClass too. Where the
+        classes have these templates already, nothing happens.
         """
         with self._session.computing:
-            present, given = self.current(), tuple(templates)
-            if all(each.templates == given for each in present.classes):
-                return present
-            other = ClassList(tuple(replace(each, templates=given) for each in present.classes))
-            return self._change(other, encoder, progress)
+            return self._change(prompted(self.current(), name, templates), encoder, progress)
+
+    def retire(
+        self, name: str, encoder: Encoder | None = None, progress: Progress = silent
+    ) -> ClassList:
+        """Store a new version in which this class is no longer in use: nobody is offered it, the model
+        does not predict it, and its labels stay but teach nothing.
+
+        What happens then, and the errors, are those of `add`; UnknownClass and ClassNotInUse too.
+        """
+        with self._session.computing:
+            return self._change(retired(self.current(), name), encoder, progress)
+
+    def merge(
+        self,
+        names: Sequence[str],
+        into: str,
+        encoder: Encoder | None = None,
+        progress: Progress = silent,
+    ) -> ClassList:
+        """Store a new version in which these classes are no longer in use, and their labels count for `into`.
+
+        The labels themselves stay what they were. What happens then, and the errors, are those of `retire`.
+        """
+        with self._session.computing:
+            return self._change(merged(self.current(), names, into), encoder, progress)
+
+    def restore(
+        self, name: str, encoder: Encoder | None = None, progress: Progress = silent
+    ) -> ClassList:
+        """Store a new version in which a retired or merged class is in use again, with its own labels.
+
+        What happens then, and the errors, are those of `add`; UnknownClass too.
+        """
+        with self._session.computing:
+            return self._change(restored(self.current(), name), encoder, progress)
+
+    def change_examples(
+        self, name: str, added: Sequence[str] = (), removed: Sequence[str] = ()
+    ) -> ClassList:
+        """Store a new version in which the class has other example images on the labelling screen.
+
+        Images are named by path, end of a path or content hash, and must be in the project. Nothing is
+        learned, and a round may be open. Raises ImageNotFound, UnknownClass, InvalidClassList.
+        """
+        with self._session.computing:
+            fresh, gone = self.find_images(added), self.find_images(removed)
+            return self._change(with_examples(self.current(), name, fresh, gone), None, silent)
+
+    def find_images(self, images: Sequence[str]) -> list[str]:
+        """Content hashes of images of the project. Raises ImageNotFound."""
+        with self._session.store.read() as reader:
+            return [find_image(reader, image).hash for image in images]
 
     def rename(
         self, old: str, new: str, encoder: Encoder | None = None, progress: Progress = silent

@@ -283,7 +283,7 @@ class Explanations:
                 measured = reader.computed.metrics()
                 label = None
                 if answer is not None:
-                    named = {c.id: c.name for c in classes.classes}.get(answer.class_id)
+                    named = classes.counted_names.get(answer.class_id)
                     label = named or answer.kind.value
             learner = self._learners.load(newest, classes, record)
             table = self._session.engine().table()

@@ -14,6 +14,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from alworkbench.core.domain import Answer, AnswerKind
+from alworkbench.core.errors import ClassNotInUse
 from alworkbench.core.ports import Writer
 
 
@@ -33,13 +34,22 @@ def record_changes(
     """Record what differs from the annotator's answers that count; returns how many were recorded.
 
     `source` is csv or manifest. The given labels do not contradict each other (`inputs.contradictions`);
-    one that occurs twice is recorded once.
+    one that occurs twice is recorded once. A label that counts for the same class as the known one is no
+    change, also where one of both was merged. Raises ClassNotInUse for a change to a retired class.
     """
     counting = writer.labels.of_annotator(annotator)
+    classes = writer.classes.current()
+    counts_for = classes.counted_names
     fresh = {}
     for label in given:
         known = counting.get(label.image_id)
-        if known is None or (known.kind, known.class_id) != (label.kind, label.class_id):
+        same = known is not None and (known.kind, counts_for.get(known.class_id)) == (
+            label.kind,
+            counts_for.get(label.class_id),
+        )
+        if not same:
+            if label.class_id is not None and label.class_id not in classes.counted:
+                raise ClassNotInUse(classes.given_names[label.class_id], None, "A new label")
             fresh[label.image_id] = Answer(
                 # An event of its own: the same label may come again after another one.
                 event_id=f"{source}:{uuid4().hex}",

@@ -39,7 +39,7 @@ class ImportPlan:
         """The labels as given to images of the project, which has all of the images now."""
         if not self.labels:
             return []
-        id_of = {c.name: stored_id(c.id) for c in reader.classes.current().classes}
+        id_of = {name: stored_id(id_) for id_, name in reader.classes.current().given_names.items()}
         image_of = {
             content: image for r in Role for image, content in reader.images.ids_and_hashes(r)
         }
@@ -69,7 +69,7 @@ def plan_import(
         raise ContradictingLabels(location, both, "roles")
     refuse_different_classes(location, (f for images in labelled.values() for f in images))
     classes = reader.classes.current()
-    with_name = cache(classes.with_name)  # a source names few classes for many images
+    with_name = cache(classes.ever_with_name)  # a source names few classes for many images
     labels = {}
     for images in labelled.values():
         for image in images:

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from alworkbench.core.domain import Item, Label, Role, Round, TakeBack
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.label_formats.protocol import Export
-from alworkbench.project.class_versions import versions
 from alworkbench.project.image_files import file_holding
 from alworkbench.project.session import Session
 
@@ -19,12 +18,15 @@ from alworkbench.project.session import Session
 class LabelRecords:
     """Records (`label_formats.record`) of the labels that count, or with `history` of all labels.
 
-    They are in the order of recording, and can be read several times within the read block.
+    They are in the order of recording, and can be read several times within the read block. A label of a
+    merged class has the name of the class for which it counts; in a history it has its own.
     """
 
     def __init__(self, reader: Reader, *, history: bool) -> None:
         self._project = reader.settings().name
-        self._class_names = latest_names(reader)
+        classes = reader.classes.current()
+        self._class_names = classes.given_names
+        self._label_names = classes.given_names if history else classes.counted_names
         self._asked: dict[int, tuple[Round, Item]] = {}
         for round_ in reader.rounds.all():
             self._asked |= {item.id: (round_, item) for item in reader.rounds.items(round_.id)}
@@ -62,7 +64,7 @@ class LabelRecords:
         return {
             "image": path,
             "hash": content,
-            "label": self._name(label.class_id),
+            "label": None if label.class_id is None else self._label_names[label.class_id],
             "kind": label.kind.value,
             "role": role.value,
             "annotator": label.annotator,
@@ -106,18 +108,13 @@ def _of_take_back(found: TakeBack | None) -> dict[str, Any]:
     }
 
 
-def latest_names(reader: Reader) -> dict[int | None, str]:
-    """Class id -> its name in the newest version of the class list that has it."""
-    return {c.id: c.name for version in versions(reader) for c in version.classes}
-
-
 def export_of(
     session: Session, reader: Reader, *, history: bool, place: Literal["copy", "link"] = "copy"
 ) -> Export:
     """What a format is given to write. Read it within the read block."""
     return Export(
         rows=LabelRecords(reader, history=history),
-        class_names=reader.classes.current().names,
+        class_names=tuple(reader.classes.current().given_names.values()),
         project=reader.settings().name,
         picture=_pictures(session, reader),
         history=history,

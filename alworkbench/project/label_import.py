@@ -42,7 +42,7 @@ def given_by_rows(
     ContradictingLabels where two rows say different things about one image.
     """
     classes = reader.classes.current()
-    with_name = cache(classes.with_name)  # a file names few classes in many rows
+    with_name = cache(classes.ever_with_name)  # a file names few classes in many rows
     find = ImageFinder(reader)
     role_of = find.roles() if any(row.role is not None for row in rows) else {}
     labels: list[GivenLabel] = []

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alworkbench.core.domain import Answer, Item, Label, RoleMismatch
+from alworkbench.core.domain import Answer, ClassList, Item, Label, RoleMismatch
 from alworkbench.core.errors import (
+    ClassNotInUse,
     LeaseLost,
     LoopError,
     NoOpenRound,
@@ -80,7 +81,8 @@ class Labels:
         """Store an answer; it is on the disk when this returns. The same event id is stored once.
 
         An answer to a round that was closed in the meantime is kept, and the next learner learns from it.
-        Raises UnknownItem, or LeaseLost where another annotator holds the item.
+        Raises UnknownItem, ClassNotInUse for a class that was retired or merged, or LeaseLost where another
+        annotator holds the item.
         """
         return self.record_many([answer])[0]
 
@@ -89,10 +91,11 @@ class Labels:
         now = self._session.now()
         with self._session.store.write() as writer:
             items: dict[int, Item] = {}
+            classes = writer.classes.current()
             for answer in answers:
                 if answer.item_id is not None and answer.item_id not in items:
                     items |= _items_beside(writer, answer.item_id, len(answers) > 1)
-                refusal = _refusal(answer, items, now)
+                refusal = _refusal(answer, items, now) or _not_in_use(answer, classes)
                 if refusal and writer.labels.by_event(answer.event_id) is None:
                     raise refusal
             return writer.labels.add_many(answers, now)
@@ -158,6 +161,15 @@ def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]
     if item is None:
         return {}
     return {each.id: each for each in (reader.rounds.items(item.round_id) if others else [item])}
+
+
+def _not_in_use(answer: Answer, classes: ClassList) -> ClassNotInUse | None:
+    """The error of an answer with a class that was retired or merged."""
+    former = next((c for c in classes.former if c.id == answer.class_id), None)
+    if former is None:
+        return None
+    into = classes.given_names.get(former.into) if former.into else None
+    return ClassNotInUse(former.name, into, "The answer")
 
 
 def _refusal(answer: Answer, items: Mapping[int, Item], now: datetime) -> LoopError | None:

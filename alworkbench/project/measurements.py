@@ -89,11 +89,11 @@ def logits_of(engine: Engine, learner: Learner, rows: Int[Tensor, "N"]) -> Float
 
 def audit_truth(reader: Reader, classes: ClassList) -> dict[str, int]:
     """Content hash -> position of the class in the list, of every audit image with a label of the list."""
-    hash_of = dict(reader.images.ids_and_hashes(Role.AUDIT))
+    hash_of, counted = dict(reader.images.ids_and_hashes(Role.AUDIT)), classes.counted
     return {
-        hash_of[image]: index
+        hash_of[image]: counted[label.class_id]
         for image, label in reader.labels.current(Role.AUDIT).items()
-        if label.class_id is not None and (index := classes.index_of_id(label.class_id)) is not None
+        if label.class_id in counted
     }
 
 

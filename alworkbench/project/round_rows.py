@@ -88,14 +88,16 @@ def round_rows(session: Session, number: int | None = None) -> RoundRows:
                 raise UnknownRound(number, len(rounds))
             found = numbered[0]
         items = reader.rounds.items(found.id)
-        names = class_names(reader, found)
+        names, counted = class_names(reader, found), reader.classes.current().counted_names
         places = stored_places(reader, items)
         # Of the image, since an answer that came after the round was closed may belong to no item.
         given = {
             image: each for role in Role for image, each in reader.labels.current(role).items()
         }
     rows = tuple(
-        _row(session, found, item, names, places[item.image_id], given.get(item.image_id))
+        _row(
+            session, found, item, (names, counted), places[item.image_id], given.get(item.image_id)
+        )
         for item in items
     )
     return RoundRows(found, score_unit(found.strategy), rows)
@@ -118,8 +120,9 @@ def placed_items(session: Session, items: Sequence[Item]) -> list[dict[str, Any]
 
 def class_names(reader: Reader, round_: Round) -> dict[int | None, str]:
     """Class id -> name, of the round's class list and of the newest, whose names count."""
-    lists = (reader.classes.get(round_.class_list_id), reader.classes.current())
-    return {each.id: each.name for listed in lists for each in listed.classes}
+    return (
+        reader.classes.get(round_.class_list_id).given_names | reader.classes.current().given_names
+    )
 
 
 def stored_places(reader: Reader, items: Sequence[Item]) -> dict[int, tuple[str, str]]:
@@ -158,11 +161,12 @@ def _row(
     session: Session,
     round_: Round,
     item: Item,
-    names: dict[int | None, str],
+    names: tuple[dict[int | None, str], dict[int | None, str]],
     place: tuple[str, str],
     given: Label | None,
 ) -> RoundRow:
     content, stored = place
+    suggested, counted = names
     shown = item.suggestion
     return RoundRow(
         image=stored,
@@ -170,10 +174,10 @@ def _row(
         hash=content,
         round=round_.number,
         position=item.position + 1,
-        suggestion=names.get(shown.class_id, "") if shown else "",
+        suggestion=suggested.get(shown.class_id, "") if shown else "",
         suggestion_probability=shown.probability if shown else None,
         calibration=round_.calibration.words if shown else "",
         score=item.score,
-        label=names.get(given.class_id, "") if given and given.kind is AnswerKind.CLASS else "",
+        label=counted.get(given.class_id, "") if given and given.kind is AnswerKind.CLASS else "",
         answer=given.kind.value if given else "",
     )

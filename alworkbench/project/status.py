@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -62,6 +63,8 @@ class Status:
     """Why images have no features although they were encoded -> how many."""
     file_faults: Mapping[Fault, int] | None = None
     """Images whose file is missing, changed or unreadable -> how many; None where files were not checked."""
+    retired_classes: Mapping[str, int] = field(default_factory=dict)
+    """Name of a retired class -> pool images whose label names it. These labels teach nothing."""
     same_names: tuple[tuple[str, ...], ...] = ()
     """Groups of classes with the same text features: before any label, the model cannot tell them apart."""
 
@@ -103,6 +106,13 @@ class Status:
             facts.append(("same text", words))
         if self.class_list > 1:
             facts.append(("classes", f"{len(self.classes)}, version {self.class_list} of the list"))
+        if self.retired_classes:
+            words = ", ".join(
+                f"{name} ({count} labels)" for name, count in self.retired_classes.items()
+            )
+            facts.append(
+                ("retired", f"{words}: these labels teach nothing until the class is restored")
+            )
         for name, accuracy in (
             ("zero-shot accuracy", self.zero_shot_accuracy),
             ("accuracy now", self.audit_accuracy),
@@ -178,7 +188,10 @@ def read_status(session: Session, check_files: bool = False) -> Status:
         read = name_findings(session, classes, encoder, posterior)
     faults = count_faults(file_faults(session)) if check_files and session.has_files else None
     set_aside = sum(refused.values())
-    named = [label.class_id for label in labels if label.kind is AnswerKind.CLASS]
+    named = Counter(label.class_id for label in labels if label.kind is AnswerKind.CLASS)
+    counts = [0] * len(classes)
+    for class_id, position in classes.counted.items():
+        counts[position] += named[class_id]
     answered = sum(item.label is not None for item in items)
     return Status(
         name=settings.name,
@@ -188,9 +201,12 @@ def read_status(session: Session, check_files: bool = False) -> Status:
         quarantined=quarantined + set_aside,
         encoded=encoded,
         classes=classes.names,
-        labels=len(named),
-        labels_per_class=tuple(named.count(c.id) for c in classes.classes),
-        skipped=len(labels) - len(named),
+        labels=named.total(),
+        labels_per_class=tuple(counts),
+        retired_classes={
+            c.name: named[c.id] for c in classes.former if c.id not in classes.counted
+        },
+        skipped=len(labels) - named.total(),
         rounds_closed=closed,
         open_round=current,
         open_answered=answered,

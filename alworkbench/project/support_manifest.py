@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from alworkbench.core.domain import ClassList, Role, deciding_label
+from alworkbench.core.domain import Role, deciding_label
 from alworkbench.core.errors import InvalidSupportManifest
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
@@ -119,11 +119,12 @@ def verify_manifest(session: Session, manifest: Path) -> Verification:
         encoder = reader.computed.encoder()
         now = read_origin(reader, encoder.id) if encoder else None
     # A label that a learner learns from, as in `taught_labels`: classes outside of the list teach nothing.
-    label_of = {}
+    label_of: dict[int, str | None] = {}
+    counted = classes.counted
     for image, given in answers.items():
-        named = [each for each in given if _name(classes, each.class_id) is not None]
-        if named:
-            label_of[image] = _name(classes, deciding_label(named).class_id)
+        deciding = deciding_label(given, counted).class_id
+        if deciding in counted:
+            label_of[image] = classes.names[counted[deciding]]
     findings: list[Finding] = []
     for image in found["images"]:
         path, label, content = image["path"], image["label"], image["sha256"]
@@ -159,11 +160,6 @@ def _of_label(
         yield Drift.LABEL, f"the label {label!r} no longer counts; the image has no label now"
     elif counts != label:
         yield Drift.LABEL, f"the label {label!r} no longer counts; the image is {counts!r} now"
-
-
-def _name(classes: ClassList, class_id: int | None) -> str | None:
-    index = None if class_id is None else classes.index_of_id(class_id)
-    return None if index is None else classes.names[index]
 
 
 def _newer(found: Mapping[str, Any], now: Origin | None) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Tables:
 
         rows = []
         with self._session.store.read() as reader:
-            names = {c.id: c.name for c in reader.classes.current().classes}
+            names = reader.classes.current().counted_names
             for role in Role:
                 given = reader.labels.current(role)
                 for (image, content), (_, stored) in zip(

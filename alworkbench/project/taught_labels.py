@@ -38,7 +38,7 @@ class TaughtLabels:
     weights: Float[Tensor, "n"]
     """How many answers each image has, float64."""
     answers: tuple[tuple[int, ...], ...]
-    """Class ids of the answers of each image, oldest first."""
+    """Class ids of the answers of each image as they were given, oldest first."""
     classes: tuple[int, ...]
     """Class index of each image where only one class can be used (`deciding_label`)."""
 
@@ -46,9 +46,10 @@ class TaughtLabels:
 def taught_labels(reader: Reader, classes: ClassList, role: Role = Role.POOL) -> TaughtLabels:
     """The labels that a learner of these classes learns from.
 
-    Those of the audit set teach no learner: its temperature is fitted to them in the same form.
+    The label of a merged class teaches the class that it was merged into; that of a retired class teaches
+    nothing. Those of the audit set teach no learner: its temperature is fitted to them in the same form.
     """
-    index_of = {stored_id(c.id): index for index, c in enumerate(classes.classes)}
+    index_of = classes.counted
     taught = []
     for answers in reader.labels.by_annotator(role).values():
         named = [each for each in answers if each.class_id in index_of]
@@ -67,5 +68,5 @@ def taught_labels(reader: Reader, classes: ClassList, role: Role = Role.POOL) ->
         targets=counts / weights[:, None],
         weights=weights,
         answers=class_ids,
-        classes=tuple(index_of[stored_id(deciding_label(a).class_id)] for a in taught),
+        classes=tuple(index_of[stored_id(deciding_label(a, index_of).class_id)] for a in taught),
     )

@@ -35,18 +35,23 @@ class ClassRepository:
                 ClassListEntryRow.colour,
                 func.coalesce(ClassListEntryRow.description, "").label("description"),
                 ClassListEntryRow.place,
+                ClassListEntryRow.examples,
+                ClassListEntryRow.retired,
+                ClassListEntryRow.into_id,
             )
             .join(ClassListEntryRow, ClassListEntryRow.class_id == ClassRow.id)
             .where(ClassListEntryRow.class_list_id == class_list_id)
             .order_by(ClassListEntryRow.position)
         )
-        classes = tuple(
-            LabelClass(name, tuple(templates), id_, key, colour, description, place)
-            for name, templates, id_, key, colour, description, place in rows
-        )
-        if not classes:
+        used: list[LabelClass] = []
+        former: list[LabelClass] = []
+        for name, templates, id_, key, colour, text, place, examples, retired, into in rows:
+            shown = (key, colour, text, place, tuple(examples or ()))
+            listed = LabelClass(name, tuple(templates), id_, *shown, into)
+            (former if retired else used).append(listed)
+        if not used:
             raise NotInProject("class list", class_list_id)
-        return ClassList(classes, class_list_id)
+        return ClassList(tuple(used), class_list_id, tuple(former))
 
     def add(self, classes: ClassList, now: datetime) -> ClassList:
         """Store a new version.
@@ -54,17 +59,17 @@ class ClassRepository:
         A class with an id of this store keeps it, under whatever name. Another class is known by the
         first name that it had here; a class that is unknown gets a new id.
         """
-        first_names = self._first_names([c.id for c in classes.classes if c.id is not None])
-        others = tuple(c.name for c in classes.classes if c.id not in first_names)
+        every = (*classes.classes, *classes.former)
+        first_names = self._first_names([c.id for c in every if c.id is not None])
+        others = tuple(c.name for c in every if c.id not in first_names)
         known = self._ids(others)
         unknown = [{"name": name} for name in others if name not in known]
         if unknown:
             self._connection.execute(insert(ClassRow), unknown)
             known = self._ids(others)
         version = new_id(self._connection, insert(ClassListRow).values(created_at=now))
-        numbered = tuple(
-            c if c.id in first_names else replace(c, id=known[c.name]) for c in classes.classes
-        )
+        numbered = tuple(c if c.id in first_names else replace(c, id=known[c.name]) for c in every)
+        in_use = len(classes)
         self._connection.execute(
             insert(ClassListEntryRow),
             [
@@ -78,11 +83,14 @@ class ClassRepository:
                     "colour": c.colour,
                     "description": c.description or None,
                     "place": c.place,
+                    "examples": list(c.examples) or None,
+                    "retired": position >= in_use,
+                    "into_id": c.into,
                 }
                 for position, c in enumerate(numbered)
             ],
         )
-        return ClassList(numbered, version)
+        return ClassList(numbered[:in_use], version, numbered[in_use:])
 
     def _first_names(self, ids: list[int]) -> dict[int | None, str]:
         names: dict[int | None, str] = {}

@@ -22,6 +22,7 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import NotInProject, UnknownItem
 from store.class_schema import ClassRow
 from store.origin_schema import LabelOriginRow
+from store.repositories.classes import ClassRepository
 from store.repositories.common import in_chunks
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
 
@@ -215,7 +216,10 @@ class LabelRepository:
 
     def current(self, role: Role) -> dict[int, Label]:
         """Image id -> its label, where only one can be used: `deciding_label` of its answers."""
-        return {image: deciding_label(each) for image, each in self.by_annotator(role).items()}
+        given = self.by_annotator(role)
+        alone = all(len(each) == 1 for each in given.values())
+        counted = None if alone else ClassRepository(self._connection).current().counted
+        return {image: deciding_label(each, counted) for image, each in given.items()}
 
     def by_annotator(self, role: Role) -> dict[int, list[Label]]:
         """Image id -> the answers that count, oldest first: the newest of each annotator."""

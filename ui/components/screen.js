@@ -61,7 +61,9 @@ class Screen {
     this.undo = this.button("quiet", "Undo", "z", () => actions.undo());
     others.append(this.skip, this.cannotTell, this.undo);
     this.last = make("div", "last");
-    side.append(this.suggestion, this.likely, this.filter, this.grid, others, this.last);
+    this.examples = make("div", "examples");
+    this.examples.hidden = true;
+    side.append(this.suggestion, this.likely, this.filter, this.grid, others, this.last, this.examples);
 
     this.desk.append(this.frame, side);
     this.end = make("div", "end");
@@ -98,6 +100,14 @@ class Screen {
       const node = this.button("class", c.name, c.key, () => this.actions.choose(c.id));
       node.title = c.description ? `${c.name}: ${c.description}` : c.name;
       if (c.colour) node.style.borderInlineStart = `5px solid ${c.colour}`;
+      if (c.examples.length > 0) {
+        for (const name of ["pointerenter", "focus"]) {
+          node.addEventListener(name, () => this.drawExamples(c));
+        }
+        for (const name of ["pointerleave", "blur"]) {
+          node.addEventListener(name, () => this.drawExamples(null));
+        }
+      }
       if (!c.key) node.classList.add("keyless");
       const mark = make("span", "unseen"); // the mark for those who hear the page
       node.querySelector(".label").after(mark);
@@ -107,6 +117,19 @@ class Screen {
     this.grid.classList.toggle("many", classes.length > 14);
     this.filter.hidden = classes.every((c) => c.key);
     this.filter.value = "";
+  }
+
+  // The example images of the class under the pointer, below everything so that nothing else moves.
+  drawExamples(c) {
+    this.examples.hidden = c === null;
+    if (c === null) return;
+    const pictures = c.examples.map((url) => {
+      const picture = make("img");
+      picture.src = url;
+      picture.alt = `Example of ${c.name}`;
+      return picture;
+    });
+    this.examples.replaceChildren(make("div", "examples-title", `Examples of ${c.name}`), ...pictures);
   }
 
   applyFilter() {

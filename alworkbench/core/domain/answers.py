@@ -170,16 +170,23 @@ class Label:
     source: str
 
 
-def deciding_label(answers: Sequence[Label]) -> Label:
+def deciding_label(answers: Sequence[Label], counted: Mapping[int, int] | None = None) -> Label:
     """The label of an image where only one can be used: the most common class of its answers.
 
-    `answers` are the answers that count, one of each annotator and at least one. Of two classes that are
-    equally common, the one with the newest answer decides. Its newest answer is returned. Where no answer
-    names a class, the newest answer is returned.
+    `answers` are the answers that count, one of each annotator and at least one. `counted` says for which
+    class each answer counts (`ClassList.counted`); None: each for its own. Of two classes that are equally
+    common, the one with the newest answer decides. Its newest answer is returned. Where no answer names a
+    class in use, the newest one that names a class is returned, and without one the newest answer.
     """
     named = [each for each in answers if each.class_id is not None]
-    votes = Counter(each.class_id for each in named)
-    return max(named or answers, key=lambda each: (votes[each.class_id], each.id))
+    class_of: dict[int, int | None] = {
+        each.id: c if counted is None else counted.get(c)
+        for each in named
+        if (c := each.class_id) is not None
+    }
+    named = [each for each in named if class_of[each.id] is not None] or named
+    votes = Counter(class_of.values())
+    return max(named or answers, key=lambda each: (votes[class_of.get(each.id)], each.id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ MOST_CHARACTERS = 200
 """Of a class name."""
 MOST_OF_DESCRIPTION = 500
 """Characters of a description."""
+MOST_EXAMPLES = 12
+"""Example images of a class."""
 
 
 # One key per class in reading order; c and r belong to Streamlit, the rest to the labelling page.
@@ -43,6 +45,10 @@ class LabelClass:
     """What belongs to the class, for people. The model does not read it."""
     place: int | None = None
     """Place on the labelling screen; None: after the classes that have one."""
+    examples: tuple[str, ...] = ()
+    """Content hashes of images that show people what belongs to the class. The model does not read them."""
+    into: int | None = None
+    """Of a class that was merged: the id of the class for which its labels count."""
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -52,24 +58,30 @@ class LabelClass:
 
 @dataclass(frozen=True, slots=True)
 class ClassList:
-    """The ordered classes of a project. Versioned: adding a class changes every score."""
+    """The ordered classes of a project. Versioned: adding a class changes every score.
+
+    `len`, names, keys and positions are those of the classes in use. Classes that were retired or merged
+    are kept beside them, since labels name them.
+    """
 
     classes: tuple[LabelClass, ...]
     id: int | None = None
     """The version; given by the store."""
+    former: tuple[LabelClass, ...] = ()
+    """Classes that are no longer in use: retired ones, and merged ones (`LabelClass.into`)."""
 
     def __post_init__(self) -> None:
-        names = [c.name for c in self.classes]
-        if len(names) < 2:
+        if len(self.classes) < 2:
             raise InvalidClassList(
-                f"A class list needs at least 2 classes, found {len(names)}. "
+                f"A class list needs at least 2 classes, found {len(self.classes)}. "
                 f"Name each class with `--class`."
             )
+        names = [c.name for c in (*self.classes, *self.former)]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise InvalidClassList(
                 f"The class list repeats these names: {', '.join(sorted(repeated))}."
             )
-        for c in self.classes:
+        for c in (*self.classes, *self.former):
             if (fault := fault_of_class_name(c.name)) is not None:
                 raise InvalidClassList(
                     f"'{shown(c.name[:200])}' is not a valid class name: it {fault}. A name has 1 to "
@@ -86,6 +98,13 @@ class ClassList:
             raise InvalidClassList(
                 f"Two classes have the key {min(twice)!r}. Give one another key."
             )
+        if any(c.into is not None for c in self.classes):
+            raise InvalidClassList("A class in use cannot be merged into another at the same time.")
+        for c in self.former:
+            if self._last(c) is None:
+                raise InvalidClassList(
+                    f"The class {c.name!r} is merged into a class that the list does not have."
+                )
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -125,23 +144,77 @@ class ClassList:
         return tuple(keys)
 
     def same_for_model(self, other: ClassList) -> bool:
-        """Whether both have the same classes, names and templates by position.
+        """Whether both have the same classes, names and templates by position, and count labels equally.
 
-        Keys, colours, descriptions and places are for people alone: a learner of one list is a learner
-        of the other.
+        Keys, colours, descriptions, examples and places are for people alone: a learner of one list is a
+        learner of the other.
         """
-        return [(c.id, c.name, c.templates) for c in self.classes] == [
-            (c.id, c.name, c.templates) for c in other.classes
-        ]
+        mine, others = (
+            [(c.id, c.name, c.templates) for c in each.classes] for each in (self, other)
+        )
+        return mine == others and self.counted == other.counted
 
     def index_of_id(self, class_id: int) -> int | None:
-        """Position of the class with this id; None for an unknown id."""
+        """Position of the class in use with this id; None for any other id."""
         return next((i for i, c in enumerate(self.classes) if c.id == class_id), None)
 
+    @property
+    def counted(self) -> dict[int, int]:
+        """Class id of a label -> position of the class for which it counts.
+
+        The label of a merged class counts for the class that it was merged into. The label of a retired
+        class counts for none: its id is missing.
+        """
+        position_of = {c.id: position for position, c in enumerate(self.classes)}
+        last = {c.id: self._last(c) for c in (*self.classes, *self.former)}
+        return {
+            id_: position_of[c.id]
+            for id_, c in last.items()
+            if id_ is not None and c is not None and c.id in position_of
+        }
+
+    @property
+    def counted_names(self) -> dict[int | None, str]:
+        """Class id of a label -> name under which it counts: that of the class it was merged into, if any.
+
+        A retired class has its own name.
+        """
+        last = {c.id: self._last(c) for c in (*self.classes, *self.former)}
+        return {id_: c.name for id_, c in last.items() if c is not None}
+
+    @property
+    def given_names(self) -> dict[int | None, str]:
+        """Class id -> present name of the class itself, of every class that is or was in use."""
+        return {c.id: c.name for c in (*self.classes, *self.former)}
+
+    def _last(self, merged: LabelClass) -> LabelClass | None:
+        """Where the merges of a class end; None where they run in a circle or to an unknown class."""
+        if merged.into is None:
+            return merged
+        of_id = {c.id: c for c in (*self.classes, *self.former)}
+        last: LabelClass | None = merged
+        for _ in of_id:
+            if last is None or last.into is None:
+                return last
+            last = of_id.get(last.into)
+        return None
+
     def with_name(self, name: str) -> LabelClass | None:
-        """The class with this name, however its characters are written; None for an unknown name."""
-        wanted = composed(name)
-        return next((c for c in self.classes if composed(c.name) == wanted), None)
+        """The class in use with this name, however its characters are written; None for any other name."""
+        return _with_name(self.classes, name)
+
+    def ever_with_name(self, name: str) -> LabelClass | None:
+        """The class with this name, in use or not; None for an unknown name."""
+        return _with_name((*self.classes, *self.former), name)
+
+    def former_with_name(self, name: str) -> LabelClass | None:
+        """The retired or merged class with this name, however it is written; None for any other name."""
+        return _with_name(self.former, name)
+
+
+def _with_name(classes: Sequence[LabelClass], name: str) -> LabelClass | None:
+    wanted = composed(name)
+    return next((c for c in classes if composed(c.name) == wanted), None)
 
 
 def _check_display(c: LabelClass) -> None:
@@ -155,6 +228,11 @@ def _check_display(c: LabelClass) -> None:
         raise InvalidClassList(
             f"The class {c.name!r} cannot have the colour {shown(c.colour[:20])!r}. A colour is # and six "
             f"digits or letters a to f, such as #c03020."
+        )
+    if len(c.examples) > MOST_EXAMPLES:
+        raise InvalidClassList(
+            f"The class {c.name!r} would have {len(c.examples)} example images; it can have at most "
+            f"{MOST_EXAMPLES}. Remove some (`alworkbench classes examples --remove`)."
         )
     if len(c.description) > MOST_OF_DESCRIPTION or fault_of_name(c.description) is not None:
         raise InvalidClassList(

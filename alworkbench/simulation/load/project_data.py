@@ -68,7 +68,8 @@ def sample_truth(workbench: Workbench) -> TrueLabels:
 
 def own_labels(workbench: Workbench) -> TrueLabels:
     """The labels of a project: those of the pool, and those of the audit set as test part."""
-    name_of = {c.id: c.name for c in workbench.classes.current().classes}
+    classes = workbench.classes.current()
+    name_of = {id_: classes.names[position] for id_, position in classes.counted.items()}
     parts = []
     with workbench.session.store.read() as reader:
         for role in (Role.POOL, Role.AUDIT):
