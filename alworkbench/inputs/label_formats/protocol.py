@@ -18,7 +18,7 @@ class Export:
     rows: Iterable[Mapping[str, Any]]
     """Records with the columns `record.COLUMNS`, in the order of recording; can be read several times."""
     class_names: tuple[str, ...]
-    """The present class list, in its order. A record of a history may name a class that left it."""
+    """The classes in use in their order, then retired and merged ones, which records may name, too."""
     project: str
     """The name of the project."""
     picture: Callable[[str], Path | None]
