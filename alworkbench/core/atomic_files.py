@@ -64,7 +64,9 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         draft.mkdir(parents=True)
         yield draft
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(_sync, [draft, *draft.rglob("*")]))
+            # A link is part of its folder. The file that it leads to is not ours to open for writing.
+            inside = [path for path in draft.rglob("*") if not path.is_symlink()]
+            list(pool.map(_sync, [draft, *inside]))
         draft.replace(folder)
     except OSError as error:
         raise _unwritable(folder, draft, error) from error

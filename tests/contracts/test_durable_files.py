@@ -20,6 +20,7 @@ OTHERS = {
 INNER = {
     "alworkbench/inputs/archives.py": "_write",
     "alworkbench/project/backup.py": "_copy",
+    "alworkbench/inputs/label_formats/placed_pictures.py": "_copied",
 }
 """A function that writes into a folder of `atomic_folder`, which its caller opened."""
 

@@ -5,15 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from alworkbench.core.errors import InvalidLabelFile, did_you_mean
+from alworkbench.inputs.label_formats.class_folders import ClassFolders
+from alworkbench.inputs.label_formats.coco import Coco
 from alworkbench.inputs.label_formats.csv_format import CsvFormat
+from alworkbench.inputs.label_formats.fiftyone_folder import FiftyOneFolder
+from alworkbench.inputs.label_formats.imagefolder import ImageFolder
 from alworkbench.inputs.label_formats.jsonl_format import JsonLinesFormat
+from alworkbench.inputs.label_formats.label_studio import LabelStudio
 from alworkbench.inputs.label_formats.parquet_format import ParquetFormat
 from alworkbench.inputs.label_formats.protocol import LabelFormat
+from alworkbench.inputs.label_formats.webdataset_shards import WebDatasetShards
+from alworkbench.inputs.label_formats.yolo_folders import YoloFolders
 
 FORMATS: tuple[LabelFormat, ...] = (
     CsvFormat(),
     JsonLinesFormat(),
     ParquetFormat(),
+    ClassFolders(),
+    ImageFolder(),
+    Coco(),
+    LabelStudio(),
+    YoloFolders(),
+    WebDatasetShards(),
+    FiftyOneFolder(),
 )
 """In the order in which lists show them."""
 
