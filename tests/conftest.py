@@ -7,8 +7,9 @@ import torch
 from hypothesis import settings
 
 from tests.making_project import answers, made, project, workbench
+from tests.quiet_writes import nothing_is_computed_while_writing
 
-__all__ = ["answers", "made", "project", "workbench"]
+__all__ = ["answers", "made", "nothing_is_computed_while_writing", "project", "workbench"]
 
 settings.register_profile("laws", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("laws")

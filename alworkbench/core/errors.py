@@ -591,6 +591,16 @@ class NoOpenRound(LoopError):
         super().__init__("No round is open. Start one with `alworkbench propose`.")
 
 
+class ChangedMeanwhile(LoopError):
+    """The project changed while something was computed, so that the result does not fit it any more."""
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(
+            f"While this was computed, {what}. Nothing was changed. Look at the project "
+            f"(`alworkbench status`), and where it is still needed, start again: `{command}`."
+        )
+
+
 class NothingAnswered(LoopError):
     """A round without an answer is closed on purpose only."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -70,6 +70,10 @@ class Labels(Protocol):
 
     def of_annotator(self, annotator: str) -> dict[int, Label]:
         """Image id -> the answer of this annotator that counts, in pool and audit set."""
+        ...
+
+    def unanswered(self, images: Iterable[int]) -> set[int]:
+        """Of these image ids, those of the pool without an answer that counts."""
         ...
 
     def history(self, image_id: int) -> list[Label]:

@@ -12,7 +12,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -79,8 +79,22 @@ def logit_source(
     has the scale.
     """
     scaled = f"{ZERO_SHOT_LEARNER}, scaled by {learner.label_scale:.6g}"
-    name = scaled if learner_id is None else f"learner {learner_id}"
+    name = scaled if learner_id is None else _name_of(learner_id)
     return LogitSource(encoder_id, class_list_digest(classes), learner=name)
+
+
+def measured_with(record: MetricRecord, learner_id: int) -> MetricRecord:
+    """A measurement of a learner that had no id yet, with the id that it was stored under."""
+    temperature = record.values.get("temperature")
+    if temperature is None:
+        return replace(record, learner_id=learner_id)
+    source = {**temperature["source"], "learner": _name_of(learner_id)}
+    values = {**record.values, "temperature": {**temperature, "source": source}}
+    return replace(record, learner_id=learner_id, values=values)
+
+
+def _name_of(learner_id: int) -> str:
+    return f"learner {learner_id}"
 
 
 def fitted_temperature(

@@ -18,6 +18,7 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.class_texts import same_names
+from alworkbench.project.computed_learner import learner_files
 from alworkbench.project.image_files import FileFault, file_faults, hashes_of, in_words
 from alworkbench.project.integrity import verify
 from alworkbench.project.mass_refusal import reasons_in_words, reasons_of
@@ -143,6 +144,14 @@ def _stored_files(session: Session, reader: Reader, progress: Progress) -> Itera
     for name, problem in verify(session.folder, progress).damaged.items():
         yield Finding(name, problem, "Restore it from a backup, or make it again.")
     folder = session.folder.path
+    named = learner_files(reader)
+    for path in sorted(session.folder.learners.glob("*.safetensors")):
+        if (file := path.relative_to(folder).as_posix()) not in named:
+            yield Finding(
+                file,
+                "no record names this learner: its computation was interrupted",
+                "Nothing needs it. Delete the file, unless the model learns at this moment.",
+            )
     encoder = reader.computed.encoder()
     posterior = reader.computed.posterior(encoder.id) if encoder else None
     learner = reader.computed.learner()

@@ -21,6 +21,7 @@ from alworkbench.core.errors import (
     UnknownImage,
     UnreadableSource,
 )
+from alworkbench.core.ports import Writer
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
@@ -29,6 +30,7 @@ from alworkbench.inputs.tree_walk import OUTSIDE
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import plan_import
+from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.roles import change_roles, check_change
 from alworkbench.project.session import Session, resolve
@@ -129,14 +131,15 @@ class Images:
             for chunk in _chunks(images, CHUNK):
                 with store.write() as writer:
                     total = _sum(total, writer.images.add(chunk, [], root=root, role=own))
-        with store.write() as writer:
-            total = _sum(total, writer.images.add([], refused, root=root, role=role))
+
+        def settle(writer: Writer, learned: LearnedImages) -> ImportSummary:
+            added = writer.images.add([], refused, root=root, role=role)
             # Another process may have changed a role in the meantime.
             plan = plan_import(writer, str(location), found, pool_labels, roles)
-            moved = sum(
-                len(change_roles(self._session, writer, plan.ids(writer, hashes), own).images)
+            moved = [
+                change_roles(self._session, writer, learned, plan.ids(writer, hashes), own)
                 for own, hashes in plan.moves.items()
-            )
+            ]
             recorded = record_changes(
                 writer,
                 plan.given(writer),
@@ -144,11 +147,15 @@ class Images:
                 source="manifest",
                 now=self._session.now(),
             )
+            return replace(
+                _sum(total, added),
+                labelled=recorded,
+                moved=sum(len(each.images) for each in moved),
+                left_out=plan.left_out,
+            )
+
         total = replace(
-            total,
-            labelled=recorded,
-            moved=moved,
-            left_out=plan.left_out,
+            write_knowing_learned(self._session, settle),
             missing=self._missing_below(root),
             skipped=source.skipped,
             links_out=sum(each.detail == OUTSIDE for each in refused),

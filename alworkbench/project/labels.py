@@ -17,12 +17,13 @@ from alworkbench.core.errors import (
     NothingToUndo,
     UnknownItem,
 )
-from alworkbench.core.ports import Reader
+from alworkbench.core.ports import Reader, Writer
 from alworkbench.inputs.label_formats.reading import read_labels
 from alworkbench.inputs.label_formats.registry import format_to_write
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.label_export import export_of
 from alworkbench.project.label_import import given_by_rows
+from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
 from alworkbench.project.roles import change_roles
 from alworkbench.project.session import Session
 
@@ -133,16 +134,19 @@ class Labels:
             raise NothingToImport(
                 f"{path} holds no labels: every row is empty. Fill the column label."
             )
-        with self._session.store.write() as writer:
+
+        def take(writer: Writer, learned: LearnedImages) -> LabelSummary:
             given = given_by_rows(writer, rows, path, roles)
             moved = sum(
-                len(change_roles(self._session, writer, images, role).images)
+                len(change_roles(self._session, writer, learned, images, role).images)
                 for role, images in given.moves.items()
             )
             recorded = record_changes(
                 writer, given.labels, annotator=annotator, source="csv", now=self._session.now()
             )
-        return LabelSummary(recorded, len(given.labels) - recorded, moved, given.left_out)
+            return LabelSummary(recorded, len(given.labels) - recorded, moved, given.left_out)
+
+        return write_knowing_learned(self._session, take)
 
     def export(self, target: Path, *, history: bool = False) -> int:
         """Write the labels that count, or with `history` all of them, as .csv or .jsonl.

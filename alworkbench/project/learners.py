@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -34,7 +35,8 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, taught_marks
 from alworkbench.project import stability
 from alworkbench.project.artifacts import starting_learner
-from alworkbench.project.class_versions import same_versions
+from alworkbench.project.computed_learner import ComputedLearner
+from alworkbench.project.measured_learners import measured_learners, measured_zero_shot
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.pool_samples import PoolSamples
 from alworkbench.project.session import Session, stored_id
@@ -42,7 +44,7 @@ from alworkbench.project.taught_labels import TaughtLabels, taught_labels
 
 
 class Learners:
-    """One computation at a time; each result is stored in one short transaction."""
+    """One computation at a time. What belongs together is stored in one short transaction."""
 
     def __init__(
         self,
@@ -91,14 +93,21 @@ class Learners:
     ) -> MetricRecord | None:
         """Learn again from all labels, under the newest round, such as after labels came from a file.
 
-        Returns None where there is no audit set. Raises NoOpenRound before the first round.
+        Learner and measurement are stored together, or neither. Returns None where there is no audit set.
+        Raises NoOpenRound before the first round, and ChangedMeanwhile.
         """
         with self._session.computing:
             with self._session.store.read() as reader:
                 rounds = reader.rounds.all()
             if not rounds:
                 raise NoOpenRound
-            return self.learn_from_round(rounds[-1], progress, adaptation)
+            with (
+                self.computed(rounds[-1], progress, adaptation) as found,
+                self._session.store.write() as writer,
+            ):
+                stored, measured = found.store(writer, self._session.now())
+            self.keep(found, stored)
+            return measured
 
     def load(
         self, newest: LearnerRecord | None, classes: ClassList, record: PosteriorRecord | None
@@ -143,17 +152,19 @@ class Learners:
         self._kept = (key, learner)
         return learner
 
-    def learn_from_round(
+    @contextmanager
+    def computed(
         self,
         current: Round,
         progress: Progress = silent,
         adaptation: AdaptationSettings = DEFAULT_SETTINGS,
-    ) -> MetricRecord | None:
-        """Learn from all labels, store the learner under this round, and measure it.
+    ) -> Iterator[ComputedLearner]:
+        """A learner of all labels under this round, measured, for the block that stores it.
 
-        Returns None where there is no audit set to measure on. Raises FeaturesMissing, PosteriorMissing.
+        Its file is written; it is deleted again where the block does not store the learner. Raises
+        FeaturesMissing, PosteriorMissing.
         """
-        progress("learning", 0, 2)
+        progress("learning", 0, 3)
         with self._session.store.read() as reader:
             classes = reader.classes.current()
             record = self._session.posterior_record(reader)
@@ -161,6 +172,7 @@ class Learners:
             pool = reader.images.ids_and_hashes(Role.POOL)
             learned_at = circumstances(reader)
             settings = reader.settings()
+            newest = reader.computed.learner()
         hash_of = dict(pool)
         hashes = [hash_of[image] for image in taught.images]
         engine = self._session.engine()
@@ -188,75 +200,68 @@ class Learners:
             settings=adaptation,
             unlabelled=partial(samples.unlabelled, adaptation, hashes),
         )
+        progress("learning", 1, 3)
         # A name of its own: learning again must not change what an earlier learner's record names.
         file = f"learners/round-{current.number:04d}-{uuid4().hex[:12]}.safetensors"
-        save_learner(
-            self._session.folder.path / file,
-            learned,
-            hashes,
-            taught.targets,
-            taught.weights,
-            engine.encoder_id,
+        found = ComputedLearner(
+            learner,
+            classes,
+            round_id=current.id,
+            posterior_id=stored_id(record.id if record else None),
+            class_list_id=stored_id(classes.id),
+            file=file,
+            labels=len(hashes),
+            settings={
+                "adaptation": settings.adaptation,
+                "seed": settings.seed,
+                **asdict(self._strengths),
+                "adaptation_settings": adaptation.record(),
+                **({} if learned.prior is None else {"prior": learned.prior.as_record()}),
+                "record": learned_at,
+                "taught": taught_marks(zip(hashes, taught.answers, strict=True)),
+                **self.snapshot(learner, classes, pool, set(hashes)),
+                **self._left_out(learner, taught),
+            },
+            measured=self._measurements.compute(
+                learner, classes, current.number, None, len(hashes)
+            ),
+            before=newest.id if newest else None,
         )
-        with self._session.store.write() as writer:
-            stored = writer.computed.add_learner(
-                round_id=current.id,
-                posterior_id=stored_id(record.id if record else None),
-                class_list_id=stored_id(classes.id),
-                file=file,
-                labels=len(hashes),
-                settings={
-                    "adaptation": settings.adaptation,
-                    "seed": settings.seed,
-                    **asdict(self._strengths),
-                    "adaptation_settings": adaptation.record(),
-                    **({} if learned.prior is None else {"prior": learned.prior.as_record()}),
-                    "record": learned_at,
-                    "taught": taught_marks(zip(hashes, taught.answers, strict=True)),
-                    **self.snapshot(learner, classes, pool, set(hashes)),
-                    **self._left_out(learner, taught),
-                },
-                now=self._session.now(),
-            )
-        self._kept = ((stored.id, classes.id, stored.posterior_id), learner)
-        progress("learning", 1, 2)
-        metrics = self._measurements.measure(
-            learner, classes, current.number, stored.id, len(hashes)
-        )
-        progress("learning", 2, 2)
-        return metrics
+        progress("learning", 2, 3)
+        path = self._session.folder.path / file
+        try:
+            save_learner(path, learned, hashes, taught.targets, taught.weights, engine.encoder_id)
+            yield found
+        except BaseException:
+            found.discard(self._session.store, self._session.folder.path)
+            raise
+        progress("learning", 3, 3)
+
+    def keep(self, found: ComputedLearner, stored: LearnerRecord) -> None:
+        """Keep a learner that was stored, so that it is not read from its file."""
+        self._kept = ((stored.id, found.classes.id, stored.posterior_id), found.learner)
 
     def measure_zero_shot(self) -> MetricRecord | None:
         """Measure the model before any label, with the newest class list; None without an audit set.
 
         Raises FeaturesMissing, PosteriorMissing.
         """
-        with self._session.store.read() as reader:
-            classes = reader.classes.current()
-            newest = self._session.posterior_record(reader)
-        return self._measurements.measure(self.load(None, classes, newest), classes, 0, None, 0)
+        measured = measured_zero_shot(self._session, self._measurements, self.load)
+        if measured is not None:
+            with self._session.store.write() as writer:
+                writer.computed.add_metrics(measured)
+        return measured
 
-    def measure_all(self, progress: Progress = silent) -> MetricRecord | None:
-        """Measure the zero-shot model and every learner of this class list; returns the newest.
+    def measure_all(self, progress: Progress = silent) -> None:
+        """Measure the zero-shot model and every learner of this class list, and store it."""
+        measured = self.all_measured(progress)
+        with self._session.store.write() as writer:
+            for each in measured:
+                writer.computed.add_metrics(each)
 
-        No learner is measured on an image that it has learned from.
-        """
-        with self._session.store.read() as reader:
-            classes = reader.classes.current()
-            same = same_versions(reader, classes)
-            learners = [each for each in reader.computed.learners() if each.class_list_id in same]
-            belief = {each.id: each for each in reader.computed.posteriors()}
-            number = {each.id: each.number for each in reader.rounds.all()}
-        progress("measuring", 0, len(learners) + 1)
-        metrics = self.measure_zero_shot()
-        for done, each in enumerate(learners, start=1):
-            learner = self.load(each, classes, belief[each.posterior_id])
-            learned = load_learner(self._session.folder.path / each.file).hashes
-            metrics = self._measurements.measure(
-                learner, classes, number[each.round_id], each.id, each.labels, learned
-            )
-            progress("measuring", done, len(learners) + 1)
-        return metrics
+    def all_measured(self, progress: Progress = silent) -> list[MetricRecord]:
+        """What `measure_all` stores, for whoever stores more with it."""
+        return measured_learners(self._session, self._measurements, self.load, progress)
 
     def snapshot(
         self,
@@ -271,17 +276,9 @@ class Learners:
         """
         if not self._take_snapshots:
             return {}
-        seed = self._session.settings().seed
-        known = self._session.engine().table().rows_by_hash()
-        part = [(image, c) for image, c in stability.sample(pool, seed) if c in known]
-        if not part:
-            return {}
-        free = [content not in taught for _, content in part]
-        rows = {known[content]: image for image, content in part}
-        seen = stability.take_snapshot(
-            learner, self._session.engine().table(), rows, free, classes, len(taught), seed
-        )
-        return {"watch": seen.as_json()}
+        table, seed = self._session.engine().table(), self._session.settings().seed
+        seen = stability.of_pool(learner, table, classes, pool, taught, seed)
+        return {} if seen is None else {"watch": seen.as_json()}
 
     def _left_out(self, learner: Learner, taught: TaughtLabels) -> dict[str, Any]:
         """The leave-one-out accuracy as an entry of stored settings."""

@@ -33,7 +33,7 @@ _SMALLEST_PROBABILITY = 1e-12
 
 
 class Measurements:
-    """Every measurement is kept."""
+    """Every measurement is kept. Whoever measures stores it, with what belongs to it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -43,7 +43,7 @@ class Measurements:
         with self._session.store.read() as reader:
             return reader.computed.metrics()
 
-    def measure(
+    def compute(
         self,
         learner: Learner,
         classes: ClassList,
@@ -52,9 +52,10 @@ class Measurements:
         labels: int,
         learned: Collection[str] = (),
     ) -> MetricRecord | None:
-        """Measure a learner on the audit set, and store it. None where no audit image has a label.
+        """Measure a learner on the audit set, and store nothing. None where no audit image has a label.
 
-        `number` is that of its round, `labels` how many it has learned from. Images in `learned` (content
+        `number` is that of its round, `learner_id` that of its record (None for the zero-shot model, and for
+        a learner that has no record yet), `labels` how many it has learned from. Images in `learned` (content
         hashes) do not measure it: it learned from them before they came into the audit set.
         """
         with self._session.store.read() as reader:
@@ -75,10 +76,7 @@ class Measurements:
             **measured_details(found, order, list(truth)),
             **fitted_temperature(logits, order, answers.to(logits.device), source, now),
         }
-        record = MetricRecord(number, learner_id, labels, len(truth), values, now)
-        with self._session.store.write() as writer:
-            writer.computed.add_metrics(record)
-        return record
+        return MetricRecord(number, learner_id, labels, len(truth), values, now)
 
 
 def logits_of(engine: Engine, learner: Learner, rows: Int[Tensor, "N"]) -> Float[Tensor, "N C"]:

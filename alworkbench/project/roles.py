@@ -7,14 +7,18 @@ them. A learner that has learned from an image is not measured on it (`learners.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alworkbench.core.domain import Role
 from alworkbench.core.errors import SHOWN, ImageAsked, UnconfirmedRoleChange
 from alworkbench.core.ports import Reader, Writer
 from alworkbench.project.find_image import find_image
-from alworkbench.project.learned_images import learned_hashes
+from alworkbench.project.learned_images import (
+    LearnedImages,
+    learned_hashes,
+    write_knowing_learned,
+)
 from alworkbench.project.session import Session
 
 
@@ -74,16 +78,28 @@ class Roles:
         Raises ImageNotFound, ImageAsked for an image of the open round, and, unless `confirmed`,
         UnconfirmedRoleChange where the change touches what the model has learned or will learn.
         """
-        with self._session.store.write() as writer:
+
+        def change(writer: Writer, learned: LearnedImages) -> Move:
             images = [find_image(writer, name).id for name in names]
-            return change_roles(self._session, writer, images, role, confirmed=confirmed)
+            return change_roles(self._session, writer, learned, images, role, confirmed=confirmed)
+
+        return write_knowing_learned(self._session, change)
 
 
 def change_roles(
-    session: Session, writer: Writer, images: Sequence[int], role: Role, *, confirmed: bool = False
+    session: Session,
+    writer: Writer,
+    learned: LearnedImages,
+    images: Sequence[int],
+    role: Role,
+    *,
+    confirmed: bool = False,
 ) -> Move:
-    """Give images a role within a transaction, as `Roles.change` does."""
-    planned, ids = _plan(session, writer, images, role)
+    """Give images a role within a transaction, as `Roles.change` does.
+
+    Raises OtherLearner, which `write_knowing_learned` catches, where `learned` is not of the newest learner.
+    """
+    planned, ids = _plan(writer, images, role, lambda: learned.of_newest(writer))
     if planned.needs_confirmation and not confirmed:
         raise UnconfirmedRoleChange(role.value, planned.consequence)
     writer.images.set_role(ids, role, session.now(), on_purpose=True)
@@ -92,13 +108,13 @@ def change_roles(
 
 def check_change(session: Session, reader: Reader, images: Sequence[int], role: Role) -> None:
     """Raises what `change_roles` without a confirmation would raise."""
-    planned, _ = _plan(session, reader, images, role)
+    planned, _ = _plan(reader, images, role, lambda: learned_hashes(session, reader))
     if planned.needs_confirmation:
         raise UnconfirmedRoleChange(role.value, planned.consequence)
 
 
 def _plan(
-    session: Session, reader: Reader, images: Sequence[int], role: Role
+    reader: Reader, images: Sequence[int], role: Role, learned: Callable[[], frozenset[str]]
 ) -> tuple[Move, list[int]]:
     """What a change would do, and the ids of the images that it would change."""
     distinct = list(dict.fromkeys(images))
@@ -115,7 +131,7 @@ def _plan(
         for item in reader.rounds.items(current.id):
             if item.image_id in place:
                 raise ImageAsked(place[item.image_id], current.number)
-    learned = learned_hashes(session, reader)
+    hashes = learned()
     labels = reader.labels.current(other)
     planned = Move(
         role,
@@ -126,7 +142,7 @@ def _plan(
             for image, path in place.items()
             if image in labels and labels[image].class_id is not None
         ),
-        tuple(path for image, path in place.items() if content_of[image] in learned),
+        tuple(path for image, path in place.items() if content_of[image] in hashes),
     )
     return planned, list(place)
 

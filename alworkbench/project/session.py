@@ -20,8 +20,9 @@ from alworkbench.core.domain import (
     ProjectFolder,
     ProjectSettings,
     Role,
+    Round,
 )
-from alworkbench.core.errors import FeaturesMissing, RoundStillOpen
+from alworkbench.core.errors import ChangedMeanwhile, FeaturesMissing, RoundStillOpen
 from alworkbench.core.names import as_on_disk
 from alworkbench.core.ports import Reader, Store
 
@@ -131,6 +132,13 @@ def refuse_open(reader: Reader) -> None:
     if current is not None:
         unanswered = sum(item.label is None for item in reader.rounds.items(current.id))
         raise RoundStillOpen(current.number, unanswered)
+
+
+def refuse_closed(reader: Reader, current: Round) -> None:
+    """Raises ChangedMeanwhile where this round is not open any more."""
+    now = reader.rounds.current()
+    if now is None or now.id != current.id:
+        raise ChangedMeanwhile(f"round {current.number} was closed", "alworkbench learn")
 
 
 def stored_id(value: int | None) -> int:

@@ -13,7 +13,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -81,6 +81,27 @@ def sample(
     """
     digit = seed % 32
     return heapq.nsmallest(count, images, key=lambda image: (image[1][digit:], image[1]))
+
+
+def of_pool(
+    learner: Learner,
+    table: FeatureTable,
+    classes: ClassList,
+    pool: Sequence[tuple[int, str]],
+    taught: Collection[str],
+    seed: int,
+) -> Snapshot | None:
+    """The snapshot of a learner on the sample of this pool; None for a pool without features.
+
+    `pool` is (image id, content hash); `taught` are the content hashes of learned images.
+    """
+    known = table.rows_by_hash()
+    part = [(image, content) for image, content in sample(pool, seed) if content in known]
+    if not part:
+        return None
+    free = [content not in taught for _, content in part]
+    rows = {known[content]: image for image, content in part}
+    return take_snapshot(learner, table, rows, free, classes, len(taught), seed)
 
 
 def take_snapshot(

@@ -251,6 +251,19 @@ class LabelRepository:
         found = self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(newest)))
         return {label.image_id: label for label in found}
 
+    def unanswered(self, images: Iterable[int]) -> set[int]:
+        """Of these images, those of the pool without an answer that counts."""
+        answered = exists().where(LabelRow.image_id == ImageRow.id, still_counts())
+        return {
+            id_
+            for chunk in in_chunks(images)
+            for id_ in self._connection.scalars(
+                select(ImageRow.id).where(
+                    ImageRow.id.in_(chunk), ImageRow.role == Role.POOL, ~answered
+                )
+            )
+        }
+
     def history(self, image_id: int) -> list[Label]:
         """Every label ever given to the image, those taken back included, oldest first."""
         return self._labels(

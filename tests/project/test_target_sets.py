@@ -158,7 +158,7 @@ def questions(monkeypatch):
         return chosen.choose(question)
 
     monkeypatch.setattr(
-        "alworkbench.project.rounds.find_strategy", lambda name: replace(chosen, choose=watch)
+        "alworkbench.project.ranked_batch.find_strategy", lambda name: replace(chosen, choose=watch)
     )
     return asked
 
@@ -211,7 +211,7 @@ def test_a_wrong_amount_of_memory_is_refused(text):
 
 
 def test_the_sample_of_many_targets_is_the_same_in_every_round(project, monkeypatch):
-    monkeypatch.setattr("alworkbench.project.rounds.TARGETS", 10)
+    monkeypatch.setattr("alworkbench.project.ranked_batch.TARGETS", 10)
     seen = []
     with closing(project.open()) as workbench:
         found = workbench.targets.take(project.features.parent / "pool")

@@ -1,0 +1,211 @@
+"""The batch that a strategy chose from the pool: everything of a round that is computed before it is opened.
+
+Nothing is written here. Whoever opens the round stores the batch in one short transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Int
+
+from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
+from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch
+from alworkbench.core.domain import (
+    AnswerKind,
+    ClassList,
+    Label,
+    MetricRecord,
+    NewItem,
+    NewRound,
+    Role,
+    Suggestion,
+)
+from alworkbench.core.progress import Progress, silent
+from alworkbench.core.provenance import circumstances, versions
+from alworkbench.project.askable import choose_askable
+from alworkbench.project.batch_estimate import DRAWS, TARGETS
+from alworkbench.project.calibration import CalibratedLearner
+from alworkbench.project.class_sets import SetSettings, class_sets
+from alworkbench.project.learners import Learners
+from alworkbench.project.measurements import Measurements
+from alworkbench.project.posteriors import Posteriors
+from alworkbench.project.predictions import Predictions
+from alworkbench.project.session import Session, some_of, stored_id
+from alworkbench.project.target_sets import TargetSet
+from alworkbench.project.taught_labels import taught_labels
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a batch shall be; None stands for the project's settings."""
+
+    strategy: str | None
+    batch_size: int | None
+    seed: int | None
+    targets: TargetSet | None
+    memory: int
+    acquisition: AcquisitionSettings
+    sets: SetSettings | None
+    without: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedBatch:
+    """A round that can be opened."""
+
+    round: NewRound
+    measured: MetricRecord | None
+    """The first measurement of the zero-shot model, to be stored with the round; None: it has one."""
+
+
+class Ranking:
+    """Ranks the pool with the newest learner."""
+
+    def __init__(
+        self,
+        session: Session,
+        posteriors: Posteriors,
+        measurements: Measurements,
+        learners: Learners,
+        predictions: Predictions,
+        targets: Sequence[str],
+    ) -> None:
+        """`targets` are content hashes of images whose predictions matter; see `Rounds`."""
+        self._session = session
+        self._posteriors = posteriors
+        self._measurements = measurements
+        self._learners = learners
+        self._predictions = predictions
+        self.targets = tuple(targets)
+
+    def rank(self, wish: Wish, progress: Progress = silent) -> RankedBatch:
+        """The batch of the next round. Raises what `Rounds.propose` raises, but for RoundStillOpen."""
+        started = time.perf_counter()
+        with self._session.store.read() as reader:
+            settings = reader.settings()
+            chosen = find_strategy(wish.strategy or settings.strategy)
+            classes = reader.classes.current()
+            pool = reader.images.ids_and_hashes(Role.POOL)
+            answered = reader.labels.current(Role.POOL)
+            taught = taught_labels(reader, classes)
+            number = len(reader.rounds.all()) + 1
+            seed = settings.seed + number if wish.seed is None else wish.seed
+            record = self._session.posterior_record(reader)
+            newest = reader.computed.learner()
+            measured = reader.computed.metrics()
+            asked_at = circumstances(reader, seed)
+        progress("ranking the pool", 0, 2)
+        learner = self._learners.load(newest, classes, record)
+        first = None
+        if not measured:
+            first = self._measurements.compute(learner, classes, 0, None, 0)
+            measured = [first] if first else []
+        predicting = self._predictions.calibrated(learner, newest, classes, record, measured)
+        image_of_row = self._session.rows_of(pool)
+        row_of = {image: row for row, image in image_of_row.items()}
+        given = {
+            row_of[image]: index
+            for image, index in zip(taught.images, taught.classes, strict=True)
+            if image in row_of
+        }
+        context = AcquisitionContext(
+            table=self._session.engine().table(),
+            candidates=torch.tensor([], dtype=torch.long),
+            targets=self._target_rows(wish.targets, list(image_of_row), settings.seed),
+            learner=learner.base,  # strategies choose better by it (L18)
+            batch_size=wish.batch_size or settings.batch_size,
+            seed=seed,
+            draw_seed=settings.seed,
+            labelled=torch.tensor(list(given), dtype=torch.long),
+            labels=torch.tensor(list(given.values()), dtype=torch.long),
+            refused=torch.tensor(_refused(image_of_row, answered), dtype=torch.long),
+            pool_is_target=wish.targets is None and not self.targets,
+            goal=settings.goal,
+            unknown_names=sum(
+                each.unknown for each in self._posteriors.known_names(classes, record)
+            ),
+            draws=DRAWS,
+            memory=wish.memory,
+            settings=wish.acquisition,
+        )
+
+        def choose(images: list[int]) -> tuple[Batch, list[int]]:
+            rows = torch.tensor([row_of[image] for image in images])
+            selected = chosen.select(replace(context, candidates=rows))
+            return selected, [image_of_row[row] for row in selected.rows]
+
+        asked = choose_askable(self._session, pool, answered, list(row_of), choose, wish.without)
+        batch = asked.choice
+        progress("ranking the pool", 1, 2)
+        suggestions = self._suggest(predicting, classes, batch.rows)
+        likely = wish.sets and class_sets(
+            self._session, learner, classes, batch, asked.candidates, wish.sets
+        )
+        new = NewRound(
+            strategy=chosen.name,
+            seed=context.seed,
+            class_list_id=stored_id(classes.id),
+            posterior_id=record.id if record else None,
+            learner_id=newest.id if newest else None,
+            seconds=time.perf_counter() - started,
+            items=[
+                NewItem(image_of_row[row], score, suggestion, probability)
+                for row, score, suggestion, probability in zip(
+                    batch.rows,
+                    batch.scores,
+                    suggestions,
+                    batch.probabilities or (None,) * len(batch.rows),
+                    strict=True,
+                )
+            ],
+            settings={
+                "draws": context.draws,
+                "candidates": asked.candidates,
+                **({"left_out": list(asked.left_out)} if asked.left_out else {}),
+                "memory": wish.memory,
+                "acquisition_settings": wish.acquisition.record(),
+                **({"targets": wish.targets.name} if wish.targets else {}),
+                "calibration": predicting.calibration.as_record(),
+                **({"class_sets": likely.as_record()} if likely else {}),
+                "record": asked_at,
+                "versions": versions(self._session.engine().device),
+                **({} if newest else self._learners.snapshot(learner, classes, pool, ())),
+            },
+        )
+        return RankedBatch(new, first)
+
+    def _target_rows(
+        self, targets: TargetSet | None, pool: list[int], seed: int
+    ) -> Int[torch.Tensor, "M"]:
+        """Rows whose predictions matter: of a target set, of this workbench's targets, or the pool's."""
+        if targets is None and self.targets:
+            return self._session.engine().table().rows_of(self.targets)
+        if targets is not None:
+            pool = self._session.engine().table().rows_of(targets.hashes).tolist()
+        return torch.tensor(some_of(pool, TARGETS, seed))
+
+    def _suggest(
+        self, learner: CalibratedLearner, classes: ClassList, rows: tuple[int, ...]
+    ) -> list[Suggestion]:
+        features = (
+            self._session.engine().table().gather(torch.tensor(rows), self._session.engine().device)
+        )
+        top = learner.probabilities(features).max(dim=-1)
+        return [
+            Suggestion(stored_id(classes.classes[index].id), probability)
+            for probability, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+        ]
+
+
+def _refused(image_of_row: Mapping[int, int], answered: Mapping[int, Label]) -> list[int]:
+    """Rows of images that nobody gave a class: they were skipped or answered with `cannot tell`."""
+    return [
+        row
+        for row, image in image_of_row.items()
+        if image in answered and answered[image].kind is not AnswerKind.CLASS
+    ]
