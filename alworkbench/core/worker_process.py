@@ -113,6 +113,11 @@ class WorkerProcess:
         self._output.close()
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def ending(status: int) -> str:
     """An exit status in words."""
     if status >= 0:

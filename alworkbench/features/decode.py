@@ -20,7 +20,9 @@ from torch import Tensor
 from alworkbench.core.domain import QuarantineCode
 from alworkbench.core.prefetch import prefetch
 from alworkbench.features.entry import Entry
-from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes, read_image
+from alworkbench.inputs.decode_limits import room_for
+from alworkbench.inputs.decoding import Opened, open_picture
+from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 
 Preprocess = Callable[[PIL.Image.Image], Tensor]
 
@@ -34,6 +36,10 @@ class Task:
 
     hash: str
     path: str
+    white: int | None = None
+    """The white point of the project, for files of 16 bits that do not say what is white."""
+    large_too: bool = True
+    """Whether it is decoded if it is a large picture, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +51,20 @@ class Decoded:
 
 
 def decode(preprocess: Preprocess, task: Task) -> Decoded:
-    """Read, check, decode and preprocess one file. A bad file gives a code and never an exception."""
+    """Read, check, decode and preprocess one file. A bad file gives a code and never an exception.
+
+    Raises LargePicture for a large one that is not to be decoded now.
+    """
     known: dict[str, Any] = {}
     try:
         status = _plain_file(Path(task.path))
         known = {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-        picture = _read(task)
-        known |= {"width": picture.width, "height": picture.height}
-        _refuse_strip(picture)
-        pixels = preprocess(picture)
+        opened = _open(task)
+        with room_for(opened.memory, large_too=task.large_too):
+            picture = opened.read(task.white).rgb
+            known |= {"width": picture.width, "height": picture.height}
+            _refuse_strip(picture)
+            pixels = preprocess(picture)
     except Undecodable as error:
         entry = Entry(task.hash, task.path, **known, code=error.code, detail=error.detail)
         return Decoded(entry, None)
@@ -66,16 +77,18 @@ def decode(preprocess: Preprocess, task: Task) -> Decoded:
 def read_picture(task: Task) -> PIL.Image.Image:
     """The picture of a file with all checks of `decode`. Raises Undecodable."""
     _plain_file(Path(task.path))
-    picture = _read(task)
+    opened = _open(task)
+    with room_for(opened.memory):
+        picture = opened.read(task.white).rgb
     _refuse_strip(picture)
     return picture
 
 
-def _read(task: Task) -> PIL.Image.Image:
+def _open(task: Task) -> Opened:
     data = read_bytes(Path(task.path))
     if content_hash(data) != task.hash:
         raise Undecodable(QuarantineCode.IO, "changed on disk since it was imported")
-    return read_image(data)
+    return open_picture(data)
 
 
 def _refuse_strip(picture: PIL.Image.Image) -> None:

@@ -8,7 +8,6 @@ without one, and its features are the same to the last bit.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -19,15 +18,15 @@ import torch
 
 from alworkbench.core.errors import EncoderError
 from alworkbench.core.progress import Progress, silent
+from alworkbench.core.worker_process import cores
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Features
 from alworkbench.features.decode import Decoded, Preprocess, Task, decode, decode_here
 from alworkbench.features.decode_workers import decode_apart
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.writer import ShardBudget
+from alworkbench.inputs.decode_limits import MAX_SECONDS
 
-TIMEOUT = 60.0
-"""Seconds for one image; the slowest of Pillow's collection of hostile files takes 0.5."""
 MEASURED = 32
 """Images that are decoded first, to measure how the rest is decoded best."""
 WORKER_START = 4.0
@@ -63,7 +62,8 @@ def encode_images(
     *,
     workers: int | None = None,
     batch_size: int = 64,
-    timeout: float = TIMEOUT,
+    timeout: float = MAX_SECONDS,
+    white: int | None = None,
     dtype: torch.dtype = torch.float16,
     budget: ShardBudget | None = None,
     progress: Progress = silent,
@@ -71,9 +71,10 @@ def encode_images(
     """Encode every (content hash, file) of the plan that the store has not settled.
 
     Pass the whole plan each time, in the same order. `workers` is the number of decoding processes;
-    0 decodes in threads, None decides by the measured cost of the first images. `dtype` is the type
-    of the stored features. A file that cannot be decoded, or has changed, is quarantined in the
-    store, and encoding continues. After an exception (Ctrl-C too) what was encoded is kept.
+    0 decodes in threads, None decides by the measured cost of the first images. `white` counts for files
+    of 16 bits that do not say what is white. `dtype` is the type of the stored features. A file that
+    cannot be decoded, or has changed, is quarantined in the store, and encoding continues. After an
+    exception (Ctrl-C too) what was encoded is kept.
 
     Raises FeaturesLocked while another process writes, EncoderError when a batch does not fit into
     the device's memory or decoding processes cannot be kept alive.
@@ -81,7 +82,7 @@ def encode_images(
     if batch_size < 1:
         raise ValueError(f"a batch needs at least one image, found {batch_size}")
     started = time.perf_counter()
-    plan = [Task(content, str(path)) for content, path in dict(images).items()]
+    plan = [Task(content, str(path), white) for content, path in dict(images).items()]
     settled = store.settled()
     cuts = (plan[at : at + batch_size] for at in range(0, len(plan), batch_size))
     left = ([task for task in batch if task.hash not in settled] for batch in cuts)
@@ -159,11 +160,6 @@ def _decoded(
         yield from pool
     finally:
         pool.close()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_workers(seconds_each: float, images: int, processors: int) -> int:

@@ -8,8 +8,8 @@ in an order that depends only on their names. A file that is not a usable pictur
 from __future__ import annotations
 
 import stat
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +17,16 @@ from pathlib import Path
 from alworkbench.core.domain import FoundImage, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import NothingToImport, UnreadableSource
 from alworkbench.core.names import as_on_disk
-from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
+from alworkbench.inputs.formats import suffixes
+from alworkbench.inputs.inspecting import Outcome, inspect_files
 from alworkbench.inputs.manifests import count_rows, read_manifest
-from alworkbench.inputs.picture import SUFFIXES, Undecodable, inspect_file
+from alworkbench.inputs.picture import Undecodable
 from alworkbench.inputs.tree_walk import LOOP, OUTSIDE, Candidate, walk, within
 
 MANIFEST = "manifest.csv"
 """If a folder has this file at its top, the manifest decides what is read."""
-THREADS = 4
-"""Threads that decode. Decoders release the interpreter lock; each thread holds one picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +44,34 @@ class Source:
     """Suffix, `hidden` or `link to a folder` -> how many files are not read for that reason, sorted."""
 
     def read(
-        self, *, threads: int = THREADS, progress: Progress = silent
+        self, *, workers: int | None = None, white: int | None = None, progress: Progress = silent
     ) -> Iterator[FoundImage | QuarantinedFile]:
-        """Every file once: a folder by names, a manifest by lines. Holds a few pictures at a time."""
-        look: Callable[[Candidate], FoundImage | QuarantinedFile] = _Inspector(
-            self.root, self.follow_links
-        )
-        with closing(
-            prefetch(look, self._candidates(), threads=max(1, threads), ahead=4 * threads)
-        ) as inspected:
-            for done, found in enumerate(inspected, start=1):
+        """Every file once: a folder by names, a manifest by lines.
+
+        Files are decoded by `workers` processes (by default one for each processor), a few at a time. `white`
+        counts for files of 16 bits that do not say what is white.
+        """
+        outside = None if self.follow_links else self.root.resolve()
+        waiting: deque[_Looked] = deque()
+
+        def to_inspect() -> Iterator[Path]:
+            for candidate in self._candidates():
+                waiting.append(_look(self.root, outside, candidate))
+                if waiting[-1].refusal is None:
+                    yield waiting[-1].path
+
+        def found() -> Iterator[FoundImage | QuarantinedFile]:
+            for outcome in inspected:
+                while waiting[0].refusal is not None:
+                    yield _result(waiting.popleft(), None)
+                yield _result(waiting.popleft(), outcome)
+            while waiting:
+                yield _result(waiting.popleft(), None)
+
+        with closing(inspect_files(to_inspect(), white=white, workers=workers)) as inspected:
+            for done, each in enumerate(found(), start=1):
                 progress("reading images", done, max(done, self.files))
-                yield found
+                yield each
 
     def _candidates(self) -> Iterator[Candidate]:
         if self.manifest is None:
@@ -131,7 +146,7 @@ def _open_folder(folder: Path, labelled: bool, follow_links: bool, progress: Pro
         )
         raise NothingToImport(
             f"{folder} holds no image: {found} was found. The name of an image ends in "
-            f"{', '.join(sorted(SUFFIXES))} and does not begin with a dot. "
+            f"{', '.join(sorted(suffixes()))} and does not begin with a dot. "
             f"Name the folder of the images: `alworkbench import FOLDER`."
         )
     return Source(folder, None, labelled, follow_links, files, dict(sorted(skipped.items())))
@@ -166,49 +181,57 @@ def _inner(folder: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inspector:
-    root: Path
-    follow_links: bool
+class _Looked:
+    """A candidate, and what a look at its place gave."""
 
-    def __call__(self, candidate: Candidate) -> FoundImage | QuarantinedFile:
-        refusal = candidate.refusal
-        if refusal is not None:
-            return QuarantinedFile(candidate.path, QuarantineCode.IO, refusal)
-        # A manifest may spell a name in another way than the disk.
-        path = as_on_disk(self.root / candidate.path)
-        place = path.relative_to(self.root).as_posix()
-        if (refusal := self._unfit(path)) is not None:
-            return QuarantinedFile(place, QuarantineCode.IO, refusal)
-        try:
-            modified = path.stat().st_mtime_ns  # before the file is read: later changes show
-            found = inspect_file(path)
-        except OSError as error:
-            return QuarantinedFile(place, QuarantineCode.IO, error.strerror or str(error))
-        except Undecodable as error:
-            return QuarantinedFile(place, error.code, error.detail)
-        if candidate.hash not in (None, found.hash):
-            refusal = f"its SHA-256 is {found.hash}, and the manifest says {candidate.hash}"
-            return QuarantinedFile(place, QuarantineCode.IO, refusal)
-        return FoundImage(
-            hash=found.hash,
-            path=place,
-            bytes=found.bytes,
-            width=found.width,
-            height=found.height,
-            class_name=candidate.class_name,
-            split=candidate.split,
-            modified_ns=modified,
-        )
+    candidate: Candidate
+    path: Path
+    place: str
+    """Its path as the disk spells it, relative to the root."""
+    modified_ns: int | None = None
+    refusal: str | None = None
+    """Why the file must not be opened. Reading a pipe, for example, would never end."""
 
-    def _unfit(self, path: Path) -> str | None:
-        """Why the file must not be opened, or None. Reading a pipe, for example, would never end."""
-        try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                return "it is no plain file"
-            if not self.follow_links and not within(path, self.root.resolve()):
-                return OUTSIDE
-        except RuntimeError:
-            return LOOP
-        except OSError as error:
-            return error.strerror or str(error)
-        return None
+
+def _look(root: Path, real_root: Path | None, candidate: Candidate) -> _Looked:
+    """Look at the place of a candidate; with `real_root`, it must be below that after all links."""
+    if candidate.refusal is not None:
+        return _Looked(candidate, root, candidate.path, refusal=candidate.refusal)
+    # A manifest may spell a name in another way than the disk.
+    path = as_on_disk(root / candidate.path)
+    place = path.relative_to(root).as_posix()
+    modified = refusal = None
+    try:
+        status = path.stat()
+        modified = status.st_mtime_ns  # before the file is read: later changes show
+        if not stat.S_ISREG(status.st_mode):
+            refusal = "it is no plain file"
+        elif real_root is not None and not within(path, real_root):
+            refusal = OUTSIDE
+    except RuntimeError:
+        refusal = LOOP
+    except OSError as error:
+        refusal = error.strerror or str(error)
+    return _Looked(candidate, path, place, modified, refusal)
+
+
+def _result(looked: _Looked, outcome: Outcome | None) -> FoundImage | QuarantinedFile:
+    """What was found at a place; `outcome` is None for a file that was not opened."""
+    candidate = looked.candidate
+    if isinstance(outcome, Undecodable):
+        return QuarantinedFile(looked.place, outcome.code, outcome.detail)
+    if outcome is None:
+        return QuarantinedFile(looked.place, QuarantineCode.IO, looked.refusal or "")
+    if candidate.hash not in (None, outcome.hash):
+        refusal = f"its SHA-256 is {outcome.hash}, and the manifest says {candidate.hash}"
+        return QuarantinedFile(looked.place, QuarantineCode.IO, refusal)
+    return FoundImage(
+        hash=outcome.hash,
+        path=looked.place,
+        bytes=outcome.bytes,
+        width=outcome.width,
+        height=outcome.height,
+        class_name=candidate.class_name,
+        split=candidate.split,
+        modified_ns=looked.modified_ns,
+    )

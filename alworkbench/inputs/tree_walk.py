@@ -16,7 +16,7 @@ from pathlib import Path
 
 from alworkbench.core.errors import UnreadableSource
 from alworkbench.core.names import fault_of_name, shown, tidy_name
-from alworkbench.inputs.picture import SUFFIXES
+from alworkbench.inputs.formats import suffixes
 
 LOOP = "a link that leads to itself"
 OUTSIDE = "a link that leads out of the folder (`--follow-links` reads what it leads to)"
@@ -121,7 +121,7 @@ class _Walk:
             yield from self.descend(Path(entry.path), path + "/", above)
         elif inside or self.follow_links:
             yield _file(entry, path, class_name)
-        elif is_folder or _suffix(entry) in SUFFIXES:
+        elif is_folder or _suffix(entry) in suffixes():
             yield Candidate(shown(path), refusal=OUTSIDE)
         else:
             yield _skipped(entry)
@@ -133,7 +133,7 @@ def _identity(folder: Path) -> Identity:
 
 
 def _file(entry: os.DirEntry[str], path: str, class_name: str | None) -> Candidate | str:
-    if _suffix(entry) not in SUFFIXES:
+    if _suffix(entry) not in suffixes():
         return _skipped(entry)
     fault = fault_of_name(path)
     if fault is not None:

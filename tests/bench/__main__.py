@@ -37,6 +37,7 @@ BENCHES = {
 ALONE = {
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "large_pool": "learning beside 100,000 and a million images: makes the projects and takes minutes",
+    "pictures": "a folder of pictures through import and encode: counts, seconds, memory; needs a folder",
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",
     "stopping": "the adviser's past error on every collection: makes and encodes them first",
     "choosing": "what the default saves: reads a folder of finished simulations, which it is given",

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from alworkbench.core.domain import QuarantineCode, QuarantinedFile
-from alworkbench.inputs import picture
+from alworkbench.inputs import decode_limits, picture
 from alworkbench.inputs.jpeg_scans import NEXT_MARKER, count_scans
 from alworkbench.inputs.sources import read_source
 
@@ -55,7 +55,7 @@ def test_any_bytes_are_counted_in_bounded_steps():
 def test_a_picture_with_too_many_scans_is_refused(monkeypatch: pytest.MonkeyPatch):
     plain = jpeg(progressive=True)
     scans = count_scans(plain)
-    monkeypatch.setattr(picture, "MAX_SCANNED", scans * 40 * 48)
+    monkeypatch.setattr(decode_limits, "MAX_SCANNED", scans * 40 * 48)
     assert picture.read_image(plain).size == (48, 40)
     with pytest.raises(picture.Undecodable, match=f"{scans + 1} scans") as refused:
         picture.read_image(repeated(plain, 1))

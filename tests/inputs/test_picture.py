@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from alworkbench.core.domain import QuarantineCode
+from alworkbench.inputs import decode_limits
+from alworkbench.inputs.decode_limits import MAX_PIXELS
 from alworkbench.inputs.picture import (
-    MAX_PIXELS,
     Undecodable,
     display,
     hash_file,
@@ -283,3 +284,33 @@ def test_thumbnails_keep_the_aspect_ratio_and_never_enlarge(tmp_path: Path):
     tiny = tmp_path / "tiny.png"
     tiny.write_bytes(GOLDEN["rgb.png"])
     assert thumbnail(tiny, 96) == display(tiny)
+
+
+# ------------------------------------------------------------------------------------- large JPEGs
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_too_large_is_decoded_at_a_part_of_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, progressive: bool
+):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(saved(scene().resize((640, 320)), "JPEG", progressive=progressive))
+    whole = read_image(path)
+    assert whole.size == (640, 320)
+    for limit, size in ((640 * 320, (640, 320)), (640 * 320 - 1, (320, 160)), (10_000, (80, 40))):
+        monkeypatch.setattr(decode_limits, "MAX_PIXELS", limit)
+        seen = read_image(path)
+        assert seen.size == size
+        assert np.array_equal(pixels(seen), shown(path))
+        found = inspect_file(path)
+        assert (found.width, found.height) == size
+        near = np.abs(pixels(seen) - pixels(whole.resize(size, Image.Resampling.BOX)))
+        assert near.mean() < 4
+    monkeypatch.setattr(decode_limits, "MAX_PIXELS", 100)
+    with pytest.raises(Undecodable, match="640 x 320 pixels, and the limit is 100"):
+        read_image(path)
+
+
+def test_a_jpeg_above_the_limit_of_pillow_is_read():
+    large = saved(Image.new("L", (12_000, 9_000), 200), "JPEG", quality=30)
+    assert read_image(large).size == (6_000, 4_500)

@@ -79,10 +79,10 @@ def test_a_folder_tree_is_read_completely_in_order_of_names(tmp_path: Path):
 
 
 def test_everything_that_is_skipped_is_counted_by_suffix(tmp_path: Path):
-    names = ("1.HEIC", "2.heic", "logo.svg", "raw.CR2", "README", ".hidden.png", "a/3.heic")
+    names = ("1.NEF", "2.nef", "logo.svg", "raw.CR2", "README", ".hidden.png", "a/3.nef")
     put(tmp_path, dict.fromkeys(names, b"x"))
     with pytest.raises(
-        NothingToImport, match=r"7 other files \(3 \.heic, 1 \.cr2, 1 \.svg, 1 hidden"
+        NothingToImport, match=r"7 other files \(3 \.nef, 1 \.cr2, 1 \.svg, 1 hidden"
     ):
         read_source(tmp_path)
     put(tmp_path, {"a/good.png": png(1)})
@@ -91,7 +91,7 @@ def test_everything_that_is_skipped_is_counted_by_suffix(tmp_path: Path):
     assert found.files == 1
     assert found.skipped == {
         ".cr2": 1,
-        ".heic": 3,
+        ".nef": 3,
         ".svg": 1,
         "hidden": 1,
         "link to a folder": 1,
@@ -100,11 +100,11 @@ def test_everything_that_is_skipped_is_counted_by_suffix(tmp_path: Path):
     assert sum(found.skipped.values()) == len(names) + 1
 
 
-def test_the_order_is_independent_of_threads_and_of_the_order_of_writing(tmp_path: Path):
+def test_the_order_is_independent_of_workers_and_of_the_order_of_writing(tmp_path: Path):
     names = {f"{n * 37 % 101}.png": png(n) for n in range(60)}
     one, two = put(tmp_path / "one", names), put(tmp_path / "two", dict(reversed(names.items())))
-    expected = list(read_source(one).read(threads=1))
-    assert list(read_source(two).read(threads=8)) == expected
+    expected = list(read_source(one).read(workers=1))
+    assert list(read_source(two).read(workers=3)) == expected
     assert [f.path for f in expected] == sorted(names)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from alworkbench.core.names import composed, tidy_name
-from alworkbench.inputs.picture import SUFFIXES
+from alworkbench.inputs.formats import suffixes
 
 MOST_BYTES = 200
 """Of a folder name. Disks allow 255; the archive or the copy that somebody makes may add to it."""
@@ -94,7 +94,7 @@ def picture_name(image: str, content: str, file: Path) -> str:
     stem = re.sub(r"[^\w-]+", "_", composed(own.stem)).strip("_")
     stem = stem.encode()[:_STEM_BYTES].decode(errors="ignore")
     suffix = own.suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in suffixes():
         with Image.open(file) as picture:
             suffix = f".{(picture.format or '').lower()}"
     return f"{stem or 'image'}-{content[:16]}{_USUAL.get(suffix, suffix)}"

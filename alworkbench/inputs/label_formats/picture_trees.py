@@ -13,8 +13,9 @@ from pathlib import Path
 
 from alworkbench.core.domain import Role
 from alworkbench.inputs.csv_tables import InvalidTable
+from alworkbench.inputs.formats import suffixes
 from alworkbench.inputs.label_formats.mapping import ColumnMapping
-from alworkbench.inputs.picture import SUFFIXES, hash_file
+from alworkbench.inputs.picture import hash_file
 
 _ROLES = {"train": Role.POOL, "pool": Role.POOL, "test": Role.AUDIT, "audit": Role.AUDIT}
 """Split -> role. Of other splits, such as `val`, nobody knows; `--split-map` says it."""
@@ -51,7 +52,7 @@ def pictures_below(folder: Path) -> Iterator[PictureFile]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(at, name)
-            if name.startswith(".") or path.suffix.lower() not in SUFFIXES:
+            if name.startswith(".") or path.suffix.lower() not in suffixes():
                 continue
             if stat.S_ISREG(path.stat().st_mode):
                 yield PictureFile(path, path.relative_to(folder).parts)

@@ -17,7 +17,8 @@ from typing import Any, cast
 
 from alworkbench.inputs.archives import BoundedStream
 from alworkbench.inputs.csv_tables import InvalidTable
-from alworkbench.inputs.picture import MAX_BYTES, SUFFIXES
+from alworkbench.inputs.decode_limits import MAX_BYTES
+from alworkbench.inputs.formats import suffixes
 
 _KEY = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
 _TEXT_BYTES = 1 << 20
@@ -68,9 +69,9 @@ def _members(shard: Path) -> Iterator[tuple[str, bytes]]:
                 if not member.isfile() or member.issparse():
                     raise refused(f"{member.name[:200]!r} is no plain file")
                 wanted = Path(member.name).suffix.lower()
-                if wanted not in SUFFIXES and wanted not in (".cls", ".json"):
+                if wanted not in suffixes() and wanted not in (".cls", ".json"):
                     continue
-                if member.size > (MAX_BYTES if wanted in SUFFIXES else _TEXT_BYTES):
+                if member.size > (MAX_BYTES if wanted in suffixes() else _TEXT_BYTES):
                     raise refused(f"{member.name[:200]!r} has {member.size:,} bytes")
                 stream = tar.extractfile(member)
                 yield member.name, b"" if stream is None else stream.read()
@@ -78,7 +79,7 @@ def _members(shard: Path) -> Iterator[tuple[str, bytes]]:
 
 def _take(sample: Sample, suffix: str, data: bytes, name: str) -> None:
     """Keep a member if it is the picture, KEY.cls or KEY.json of its sample; others are ignored."""
-    if f".{suffix}" in SUFFIXES:
+    if f".{suffix}" in suffixes():
         if sample.picture is not None:
             raise InvalidTable(f"{name[:200]!r} is a second picture of its sample", _REMEDY)
         sample.picture = data
