@@ -22,7 +22,7 @@ NAMES = ("owl", *TWINS, "Zaunkönig", *ODD)
 def picture(path: Path, number: int) -> str:
     """A small picture of its own; its content hash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (9, 7), (number * 37 % 256, number * 91 % 256, 77)).save(path)
+    Image.new("RGB", (16, 12), (number * 37 % 256, number * 91 % 256, 77)).save(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

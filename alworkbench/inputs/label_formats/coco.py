@@ -3,8 +3,9 @@
 COCO has no annotation of its own for a whole image; like other tools, this one writes annotations with
 nothing but `image_id` and `category_id`, here with the record of the label in `attributes`. All other
 records are in the list `alworkbench_labels`, which readers of COCO ignore. The file names the pictures and
-holds none, so a picture that was changed is not listed. Own code: the format is three lists. pycocotools
-only reads, and datumaro would bring 16 packages.
+holds none, so a picture that was changed is not listed. `info.images_folder` is the folder that the names
+are relative to. Own code: the format is three lists. pycocotools only reads, and datumaro would bring 16
+packages.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from alworkbench.inputs.label_formats.folder_layouts import layout_of
 from alworkbench.inputs.label_formats.json_documents import objects, read_document, text_in
 from alworkbench.inputs.label_formats.mapping import ColumnMapping
 from alworkbench.inputs.label_formats.picture_trees import refuse_columns, role_of_split
+from alworkbench.inputs.label_formats.placed_pictures import common_folder
 from alworkbench.inputs.label_formats.protocol import Export, Written
 from alworkbench.inputs.label_formats.record import LabelRow, hash_of
 from alworkbench.inputs.label_formats.sidecar import answers_without_class, no_history
@@ -74,11 +76,15 @@ class Coco:
             return (each for each in numbered(export) if each[0] in files)
 
         with atomic_path(target) as draft, draft.open("w", encoding="utf-8", newline="") as out:
-            info = {"description": f"Labels of the project {export.project}"}
+            folder = common_folder(files.values())
+            info = {
+                "description": f"Labels of the project {export.project}",
+                "images_folder": folder.as_posix(),
+            }
             out.write(f'{{"info": {json.dumps(info, ensure_ascii=False)},\n"categories": ')
             _write_list(out, ({"id": i, "name": each} for each, i in categories.items()))
             out.write(',\n"images": ')
-            _write_list(out, (_image(order, row, files[order]) for order, row in kept()))
+            _write_list(out, (_image(order, row, files[order], folder) for order, row in kept()))
             out.write(',\n"annotations": ')
             _write_list(out, (_annotation(order, row, categories) for order, row in kept()))
             out.write(f',\n"{OTHERS}": ')
@@ -170,12 +176,12 @@ def _others(found: Mapping[str, Any]) -> Iterator[Ordered]:
         yield from_fields(each, f"record {number} of {OTHERS}")
 
 
-def _image(order: int, row: Mapping[str, Any], file: Path) -> dict[str, Any]:
+def _image(order: int, row: Mapping[str, Any], file: Path, folder: Path) -> dict[str, Any]:
     with Image.open(file) as picture:
         width, height = picture.size
     return {
         "id": order,
-        "file_name": file.resolve().as_posix(),
+        "file_name": file.resolve().relative_to(folder).as_posix(),
         "width": width,
         "height": height,
         "hash": row["hash"],

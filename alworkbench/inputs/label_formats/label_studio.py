@@ -39,7 +39,7 @@ from alworkbench.inputs.label_formats.standing_records import (
 
 IMAGE, CONTROL = "image", "class"
 """Names of the image and of the choices in the configuration."""
-META, OTHERS = "alworkbench", "alworkbench_labels"
+META = "alworkbench"
 CONFIG = ".label-studio.xml"
 """Ending of the file with the labelling configuration, beside the tasks."""
 _LOCAL = "/data/local-files/"
@@ -116,7 +116,7 @@ _NAMES = "Name the field with the picture: --path-column NAME."
 
 
 def _task(rows: list[tuple[int, Mapping[str, Any]]], file: Path) -> dict[str, Any]:
-    _, first = rows[0]
+    number, first = rows[0]
     counting = [(order, row) for order, row in rows if row["counts"]]
     suggested = {
         (row["suggestion"], row["suggestion_probability"]): row
@@ -124,6 +124,7 @@ def _task(rows: list[tuple[int, Mapping[str, Any]]], file: Path) -> dict[str, An
         if row["suggestion"] is not None
     }
     return {
+        "id": number,
         "data": {
             IMAGE: f"{_LOCAL}?d={quote(file.resolve().as_posix().lstrip('/'))}",
             "path": first["image"],

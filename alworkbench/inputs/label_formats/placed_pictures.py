@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ def refuse_used(target: Path) -> None:
         raise InvalidLabelFile(
             f"{target} {what}. Nothing was written. Name a new folder: an export does not mix with others."
         )
+
+
+def common_folder(files: Iterable[Path]) -> Path:
+    """The folder that all of these files lie below; the root for no file."""
+    parents = {file.resolve().parent for file in files}
+    return Path(os.path.commonpath(parents)) if parents else Path("/")
 
 
 class PlacedPictures:
