@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from alworkbench.cli.common import (
     JsonOption,
     ProjectOption,
     complaints,
+    counted,
     escape,
     opened,
     tell,
 )
+from alworkbench.cli.format_command import FormatOption
 from alworkbench.core.domain import Role
 
 
@@ -25,10 +28,17 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    target: Annotated[Path, typer.Argument(help="File to write: .csv or .jsonl.")],
+    target: Annotated[Path, typer.Argument(help="File or folder to write, such as labels.csv.")],
     project: ProjectOption = HERE,
     history: Annotated[
         bool, typer.Option("--history", help="Also write labels that were corrected or withdrawn.")
+    ] = False,
+    format_: FormatOption = None,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link/--copy", help="In formats with pictures: link to the pictures, or copy them."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,15 +49,18 @@ def export(
     from alworkbench.project.image_files import file_faults, in_words
 
     with opened(project) as workbench:
-        rows = workbench.labels.export(target, history=history)
+        written = workbench.labels.export(
+            target, format=format_, history=history, place="link" if link else "copy"
+        )
         with workbench.session.store.read() as reader:
             content_of = {i: h for role in Role for i, h in reader.images.ids_and_hashes(role)}
             named = {content_of[label.image_id] for label in reader.labels.all()}
         faults = file_faults(workbench.session, named)
+    pictures = f" and {counted(written.pictures, 'picture')}" if written.pictures else ""
     tell(
         as_json,
-        {"file": str(target), "rows": rows, "file_faults": faults},
-        f"Wrote {rows} labels to {target}.",
+        {"file": str(target), **asdict(written), "file_faults": faults},
+        f"Wrote {counted(written.rows, 'label')}{pictures} to {target}.",
     )
     if faults and not as_json:
         complaints.print(

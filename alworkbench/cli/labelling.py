@@ -1,4 +1,4 @@
-"""Commands of a round: propose a batch, record labels, close the round and learn."""
+"""Commands of a round: propose a batch, close the round and learn."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from alworkbench.cli.common import (
     JsonOption,
     MemoryOption,
     ProjectOption,
-    RolesOption,
     console,
-    counted,
     escape,
     new_table,
     opened,
@@ -26,10 +24,8 @@ from alworkbench.cli.common import (
     print_json,
     progress_bar,
     read_bytes,
-    role_words,
     tell,
 )
-from alworkbench.core.domain import RoleMismatch
 
 if TYPE_CHECKING:
     from alworkbench.acquisition.cost import Estimate
@@ -47,9 +43,6 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog="Example: alworkbench propose --strategy coverage --batch 20 --project birds"
     )(propose)
-    app.command(epilog="Example: alworkbench label answers.csv --project birds --annotator ada")(
-        label
-    )
     app.command(epilog="Example: alworkbench close --project birds")(close)
     app.command(epilog="Example: alworkbench learn --project birds")(learn)
 
@@ -117,29 +110,6 @@ def propose(
         if targets is not None and not as_json:
             console.print(f"The target set {targets.name} has {len(targets)} images.")
         print_round(workbench, round_.id, as_json)
-
-
-def label(
-    answers: Annotated[Path, typer.Argument(help="CSV table or .jsonl file with image and label.")],
-    project: ProjectOption = HERE,
-    annotator: Annotated[
-        str,
-        typer.Option(
-            help="Name of the person who gave the labels. They replace this person's older answers only."
-        ),
-    ] = "csv",
-    roles: RolesOption = RoleMismatch.REFUSE,
-    as_json: JsonOption = False,
-) -> None:
-    """Record labels from a file: all of its rows, or none if one row is wrong.
-
-    `image` holds a path or a content hash. Rows that say what counts already are not recorded again.
-    Answers to images of the open round answer the round. An export is read as it is.
-    """
-    with opened(project) as workbench:
-        done = workbench.labels.import_file(answers, annotator, roles)
-    words = f"Recorded {counted(done.recorded, 'label')}; known already: {done.known:,}."
-    tell(as_json, done, words + role_words(done.moved, done.left_out))
 
 
 def close(

@@ -228,6 +228,22 @@ class DifferentRoles(DataError):
         )
 
 
+class HistoriesDiffer(DataError):
+    """A history has events that do not continue those of the project."""
+
+    def __init__(self, source: object, found: Iterable[str]) -> None:
+        found = list(found)
+        shown = "; ".join(found[:SHOWN]) + (
+            f"; and {len(found) - SHOWN:,} more" * (len(found) > SHOWN)
+        )
+        super().__init__(
+            f"The history in {source} does not continue that of this project: {shown}. Nothing was recorded. "
+            f"Recorded labels are never changed, and new ones follow those that are there. Read the newest "
+            f"`alworkbench export --history` of the other project, or record what the file says now as new "
+            f"answers: `alworkbench label {source}` without --history."
+        )
+
+
 class InvalidSupportManifest(DataError):
     """A file is not the JSON manifest of a support set."""
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from alworkbench.core.domain import Answer, AnswerKind
 from alworkbench.core.errors import ClassNotInUse
-from alworkbench.core.ports import Writer
+from alworkbench.core.ports import Reader, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,15 @@ class GivenLabel:
     """Given exactly when `kind` is CLASS."""
 
 
-def record_changes(
-    writer: Writer, given: Iterable[GivenLabel], *, annotator: str, source: str, now: datetime
-) -> int:
-    """Record what differs from the annotator's answers that count; returns how many were recorded.
+def changes(reader: Reader, given: Iterable[GivenLabel], annotator: str) -> list[GivenLabel]:
+    """What differs from the annotator's answers that count.
 
-    `source` is csv or manifest. The given labels do not contradict each other (`inputs.contradictions`);
-    one that occurs twice is recorded once. A label that counts for the same class as the known one is no
-    change, also where one of both was merged. Raises ClassNotInUse for a change to a retired class.
+    The given labels do not contradict each other (`inputs.contradictions`); one that occurs twice is one
+    change. A label that counts for the same class as the known one is none, also where one of both was
+    merged. Raises ClassNotInUse for a change to a retired class.
     """
-    counting = writer.labels.of_annotator(annotator)
-    classes = writer.classes.current()
+    counting = reader.labels.of_annotator(annotator)
+    classes = reader.classes.current()
     counts_for = classes.counted_names
     fresh = {}
     for label in given:
@@ -50,14 +48,25 @@ def record_changes(
         if not same:
             if label.class_id is not None and label.class_id not in classes.counted:
                 raise ClassNotInUse(classes.given_names[label.class_id], None, "A new label")
-            fresh[label.image_id] = Answer(
-                # An event of its own: the same label may come again after another one.
-                event_id=f"{source}:{uuid4().hex}",
-                image_id=label.image_id,
-                kind=label.kind,
-                annotator=annotator,
-                class_id=label.class_id,
-                source=source,
-            )
-    writer.labels.add_many(list(fresh.values()), now)
+            fresh[label.image_id] = label
+    return list(fresh.values())
+
+
+def record_changes(
+    writer: Writer, given: Iterable[GivenLabel], *, annotator: str, source: str, now: datetime
+) -> int:
+    """Record the `changes`; returns how many were recorded. `source` is csv or manifest."""
+    fresh = [
+        Answer(
+            # An event of its own: the same label may come again after another one.
+            event_id=f"{source}:{uuid4().hex}",
+            image_id=label.image_id,
+            kind=label.kind,
+            annotator=annotator,
+            class_id=label.class_id,
+            source=source,
+        )
+        for label in changes(writer, given, annotator)
+    ]
+    writer.labels.add_many(fresh, now)
     return len(fresh)

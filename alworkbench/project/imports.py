@@ -11,7 +11,6 @@ from alworkbench.core.domain import (
     FoundImage,
     Image,
     ImportSummary,
-    ProjectFolder,
     QuarantinedFile,
     Role,
     RoleMismatch,
@@ -33,7 +32,7 @@ from alworkbench.project.import_plan import plan_import
 from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.roles import change_roles, check_change
-from alworkbench.project.session import Session, resolve
+from alworkbench.project.session import Session, portable, resolve
 
 CHUNK = 2000
 """Images that are stored in one transaction: an answer never waits for longer than that takes."""
@@ -125,7 +124,7 @@ class Images:
             plan = plan_import(reader, str(location), found, pool_labels, roles)
             for own, hashes in plan.moves.items():
                 check_change(self._session, reader, plan.ids(reader, hashes), own)
-        root = _portable(folder, source.root)
+        root = portable(folder, source.root)
         total = ImportSummary(0, 0, 0, 0)
         for own, images in found.items():
             for chunk in _chunks(images, CHUNK):
@@ -182,14 +181,6 @@ class Images:
             ahead=64 * THREADS,
         )
         return tuple(path for path, there in zip(below, exists, strict=True) if not there)
-
-
-def _portable(folder: ProjectFolder, root: Path) -> str:
-    """Relative to the project if inside it, so that the project can be moved; else absolute."""
-    absolute, project = root.resolve(), folder.path.resolve()
-    if absolute.is_relative_to(project):
-        return absolute.relative_to(project).as_posix()
-    return absolute.as_posix()
 
 
 def _sum(one: ImportSummary, other: ImportSummary) -> ImportSummary:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from alworkbench.core.domain import Answer, ClassList, Item, Label, RoleMismatch
 from alworkbench.core.errors import (
@@ -13,37 +13,28 @@ from alworkbench.core.errors import (
     LeaseLost,
     LoopError,
     NoOpenRound,
-    NothingToImport,
     NothingToUndo,
     UnknownItem,
 )
-from alworkbench.core.ports import Reader, Writer
-from alworkbench.inputs.label_formats.reading import read_labels
+from alworkbench.core.ports import Reader
+from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
+from alworkbench.inputs.label_formats.protocol import Written
 from alworkbench.inputs.label_formats.registry import format_to_write
-from alworkbench.project.given_labels import record_changes
 from alworkbench.project.label_export import export_of
-from alworkbench.project.label_import import given_by_rows
-from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
-from alworkbench.project.roles import change_roles
+from alworkbench.project.label_intake import (
+    LabelPreview,
+    LabelSummary,
+    preview_history,
+    preview_labels,
+    take_history,
+    take_labels,
+)
 from alworkbench.project.session import Session
 
 LEASE = timedelta(minutes=10)
 """How long a claimed item belongs to its annotator."""
 TAB_LEFT = timedelta(seconds=90)
 """A tab that has not claimed for so long was left: browsers let a hidden tab act once a minute."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelSummary:
-    """What happened when labels were read from a file."""
-
-    recorded: int
-    known: int
-    """Rows that say what counts already, or what another row of the file says."""
-    moved: int = 0
-    """Images that took the role of the file."""
-    left_out: int = 0
-    """Rows that were left out, because they give their image another role than the project."""
 
 
 class Labels:
@@ -118,45 +109,80 @@ class Labels:
             return newest
 
     def import_file(
-        self, path: Path, annotator: str, roles: RoleMismatch = RoleMismatch.REFUSE
+        self,
+        path: Path,
+        annotator: str,
+        roles: RoleMismatch = RoleMismatch.REFUSE,
+        *,
+        mapping: ColumnMapping = OUR_OWN,
+        format: str | None = None,
     ) -> LabelSummary:
         """Record the answers in a label file (see `read_labels`): all rows, or none.
 
         A row is known if it says what the answer of this annotator says that counts now; every other row
         is recorded. A row replaces an older answer of this annotator only; to correct the answers of a
         person, name that person. `roles` says what to do where the file gives an image another role.
-        Raises InvalidLabelFile, also for an image that the project does not have, UnknownClass,
-        ContradictingLabels, DifferentRoles, NothingToImport, and with `RoleMismatch.CHANGE` what
-        `Roles.change` raises without a confirmation.
+        `mapping` says how the columns of a table are named, and `format` is the name of a format (None: the
+        one that the file has). Raises InvalidLabelFile, also for an image that the project does not have,
+        UnknownClass, ContradictingLabels, DifferentRoles, NothingToImport, and with `RoleMismatch.CHANGE`
+        what `Roles.change` raises without a confirmation.
         """
-        rows = list(read_labels(path))
-        if not rows:
-            raise NothingToImport(
-                f"{path} holds no labels: every row is empty. Fill the column label."
-            )
+        return take_labels(self._session, path, annotator, roles, mapping, format)
 
-        def take(writer: Writer, learned: LearnedImages) -> LabelSummary:
-            given = given_by_rows(writer, rows, path, roles)
-            moved = sum(
-                len(change_roles(self._session, writer, learned, images, role).images)
-                for role, images in given.moves.items()
-            )
-            recorded = record_changes(
-                writer, given.labels, annotator=annotator, source="csv", now=self._session.now()
-            )
-            return LabelSummary(recorded, len(given.labels) - recorded, moved, given.left_out)
+    def import_history(
+        self,
+        path: Path,
+        roles: RoleMismatch = RoleMismatch.REFUSE,
+        *,
+        format: str | None = None,
+    ) -> LabelSummary:
+        """Record the events of an export of another project as they were recorded there: all, or none.
 
-        return write_knowing_learned(self._session, take)
-
-    def export(self, target: Path, *, history: bool = False) -> int:
-        """Write the labels that count, or with `history` all of them, as .csv or .jsonl.
-
-        Returns how many rows were written. Raises InvalidLabelFile for another kind of file.
+        Each keeps its event id, person, time, duration and kind, and where it was asked for. Take-backs
+        come along. Events that the project has are known; reading twice records nothing. Raises
+        HistoriesDiffer for an event that the project has with another content, and where the project has
+        answers of a person to an image with which the history of the file does not begin; and what
+        `import_file` raises.
         """
-        chosen = format_to_write(target)
+        return take_history(self._session, path, roles, format)
+
+    def preview(
+        self,
+        path: Path,
+        annotator: str,
+        roles: RoleMismatch = RoleMismatch.REFUSE,
+        *,
+        mapping: ColumnMapping = OUR_OWN,
+        format: str | None = None,
+        history: bool = False,
+    ) -> LabelPreview:
+        """What `import_file`, or with `history` `import_history`, would do. Nothing is stored.
+
+        Raises InvalidLabelFile only where the file itself cannot be read.
+        """
+        if history:
+            return preview_history(self._session, path, roles, format)
+        return preview_labels(self._session, path, annotator, roles, mapping, format)
+
+    def export(
+        self,
+        target: Path,
+        *,
+        format: str | None = None,
+        history: bool = False,
+        place: Literal["copy", "link"] = "copy",
+    ) -> Written:
+        """Write the labels that count, or with `history` all of them.
+
+        `format` is the name of a format; None: that of the suffix. `place` says whether formats with
+        pictures copy or link them. Raises InvalidLabelFile where no format fits the target.
+        """
+        chosen = format_to_write(target, format)
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._session.store.read() as reader:
-            return chosen.write(target, export_of(self._session, reader, history=history)).rows
+            return chosen.write(
+                target, export_of(self._session, reader, history=history, place=place)
+            )
 
 
 def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:

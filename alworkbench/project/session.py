@@ -160,3 +160,11 @@ def some_of(rows: Sequence[int], count: int, seed: int) -> list[int]:
 def resolve(folder: ProjectFolder, path: str) -> Path:
     """A stored path, absolute or relative to the project folder, as the disk spells it now."""
     return as_on_disk(folder.path / path)
+
+
+def portable(folder: ProjectFolder, root: Path) -> str:
+    """As a folder is stored: relative to the project if inside it, so that it can be moved; else absolute."""
+    absolute, project = root.resolve(), folder.path.resolve()
+    if absolute.is_relative_to(project):
+        return absolute.relative_to(project).as_posix()
+    return absolute.as_posix()

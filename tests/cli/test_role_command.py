@@ -21,7 +21,7 @@ def test_roles_change_by_name_and_by_file_and_back_with_a_yes(run, project, tmp_
     assert (status["pool_images"], status["audit_images"]) == (POOL - 3, AUDIT + 3)
     out = tmp_path / "labels.csv"
     run("export", str(out))
-    assert {row.split(",")[3] for row in out.read_text().splitlines()} == {"role", "audit"}
+    assert {row.split(",")[4] for row in out.read_text().splitlines()} == {"role", "audit"}
     refused = run("role", "pool", "--from", str(out), ok=False)
     assert isinstance(refused.exception, UnconfirmedRoleChange)
     assert f"labels of {AUDIT} of them" in str(refused.exception)

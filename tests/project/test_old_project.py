@@ -99,7 +99,7 @@ def test_the_open_round_is_answered_closed_and_exported(old, tmp_path):
     assert len(finish(old)) == 6
     assert old.status().labels == 55
     assert old.measurements.all()[-1].round_number == 4
-    assert old.labels.export(tmp_path / "labels.csv") == 55 + 1 + 36
+    assert old.labels.export(tmp_path / "labels.csv").rows == 55 + 1 + 36
     with (tmp_path / "labels.csv").open() as file:
         assert {row["annotator"] for row in csv.DictReader(file)} == {
             "ada",
@@ -107,7 +107,7 @@ def test_the_open_round_is_answered_closed_and_exported(old, tmp_path):
             "file",
             "manifest",
         }
-    assert old.labels.export(tmp_path / "all.csv", history=True) == 55 + 1 + 36 + 1
+    assert old.labels.export(tmp_path / "all.csv", history=True).rows == 55 + 1 + 36 + 1
     assert old.rounds.propose().strategy == "coverage"
 
 

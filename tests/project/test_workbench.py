@@ -229,8 +229,8 @@ class TestLabelFiles:
         workbench.rounds.propose()
         answers(workbench, 5)
         workbench.labels.undo("ada", "u")
-        assert workbench.labels.export(tmp_path / "now.csv") == AUDIT + 4
-        assert workbench.labels.export(tmp_path / "all.jsonl", history=True) == AUDIT + 5
+        assert workbench.labels.export(tmp_path / "now.csv").rows == AUDIT + 4
+        assert workbench.labels.export(tmp_path / "all.jsonl", history=True).rows == AUDIT + 5
         before = workbench.status().labels_per_class
         workbench.labels.import_file(tmp_path / "now.csv", "reader")
         assert workbench.status().labels_per_class == before

@@ -1,0 +1,58 @@
+"""Options that say how the columns of a table are named, for label files and manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alworkbench.core.domain import Role
+from alworkbench.inputs.label_formats.mapping import ColumnMapping
+
+PathColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--path-column",
+        help="Column with the paths. Default: image in a label file, path in a manifest.",
+    ),
+]
+LabelColumnOption = Annotated[
+    str | None, typer.Option("--label-column", help="Column with the class names. Default: label.")
+]
+SplitMapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split-map",
+        help="What the values of the column split mean, such as train=pool,val=audit,test=audit.",
+    ),
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Folder that the paths in the table are relative to.")
+]
+
+
+def read_mapping(
+    path_column: str | None, label_column: str | None, split_map: str | None, root: Path | None
+) -> ColumnMapping:
+    """The options as one value. Raises typer.BadParameter."""
+    if root is not None and not root.is_dir():
+        raise typer.BadParameter(f"{root} is no folder.", param_hint="--root")
+    return ColumnMapping(path_column, label_column, read_split_map(split_map or ""), root)
+
+
+def read_split_map(text: str) -> dict[str, Role]:
+    """Split -> role, of a text such as train=pool,test=audit. Raises typer.BadParameter."""
+    found: dict[str, Role] = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        split, _, role = (part.strip() for part in pair.rpartition("="))
+        if not split or role not in [each.value for each in Role]:
+            raise typer.BadParameter(
+                f"{pair!r} does not say what a split means. Write train=pool or test=audit.",
+                param_hint="--split-map",
+            )
+        if found.setdefault(split, Role(role)) is not Role(role):
+            raise typer.BadParameter(
+                f"The split {split!r} cannot be pool and audit.", param_hint="--split-map"
+            )
+    return found
