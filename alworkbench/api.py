@@ -21,14 +21,15 @@ DEFAULT_CACHE = Path("~/.cache/alworkbench")
 """Where data sets and encoded images of simulations are kept."""
 
 
-def open_project(path: str | Path, *, device: str = "cpu") -> Workbench:
+def open_project(path: str | Path, *, device: str = "cpu", asked_by: str = "a script") -> Workbench:
     """Open the project in this folder. Use it in a `with` block, or call `close` at the end.
 
         with alworkbench.open_project("birds") as workbench:
             print(workbench.status())
 
     A project of an older version is copied and then upgraded. `device` is `auto`, `cpu`, `cuda`,
-    `cuda:N` or `mps`. Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy,
+    `cuda:N` or `mps`; `asked_by` is who starts computations, as `alworkbench jobs` shows it.
+    Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy,
     ProjectUnavailable or DeviceUnavailable.
     """
     import store
@@ -39,7 +40,8 @@ def open_project(path: str | Path, *, device: str = "cpu") -> Workbench:
     chosen = (
         None if device == "cpu" else resolve_device(device)
     )  # the CPU needs no torch to be found
-    return Workbench(ProjectFolder(Path(path)), store.open_store(Path(path)), device=chosen)
+    opened = store.open_store(Path(path))
+    return Workbench(ProjectFolder(Path(path)), opened, device=chosen, asked_by=asked_by)
 
 
 def restore(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -139,6 +140,8 @@ class LearnerRow(Base):
     labels: Mapped[int]
     created_at: Mapped[datetime]
     settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    ahead: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it ranked a round that was prepared before the end of the one before."""
 
 
 class MetricRow(Base):

@@ -18,8 +18,10 @@ from store.repositories import (
     ClassRepository,
     ComputedRepository,
     ImageRepository,
+    JobRepository,
     LabelRepository,
     PeopleRepository,
+    PreparedRepository,
     ProjectRepository,
     RoundRepository,
 )
@@ -39,6 +41,8 @@ class SqlReader:
         self.labels = LabelRepository(connection)
         self.people = PeopleRepository(connection)
         self.computed = ComputedRepository(connection)
+        self.jobs = JobRepository(connection)
+        self.prepared = PreparedRepository(connection)
         self._project = ProjectRepository(connection, where)
 
     def settings(self) -> ProjectSettings:

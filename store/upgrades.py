@@ -24,7 +24,7 @@ from store.sqlite_version import sqlite_module
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision in `migrations/versions`, which this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -109,7 +109,7 @@ def opened(project: Path, device: str = "cpu") -> Iterator[Workbench]:
         chosen = resolve_device(device)
         if chosen.type != "cpu":
             complaints.print(f"Computing on {describe(chosen)}.")
-    with open_project(project, device=device) as workbench:
+    with open_project(project, device=device, asked_by="the command line") as workbench:
         yield workbench
 
 

@@ -128,7 +128,8 @@ def close(
 
     with opened(project, device) as workbench:
         open_ = workbench.rounds.current()
-        metrics = workbench.rounds.close(force=force)
+        with progress_bar(as_json) as progress:
+            metrics = workbench.rounds.close(progress, force=force)
         check = None if open_ is None else check_sets(open_, workbench.rounds.items(open_.id))
     print_metrics(metrics, as_json, check)
 
@@ -146,7 +147,8 @@ def learn(
     with opened(project, device) as workbench:
         if adaptation is not None:
             workbench.learners.change_method(adaptation)
-        metrics = workbench.learners.learn()
+        with progress_bar(as_json) as progress:
+            metrics = workbench.learners.learn(progress)
     print_metrics(metrics, as_json)
 
 

@@ -11,6 +11,7 @@ import difflib
 import errno
 import shlex
 from collections.abc import Iterable
+from datetime import datetime
 
 from alworkbench.core.names import shown, twin_of
 
@@ -614,6 +615,27 @@ class ChangedMeanwhile(LoopError):
         super().__init__(
             f"While this was computed, {what}. Nothing was changed. Look at the project "
             f"(`alworkbench status`), and where it is still needed, start again: `{command}`."
+        )
+
+
+class JobRuns(LoopError):
+    """A computation of this kind runs already, started by whomever."""
+
+    def __init__(self, job_id: int, title: str, asked_by: str, since: datetime, pid: int) -> None:
+        super().__init__(
+            f"Job {job_id} is at work on this project: {title}. It was started by {asked_by} and runs since "
+            f"{since:%H:%M:%S} UTC, in process {pid}. Nothing was changed. Wait until it has ended "
+            f"(`alworkbench jobs`), or stop it: `alworkbench jobs cancel {job_id}`."
+        )
+
+
+class JobCancelled(LoopError):
+    """Somebody stopped this computation."""
+
+    def __init__(self, title: str, reason: str) -> None:
+        super().__init__(
+            f"Somebody stopped this computation: {title} ({reason}). Nothing was changed. Start it again "
+            f"where it is still needed."
         )
 
 

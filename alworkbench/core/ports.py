@@ -13,8 +13,9 @@ A caller may rely on this:
 - Database rows never leave the store: every method takes and returns values of `core.domain`.
 - Clocks: the store never asks for the time. Callers pass it in, always aware and in UTC.
 
-`alworkbench.core.repositories`, `label_repository` and `people_repository` have the protocols of what a
-store holds. All protocols are `runtime_checkable` because the test run checks annotations, these included.
+`alworkbench.core.repositories`, `label_repository`, `people_repository` and `job_repository` have the
+protocols of what a store holds. All protocols are `runtime_checkable` because the test run checks
+annotations, these included.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from alworkbench.core.domain import ProjectSettings
+from alworkbench.core.job_repository import Jobs
 from alworkbench.core.label_repository import Labels
 from alworkbench.core.people_repository import People
-from alworkbench.core.repositories import Classes, Computed, Images, Rounds
+from alworkbench.core.repositories import Classes, Computed, Images, Prepared, Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ class Reader(Protocol):
     @property
     def people(self) -> People:
         """Who works on the project."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """The computations."""
+        ...
+
+    @property
+    def prepared(self) -> Prepared:
+        """The next round, if it is prepared."""
         ...
 
     @property

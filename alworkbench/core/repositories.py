@@ -18,6 +18,7 @@ from alworkbench.core.domain import (
     MetricRecord,
     NewRound,
     PosteriorRecord,
+    PreparedRound,
     QuarantinedFile,
     Role,
     RoleChange,
@@ -167,6 +168,23 @@ class Rounds(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """The one next round that is kept ready."""
+
+    def put(self, prepared: PreparedRound) -> None:
+        """Keep this one instead of any other."""
+        ...
+
+    def get(self) -> PreparedRound | None:
+        """The one that is kept."""
+        ...
+
+    def drop(self) -> None:
+        """Keep none."""
+        ...
+
+
+@runtime_checkable
 class Computed(Protocol):
     """Encoders, posteriors, learners and metrics: records of files and figures."""
 
@@ -202,8 +220,13 @@ class Computed(Protocol):
         labels: int,
         settings: Mapping[str, Any],
         now: datetime,
+        ahead: bool = False,
     ) -> LearnerRecord:
-        """Record a learner file (relative to the project)."""
+        """Record a learner file (relative to the project).
+
+        A learner `ahead` has ranked a round that was prepared before the end of the one before. It is in
+        none of the lists below, unless they say so.
+        """
         ...
 
     def learner(self) -> LearnerRecord | None:
@@ -214,8 +237,8 @@ class Computed(Protocol):
         """The learner with this id. Raises NotInProject."""
         ...
 
-    def learners(self) -> list[LearnerRecord]:
-        """Every learner, oldest first."""
+    def learners(self, *, ahead: bool = False) -> list[LearnerRecord]:
+        """Every learner, oldest first; with `ahead`, only those that were learned ahead."""
         ...
 
     def add_metrics(self, record: MetricRecord) -> None:

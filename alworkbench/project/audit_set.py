@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from alworkbench.core.domain import AUDIT_STRATEGY, NewItem, NewRound, Role, Round
+from alworkbench.core.domain import AUDIT_STRATEGY, JobKind, NewItem, NewRound, Role, Round
 from alworkbench.core.errors import NothingToAsk, PoolExhausted, PosteriorMissing
 from alworkbench.core.ports import Reader
 from alworkbench.core.provenance import circumstances, versions
@@ -104,8 +104,14 @@ class Audit:
         Images of earlier draws without an answer come first. Images without features are not drawn,
         since nothing can be measured on them, nor are images whose file is gone or changed; `without` are
         content hashes of others, for a replay. Closing the round measures; nothing is learned from it.
-        Raises RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted, NothingToAsk, ImageInUse.
+        Raises RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted, NothingToAsk, ImageInUse, and
+        JobRuns where somebody else opens a round at this moment.
         """
+        title = f"draw {count} images for the audit set"
+        with self._session.jobs.claim(JobKind.RANK, lambda: title):
+            return self._draw(count, seed, without)
+
+    def _draw(self, count: int, seed: int | None, without: Collection[str]) -> Round:
         started = time.perf_counter()
         session = self._session
         engine = session.engine()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alworkbench.core.domain import ClassList, LabelClass, refuse_twins
+from alworkbench.core.domain import ClassList, JobKind, LabelClass, refuse_twins
 from alworkbench.core.domain.class_changes import (
     prompted,
     refuse_former,
@@ -207,6 +207,13 @@ class Classes:
         if classes.same_for_model(present):
             with session.store.write() as writer:
                 return writer.classes.add(classes, session.now())
+        with session.jobs.claim(JobKind.LEARN, lambda: "change the classes", progress) as told:
+            return self._change_model(classes, encoder, told)
+
+    def _change_model(
+        self, classes: ClassList, encoder: Encoder | None, progress: Progress
+    ) -> ClassList:
+        session = self._session
         with session.store.read() as reader:
             refuse_open(reader)
             refuse_earlier_names(reader, classes)
@@ -224,6 +231,8 @@ class Classes:
                 raise EncoderMismatch("The project's features", record.id, encoder.id)
             encode_missing(features, encoder, prompts, progress)
         with session.store.write() as writer:
+            refuse_open(writer)  # one may have been opened meanwhile
+            refuse_earlier_names(writer, classes)
             stored = writer.classes.add(classes, session.now())
         if was_measured:
             self._learners.measure_zero_shot()

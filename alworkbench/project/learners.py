@@ -24,6 +24,7 @@ from alworkbench.adaptation.method import LINEARISED
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     ClassList,
+    JobKind,
     LearnerRecord,
     MetricRecord,
     PosteriorRecord,
@@ -94,15 +95,17 @@ class Learners:
         """Learn again from all labels, under the newest round, such as after labels came from a file.
 
         Learner and measurement are stored together, or neither. Returns None where there is no audit set.
-        Raises NoOpenRound before the first round, and ChangedMeanwhile.
+        Raises NoOpenRound before the first round, ChangedMeanwhile, JobRuns and JobCancelled.
         """
         with self._session.computing:
             with self._session.store.read() as reader:
                 rounds = reader.rounds.all()
             if not rounds:
                 raise NoOpenRound
+            title = "learn from all labels"
             with (
-                self.computed(rounds[-1], progress, adaptation) as found,
+                self._session.jobs.claim(JobKind.LEARN, lambda: title, progress) as told,
+                self.computed(rounds[-1], told, adaptation) as found,
                 self._session.store.write() as writer,
             ):
                 stored, measured = found.store(writer, self._session.now())
@@ -231,11 +234,11 @@ class Learners:
         path = self._session.folder.path / file
         try:
             save_learner(path, learned, hashes, taught.targets, taught.weights, engine.encoder_id)
+            progress("learning", 3, 3)  # the last moment at which it can be stopped
             yield found
         except BaseException:
             found.discard(self._session.store, self._session.folder.path)
             raise
-        progress("learning", 3, 3)
 
     def keep(self, found: ComputedLearner, stored: LearnerRecord) -> None:
         """Keep a learner that was stored, so that it is not read from its file."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.cost import Estimate
-from alworkbench.core.domain import AUDIT_STRATEGY, Item, MetricRecord, Round
+from alworkbench.core.domain import AUDIT_STRATEGY, Item, JobKind, MetricRecord, Round
 from alworkbench.core.errors import NoOpenRound, NothingAnswered
 from alworkbench.core.progress import Progress, silent
 from alworkbench.project.batch_estimate import estimate_batch
@@ -82,7 +82,8 @@ class Rounds:
         sets of likely classes promise (see `ClassSets`); None makes none, as in simulations. Images whose
         file is gone or changed are not asked; `without` are content hashes of others, for a replay.
         Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PosteriorMissing, PoolExhausted,
-        NothingToAsk, MemoryBudgetTooSmall.
+        NothingToAsk, MemoryBudgetTooSmall, ChangedMeanwhile where the classes were changed meanwhile, JobRuns
+        where somebody else ranks at this moment, and JobCancelled.
         """
         with self._session.computing:
             with self._session.store.read() as reader:
@@ -90,11 +91,11 @@ class Rounds:
             wish = Wish(
                 strategy, batch_size, seed, targets, memory, acquisition, sets, frozenset(without)
             )
-            ranked = self._ranking.rank(wish, progress)
-            with self._session.store.write() as writer:
-                opened = open_ranked(writer, ranked, self._session.now())
-            progress("ranking the pool", 2, 2)
-            return opened
+            with self._session.jobs.claim(JobKind.RANK, lambda: "rank the pool", progress) as told:
+                ranked = self._ranking.rank(wish, told)
+                told("ranking the pool", 2, 2)  # the last moment at which it can be stopped
+                with self._session.store.write() as writer:
+                    return open_ranked(writer, ranked, self._session.now())
 
     def estimate(
         self,
@@ -120,8 +121,8 @@ class Rounds:
         the next learner. A round of the audit set is measured with every learner, and nothing is learned
         from it. Items without an answer return to the pool. Returns None where there is no audit set to
         measure on. Raises NoOpenRound, FeaturesMissing, PosteriorMissing, NothingAnswered if no item has
-        an answer, unless `force` is given, and ChangedMeanwhile where somebody else closed the round or
-        stored a learner meanwhile.
+        an answer, unless `force` is given, ChangedMeanwhile where somebody else closed the round or
+        stored a learner meanwhile, JobRuns where somebody else learns at this moment, and JobCancelled.
         """
         with self._session.computing:
             with self._session.store.read() as reader:
@@ -131,17 +132,19 @@ class Rounds:
                 raise NoOpenRound
             if not force and not any(item.label for item in items):
                 raise NothingAnswered(current.number, len(items))
-            if current.strategy == AUDIT_STRATEGY:
-                return self._close_audit(current, progress)
-            with (
-                self._learners.computed(current, progress) as found,
-                self._session.store.write() as writer,
-            ):
-                refuse_closed(writer, current)
-                stored, metrics = found.store(writer, self._session.now())
-                writer.rounds.close(current.id, self._session.now())
-            self._learners.keep(found, stored)
-            return metrics
+            title = f"close round {current.number}"
+            with self._session.jobs.claim(JobKind.LEARN, lambda: title, progress) as told:
+                if current.strategy == AUDIT_STRATEGY:
+                    return self._close_audit(current, told)
+                with (
+                    self._learners.computed(current, told) as found,
+                    self._session.store.write() as writer,
+                ):
+                    refuse_closed(writer, current)
+                    stored, metrics = found.store(writer, self._session.now())
+                    writer.rounds.close(current.id, self._session.now())
+                self._learners.keep(found, stored)
+                return metrics
 
     def _close_audit(self, current: Round, progress: Progress) -> MetricRecord | None:
         measured = self._learners.all_measured(progress)

@@ -25,6 +25,7 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import ChangedMeanwhile, FeaturesMissing, RoundStillOpen
 from alworkbench.core.names import as_on_disk
 from alworkbench.core.ports import Reader, Store
+from alworkbench.project.jobs import Jobs
 
 if TYPE_CHECKING:
     import torch
@@ -48,13 +49,18 @@ class Session:
         engine: Engine | None = None,
         device: torch.device | None = None,
         clock: Callable[[], datetime] = utc_now,
+        asked_by: str = "a script",
     ) -> None:
-        """`engine` replaces the one that is read from the folder: simulations share theirs."""
+        """`engine` replaces the one that is read from the folder: simulations share theirs.
+
+        `asked_by` is who starts computations here, in words for the record of a job.
+        """
         self.folder = folder
         self.store = store
         self.computing = threading.RLock()
         """Held by each computation. Whoever only reads or records does not take it."""
         self.now = clock
+        self.jobs = Jobs(store, clock, asked_by, lambda: self.has_files)
         self.has_files = engine is None
         """Whether images are files. Simulations and replays compute with given features and have none."""
         self._device = device

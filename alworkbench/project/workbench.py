@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from alworkbench.project.classes import Classes
     from alworkbench.project.explain import Explanations
     from alworkbench.project.image_features import ImageFeatures
+    from alworkbench.project.jobs import Jobs
     from alworkbench.project.learners import Learners
     from alworkbench.project.measurements import Measurements
     from alworkbench.project.posteriors import Posteriors
@@ -56,6 +57,7 @@ class Workbench:
         posteriors      fitted, imported, exported
         images          imported and shown
         features        computed by the encoder, or read from a file
+        jobs            what is computed now, by whomever, and how it ended
         people          who works on the project, and where they signed in
         roles           images moved between pool and audit set on purpose
         targets         images outside of the pool whose predictions matter
@@ -85,13 +87,16 @@ class Workbench:
         targets: Sequence[str] = (),
         clock: Callable[[], datetime] = utc_now,
         take_snapshots: bool = True,
+        asked_by: str = "a script",
     ) -> None:
         """Open a project whose store is open already. A `with` block closes the store at its end.
 
         `engine` replaces the one of the folder (see `Session`), `targets` are content hashes (see
         `Rounds`), `take_snapshots` records what stopping rules read (see `Learners`).
         """
-        self.session = Session(folder, store, engine=engine, device=device, clock=clock)
+        self.session = Session(
+            folder, store, engine=engine, device=device, clock=clock, asked_by=asked_by
+        )
         self._closed = False
         self.images = Images(self.session)
         self.labels = Labels(self.session)
@@ -100,6 +105,11 @@ class Workbench:
         self._strengths = strengths
         self._targets = tuple(targets)
         self._take_snapshots = take_snapshots
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is computed now, by whomever, and how it ended."""
+        return self.session.jobs
 
     @cached_property
     def posteriors(self) -> Posteriors:

@@ -3,8 +3,10 @@
 from store.repositories.classes import ClassRepository
 from store.repositories.computed import ComputedRepository
 from store.repositories.images import ImageRepository
+from store.repositories.jobs import JobRepository
 from store.repositories.labels import LabelRepository
 from store.repositories.people import PeopleRepository
+from store.repositories.prepared import PreparedRepository
 from store.repositories.project import ProjectRepository
 from store.repositories.rounds import RoundRepository
 
@@ -12,8 +14,10 @@ __all__ = [
     "ClassRepository",
     "ComputedRepository",
     "ImageRepository",
+    "JobRepository",
     "LabelRepository",
     "PeopleRepository",
+    "PreparedRepository",
     "ProjectRepository",
     "RoundRepository",
 ]

@@ -113,6 +113,7 @@ class ComputedRepository:
         labels: int,
         settings: Mapping[str, Any],
         now: datetime,
+        ahead: bool = False,
     ) -> LearnerRecord:
         """Record a learner file."""
         return self.get_learner(
@@ -126,17 +127,20 @@ class ComputedRepository:
                     labels=labels,
                     created_at=now,
                     settings=dict(settings),
+                    ahead=ahead,
                 ),
             )
         )
 
     def learner(self) -> LearnerRecord | None:
         """The newest learner, or None before the first round is closed."""
-        return self._newest_learner()
+        return self._newest_learner(LearnerRow.ahead.is_(False))
 
-    def learners(self) -> list[LearnerRecord]:
-        """Every learner, oldest first."""
-        rows = self._connection.execute(select(*LEARNER_COLUMNS).order_by(LearnerRow.id))
+    def learners(self, *, ahead: bool = False) -> list[LearnerRecord]:
+        """Every learner, oldest first; with `ahead`, only those that were learned ahead."""
+        rows = self._connection.execute(
+            select(*LEARNER_COLUMNS).where(LearnerRow.ahead.is_(ahead)).order_by(LearnerRow.id)
+        )
         return [LearnerRecord(*row) for row in rows]
 
     def get_learner(self, learner_id: int) -> LearnerRecord:

@@ -69,6 +69,7 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
             for words in (
                 ["status"],
                 ["status", "--json"],
+                ["jobs"],
                 ["classes", "list"],
                 ["people", "add", "Ada"],
                 ["people", "list"],

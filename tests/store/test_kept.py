@@ -142,7 +142,7 @@ def test_an_upgrade_killed_anywhere_leaves_the_old_schema_or_the_new(tmp_path: P
     assert statements is not None
     step = max(1, statements // 6)
     found = set()
-    for at in [*range(1, statements, step), statements - 1, statements]:
+    for at in sorted({*range(1, statements, step), statements - 1, statements}):
         path = restored(REVISIONS[0], tmp_path / f"killed{at}")
         assert run(path, at) is None
         with closing(sqlite3.connect(path)) as connection:

@@ -47,9 +47,11 @@ from alworkbench.core.domain.images import (
     RoleChange,
     RoleMismatch,
 )
+from alworkbench.core.domain.jobs import Job, JobKind, JobState, NewJob, ProcessMark
 from alworkbench.core.domain.label_origin import LabelOrigin, RecordedAnswer
 from alworkbench.core.domain.name_knowledge import NameKnowledge
 from alworkbench.core.domain.people import Person, PersonRole, SignIn
+from alworkbench.core.domain.prepared import AheadLearner, PreparedRound
 from alworkbench.core.domain.project_settings import (
     DEFAULT_ADAPTATION,
     DEFAULT_STRATEGY,
@@ -76,6 +78,7 @@ __all__ = [
     "NO_CLASS",
     "POINT_COLUMNS",
     "RESERVED_KEYS",
+    "AheadLearner",
     "Answer",
     "AnswerKind",
     "Arm",
@@ -90,6 +93,9 @@ __all__ = [
     "ImageFile",
     "ImportSummary",
     "Item",
+    "Job",
+    "JobKind",
+    "JobState",
     "Label",
     "LabelClass",
     "LabelFreeCalibration",
@@ -99,10 +105,13 @@ __all__ = [
     "MetricRecord",
     "NameKnowledge",
     "NewItem",
+    "NewJob",
     "NewRound",
     "Person",
     "PersonRole",
     "PosteriorRecord",
+    "PreparedRound",
+    "ProcessMark",
     "ProjectFolder",
     "ProjectSettings",
     "QuarantineCode",
