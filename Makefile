@@ -12,7 +12,7 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 .PHONY: help demo test check format coverage docs bench clean
 
 help:
-	@echo "make demo      set up, run the whole loop on the bundled sample, serve http://127.0.0.1:8501"
+	@echo "make demo      set up, run the whole loop on the bundled sample, serve the screens"
 	@echo "               (make demo DEMO_FLAGS=--no-serve ends before serving)"
 	@echo "make test      set up, then format check, lint, types and all tests"
 	@echo "make format    bring the code into its format"

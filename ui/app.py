@@ -1,13 +1,11 @@
-"""The application: pages and our own routes on one server, over one open project.
+"""The application: pages and our own routes on one server, over one open project, behind the guard.
 
-`create_app` is a factory, so that any ASGI server can run it
-(`ALWORKBENCH_PROJECT=FOLDER uvicorn --factory ui.app:create_app`); `ui.serve` is the way that
-checks the port and sets Streamlit's options.
+`ui.serve` runs it. It cannot be started by another ASGI server: only `ui.serve` knows under which addresses
+it is reached, and whether somebody can sign in.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,35 +15,26 @@ from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 import ui
-from alworkbench.api import open_project
-from ui.guard import SecurityHeaders
+from ui.door.guard import Guard
+from ui.door.settings import Door
 from ui.routes import make_routes
-from ui.state import UiState, install
+from ui.state import install
 
-PROJECT_VARIABLE = "ALWORKBENCH_PROJECT"
 STOP_SECONDS = 5.0
 """How long a running computation is waited for when the server is shut down."""
 
 
-def open_state(project: Path, device: str = "auto") -> tuple[UiState, Callable[[], None]]:
-    """Open the project in this folder: the state for `build`, and what closes it again.
-
-    Raises ProjectMissing, ProjectTooNew and DeviceUnavailable.
-    """
-    workbench = open_project(project, device=device)
-    return UiState(workbench), workbench.close
-
-
 def build(
-    state: UiState,
+    door: Door,
     close: Callable[[], None] | None = None,
     ready: Callable[[], None] | None = None,
 ) -> App:
-    """The application over an open project.
+    """The application over the open project of this door.
 
     `ready` is called once requests are answered; `close` when the server has stopped, after the
     running computation was given `STOP_SECONDS` to stop.
     """
+    state = door.state
     install(state)
 
     @asynccontextmanager
@@ -61,18 +50,7 @@ def build(
 
     return App(
         Path(ui.__file__).parent / "script.py",
-        routes=make_routes(state),
-        middleware=[Middleware(SecurityHeaders)],
+        routes=make_routes(door),
+        middleware=[Middleware(Guard, door)],
         lifespan=lifespan,
     )
-
-
-def create_app() -> App:
-    """The application over the project that the environment names."""
-    project = os.environ.get(PROJECT_VARIABLE)
-    if not project:
-        raise RuntimeError(
-            f"{PROJECT_VARIABLE} names no project folder. Set it, or use `alworkbench serve`."
-        )
-    state, close = open_state(Path(project))
-    return build(state, close)

@@ -10,13 +10,16 @@ from typing import Any
 from starlette.requests import Request
 
 from alworkbench.core.domain import AnswerKind, ClassList
-from ui.guard import Refused, content_length
+from ui.door.limits import content_length
+from ui.refusal import Refused
 
 MAX_BODY = 4096
 """Bytes; an answer needs about 300."""
 _MAX_ID = 2**63 - 1
 _MAX_DURATION_MS = 7 * 24 * 3600 * 1000
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{16,64}", re.ASCII)
+MOST_RELEASED = 100
+"""Items of one release; a tab holds fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,12 @@ class AnswerMessage:
 
 @dataclass(frozen=True, slots=True)
 class UndoMessage:
-    """The wish to take back the newest answer."""
+    """The wish to take back an answer."""
 
     event_id: str
+    tab: str
+    answer: str | None
+    """The event id of the answer; None: the newest of the person."""
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -102,8 +108,25 @@ def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
 
 def parse_undo(body: dict[str, Any]) -> UndoMessage:
     """A take-back of the labelling page. Raises Refused with the field that is wrong."""
-    _check_fields(body, {"event_id"}, set())
-    return UndoMessage(event_id=_event_id(body))
+    _check_fields(body, {"event_id", "tab"}, {"answer"})
+    answer = None if body.get("answer") is None else _random_text(body, "answer")
+    return UndoMessage(_event_id(body), _random_text(body, "tab"), answer)
+
+
+def parse_tab(body: dict[str, Any]) -> str:
+    """The tab that asks for its queue. Raises Refused with the field that is wrong."""
+    _check_fields(body, {"tab"}, set())
+    return _random_text(body, "tab")
+
+
+def parse_release(body: dict[str, Any]) -> tuple[str, list[int]]:
+    """A tab, and the ids of the items that it gives back. Raises Refused with the field that is wrong."""
+    _check_fields(body, {"tab", "items"}, set())
+    items = body["items"]
+    if not isinstance(items, list) or len(items) > MOST_RELEASED:
+        raise Refused(422, "items", f"`items` must be a list of at most {MOST_RELEASED} ids.")
+    ids = [_integer({"items": each}, "items", 0, _MAX_ID) for each in items]
+    return _random_text(body, "tab"), ids
 
 
 def _check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) -> None:
@@ -114,10 +137,14 @@ def _check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) ->
 
 
 def _event_id(body: dict[str, Any]) -> str:
-    event_id = body["event_id"]
-    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
-        raise Refused(422, "event_id", "`event_id` must be 16 to 64 letters, digits or hyphens.")
-    return event_id
+    return _random_text(body, "event_id")
+
+
+def _random_text(body: dict[str, Any], name: str) -> str:
+    found = body[name]
+    if not isinstance(found, str) or not _EVENT_ID.fullmatch(found):
+        raise Refused(422, name, f"`{name}` must be 16 to 64 letters, digits or hyphens.")
+    return found
 
 
 def _integer(body: dict[str, Any], name: str, low: int, high: int) -> int:

@@ -1,9 +1,12 @@
 """The routes that the labelling component talks to, beside Streamlit's own.
 
     GET  /alw/image/{hash}   the picture, by content, cached for good
-    GET  /alw/queue          the images leased to the annotator, in order
+    POST /alw/queue          the images leased to this tab of the person, in order
     POST /alw/answer         one answer; acknowledged when it is durable
-    POST /alw/undo           take the annotator's newest answer back
+    POST /alw/undo           take an answer of the person back
+    POST /alw/release        give images back that a closed tab held
+
+Who asks is found out by `ui.door.guard`; a request never says so.
 
 A label never passes through a Streamlit rerun: what a key answers is the picture that was on screen
 when it was pressed, however busy the server is. A refusal carries `"refused": true`, and sending the
@@ -24,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from alworkbench.core.domain import Answer, ClassList, ClassSets, Item, Round
+from alworkbench.core.domain import Answer, ClassList, ClassSets, Item, Person, Round
 from alworkbench.core.errors import (
     LeaseLost,
     NoOpenRound,
@@ -35,11 +38,20 @@ from alworkbench.core.errors import (
     WorkbenchError,
 )
 from alworkbench.core.unexpected import keep_trace, what_to_do
-from ui.guard import Refused, check_caller, check_host, check_same_site
-from ui.messages import AnswerMessage, parse_answer, parse_undo, read_json
+from ui.door.pages import door_routes
+from ui.door.settings import Door
+from ui.door.visitor import visitor_of
+from ui.messages import (
+    AnswerMessage,
+    parse_answer,
+    parse_release,
+    parse_tab,
+    parse_undo,
+    read_json,
+)
+from ui.refusal import Refused
 from ui.state import UiState
 
-PREFIX = "/alw"
 QUEUE_LIMIT = 24
 """Images leased at once: enough to go on through a short outage, few enough to leave for others."""
 
@@ -57,51 +69,54 @@ _IMAGE_HEADERS = {
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_routes(state: UiState) -> list[BaseRoute]:
+def make_routes(door: Door) -> list[BaseRoute]:
     """Our routes, to be mounted beside Streamlit's."""
-    desk = _Desk(state)
-    folder = state.workbench.session.folder.path
+    desk = _Desk(door.state)
+    folder = door.state.workbench.session.folder.path
     return [
         Mount(
-            PREFIX,
+            door.state.routes,
             routes=[
+                *door_routes(door),
                 Route("/image/{content_hash}", _guarded(desk.image, folder), methods=["GET"]),
-                Route("/queue", _guarded(desk.queue, folder), methods=["GET"]),
+                Route("/queue", _guarded(desk.queue, folder), methods=["POST"]),
                 Route("/answer", _guarded(desk.answer, folder), methods=["POST"]),
                 Route("/undo", _guarded(desk.undo, folder), methods=["POST"]),
+                Route("/release", _guarded(desk.release, folder), methods=["POST"]),
             ],
         )
     ]
 
 
 class _Desk:
-    """Each handler checks the caller, then works in a thread so that the event loop never waits."""
+    """Each handler asks who calls, then works in a thread so that the event loop never waits."""
 
     def __init__(self, state: UiState) -> None:
         self._state = state
         self._workbench = state.workbench
 
     async def image(self, request: Request) -> Response:
-        check_host(request, self._state)
-        check_same_site(request)
+        visitor_of(request.scope)
         content_hash = request.path_params["content_hash"]
         if not _HASH.fullmatch(content_hash):
             raise Refused(404, "image", "This project has no such image.")
         return await run_in_threadpool(self._image, content_hash)
 
     async def queue(self, request: Request) -> Response:
-        check_caller(request, self._state)
-        return _json(await run_in_threadpool(self._queue))
+        person = visitor_of(request.scope).person
+        return _json(await run_in_threadpool(self._queue, person, await read_json(request)))
 
     async def answer(self, request: Request) -> Response:
-        check_caller(request, self._state)
-        body = await read_json(request)
-        return _json(await run_in_threadpool(self._answer, body))
+        person = visitor_of(request.scope).person
+        return _json(await run_in_threadpool(self._answer, person, await read_json(request)))
 
     async def undo(self, request: Request) -> Response:
-        check_caller(request, self._state)
-        body = await read_json(request)
-        return _json(await run_in_threadpool(self._undo, body))
+        person = visitor_of(request.scope).person
+        return _json(await run_in_threadpool(self._undo, person, await read_json(request)))
+
+    async def release(self, request: Request) -> Response:
+        person = visitor_of(request.scope).person
+        return _json(await run_in_threadpool(self._release, person, await read_json(request)))
 
     # ---------------------------------------------------------------------- in a worker thread
 
@@ -114,9 +129,10 @@ class _Desk:
             raise Refused(404, "image", "This image has no form that a browser can show.")
         return Response(picture.data, media_type=picture.media_type, headers=_IMAGE_HEADERS)
 
-    def _queue(self) -> dict[str, Any]:
+    def _queue(self, person: Person, body: dict[str, Any]) -> dict[str, Any]:
+        tab = parse_tab(body)
         try:
-            items = self._workbench.labels.claim(self._state.annotator, QUEUE_LIMIT)
+            items = self._workbench.labels.claim(person.name, QUEUE_LIMIT, tab)
         except NoOpenRound:
             items = []
         classes, sets = self._workbench.classes.current(), self._sets()
@@ -129,14 +145,14 @@ class _Desk:
             "lease_seconds": max(0.0, (min(ends) - now).total_seconds()) if ends else None,
         }
 
-    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, person: Person, body: dict[str, Any]) -> dict[str, Any]:
         message = parse_answer(body, self._workbench.classes.current())
         label = self._workbench.labels.record(
             Answer(
                 event_id=message.event_id,
                 image_id=self._find_item(message).image_id,
                 kind=message.kind,
-                annotator=self._state.annotator,
+                annotator=person.name,
                 class_id=message.class_id,
                 item_id=message.item_id,
                 lease_token=message.lease_token,
@@ -146,13 +162,13 @@ class _Desk:
         )
         return {"stored": True, "event_id": label.event_id, "progress": self._progress()}
 
-    def _undo(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _undo(self, person: Person, body: dict[str, Any]) -> dict[str, Any]:
         message = parse_undo(body)
-        taken_back = self._workbench.labels.undo(self._state.annotator, message.event_id)
+        taken_back = self._workbench.labels.undo(person.name, message.event_id, message.answer)
         # The image is open again: lease it again, so that it can be answered at once.
         again = None
         if self._workbench.rounds.current() is not None:
-            claimed = self._workbench.labels.claim(self._state.annotator, QUEUE_LIMIT)
+            claimed = self._workbench.labels.claim(person.name, QUEUE_LIMIT, message.tab)
             again = next((i for i in claimed if i.id == taken_back.item_id), None)
         return {
             "stored": True,
@@ -163,6 +179,11 @@ class _Desk:
             else self._item(again, self._workbench.classes.current(), self._sets()),
             "progress": self._progress(),
         }
+
+    def _release(self, person: Person, body: dict[str, Any]) -> dict[str, Any]:
+        tab, items = parse_release(body)
+        self._workbench.labels.release(person.name, tab, items)
+        return {"released": True}
 
     def _find_item(self, message: AnswerMessage) -> Item:
         """The item answered; an answer that was sent twice may belong to a closed round."""
@@ -206,7 +227,7 @@ class _Desk:
         return {
             "item_id": item.id,
             "position": item.position,
-            "image_url": f"{PREFIX}/image/{image.hash}",
+            "image_url": f"{self._state.routes}/image/{image.hash}",
             "width": image.width,
             "height": image.height,
             "lease_token": None if item.lease is None else item.lease.token,
@@ -226,8 +247,12 @@ def _guarded(handler: Handler, folder: Path) -> Handler:
         try:
             return await handler(request)
         except Refused as problem:
-            final = problem.code not in ("token", "origin", "host")
-            status, code, reason = problem.status, problem.code, problem.reason
+            final, status, code, reason = (
+                problem.final,
+                problem.status,
+                problem.code,
+                problem.reason,
+            )
         except LeaseLost as problem:
             final, status, code, reason = True, 409, "lease_lost", str(problem)
         except NothingToUndo as problem:

@@ -1,30 +1,34 @@
-"""What Streamlit runs for every drawing of a page: the frame around the views."""
+"""What Streamlit runs for every drawing of a page: the frame around the views, and who may see which."""
 
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from alworkbench.core.domain import PersonRole
+from ui.door.visitor import person_here
 from ui.state import current
 from ui.views import curves, label, project
+from ui.views.account import account, signed_out
 from ui.views.trouble import draw_calmly
 
 state = current()
+person = person_here(state)
 
 
 def project_page() -> None:
     """The page of the project."""
-    draw_calmly(project.render, state, go)
+    draw_calmly(project.render, state, go, PersonRole.MANAGER)
 
 
 def label_page() -> None:
     """The page for labelling."""
-    draw_calmly(label.render, state, go)
+    draw_calmly(label.render, state, go, PersonRole.ANNOTATOR)
 
 
 def curves_page() -> None:
     """The page of the learning curves."""
-    draw_calmly(curves.render, state, go)
+    draw_calmly(curves.render, state, go, PersonRole.MANAGER)
 
 
 def go(name: str) -> None:
@@ -32,14 +36,24 @@ def go(name: str) -> None:
     st.switch_page(pages[name])
 
 
-pages: dict[str, StreamlitPage] = {
-    "project": st.Page(project_page, title="Project", url_path="project", default=True),
-    "label": st.Page(label_page, title="Label", url_path="label"),
-    "curves": st.Page(curves_page, title="Curves", url_path="curves"),
-}
+# A page is not in the list of a person who may not see it; `draw_calmly` checks that again.
+manages = person is not None and person.role.includes(PersonRole.MANAGER)
+label_entry = st.Page(label_page, title="Label", url_path="label", default=not manages)
+pages: dict[str, StreamlitPage] = {"label": label_entry}
+if manages:
+    pages = {
+        "project": st.Page(project_page, title="Project", url_path="project", default=True),
+        "label": label_entry,
+        "curves": st.Page(curves_page, title="Curves", url_path="curves"),
+    }
 
 # Our own pictures: Streamlit would fetch its named icons for the browser tab from the internet.
 ASSETS = Path(__file__).parent / "assets"
 st.set_page_config(page_title="alworkbench", page_icon=str(ASSETS / "icon.svg"), layout="wide")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
-st.navigation(list(pages.values()), position="top").run()
+shown = st.navigation(list(pages.values()), position="top")
+if person is None:
+    signed_out(state)
+else:
+    shown.run()
+    account(state, person)

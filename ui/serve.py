@@ -5,22 +5,40 @@ The server runs in this very process: one signal ends it, and nothing is left be
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alworkbench.core.errors import PortInUse
+from alworkbench.api import open_project
+from alworkbench.core.errors import NoAccounts, PortInUse
+from ui import streamlit_options
+from ui.door.addresses import ANY_ADDRESS, addresses_of, bracketed, is_loopback, parse_base_path
+from ui.door.entrance import Entrance, new_token
+from ui.door.limits import MOST_HEADER_BYTES, MOST_UPLOAD
+from ui.door.proxies import Proxies, proxies_of
+from ui.door.settings import Door
+from ui.state import UiState
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
 
-UPLOAD_MEGABYTES = 16
-"""No page takes uploads yet; Streamlit's own upload address is capped all the same."""
+    from alworkbench.project.workbench import Workbench
 
 Ready = Callable[[str], None]
+MOST_MESSAGE = 16 * 2**20
+"""Bytes of one message of a browser on the WebSocket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How the server is reached besides its own address; see `alworkbench serve --help`."""
+
+    allowed_hosts: Sequence[str] = ()
+    base_path: str = ""
+    trusted_proxies: Sequence[str] = ()
+    user_header: str | None = None
 
 
 def serve(
@@ -29,57 +47,82 @@ def serve(
     port: int = 8501,
     ready: Ready | None = None,
     device: str = "auto",
+    reach: Reach | None = None,
 ) -> None:
     """Serve the project's screens; returns after Ctrl-C.
 
-    `ready(url)` is called once the address answers; `device` is where rounds are computed.
-    Raises PortInUse, ProjectMissing, ProjectTooNew, DeviceUnavailable.
+    `ready(url)` is called once the address answers; where nobody has a password, it holds the one-time
+    token. `device` is where rounds are computed. Raises NoAccounts, InvalidServing, PortInUse,
+    ProjectMissing, ProjectTooNew, DeviceUnavailable.
     """
-    check_port(host, port)
-    # Streamlit takes a second to import: not before the port is known to be free.
-    from ui.app import build, open_state
-
-    state, close = open_state(project, device)
-    if not is_loopback(host):
-        state = replace(state, allowed_hosts=None)
-    address = url_of(host, port)
-    run(
-        build(state, close, ready=(lambda: ready(address)) if ready is not None else None),
-        host,
-        port,
-    )
-
-
-def run(app: App, host: str, port: int) -> None:
-    """Run an application with the options that this project needs; returns after Ctrl-C."""
+    reach = reach or Reach()
+    base = parse_base_path(reach.base_path)
+    addresses = addresses_of(host, port, reach.allowed_hosts)
+    proxies = proxies_of(reach.trusted_proxies, reach.user_header)
+    workbench = open_project(project, device=device)
     try:
-        app.run(config=server_options(host, port))
+        entrance = entrance_of(workbench, host, project, proxies)
+        check_port(host, port)
+        # Streamlit takes a second to import: not before it is known that the server can start.
+        from ui.app import build
+
+        door = Door(UiState(workbench, base), addresses, proxies, entrance)
+        url = (
+            url_of(host, port)
+            + base
+            + ("" if entrance.token is None else f"/?token={entrance.token}")
+        )
+        run(
+            build(door, workbench.close, (lambda: ready(url)) if ready is not None else None),
+            host,
+            port,
+            base,
+        )
+    finally:
+        workbench.close()
+
+
+def entrance_of(workbench: Workbench, host: str, project: Path, proxies: Proxies) -> Entrance:
+    """How people get in: by password or proxy, or on loopback by a one-time token. Raises NoAccounts."""
+    active = [each for each in workbench.people.all() if each.active]
+    if proxies.user_header is not None and active:
+        return Entrance(None)
+    if any(each.has_password for each in active):
+        return Entrance(None)
+    if not is_loopback(host):
+        raise NoAccounts(host, project)
+    return Entrance(new_token())
+
+
+def run(app: App, host: str, port: int, base: str = "") -> None:
+    """Run an application with the options that this project needs; returns after Ctrl-C."""
+    import uvicorn
+    from uvicorn.config import WS_PROTOCOLS
+
+    streamlit_options.apply(streamlit_options.options(host, port, base, MOST_UPLOAD // 2**20))
+    newer = "websockets-sansio"
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="h11",  # it limits the size of headers
+        h11_max_incomplete_event_size=2 * MOST_HEADER_BYTES,
+        ws=newer if newer in WS_PROTOCOLS else "auto",
+        ws_max_size=MOST_MESSAGE,
+        ws_ping_interval=30,
+        ws_ping_timeout=30,
+        # The guard itself reads these headers, from trusted proxies alone.
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        use_colors=False,
+        log_level="warning",
+    )
+    try:
+        uvicorn.Server(config).run()
     except KeyboardInterrupt:
         # uvicorn has shut everything down and passes the signal on; for us that is the normal end.
         return
-
-
-def server_options(host: str, port: int) -> dict[str, object]:
-    """Streamlit's options: no statistics, no watching of files, no error details in the browser."""
-    return {
-        "server.address": host,
-        "server.port": port,
-        "server.headless": True,
-        "server.fileWatcherType": "none",
-        "server.runOnSave": False,
-        "server.enableXsrfProtection": True,
-        "server.enableCORS": True,
-        "server.enableStaticServing": False,
-        "server.maxUploadSize": UPLOAD_MEGABYTES,
-        "server.allowedHosts": ["127.0.0.1", "localhost", "[::1]"] if is_loopback(host) else [],
-        "browser.gatherUsageStats": False,
-        "browser.serverAddress": host,
-        "client.showErrorDetails": "none",
-        "client.toolbarMode": "minimal",
-        "logger.hideWelcomeMessage": True,
-        "logger.level": "warning",
-        "theme.base": str(Path(__file__).with_name("theme.toml")),
-    }
 
 
 def check_port(host: str, port: int) -> None:
@@ -95,17 +138,7 @@ def check_port(host: str, port: int) -> None:
             raise PortInUse(host, port) from problem
 
 
-def is_loopback(host: str) -> bool:
-    """Whether this address is reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def url_of(host: str, port: int) -> str:
     """The address for a browser."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}"
+    shown = dict(zip(ANY_ADDRESS, ("127.0.0.1", "[::1]"), strict=True))
+    return f"http://{shown.get(host, bracketed(host))}:{port}"

@@ -1,4 +1,7 @@
-"""What routes and pages of one process share: the open project, who labels, the running job."""
+"""What routes and pages of one process share: the open project and the running job.
+
+Who labels belongs to a request, not to the process: see `ui.door.visitor`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from ui.jobs import Jobs
 if TYPE_CHECKING:
     from alworkbench.project.workbench import Workbench
 
-DEFAULT_ANNOTATOR = "annotator"
+PREFIX = "/alw"
+"""Below the base path, the path of our own routes; all others are Streamlit's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +24,24 @@ class UiState:
     """What all pages and routes share."""
 
     workbench: Workbench
-    annotator: str = DEFAULT_ANNOTATOR
-    """Who answers, as the server knows it; a request never says who it is."""
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
-    """Proof that a request comes from a page of this very process."""
+    base: str = ""
+    """The path below which a browser sees everything: empty, or like `/birds`."""
+    proof: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    """With this the guard signs what it tells pages about a request."""
     jobs: Jobs = field(init=False)
     """The computations of this process."""
-    allowed_hosts: tuple[str, ...] | None = ("127.0.0.1", "localhost", "::1")
-    """Names under which the server may be addressed; None allows any (a server on a network)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", Jobs(self.workbench.session.folder.path))
 
     @property
+    def routes(self) -> str:
+        """The path of our own routes as a browser needs it."""
+        return self.base + PREFIX
+
+    @property
     def project_key(self) -> str:
-        """Keeps unsent answers of two projects on one address apart in the browser."""
+        """Keeps cookies and unsent answers of two projects on one address apart in the browser."""
         path = str(self.workbench.session.folder.path.resolve())
         return hashlib.sha256(path.encode()).hexdigest()[:16]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +12,18 @@ from alworkbench.api import open_project, stores
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
+    JsonOption,
     ProjectOption,
     console,
-    opened,
     progress_bar,
+    tell,
 )
 from alworkbench.cli.labelling import print_round
 from alworkbench.cli.simulating import print_simulation
 from alworkbench.core.domain import ProjectFolder
+
+if TYPE_CHECKING:
+    from ui.serve import Reach
 
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of the web address.")]
 
@@ -36,11 +41,44 @@ def serve(
     ] = "127.0.0.1",
     port: PortOption = 8501,
     device: DeviceOption = "auto",
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-host",
+            envvar="ALWORKBENCH_ALLOWED_HOSTS",
+            help="Further name in the address bar: NAME, NAME:PORT, or https://NAME behind a proxy that "
+            "ends TLS; repeatable.",
+        ),
+    ] = None,
+    base_path: Annotated[
+        str,
+        typer.Option(
+            envvar="ALWORKBENCH_BASE_PATH",
+            help="Path below which the browser sees everything, such as /birds.",
+        ),
+    ] = "",
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            help="Address or network of a proxy whose headers are believed; repeatable.",
+        ),
+    ] = None,
+    user_header: Annotated[
+        str | None,
+        typer.Option(help="Header in which a trusted proxy names the person who signed in there."),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Start the labelling screens in the browser. Ctrl-C stops them."""
-    with opened(project):
-        pass  # reports a missing or newer project here instead of in the browser
-    run_server(project, host, port, device)
+    """Start the labelling screens in the browser. Ctrl-C stops them.
+
+    On 127.0.0.1, while nobody has a password, the printed address lets one browser in. On any other address
+    people sign in: `alworkbench people add NAME --role manager` makes the first account.
+    """
+    from ui.serve import Reach
+
+    reach = Reach(tuple(allowed_hosts or ()), base_path, tuple(trusted_proxies or ()), user_header)
+    run_server(project, host, port, device, reach, as_json)
 
 
 def demo(
@@ -73,10 +111,22 @@ def demo(
         run_server(folder, "127.0.0.1", port, device)
 
 
-def run_server(project: Path, host: str, port: int, device: str) -> None:
-    """Serve the screens until Ctrl-C, and print their address."""
+def run_server(
+    project: Path,
+    host: str,
+    port: int,
+    device: str,
+    reach: Reach | None = None,
+    as_json: bool = False,
+) -> None:
+    """Serve the screens until Ctrl-C, and print their address once it answers."""
     from ui.serve import serve as serve_screens
 
-    address = f"http://{host}:{port}"
-    console.print(f"Open [bold]{address}[/] in a browser. Ctrl-C stops the server.")
-    serve_screens(project, host=host, port=port, device=device)
+    def say(address: str) -> None:
+        words = f"Open {address} in a browser. Ctrl-C stops the server."
+        if "?token=" in address:
+            words += " The address lets one browser in, which is then remembered."
+        tell(as_json, {"address": address}, words)
+        sys.stdout.flush()  # a pipe shows it now, not when the server ends
+
+    serve_screens(project, host=host, port=port, ready=say, device=device, reach=reach)

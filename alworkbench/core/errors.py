@@ -855,6 +855,21 @@ class DeviceUnavailable(WorkbenchError):
     exit_code = 8
 
 
+class InvalidServing(WorkbenchError):
+    """The options of `alworkbench serve` do not go together, or name something that cannot be."""
+
+
+class NoAccounts(PeopleError):
+    """The server would be reached from other machines, and nobody could sign in."""
+
+    def __init__(self, host: str, project: object) -> None:
+        super().__init__(
+            f"{host} can be reached from other machines, and nobody can sign in to this project. The server "
+            f"was not started. Make the first account with `alworkbench people add NAME --role manager "
+            f"--project {project}`, or serve this machine only with --host 127.0.0.1."
+        )
+
+
 class PortInUse(WorkbenchError):
     """Another program uses this port. Exit code 9."""
 

@@ -20,6 +20,10 @@ class People(Protocol):
         """Everybody, in the order in which they were added."""
         ...
 
+    def get(self, person_id: int) -> Person | None:
+        """The person with this id; None for an unknown id."""
+        ...
+
     def by_name(self, name: str) -> Person | None:
         """The person with this name, in whatever case; None for an unknown name."""
         ...

@@ -92,17 +92,22 @@ class Labels:
                     raise refusal
             return writer.labels.add_many(answers, now)
 
-    def undo(self, annotator: str, event_id: str) -> Label:
-        """Take back the newest answer of an annotator in the open round; returns the answer.
+    def undo(self, annotator: str, event_id: str, answer: str | None = None) -> Label:
+        """Take back an answer of an annotator in the open round; returns the answer.
 
-        The same event id acts once. Raises NothingToUndo.
+        `answer` is its event id; None takes the newest. The same event id acts once. Raises NothingToUndo.
         """
         with self._session.store.write() as writer:
             done = writer.labels.retracted_by(event_id)
             if done is not None:
                 return done
             current = writer.rounds.current()
-            newest = writer.labels.newest_of(annotator, current.id) if current else None
+            if current is None:
+                newest = None
+            elif answer is None:
+                newest = writer.labels.newest_of(annotator, current.id)
+            else:
+                newest = _standing(writer, answer, annotator, current.id)
             if newest is None:
                 raise NothingToUndo(annotator)
             writer.labels.retract(newest.id, event_id, annotator, self._session.now())
@@ -183,6 +188,17 @@ class Labels:
             return chosen.write(
                 target, export_of(self._session, reader, history=history, place=place)
             )
+
+
+def _standing(reader: Reader, event_id: str, annotator: str, round_id: int) -> Label | None:
+    """The answer with this event id, if the annotator gave it in the round and it still counts."""
+    label = reader.labels.by_event(event_id)
+    if label is None or label.annotator != annotator or label.item_id is None:
+        return None
+    item = reader.rounds.item(label.item_id)
+    if item is None or item.round_id != round_id or item.label is None or item.label.id != label.id:
+        return None
+    return label
 
 
 def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:

@@ -48,6 +48,18 @@ class People:
         with self._session.store.read() as reader:
             return _get(reader, name)
 
+    def known(self, person_id: int) -> Person | None:
+        """The active person with this id, as the store knows them now; None for any other."""
+        with self._session.store.read() as reader:
+            person = reader.people.get(person_id)
+        return person if person is not None and person.active else None
+
+    def named(self, name: str) -> Person | None:
+        """The active person with this name, in whatever case; None for any other."""
+        with self._session.store.read() as reader:
+            person = reader.people.by_name(name)
+        return person if person is not None and person.active else None
+
     # ----------------------------------------------------------------------------------- changing
     def add(self, name: str, role: PersonRole, password: str | None = None) -> Person:
         """A new person; without a password, one that can sign in only where no password is asked.

@@ -54,6 +54,13 @@ class PeopleRepository:
         rows = self._connection.execute(select(*PERSON_COLUMNS).order_by(PersonRow.id))
         return [_person(tuple(row)) for row in rows]
 
+    def get(self, person_id: int) -> Person | None:
+        """The person with this id; None for an unknown id."""
+        row = self._connection.execute(
+            select(*PERSON_COLUMNS).where(PersonRow.id == person_id)
+        ).one_or_none()
+        return None if row is None else _person(tuple(row))
+
     def by_name(self, name: str) -> Person | None:
         """The person with this name, in whatever case; None for an unknown name."""
         if fault_of_name(name) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,7 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alworkbench.core.domain import Role
+from alworkbench.api import open_project
+from alworkbench.core.domain import PersonRole, Role
+from tests.browser.desk import COOKIES
+from tests.ui.fake_people import TOKEN
 from tests.ui.fake_workbench import FakeWorkbench
 
 if TYPE_CHECKING:
@@ -77,6 +81,15 @@ class Project:
             if self.process.poll() is not None or time.monotonic() > end:
                 pytest.fail("the server did not start:\n" + self.log())
             time.sleep(0.1)
+        if self.url not in COOKIES:
+            key = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
+            COOKIES[self.url] = [
+                {"name": f"alworkbench_{key}", "value": self.sign_in(), "url": self.url}
+            ]
+
+    def sign_in(self) -> str:
+        """The token of the manager."""
+        return TOKEN
 
     def healthy(self) -> bool:
         try:
@@ -125,6 +138,11 @@ class RealProject(Project):
             "ui.serve.serve(pathlib.Path(sys.argv[1]), port=int(sys.argv[2]), device='cpu')"
         )
         return [sys.executable, "-c", code, str(self.folder), str(self.port)]
+
+    def sign_in(self) -> str:
+        with open_project(self.folder) as workbench:
+            workbench.people.add("annotator", PersonRole.MANAGER)
+            return workbench.people.let_in("annotator")
 
     def stored(self) -> list[tuple[str, int, str, int | None]]:
         with self.reading() as reader:

@@ -31,6 +31,10 @@ window.addEventListener("keydown", (event) => {
 """
 
 
+COOKIES: dict[str, list[dict[str, str]]] = {}
+"""Address of a served project -> the cookie with which its manager is signed in."""
+
+
 @dataclass
 class Desk:
     page: Page
@@ -48,6 +52,7 @@ class Desk:
         page.on("pageerror", lambda error: desk.errors.append(str(error)))
         page.on("dialog", lambda dialog: dialog.accept())
         page.add_init_script(_WITNESS)
+        context.add_cookies(COOKIES.get(url, []))
         page.goto(f"{url}/label")
         return desk
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.ui.fake_workbench import FakeWorkbench
 from ui.app import build
+from ui.door.addresses import addresses_of
+from ui.door.settings import Door
 from ui.serve import run
 from ui.state import UiState
 
@@ -24,7 +26,9 @@ def main() -> None:
     workbench = FakeWorkbench(folder, journal=folder / "journal.jsonl", **spec)
     if open_round and workbench.rounds.current() is None:
         workbench.rounds.propose()
-    run(build(UiState(workbench)), "127.0.0.1", int(sys.argv[2]))
+    port = int(sys.argv[2])
+    door = Door(UiState(workbench), addresses_of("127.0.0.1", port, ()))
+    run(build(door), "127.0.0.1", port)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.runtime.context import ContextProxy
 
 from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
+from ui.door.visitor import PERSON_HEADER
 from ui.state import UiState
 
 
@@ -19,6 +21,18 @@ def main_module() -> Iterator[None]:
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
+
+
+@pytest.fixture(autouse=True)
+def page_headers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What a page reads of its request: that the guard let the manager in. A test may change it."""
+    given: dict[str, str] = {}
+
+    def headers(_context: object) -> dict[str, str]:
+        return {PERSON_HEADER: f"1 {ui_state.current().proof}"} | given
+
+    monkeypatch.setattr(ContextProxy, "headers", property(headers))
+    return given
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ from alworkbench.project.audit_set import AuditOffer, half_width
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
 from tests.made_results import made_points, made_result
+from tests.ui.fake_people import FakePeople
 
 NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -102,11 +103,17 @@ class FakeWorkbench:
         self._unknown = unknown_classes
         self.writes = 0
         """How often something was recorded, proposed, claimed or closed."""
-        self.session = SimpleNamespace(folder=kept, settings=lambda: self._settings)
+        self.session = SimpleNamespace(
+            folder=kept, settings=lambda: self._settings, now=lambda: datetime.now(UTC)
+        )
+        kept.path.mkdir(parents=True, exist_ok=True)
+        self.people = FakePeople(kept.path / "people.json")
         self.classes = SimpleNamespace(current=lambda: self._classes)
         self.images = SimpleNamespace(get=self._image, display=self._display)
         self.measurements = SimpleNamespace(all=lambda: list(self._metrics))
-        self.labels = SimpleNamespace(claim=self._claim, record=self._record, undo=self._undo)
+        self.labels = SimpleNamespace(
+            claim=self._claim, record=self._record, undo=self._undo, release=self._release
+        )
         self.rounds = SimpleNamespace(
             current=self._open_round,
             all=lambda: list(self._rounds),
@@ -229,7 +236,7 @@ class FakeWorkbench:
 
     # ------------------------------------------------------------------------------ writing
 
-    def _claim(self, annotator: str, limit: int) -> list[Item]:
+    def _claim(self, annotator: str, limit: int, tab: str | None = None) -> list[Item]:
         with self._lock:
             round_ = self._open_round()
             if round_ is None:
@@ -238,6 +245,9 @@ class FakeWorkbench:
             free = [i for i in self._items_of(round_.id) if i.label is None][:limit]
             until = datetime.now(UTC) + LEASE
             return [replace(i, lease=Lease(annotator, self._token(i.id), until)) for i in free]
+
+    def _release(self, annotator: str, tab: str | None, item_ids: list[int]) -> None:
+        self.released = (annotator, tab, item_ids)
 
     def _record(self, answer: Answer) -> Label:
         with self._lock:
@@ -260,7 +270,7 @@ class FakeWorkbench:
                          "item_id": answer.item_id, "duration_ms": answer.duration_ms})  # fmt: skip
             return label
 
-    def _undo(self, annotator: str, event_id: str) -> Label:
+    def _undo(self, annotator: str, event_id: str, answer: str | None = None) -> Label:
         with self._lock:
             if event_id in self._taken_back:
                 return self._taken_back[event_id]
@@ -268,10 +278,11 @@ class FakeWorkbench:
             items = {i.id for i in self._items[round_.id]} if round_ else set()
             back = {label.event_id for label in self._taken_back.values()}
             standing = [x for x in self._labels if x.item_id in items and x.event_id not in back]
+            standing = [x for x in standing if answer in (None, x.event_id)]
             if not standing:
                 raise NothingToUndo(annotator)
             self._taken_back[event_id] = standing[-1]
-            self._write({"do": "undo", "event_id": event_id})
+            self._write({"do": "undo", "event_id": event_id, "answer": answer})
             return standing[-1]
 
     def _propose(
@@ -391,7 +402,7 @@ class FakeWorkbench:
                     token = self._token(event["item_id"])
                     self._record(Answer(annotator="annotator", lease_token=token, **event))
                 case "undo":
-                    self._undo("annotator", event["event_id"])
+                    self._undo("annotator", event["event_id"], event["answer"])
                 case "propose":
                     self._propose(**event)
                 case "close":

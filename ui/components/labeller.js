@@ -7,7 +7,8 @@ const DESK = Symbol.for("alworkbench.labeller");
 const REFILL_AT = 6; // ask for more when fewer images wait
 const RETRY_QUEUE_MS = 2000;
 const BUSY_ELSEWHERE_MS = 8000;
-const RENEW_MS = { shortest: 5000, longest: 240000 };
+// A tab that does not ask for so long counts as left: see TAB_LEFT in alworkbench/project/labels.py.
+const RENEW_MS = { shortest: 5000, longest: 20000 };
 
 class Desk {
   constructor(root, data, trigger) {
@@ -35,9 +36,8 @@ class Desk {
     };
     this.screen = new Screen(root, this.actions);
     this.server = new Server(
-      () => this.data,
-      // The server was started anew: only a rerun of the page brings its token here.
-      () => this.trigger("changed", { stale: newId() }),
+      () => this.data.base,
+      (reason) => this.onSignedOut(reason),
     );
     this.root = root;
     this.pictures = new Pictures(
@@ -45,7 +45,7 @@ class Desk {
       (url) => this.onMissing(url),
     );
     this.outbox = new Outbox({
-      prefix: `alworkbench.outbox.${data.project}.`,
+      prefix: `alworkbench.outbox.${data.project}.${data.owner}.`,
       send: (entry) => this.server.send(entry),
       onSettled: (entry, outcome) => this.onSettled(entry, outcome),
       onChange: () => this.draw(),
@@ -60,10 +60,16 @@ class Desk {
       if (this.outbox.size > 0) event.preventDefault();
     };
     this.onOnline = () => this.reconnect();
-    this.onVisibility = () => this.exposure.visibilityChanged();
+    this.onVisibility = () => {
+      this.exposure.visibilityChanged();
+      // Another tab may have taken the images over while this one was hidden.
+      if (!document.hidden) this.refill();
+    };
+    this.onHide = () => this.server.release(this.queue.waiting());
     window.addEventListener("keydown", this.onKey, true);
     window.addEventListener("beforeunload", this.onLeave);
     window.addEventListener("online", this.onOnline);
+    window.addEventListener("pagehide", this.onHide);
     document.addEventListener("visibilitychange", this.onVisibility);
 
     this.screen.drawClasses(data.classes);
@@ -71,6 +77,11 @@ class Desk {
     this.draw();
     this.outbox.wake(true);
     this.refill();
+  }
+
+  onSignedOut(reason) {
+    this.notice = reason;
+    this.draw();
   }
 
   // ------------------------------------------------------------------ what Streamlit tells us
@@ -92,7 +103,7 @@ class Desk {
       this.notice = "";
     }
     if (newRound || this.tally.progress === null) this.tally.take(data.progress, data.round.id);
-    if (before.token !== data.token || newRound) this.reconnect();
+    if (newRound) this.reconnect();
     this.draw();
   }
 
@@ -344,6 +355,7 @@ class Desk {
     window.removeEventListener("keydown", this.onKey, true);
     window.removeEventListener("beforeunload", this.onLeave);
     window.removeEventListener("online", this.onOnline);
+    window.removeEventListener("pagehide", this.onHide);
     document.removeEventListener("visibilitychange", this.onVisibility);
     this.outbox.dispose();
     this.pictures.dispose();

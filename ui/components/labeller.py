@@ -9,14 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from alworkbench.core.domain import ClassList, Round
-from ui.routes import PREFIX
+from alworkbench.core.domain import ClassList, Person, Round
 from ui.state import UiState
 
 _HERE = Path(__file__).parent
 # One module for the browser: classes first, the default export last.
 _SCRIPTS = (
     "keys.js",
+    "tab.js",
     "server.js",
     "outbox.js",
     "queue.js",
@@ -49,6 +49,7 @@ class RoundProgress:
 
 def labeller(
     state: UiState,
+    person: Person,
     round_: Round,
     progress: RoundProgress,
     classes: ClassList,
@@ -61,19 +62,19 @@ def labeller(
     """
     _mount(
         key="labeller",
-        data=component_data(state, round_, progress, classes),
+        data=component_data(state, person, round_, progress, classes),
         on_changed_change=on_change,
     )
 
 
 def component_data(
-    state: UiState, round_: Round, progress: RoundProgress, classes: ClassList
+    state: UiState, person: Person, round_: Round, progress: RoundProgress, classes: ClassList
 ) -> dict[str, Any]:
-    """What the browser is told. It holds the token, so it goes to our own pages only."""
+    """What the browser is told. `owner` keeps unsent answers of two people in one browser apart."""
     sets, keys = round_.class_sets, classes.keys
     return {
-        "base": PREFIX,
-        "token": state.token,
+        "base": state.routes,
+        "owner": f"person-{person.id}",
         "project": state.project_key,
         "round": {
             "id": round_.id,

@@ -13,6 +13,11 @@ class Queue {
     this.upcoming = [];
   }
 
+  // Ids of the images that this tab holds and has not answered.
+  waiting() {
+    return [this.current, ...this.upcoming].filter(Boolean).map((item) => item.item_id);
+  }
+
   next() {
     this.current = this.upcoming.shift();
     return this.current;

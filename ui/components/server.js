@@ -3,44 +3,55 @@
 const CALL_TIMEOUT_MS = 10000;
 
 class Server {
-  // address() gives {base, token}; onStale() is called when the token belongs to a server before.
-  constructor(address, onStale) {
-    this.address = address;
-    this.onStale = onStale;
+  // base() gives the path of our routes; onSignedOut(reason) is called when the sign-in has ended.
+  constructor(base, onSignedOut) {
+    this.base = base;
+    this.onSignedOut = onSignedOut;
+    this.tab = tabId();
   }
 
-  async call(method, path, body) {
-    const { base, token } = this.address();
-    const headers = { "X-Alworkbench-Token": token };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    const response = await fetch(base + path, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+  async call(path, body) {
+    const response = await fetch(this.base() + path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",
       signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
     });
     const reply = await response.json();
-    if (!response.ok && reply.code === "token") this.onStale();
+    if (response.status === 401 && reply.code === "session") this.onSignedOut(reply.reason);
     return { ok: response.ok, reply };
   }
 
   // The queue, or null when the server does not answer.
   async queue() {
     try {
-      const { ok, reply } = await this.call("GET", "/queue");
+      const { ok, reply } = await this.call("/queue", { tab: this.tab });
       return ok ? reply : null;
     } catch {
       return null;
     }
   }
 
+  // Gives images back when the tab is closed; the browser sends it although the page is gone.
+  release(items) {
+    if (items.length === 0) return;
+    fetch(this.base() + "/release", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ tab: this.tab, items }),
+      credentials: "same-origin",
+      keepalive: true,
+    }).catch(() => {}); // the images are free again after the lease at the latest
+  }
+
   async send(entry) {
     try {
-      const path = entry.kind === "undo" ? "/undo" : "/answer";
-      const { ok, reply } = await this.call("POST", path, entry.body);
+      const undo = entry.kind === "undo";
+      const body = undo ? { ...entry.body, tab: this.tab, answer: entry.target } : entry.body;
+      const { ok, reply } = await this.call(undo ? "/undo" : "/answer", body);
       if (ok && reply.stored === true && reply.event_id === entry.body.event_id) {
         return { state: "stored", reply };
       }

@@ -6,24 +6,30 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from alworkbench.core.domain import AUDIT_STRATEGY, Round
+from alworkbench.core.domain import AUDIT_STRATEGY, PersonRole, Round
 from alworkbench.project.class_sets import check_sets
 from ui.components.labeller import RoundProgress, labeller
+from ui.door.visitor import person_here
 from ui.state import UiState
 from ui.views.next_round import start_round
 from ui.views.outcome import outcome
 from ui.views.parts import ROW, count, heading
 from ui.views.work import failure, working
 
+_LOOK_AGAIN_SECONDS = 5.0
+"""How often a page without a round looks whether somebody opened one."""
+
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
-    """Draw the page."""
-    if working(state):
+    """Draw the page for the person who is signed in; rounds are opened and closed by managers."""
+    person = person_here(state)
+    if person is None or working(state):
         return
     failure(state)
+    manages = person.role.includes(PersonRole.MANAGER)
     round_ = state.workbench.rounds.current()
     if round_ is None:
-        _between_rounds(state, go)
+        _between_rounds(state, go, manages)
         return
     items = state.workbench.rounds.items(round_.id)
     progress = RoundProgress(sum(item.label is not None for item in items), len(items))
@@ -32,10 +38,15 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
             "Audit set: randomly drawn images, without suggestions. Your answers measure the model; it "
             "never learns from them."
         )
-    labeller(state, round_, progress, state.workbench.classes.current(), on_change=_redraw)
+    labeller(state, person, round_, progress, state.workbench.classes.current(), on_change=_redraw)
     if round_.class_sets is not None:
         st.caption(f"● {round_.class_sets.words}")
-    if progress.complete:
+    if not manages:
+        if progress.complete:
+            st.info(
+                "All images of this round are answered. A manager closes it and opens the next."
+            )
+    elif progress.complete:
         _closing(state, round_)
     else:
         _closing_early(state, round_, progress)
@@ -45,7 +56,13 @@ def _redraw() -> None:
     """Nothing to do: the component has already caused the rerun."""
 
 
-def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
+def _between_rounds(state: UiState, go: Callable[[str], None], manages: bool) -> None:
+    if not manages:
+        heading(
+            "Label", "No round is open", "A manager opens the next round. This page shows it then."
+        )
+        _wait_for_a_round(state)
+        return
     closed = state.workbench.rounds.all()
     if closed:
         heading(f"Round {closed[-1].number}", "The round is closed")
@@ -70,6 +87,13 @@ def _between_rounds(state: UiState, go: Callable[[str], None]) -> None:
         )
     else:
         start_round(state, "Start the first round", go)
+
+
+@st.fragment(run_every=_LOOK_AGAIN_SECONDS)
+def _wait_for_a_round(state: UiState) -> None:
+    job = state.jobs.latest()
+    if state.workbench.rounds.current() is not None or (job is not None and job.running):
+        st.rerun()
 
 
 def _closing(state: UiState, round_: Round) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from alworkbench.core.domain import PersonRole
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.core.unexpected import keep_trace, what_to_do
+from ui.door.visitor import person_here
 from ui.state import UiState
 from ui.views.parts import escape_markdown
 
@@ -18,12 +20,17 @@ Go = Callable[[str], None]
 Render = Callable[[UiState, Go], None]
 
 
-def draw_calmly(render: Render, state: UiState, go: Go) -> None:
-    """Draw a page. An error is shown as a sentence with what to do; an unexpected one is kept in a file.
+def draw_calmly(render: Render, state: UiState, go: Go, needed: PersonRole) -> None:
+    """Draw a page for a person whose role includes `needed`, read from the store at this drawing.
 
+    An error is shown as a sentence with what to do; an unexpected one is kept in a file.
     Streamlit ends and repeats a drawing by exceptions that are no `Exception`: they pass.
     """
     try:
+        person = person_here(state)
+        if person is None or not person.role.includes(needed):
+            st.error(f"Only a {needed.value} sees this page.")
+            return
         render(state, go)
     except WorkbenchError as error:
         st.error(escape_markdown(str(error)), title="This page cannot be shown now")
