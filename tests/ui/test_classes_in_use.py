@@ -11,8 +11,8 @@ from alworkbench.core.domain import ClassList, LabelClass, Round, RoundState
 from alworkbench.core.domain.class_changes import with_examples
 from alworkbench.core.domain.classes_in_use import merged, retired
 from ui.components.labeller import RoundProgress, component_data
-from ui.guard import Refused
 from ui.messages import parse_answer
+from ui.refusal import Refused
 
 FOUR = ClassList(tuple(LabelClass(name, id=k) for k, name in enumerate("abcd", 1)), 1)
 
@@ -23,8 +23,10 @@ def test_a_class_that_is_not_in_use_is_neither_shown_nor_accepted(change) -> Non
     opened = Round(
         1, 1, "random", 0, 5, 1, None, None, RoundState.OPEN, datetime(2024, 1, 1, tzinfo=UTC), None, 0.0
     )  # fmt: skip
-    state = SimpleNamespace(token="t", project_key="p")
-    shown = component_data(state, opened, RoundProgress(0, 5), classes)["classes"]
+    state = SimpleNamespace(routes="/alw", project_key="p")
+    shown = component_data(state, SimpleNamespace(id=1), opened, RoundProgress(0, 5), classes)[
+        "classes"
+    ]
     assert [each["name"] for each in shown] == ["a", "c", "d"]
     assert [len(each["examples"]) for each in shown] == [1, 0, 0]
     body = {"event_id": "e" * 16, "item_id": 1, "lease_token": "t", "kind": "class"}

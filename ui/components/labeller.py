@@ -96,7 +96,7 @@ def component_data(
                 "key": keys[position],
                 "colour": c.colour,
                 "description": c.description,
-                "examples": [f"{PREFIX}/image/{content}" for content in c.examples],
+                "examples": [f"{state.routes}/image/{content}" for content in c.examples],
             }
             for position in classes.shown_order
             for c in (classes.classes[position],)
