@@ -56,7 +56,7 @@ def sample_pictures() -> list[Picture]:
         ]
 
 
-def make_project(folder: Path) -> None:
+def make_project(folder: Path, batch: int = 10) -> None:
     """A project in `folder` with images, features, a posterior and the audit set labelled."""
     pictures = sample_pictures()
     source = folder / "source"
@@ -68,7 +68,7 @@ def make_project(folder: Path) -> None:
             (source / p.name).write_bytes(p.data)
             writer.writerow([p.name, p.label, p.split])
     np.savez(folder / "features.npz", **features_of(pictures))  # type: ignore[arg-type]
-    settings = ProjectSettings(name="Clothes", encoder="features:stand-in", batch_size=10)
+    settings = ProjectSettings(name="Clothes", encoder="features:stand-in", batch_size=batch)
     classes = ClassList(tuple(LabelClass(name) for name in NAMES))
     with closing(
         create_store(ProjectFolder(folder).database, settings, classes, utc_now())
