@@ -19,6 +19,7 @@ from alworkbench.core.errors import NothingToImport, UnreadableSource
 from alworkbench.core.names import as_on_disk
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
+from alworkbench.inputs.exported_folder import exported_folder
 from alworkbench.inputs.formats import suffixes
 from alworkbench.inputs.inspecting import Outcome, inspect_files
 from alworkbench.inputs.manifests import count_rows, read_manifest
@@ -75,11 +76,12 @@ class Source:
 
     def _candidates(self) -> Iterator[Candidate]:
         if self.manifest is None:
+            export = exported_folder(self.root)
             for candidate in walk(
                 self.root, labelled=self.labelled, follow_links=self.follow_links
             ):
                 if isinstance(candidate, Candidate):
-                    yield candidate
+                    yield candidate if export is None else export.candidate(candidate)
         else:
             for row in read_manifest(self.manifest):
                 yield Candidate(row.path, row.label, row.split, row.hash, row.refusal)

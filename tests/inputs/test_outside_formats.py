@@ -8,7 +8,6 @@ import pytest
 
 from alworkbench.core.domain import AnswerKind, Role
 from alworkbench.core.errors import InvalidLabelFile
-from alworkbench.inputs.csv_tables import InvalidTable
 from alworkbench.inputs.label_formats.mapping import OUR_OWN
 from alworkbench.inputs.label_formats.protocol import LabelFormat
 from alworkbench.inputs.label_formats.registry import FORMATS, format_of
@@ -54,8 +53,7 @@ def test_labels_come_back_by_content_with_role_and_kind(tmp_path: Path, form: La
     roles = {r["hash"]: Role(r["role"]) for r in rows}
     told = [row for row in found if row.role is not None]
     assert all(row.role is roles[row.hash] for row in told)
-    if form.name != "fiftyone":  # its folder has no splits
-        assert {row.hash for row in found if row.kind is AnswerKind.CLASS} <= {r.hash for r in told}
+    assert {row.hash for row in found if row.kind is AnswerKind.CLASS} <= {r.hash for r in told}
 
 
 @pytest.mark.parametrize("form", OUTSIDE, ids=named)
@@ -154,8 +152,7 @@ def test_an_export_without_labels_is_read_as_such(tmp_path: Path, form: LabelFor
     out = target(tmp_path, form)
     assert form.write(out, exported([], {})).rows == 0
     assert list(form.read(out, OUR_OWN)) == []
-    with pytest.raises(InvalidTable) if form.name != "coco" else pytest.MonkeyPatch.context():
-        assert list(form.read_history(out)) == []
+    assert list(form.read_history(out)) == []
 
 
 @pytest.mark.parametrize("form", FOLDERS, ids=named)

@@ -1,4 +1,4 @@
-"""Labels as a FiftyOneImageClassificationDataset: data/PICTURE and labels.json.
+"""Labels as a FiftyOneImageClassificationDataset: data/SPLIT/PICTURE and labels.json.
 
 Of FiftyOne's types of folders, this one has a documented, stable layout and still carries fields: the record
 is in the `attributes` of the classification. (A FiftyOneDataset is a copy of FiftyOne's database, and
@@ -30,12 +30,14 @@ from alworkbench.inputs.label_formats.protocol import Export, Written
 from alworkbench.inputs.label_formats.record import LabelRow
 from alworkbench.inputs.label_formats.sidecar import (
     answers_without_class,
+    has_sidecar,
     no_history,
     read_sidecar,
     write_sidecar,
 )
 from alworkbench.inputs.label_formats.standing_records import (
     ORDER,
+    SPLIT_OF,
     from_fields,
     in_order,
     numbered,
@@ -85,9 +87,10 @@ class FiftyOneFolder:
                     has_class = row["hash"] in stands.order_of
                     if pictures.knows(row["hash"]) or (has_class and not stands.stands(order, row)):
                         continue
-                    name = pictures.put(row, draft / DATA)
+                    split = SPLIT_OF[row["role"]] if has_class else ""
+                    name = pictures.put(row, draft / DATA / split)
                     if has_class and name is not None:
-                        key = json.dumps(Path(name).stem, ensure_ascii=False)
+                        key = json.dumps(f"{split}/{Path(name).stem}", ensure_ascii=False)
                         entry = json.dumps(
                             _entry(order, row, index_of[row["label"]]), ensure_ascii=False
                         )
@@ -102,7 +105,7 @@ class FiftyOneFolder:
         refuse_columns(mapping, labels=True)
         seen: set[str] = set()
         samples = (source / SAMPLES).is_file()
-        for row in _samples(source, mapping) if samples else _labels(source):
+        for row in _samples(source, mapping) if samples else _labels(source, mapping):
             seen.add(row.hash)
             yield row
         yield from answers_without_class(read_sidecar(source), seen)
@@ -118,7 +121,7 @@ class FiftyOneFolder:
                     place = f"the attributes of {key[:200]!r}"
                     recorded = {**attributes, "label": _class(each, classes, place)}
                     found.append(from_fields(recorded, place))
-        if not found:
+        if not found and not has_sidecar(source):
             raise no_history("its labels have no records")
         return in_order(found)
 
@@ -131,7 +134,7 @@ def _entry(order: int, row: Mapping[str, Any], index: int) -> dict[str, Any]:
     return {"label": index, "attributes": {**attributes, ORDER: order}}
 
 
-def _labels(source: Path) -> Iterator[LabelRow]:
+def _labels(source: Path, mapping: ColumnMapping) -> Iterator[LabelRow]:
     """The rows of labels.json, each with the content hash of its picture."""
     classes, labels = _document(source)
     files = {
@@ -144,10 +147,12 @@ def _labels(source: Path) -> Iterator[LabelRow]:
         if each is None:
             continue
         label = _class(each, classes, place)
+        split, _, name = key.partition("/")
+        role = role_of_split(split if name else None, mapping, place)
         file = files.get(key)
         image = file.place if file is not None else elsewhere.get(key, key)
         content = file.hash() if file is not None else ""
-        yield LabelRow(number, image, content, AnswerKind.CLASS, label, None, place)
+        yield LabelRow(number, image, content, AnswerKind.CLASS, label, role, place)
 
 
 def _manifest(source: Path) -> Mapping[str, str]:

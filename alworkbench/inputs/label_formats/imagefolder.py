@@ -31,6 +31,7 @@ from alworkbench.inputs.label_formats.protocol import Export, Written
 from alworkbench.inputs.label_formats.record import LabelRow
 from alworkbench.inputs.label_formats.sidecar import (
     answers_without_class,
+    has_sidecar,
     no_history,
     read_sidecar,
     write_sidecar,
@@ -131,7 +132,7 @@ class ImageFolder:
             yield from read_sidecar(source)
 
         found = list(records())
-        if not found:
+        if not found and not has_sidecar(source):
             raise no_history("its metadata has no records")
         return in_order(found)
 

@@ -102,12 +102,13 @@ class LabelStudio:
 
     def read_history(self, source: Path) -> Iterator[dict[str, Any]]:
         """The records of all tasks. Raises InvalidTable, OSError."""
+        tasks = list(_tasks(source))
         found = [
             record
-            for number, task in enumerate(_tasks(source), 1)
+            for number, task in enumerate(tasks, 1)
             for record in _records(task, f"task {number}")
         ]
-        if not found:
+        if tasks and not found:
             raise no_history(f"no task has records in meta.{META}")
         return in_order(found)
 

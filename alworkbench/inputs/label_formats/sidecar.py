@@ -18,14 +18,9 @@ NAME = "alworkbench-labels.jsonl"
 
 
 def write_sidecar(folder: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-    """Write these records into a folder, if there are any."""
-    remaining = iter(records)
-    first = next(remaining, None)
-    if first is None:
-        return
+    """Write these records into a folder. Also without records, the file says that the folder is an export."""
     with atomic_path(folder / NAME) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        file.write(as_text(*first) + "\n")
-        for order, row in remaining:
+        for order, row in records:
             file.write(as_text(order, row) + "\n")
 
 

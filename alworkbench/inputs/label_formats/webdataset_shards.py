@@ -28,6 +28,7 @@ from alworkbench.inputs.label_formats.protocol import Export, Written
 from alworkbench.inputs.label_formats.record import LabelRow
 from alworkbench.inputs.label_formats.sidecar import (
     answers_without_class,
+    has_sidecar,
     no_history,
     read_sidecar,
     write_sidecar,
@@ -131,15 +132,17 @@ class WebDatasetShards:
     def read_history(self, source: Path) -> Iterator[dict[str, Any]]:
         """The records in the samples and in the file beside them. Raises InvalidTable, OSError."""
 
+        folder = source if source.is_dir() else source.parent
+
         def records() -> Iterator[Ordered]:
             for shard, sample in _shards(source):
                 text = (sample.document or {}).get(RECORD)
                 if isinstance(text, str):
                     yield from_text(text, f"{sample.key[:200]} in {shard.name}")
-            yield from read_sidecar(source if source.is_dir() else source.parent)
+            yield from read_sidecar(folder)
 
         found = list(records())
-        if not found:
+        if not found and not has_sidecar(folder):
             raise no_history("its samples have no records")
         return in_order(found)
 
