@@ -21,6 +21,9 @@ from alworkbench.cli.common import (
 from alworkbench.cli.format_command import FormatOption
 from alworkbench.core.domain import Role
 
+MOST_NAMES = 10
+"""Images without their picture that are printed."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -62,6 +65,16 @@ def export(
         {"file": str(target), **asdict(written), "file_faults": faults},
         f"Wrote {counted(written.rows, 'label')}{pictures} to {target}.",
     )
+    if written.without_picture and not as_json:
+        more = len(written.without_picture) - MOST_NAMES
+        names = ", ".join(written.without_picture[:MOST_NAMES]) + (
+            f" and {more:,} more" * (more > 0)
+        )
+        complaints.print(
+            f"Left out, because no file holds the labelled picture any more: {escape(names)}. The records of "
+            f"their labels are kept.",
+            soft_wrap=True,
+        )
     if faults and not as_json:
         complaints.print(
             f"Labelled images without their file: {escape(in_words(faults))}. Their labels belong to the "
