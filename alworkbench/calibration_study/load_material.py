@@ -78,7 +78,14 @@ def material_of_project(workbench: Workbench) -> StudyMaterial:
         images=tuple(
             TunableImage(
                 content,
-                partial(read_picture, Task(content, str(resolve(session.folder, places[content])))),
+                partial(
+                    read_picture,
+                    Task(
+                        content,
+                        str(resolve(session.folder, places[content])),
+                        settings.white_point,
+                    ),
+                ),
             )
             for content in known
         ),

@@ -16,13 +16,11 @@ from alworkbench.cli.common import (
     ProjectOption,
     RolesOption,
     complaints,
-    counted,
     escape,
     opened,
     print_facts,
     print_json,
     progress_bar,
-    role_words,
     tell,
     warn_of_cut_names,
     warn_of_same_names,
@@ -32,7 +30,6 @@ from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
     ClassList,
     Goal,
-    ImportSummary,
     LabelClass,
     ProjectFolder,
     ProjectSettings,
@@ -146,6 +143,15 @@ def import_(
             help="Read what links lead to outside of the folder, as in folders of DVC or DataLad.",
         ),
     ] = False,
+    white_point: Annotated[
+        int | None,
+        typer.Option(
+            min=255,
+            max=65535,
+            help="The value that is white in files of 16 bits that do not say so: 4095 for 12 bits.",
+            show_default="that of the project, or 65535",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add images to the pool. Unreadable files are listed and left out.
@@ -154,7 +160,7 @@ def import_(
     names of class folders, or the column `label` of a manifest. Labels of an audit set are always
     recorded. All files are checked before anything is stored.
     """
-    from alworkbench.inputs.tree_walk import OUTSIDE
+    from alworkbench.cli.import_notes import import_words, print_import_notes
 
     with opened(project) as workbench, progress_bar(as_json) as progress:
         summary = workbench.images.add(
@@ -163,22 +169,12 @@ def import_(
             pool_labels=labels,
             roles=roles,
             follow_links=follow_links,
+            white_point=white_point,
             progress=progress,
         )
-    words = (
-        f"Read {summary.files} files: {summary.new} new images, {summary.known} already in the "
-        f"project, {summary.duplicates} duplicates, {len(summary.quarantined)} unreadable. "
-        f"Recorded {summary.labelled} labels."
-    ) + role_words(summary.moved, summary.left_out)
-    tell(as_json, summary, words)
+    tell(as_json, summary, import_words(summary))
     if not as_json:
-        warn_of_changes(summary)
-        for file in summary.quarantined:
-            if file.detail == OUTSIDE:
-                continue  # there may be one for each file of a folder: they are counted above
-            complaints.print(
-                f"  unreadable ({file.code}): {escape(file.path)}: {escape(file.detail)}"
-            )
+        print_import_notes(summary)
 
 
 def encode(
@@ -239,33 +235,3 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
         print_json({**asdict(state), "names": names, "unknown_classes": state.unknown_classes})
         return
     print_facts(state.facts())
-
-
-def warn_of_changes(summary: ImportSummary) -> None:
-    """Say on standard error which files were not read, or are not as an earlier import found them."""
-    from alworkbench.inputs.sources import skipped_in_words
-
-    if summary.skipped:
-        complaints.print(
-            f"Skipped {counted(sum(summary.skipped.values()), 'other file')}: "
-            f"{escape(skipped_in_words(summary.skipped))}.",
-            soft_wrap=True,
-        )
-    if summary.links_out:
-        complaints.print(
-            f"{counted(summary.links_out, 'link')} lead out of the folder and were not read. To read what "
-            f"they lead to, add `--follow-links`.",
-            soft_wrap=True,
-        )
-    if summary.changed:
-        complaints.print(
-            f"{counted(summary.changed, 'file')} changed since an earlier import, and came in as other "
-            f"images. The images of that time keep their labels and are not asked any more.",
-            soft_wrap=True,
-        )
-    if summary.missing:
-        complaints.print(
-            f"{counted(len(summary.missing), 'file')} of earlier imports are not there any more, such as "
-            f"{escape(summary.missing[0])}. `alworkbench doctor` lists them.",
-            soft_wrap=True,
-        )

@@ -245,6 +245,17 @@ class HistoriesDiffer(DataError):
         )
 
 
+class WhitePointInUse(DataError):
+    """Features of the project were computed with another white point."""
+
+    def __init__(self, known: int | None, wanted: int) -> None:
+        super().__init__(
+            f"The project has features of pictures whose white is at {known:,}, and features are not "
+            f"computed again, so its white point cannot become {wanted:,}. Nothing was imported. Make a new "
+            f"project with `alworkbench init`, and import into it with `--white-point {wanted}`."
+        )
+
+
 class InvalidSupportManifest(DataError):
     """A file is not the JSON manifest of a support set."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import PIL.Image
 from PIL.JpegImagePlugin import jpeg_factory
 
-from alworkbench.core.domain import QuarantineCode
+from alworkbench.core.domain import Depth, QuarantineCode
 from alworkbench.inputs import decode_limits as limits
 from alworkbench.inputs.formats import formats
 from alworkbench.inputs.jpeg_scans import count_scans
@@ -28,7 +28,7 @@ from alworkbench.inputs.pixels import (
     upright,
 )
 from alworkbench.inputs.undecodable import Undecodable
-from alworkbench.inputs.white_point import Depth, colour_depth, grey_depth, stated_white
+from alworkbench.inputs.white_point import colour_depth, grey_depth, stated_white
 
 # Pillow says of a bomb between one and two times its own limit no more than a warning, and warns of
 # odd metadata; what may be read is decided here, and metadata beside the orientation is not used.

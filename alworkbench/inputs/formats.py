@@ -82,5 +82,5 @@ def advice(skipped: Mapping[str, int]) -> list[str]:
         names = sorted((kind - suffixes()) & skipped.keys())
         if names:
             number = sum(skipped[name] for name in names)
-            sentences.append(f"{number:,} {noun} ({', '.join(names)}) were not read. {remedy}")
+            sentences.append(f"Not read: {number:,} of {', '.join(names)} ({noun}). {remedy}")
     return sentences

@@ -12,14 +12,13 @@ from typing import Any
 
 import PIL.Image
 
-from alworkbench.core.domain import QuarantineCode
+from alworkbench.core.domain import Depth, QuarantineCode
 from alworkbench.core.errors import UnreadableSource
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.worker_process import WorkerEnded, WorkerPool, cores
 from alworkbench.inputs.decode_limits import MAX_SECONDS
 from alworkbench.inputs.picture import Inspection, Undecodable, inspect_file
 from alworkbench.inputs.picture_workers import PictureWorker, serve_files, work_through
-from alworkbench.inputs.white_point import Depth
 
 CHUNK = 16
 """Files that a process receives at once, so that it seldom waits for the next message."""

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import PIL.Image
 
-from alworkbench.core.domain import QuarantineCode
+from alworkbench.core.domain import Depth, QuarantineCode
 from alworkbench.inputs.decode_limits import MAX_BYTES, room_for
 from alworkbench.inputs.decoding import open_picture
 from alworkbench.inputs.pixels import orientation
 from alworkbench.inputs.undecodable import Undecodable as Undecodable
-from alworkbench.inputs.white_point import Depth
 
 HASH_CHUNK = 1 << 20
 

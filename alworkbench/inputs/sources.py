@@ -236,4 +236,5 @@ def _result(looked: _Looked, outcome: Outcome | None) -> FoundImage | Quarantine
         class_name=candidate.class_name,
         split=candidate.split,
         modified_ns=looked.modified_ns,
+        depth=outcome.depth,
     )

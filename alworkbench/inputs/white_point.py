@@ -16,26 +16,13 @@ from dataclasses import dataclass
 
 import PIL.Image
 
+from alworkbench.core.domain import Depth
 from alworkbench.inputs.pixels import MOST, brightest, holds_only_multiples
 
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE, SMAX_SAMPLE_VALUE = 258, 281, 341
 LEAST = 255
-"""The smallest white: a file of 16 bits may hold 8."""
-DARK = 1 << 14
-"""Where no value of a picture reaches this, it probably holds fewer than 16 bits."""
+"""The smallest white: a file of 16 bits may hold 8 of them."""
 _RANGES = frozenset(2**bits - 1 for bits in range(8, 16))
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """Of a picture with 16 bits for each value."""
-
-    white: int
-    """The value that is shown as white."""
-    brightest: int
-    """The largest value; for colours the end of the range of 256 values that it lies in."""
-    stated: bool
-    """Whether the file says what is white."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class ImageFeatures:
         with self._session.store.read() as reader:
             known = reader.computed.encoder()
             classes = reader.classes.current()
+            white = reader.settings().white_point
             images = _files(folder, reader)
         if known is not None and known.id != encoder.id:
             raise EncoderMismatch("The project's features", known.id, encoder.id)
@@ -103,7 +104,13 @@ class ImageFeatures:
         encode_names(folder, encoder, classes)
         refused_before = features.open_table().quarantined()
         done = encode_images(
-            encoder, images, features, workers=workers, batch_size=batch_size, progress=progress
+            encoder,
+            images,
+            features,
+            workers=workers,
+            batch_size=batch_size,
+            white=white,
+            progress=progress,
         )
         with self._session.store.write() as writer:
             writer.computed.set_encoder(record)

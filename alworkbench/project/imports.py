@@ -24,8 +24,10 @@ from alworkbench.core.ports import Writer
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
+from alworkbench.inputs.pixels import MOST
 from alworkbench.inputs.sources import read_source
 from alworkbench.inputs.tree_walk import OUTSIDE
+from alworkbench.inputs.white_point import LEAST
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import plan_import
@@ -33,6 +35,7 @@ from alworkbench.project.learned_images import LearnedImages, write_knowing_lear
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.roles import change_roles, check_change
 from alworkbench.project.session import Session, portable, resolve
+from alworkbench.project.white_point import choose_white, keep_white, summarise_depths
 
 CHUNK = 2000
 """Images that are stored in one transaction: an answer never waits for longer than that takes."""
@@ -63,6 +66,7 @@ class Images:
         """
         with self._session.store.read() as reader:
             image = reader.images.by_hash(content)
+            white = reader.settings().white_point
         if image is None:
             raise UnknownImage(content)
         problems = []
@@ -74,7 +78,7 @@ class Images:
                 problems.append(f"{file}: {error.detail}")
                 continue
             if content_hash(data) == content:
-                return display(data)
+                return display(data, white)
             problems.append(f"{file}: its content is not what was imported")
         raise UnreadableSource(
             f"The image {content[:12]} cannot be shown: {'; '.join(problems)}. Bring the file "
@@ -89,6 +93,7 @@ class Images:
         pool_labels: bool = False,
         roles: RoleMismatch = RoleMismatch.REFUSE,
         follow_links: bool = False,
+        white_point: int | None = None,
         progress: Progress = silent,
     ) -> ImportSummary:
         """Import the images of a folder, CSV manifest or archive: all that can be read, or none.
@@ -97,14 +102,19 @@ class Images:
         Labels of the source are recorded for the audit set, and with `pool_labels` for the pool; one that
         counts already is not recorded again. `roles` says what to do with an image that the project has
         in the other set, if the source puts it into the audit set or gives it a label. `follow_links` reads
-        what links lead to outside of the folder; `inputs.tree_walk` states the rule.
+        what links lead to outside of the folder; `inputs.tree_walk` states the rule. `white_point`, 255 to
+        65,535, is what is white in files of 16 bits that do not say so; the project keeps it.
 
-        Raises UnreadableSource, NothingToImport, UnknownClass, DifferentRoles, ContradictingLabels where
-        copies of one picture have different labels or roles, and with `RoleMismatch.CHANGE` what
-        `Roles.change` raises without a confirmation. Raises ImagesRefused where most files could not be
-        read; the others are in the project then.
+        Raises ValueError for another `white_point`, WhitePointInUse, UnreadableSource, NothingToImport,
+        UnknownClass, DifferentRoles, ContradictingLabels where copies of one picture have different labels or
+        roles, and with `RoleMismatch.CHANGE` what `Roles.change` raises without a confirmation. Raises
+        ImagesRefused where most files could not be read; the others are in the project then.
         """
+        if white_point is not None and not LEAST <= white_point <= MOST:
+            raise ValueError(f"the white point {white_point} is not between {LEAST} and {MOST}")
         folder, store = self._session.folder, self._session.store
+        with store.read() as reader:
+            white = choose_white(self._session, reader, white_point)
         wants_labels = pool_labels or role is Role.AUDIT
         source = read_source(
             location,
@@ -115,7 +125,7 @@ class Images:
         )
         found: dict[Role, list[FoundImage]] = {Role.POOL: [], Role.AUDIT: []}
         refused: list[QuarantinedFile] = []
-        for entry in source.read(progress=progress):
+        for entry in source.read(white=white, progress=progress):
             if isinstance(entry, QuarantinedFile):
                 refused.append(entry)
             else:
@@ -125,6 +135,8 @@ class Images:
             for own, hashes in plan.moves.items():
                 check_change(self._session, reader, plan.ids(reader, hashes), own)
         root = portable(folder, source.root)
+        everything = [image for images in found.values() for image in images]
+        depths = summarise_depths(everything)
         total = ImportSummary(0, 0, 0, 0)
         for own, images in found.items():
             for chunk in _chunks(images, CHUNK):
@@ -139,6 +151,7 @@ class Images:
                 change_roles(self._session, writer, learned, plan.ids(writer, hashes), own)
                 for own, hashes in plan.moves.items()
             ]
+            keep_white(writer, white_point, everything)
             recorded = record_changes(
                 writer,
                 plan.given(writer),
@@ -158,6 +171,9 @@ class Images:
             missing=self._missing_below(root),
             skipped=source.skipped,
             links_out=sum(each.detail == OUTSIDE for each in refused),
+            whites=depths.whites,
+            dark=depths.dark,
+            dark_brightest=depths.brightest,
         )
         if is_mass_refusal(len(total.quarantined), total.files):
             raise ImagesRefused(

@@ -230,7 +230,7 @@ class PromptTuning:
                 places = [(image.hash, image.paths[-1]) for image in found]
             else:
                 places = reader.images.hashes_and_paths(Role(source))
-            seed = reader.settings().seed
+            seed, white = reader.settings().seed, reader.settings().white_point
         if not places:
             where = "newest round" if source == "newest-round" else source
             raise NothingToImport(
@@ -239,7 +239,7 @@ class PromptTuning:
             )
         chosen = range(len(places)) if most is None else some_of(range(len(places)), most, seed)
         folder = self._session.folder
-        return tuple(Task(places[k][0], str(resolve(folder, places[k][1]))) for k in chosen)
+        return tuple(Task(places[k][0], str(resolve(folder, places[k][1])), white) for k in chosen)
 
     def _check_features(self, images: Sequence[Task]) -> None:
         """Raises FeaturesMissing for images that were never encoded."""

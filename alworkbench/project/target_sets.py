@@ -130,6 +130,7 @@ class Targets:
                 FeatureStore(session.folder.features / record.id),
                 workers=workers,
                 batch_size=batch_size,
+                white=session.settings().white_point,
                 progress=progress,
             )
         known = engine.table().has(found.targets.hashes)

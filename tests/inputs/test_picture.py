@@ -18,6 +18,7 @@ from PIL import Image
 from alworkbench.core.domain import QuarantineCode
 from alworkbench.inputs import decode_limits
 from alworkbench.inputs.decode_limits import MAX_PIXELS
+from alworkbench.inputs.formats import formats
 from alworkbench.inputs.picture import (
     Undecodable,
     display,
@@ -127,6 +128,17 @@ for turn in range(1, 9):
     GOLDEN[f"exif-{turn}.webp"] = saved(scene(), "WEBP", lossless=True, exif=exif(turn))
 
 
+GOLDEN["still.avif"] = saved(scene(), "AVIF", quality=100, subsampling="4:4:4")
+GOLDEN["alpha.avif"] = saved(transparent("RGBA"), "AVIF", quality=100)
+GOLDEN["animated.avif"] = saved(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
+GOLDEN["lossless.jp2"] = saved(scene(), "JPEG2000")
+GOLDEN["lossless.j2k"] = saved(scene().convert("L"), "JPEG2000", no_jp2=True)
+GOLDEN["16-bit.jp2"] = saved(wide(np.uint16, 65535), "JPEG2000")
+formats()  # knows HEIF from now on
+GOLDEN["still.heic"] = saved(scene(), "HEIF", quality=-1)
+GOLDEN["turned.heic"] = saved(scene(), "HEIF", quality=-1, exif=exif(6).tobytes())
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_person_and_the_model_see_the_same_pixels(tmp_path: Path, name: str):
     path = tmp_path / name
@@ -181,9 +193,10 @@ def test_every_orientation_is_applied_once(turn: int, kind: str):
 def test_every_pixel_format_gives_the_intended_values():
     """Each kind of file is compared with the scene or ramp it was made from."""
     ramp = pixels(Image.fromarray(np.asarray(wide(np.float32, 255.0)).round().astype(np.uint8)))
+    turned = pixels(scene().transpose(Image.Transpose.ROTATE_270))
     for name in ("16-bit.png", "16-bit.tiff", "32-bit.tiff", "float.tiff"):
         assert np.abs(pixels(read_image(GOLDEN[name])) - ramp).max() <= 1, name
-    for name in ("rgb.png", "rgb.bmp", "rgb.tiff", "lossless.webp", "gamma.png"):
+    for name in ("rgb.png", "rgb.bmp", "rgb.tiff", "lossless.webp", "gamma.png", "lossless.jp2"):
         assert np.array_equal(pixels(read_image(GOLDEN[name])), pixels(scene())), name
     assert np.abs(pixels(read_image(GOLDEN["cmyk.tiff"])) - pixels(scene())).max() <= 1
     assert np.abs(pixels(read_image(GOLDEN["cmyk.jpg"])) - pixels(scene())).mean() <= 8
@@ -191,6 +204,12 @@ def test_every_pixel_format_gives_the_intended_values():
         picture = pixels(read_image(GOLDEN[name]))
         assert (picture[:, 10:] == 255).all(), name
         assert (picture[:, 5:10] < 255).all(), name
+    assert np.abs(pixels(read_image(GOLDEN["16-bit.jp2"])) - ramp).max() <= 1
+    for name in ("still.avif", "still.heic"):
+        assert np.abs(pixels(read_image(GOLDEN[name])) - pixels(scene())).mean() <= 3, name
+    assert np.abs(pixels(read_image(GOLDEN["turned.heic"])) - turned).mean() <= 3
+    assert (pixels(read_image(GOLDEN["alpha.avif"]))[:, 12:] >= 250).all()
+    assert np.abs(pixels(read_image(GOLDEN["animated.avif"])) - (0, 0, 255)).max() <= 3
     for name in ("palette-alpha.png", "colour-key.png"):
         assert (pixels(read_image(GOLDEN[name]))[0, 0] == 255).all(), name
     for name in ("animated.gif", "animated.png", "animated.webp"):

@@ -140,7 +140,7 @@ def test_the_command_names_the_option_and_the_option_imports(cached: Path, tmp_p
     for shade in range(4):
         put(cached / f"own/{shade}.png", 10 + shade)
     mixed = CliRunner().invoke(app, ["import", str(cached), "-p", project])
-    assert "3 links lead out of the folder and were not read" in mixed.stderr
+    assert "Not read: 3 links out of the folder." in mixed.stderr
     assert mixed.stderr.count("--follow-links") == 1
     command = ["import", str(cached), "-p", project, "--follow-links", "--labels", "--json"]
     for left in (cached / "own").iterdir():

@@ -37,6 +37,7 @@ from alworkbench.core.domain.computed import (
 )
 from alworkbench.core.domain.images import (
     NO_CLASS,
+    Depth,
     FoundImage,
     Image,
     ImageFile,
@@ -86,6 +87,7 @@ __all__ = [
     "CalibrationSource",
     "ClassList",
     "ClassSets",
+    "Depth",
     "EncoderRecord",
     "FoundImage",
     "Goal",

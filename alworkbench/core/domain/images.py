@@ -47,6 +47,18 @@ class QuarantineCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """Of a picture with 16 bits for each value."""
+
+    white: int
+    """The value that is shown as white."""
+    brightest: int
+    """The largest value; for colours the end of the range of 256 values that it lies in."""
+    stated: bool
+    """Whether the file says what is white."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundImage:
     """A readable picture that a source holds, before the store knows it."""
 
@@ -63,6 +75,8 @@ class FoundImage:
     """The part of the data set that the manifest names, such as `pool` or `test`, if any."""
     modified_ns: int | None = field(default=None, compare=False)
     """When the file was modified, in nanoseconds since 1970."""
+    depth: Depth | None = field(default=None, compare=False)
+    """Of a file with 16 bits for each value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +157,10 @@ class ImportSummary:
     """Suffix, `hidden` or `link to a folder` -> how many files were not read for that reason."""
     links_out: int = 0
     """Of the files in quarantine, links that lead out of the folder and were not followed."""
+    whites: Mapping[int, int] = field(default_factory=dict)
+    """White point -> how many pictures of 16 bits are shown with it, to people and to the model."""
+    dark: int = 0
+    """Of these, pictures that look dark: neither file nor project say what is white, and no value reaches a
+    quarter of 65,535."""
+    dark_brightest: int = 0
+    """The largest value in these."""

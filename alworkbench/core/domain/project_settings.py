@@ -39,6 +39,9 @@ class ProjectSettings:
     adaptation: str = DEFAULT_ADAPTATION
     """Name of the learning method; see `adaptation.methods`."""
     label_free_calibration: LabelFreeCalibration = LabelFreeCalibration.NONE
+    white_point: int | None = None
+    """What is white in files of 16 bits that do not say so, 255 to 65,535. None before there was such a
+    file."""
 
 
 @dataclass(frozen=True, slots=True)
