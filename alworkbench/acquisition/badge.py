@@ -93,14 +93,7 @@ def _cost(size: Size) -> Cost:
     return Cost(size.logits + whiten + passes, memory)
 
 
-@strategy(
-    "badge",
-    "k-means++ on gradients of the predicted labels, whitened by the posterior",
-    unit="none",
-    cost=_cost,
-    source="Ash et al. 2020, arXiv:1906.03671",
-    range="0 and above, a squared distance",
-)
+@strategy("badge", cost=_cost)
 def badge(context: AcquisitionContext) -> Batch:
     """k-means++ seeding on the gradient embeddings of the candidates."""
     gradients = Gradients.of(context)

@@ -17,12 +17,7 @@ from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, batch_in_order, strategy
 
 
-@strategy(
-    "random",
-    "images sampled uniformly at random: the baseline",
-    unit="none",
-    cost=lambda size: Cost(size.candidates, 8 * size.candidates),
-)
+@strategy("random", cost=lambda size: Cost(size.candidates, 8 * size.candidates))
 def random(context: AcquisitionContext) -> Batch:
     """A uniform sample without replacement. The batch records the probability of each pick."""
     count = len(context.candidates)
@@ -32,12 +27,7 @@ def random(context: AcquisitionContext) -> Batch:
     return replace(chosen, probabilities=tuple(1 / each for each in left))
 
 
-@strategy(
-    "balanced-random",
-    "random images, from each predicted class in turn",
-    unit="none",
-    cost=streamed_logits_cost,
-)
+@strategy("balanced-random", cost=streamed_logits_cost)
 def balanced_random(context: AcquisitionContext) -> Batch:
     """One random image of every predicted class, then a second one, and so on; classes in random order."""
     predicted = joined([logits.argmax(dim=-1) for logits in context.streamed_logits()])

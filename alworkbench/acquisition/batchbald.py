@@ -157,14 +157,7 @@ def _cost(size: Size) -> Cost:
     )
 
 
-@strategy(
-    "batchbald",
-    "greedy batch of most information about the model, by joint draws",
-    unit="nats",
-    cost=_cost,
-    source="Kirsch et al. 2019, arXiv:1906.08158",
-    range="0 to log C, the batch in all at most log K",
-)
+@strategy("batchbald", cost=_cost)
 def batchbald(context: AcquisitionContext) -> Batch:
     """Greedy maximisation of the joint mutual information of the batch's labels and the model."""
     size = context.size

@@ -18,8 +18,7 @@ from alworkbench.acquisition import (
 from alworkbench.acquisition.epig import sampled
 from alworkbench.acquisition.epig import strategies as epig
 from alworkbench.acquisition.strategy import Strategy
-from alworkbench.core.domain import DEFAULT_STRATEGY
-from alworkbench.core.errors import UnknownStrategy
+from alworkbench.acquisition.strategy_cards import strategy_card
 
 STRATEGIES: tuple[Strategy, ...] = (
     coverage.coverage,
@@ -45,47 +44,10 @@ STRATEGIES: tuple[Strategy, ...] = (
     modal_strategies.consensus_entropy,
     modal_strategies.max_disagreement,
 )
-"""The default, baselines, uncertainty, information, sampling, diversity, targets, modAL's."""
-
-RETIRED: dict[str, str] = {
-    "balanced-margin": "margin",
-    "balanced-entropy": "entropy",
-    "balanced-bald": "bald",
-    "balanced-epig": "epig",
-    "epig-closed": "epig",
-    "epig-shortlist": "epig",
-    "modal-uncertainty": "least-confidence",
-    "modal-margin": "margin",
-    "modal-entropy": "entropy",
-    "power-least-confidence": "power-margin",
-    "power-entropy": "power-margin",
-    "power-epig": "power-bald",
-    "softmax-entropy": "power-margin",
-    "softmax-bald": "power-bald",
-    "softmax-epig": "power-bald",
-    "softrank-epig": "power-bald",
-    "total-variance": "bald",
-}
-"""Strategies of earlier versions, and the nearest one of today. Stored rounds keep the old names."""
+"""In the order of `strategy_cards.CARDS`."""
 
 
 def find_strategy(name: str) -> Strategy:
-    """The strategy with this name; `default` is accepted too.
-
-    Raises UnknownStrategy, which names the nearest strategy, or what replaces a removed one.
-    """
-    name = resolve(name)
-    known = {strategy.name: strategy for strategy in STRATEGIES}
-    if name not in known:
-        raise UnknownStrategy(name, known, RETIRED.get(name))
-    return known[name]
-
-
-def resolve(name: str) -> str:
-    """The name that records keep: `default` becomes the name of the default strategy."""
-    return DEFAULT_STRATEGY if name == "default" else name
-
-
-def score_unit(name: str) -> str:
-    """Unit of the scores in a stored round; empty if its strategy is not in the catalogue."""
-    return next((strategy.unit for strategy in STRATEGIES if strategy.name == name), "")
+    """The strategy with this name; `default` is accepted too. Raises UnknownStrategy."""
+    card = strategy_card(name)
+    return next(strategy for strategy in STRATEGIES if strategy.name == card.name)

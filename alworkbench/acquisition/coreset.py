@@ -26,14 +26,7 @@ def _cost(size: Size) -> Cost:
     return Cost(embed + passes, held + embedding_row(size))
 
 
-@strategy(
-    "coreset",
-    "farthest from all labelled images and earlier picks (greedy k-centre)",
-    unit="none",
-    cost=_cost,
-    source="Sener and Savarese 2018, arXiv:1708.00489",
-    range="0 to 2, a distance of unit embeddings",
-)
+@strategy("coreset", cost=_cost)
 def coreset(context: AcquisitionContext) -> Batch:
     """Farthest-first traversal: each pick is farthest from all labelled and picked images."""
     cosines = Cosines(context)

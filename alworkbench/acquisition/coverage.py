@@ -99,14 +99,7 @@ def _row(size: Size) -> int:
     return size.logits_row + 4 * (2 * size.activation + 3 * target_count(size))
 
 
-@strategy(
-    "coverage",
-    "images that represent most of the remaining uncertainty (the default)",
-    unit="share of uncertainty",
-    cost=_cost,
-    range="[0, 1]",
-    source="ours; facility location: Nemhauser, Wolsey & Fisher 1978",
-)
+@strategy("coverage", cost=_cost)
 def coverage(context: AcquisitionContext) -> Batch:
     """The default strategy. The module states the method and its sources."""
     random_picks, strong_share = _random_picks(context), _strong_share(context)

@@ -130,17 +130,7 @@ def _of_ranked_batch(size: Size) -> Cost:
     return Cost(size.logits + size.batch * distances, logits_cost(size).memory + 3 * rows + cold)
 
 
-_SOURCE = "modAL, Danka & Horvath 2018, arXiv:1805.00979"
-
-
-@strategy(
-    "modal-ranked-batch",
-    "modAL's ranked batch: uncertain, and far from what was labelled or picked",
-    unit="probability",
-    cost=_of_ranked_batch,
-    source="Cardoso et al. 2017, doi:10.1016/j.ins.2016.10.037; modAL",
-    range="0 to 1 - 1/C",
-)
+@strategy("modal-ranked-batch", cost=_of_ranked_batch)
 def ranked_batch(context: AcquisitionContext) -> Batch:
     """Distances are those of the activations. The scores are one minus the largest probability."""
     from modAL.batch import uncertainty_batch_sampling
@@ -159,14 +149,7 @@ def ranked_batch(context: AcquisitionContext) -> Batch:
     return _answer(context, np.array(rows), uncertainty[rows])
 
 
-@strategy(
-    "modal-vote-entropy",
-    "modAL's vote entropy, with posterior draws as the committee",
-    unit="nats",
-    cost=draws_cost,
-    source="Engelson & Dagan 1996, arXiv:cmp-lg/9606030; modAL",
-    range="0 to log C",
-)
+@strategy("modal-vote-entropy", cost=draws_cost)
 def vote_entropy(context: AcquisitionContext) -> Batch:
     """modAL's vote entropy, with posterior draws as the committee."""
     from modAL.disagreement import vote_entropy as measure
@@ -174,14 +157,7 @@ def vote_entropy(context: AcquisitionContext) -> Batch:
     return _by_measure(context, measure, _committee(context))
 
 
-@strategy(
-    "modal-consensus-entropy",
-    "modAL's consensus entropy, with posterior draws as the committee",
-    unit="nats",
-    cost=draws_cost,
-    source=_SOURCE,
-    range="0 to log C",
-)
+@strategy("modal-consensus-entropy", cost=draws_cost)
 def consensus_entropy(context: AcquisitionContext) -> Batch:
     """modAL's consensus entropy, with posterior draws as the committee."""
     from modAL.disagreement import consensus_entropy as measure
@@ -189,14 +165,7 @@ def consensus_entropy(context: AcquisitionContext) -> Batch:
     return _by_measure(context, measure, _committee(context))
 
 
-@strategy(
-    "modal-max-disagreement",
-    "modAL's largest divergence of a member, with posterior draws as the committee",
-    unit="nats",
-    cost=draws_cost,
-    source="McCallum & Nigam 1998; modAL",
-    range="0 and above",
-)
+@strategy("modal-max-disagreement", cost=draws_cost)
 def max_disagreement(context: AcquisitionContext) -> Batch:
     """modAL's largest Kullback-Leibler divergence, with posterior draws as the committee."""
     from modAL.disagreement import KL_max_disagreement

@@ -142,14 +142,7 @@ def _cost(size: Size) -> Cost:
     return Cost(size.logits + images * size.embedding * size.activation + pairs, memory)
 
 
-@strategy(
-    "probcover",
-    "images whose balls cover most of what no label covers yet (cold start)",
-    unit="none",
-    cost=_cost,
-    source="Yehuda et al. 2022, arXiv:2205.11320",
-    range="0 to N, images newly covered",
-)
+@strategy("probcover", cost=_cost)
 def probcover(context: AcquisitionContext) -> Batch:
     """Greedy maximum coverage of the pool by balls of one radius."""
     rows = torch.cat([context.labelled.cpu(), context.candidates.cpu()])

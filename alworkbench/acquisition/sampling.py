@@ -27,6 +27,7 @@ from torch import Tensor
 from alworkbench.acquisition.cost import Cost, Size
 from alworkbench.acquisition.score import Score
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy
+from alworkbench.acquisition.strategy_cards import strategy_card
 from alworkbench.acquisition.uncertainty import BALD, MARGIN
 
 
@@ -97,23 +98,15 @@ def sampler(score: Score) -> Callable[[AcquisitionContext], Batch]:
     return choose
 
 
-def power_strategy(score: Score, shown_as: str) -> Strategy:
-    """The strategy `power-SCORE`. `shown_as` names the score in the summary."""
+def power_strategy(score: Score) -> Strategy:
+    """The strategy `power-SCORE`."""
 
     def cost(size: Size) -> Cost:
         scoring = score.cost(size)
         return Cost(scoring.operations + 4 * size.candidates * size.batch, scoring.memory)
 
-    return Strategy(
-        name=f"power-{score.name}",
-        summary=f"sampled in proportion to {shown_as}; a small share uniformly",
-        unit=score.unit,
-        cost=cost,
-        choose=sampler(score),
-        source="Kirsch et al. 2021, arXiv:2106.12059",
-        range=score.range,
-    )
+    return Strategy(strategy_card(f"power-{score.name}"), cost, sampler(score))
 
 
-power_margin = power_strategy(MARGIN, "1 - margin")
-power_bald = power_strategy(BALD, "BALD")
+power_margin = power_strategy(MARGIN)
+power_bald = power_strategy(BALD)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.cost import Cost, Estimate, Size
+from alworkbench.acquisition.strategy_cards import StrategyCard, strategy_card
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Goal
 from alworkbench.core.errors import MemoryBudgetTooSmall
@@ -164,20 +165,22 @@ class Batch:
 class Strategy:
     """A named way to choose a batch, with its cost and source."""
 
-    name: str
-    """Name on the command line and in records; never reused for another strategy."""
-    summary: str
-    """At most 80 characters, for lists."""
-    unit: str
-    """Unit of the scores: nats, probability, or none."""
+    card: StrategyCard
+    """What lists say of it."""
     cost: Callable[[Size], Cost]
     """Cost of a batch, known before it is chosen."""
     choose: Callable[[AcquisitionContext], Batch]
     """Picks min(batch size, N) distinct candidates. Call `select`, which checks the memory first."""
-    source: str = ""
-    """Authors, year, arXiv number."""
-    range: str = ""
-    """Range of the scores, in their unit."""
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in records."""
+        return self.card.name
+
+    @property
+    def unit(self) -> str:
+        """Unit of the scores: nats, probability, or none."""
+        return self.card.unit
 
     def select(self, context: AcquisitionContext) -> Batch:
         """The batch. Raises MemoryBudgetTooSmall if it cannot be chosen within the memory."""
@@ -193,21 +196,15 @@ class Strategy:
 
 
 def strategy(
-    name: str,
-    summary: str,
-    *,
-    unit: str,
-    cost: Callable[[Size], Cost],
-    source: str = "",
-    range: str = "",
+    name: str, *, cost: Callable[[Size], Cost]
 ) -> Callable[[Callable[[AcquisitionContext], Batch]], Strategy]:
-    """Decorator that turns a choosing function into a `Strategy` with these fields.
+    """Decorator that turns a choosing function into the `Strategy` of the card with this name.
 
-    It is listed once it stands in `catalogue.STRATEGIES`.
+    It is found once it stands in `catalogue.STRATEGIES`.
     """
 
     def described(choose: Callable[[AcquisitionContext], Batch]) -> Strategy:
-        return Strategy(name, summary, unit, cost, choose, source, range)
+        return Strategy(strategy_card(name), cost, choose)
 
     return described
 

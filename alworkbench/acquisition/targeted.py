@@ -95,14 +95,7 @@ def _cost(size: Size) -> Cost:
     return Cost(embed + targets + near, _held(size) + _row(size))
 
 
-@strategy(
-    "targeted",
-    "nearest in the pool to the most uncertain targets, by 2-Wasserstein distance",
-    unit="none",
-    cost=_cost,
-    source="Baumann et al. 2024, arXiv:2412.06014",
-    range="0 and above, a distance of embeddings",
-)
+@strategy("targeted", cost=_cost)
 def targeted(context: AcquisitionContext) -> Batch:
     """The nearest candidates of the most uncertain targets, in turns."""
     size = context.size

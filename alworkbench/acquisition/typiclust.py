@@ -91,14 +91,7 @@ def _cost(size: Size) -> Cost:
     return Cost(images * size.embedding * size.activation + means + near, memory)
 
 
-@strategy(
-    "typiclust",
-    "most typical images of the largest unlabelled clusters (cold start)",
-    unit="none",
-    cost=_cost,
-    source="Hacohen et al. 2022, arXiv:2202.02794",
-    range="0 to 1e6, one over a mean distance",
-)
+@strategy("typiclust", cost=_cost)
 def typiclust(context: AcquisitionContext) -> Batch:
     """Typical images, clusters with the fewest labels first."""
     rows = torch.cat([context.labelled.cpu(), context.candidates.cpu()])

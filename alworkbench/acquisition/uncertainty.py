@@ -29,68 +29,24 @@ def _of_draws(formula: Formula) -> Callable[[AcquisitionContext], Float[Tensor, 
 
 _margins = _of_predictions(scores.margin)
 
-ENTROPY = Score(
-    "entropy",
-    "nats",
-    "0 to log C",
-    "Settles 2009",
-    streamed_logits_cost,
-    _of_predictions(scores.entropy),
-)
+ENTROPY = Score("entropy", streamed_logits_cost, _of_predictions(scores.entropy))
 LEAST_CONFIDENCE = Score(
-    "least-confidence",
-    "probability",
-    "0 to 1 - 1/C",
-    "Lewis and Gale 1994",
-    streamed_logits_cost,
-    _of_predictions(scores.least_confidence),
+    "least-confidence", streamed_logits_cost, _of_predictions(scores.least_confidence)
 )
-MARGIN = Score(
-    "margin",
-    "probability",
-    "0 to 1",
-    "Scheffer et al. 2001",
-    streamed_logits_cost,
-    lambda context: 1 - _margins(context),
-)
+MARGIN = Score("margin", streamed_logits_cost, lambda context: 1 - _margins(context))
 """1 - margin, so that undecided images have high scores. The strategy `margin` shows the margin itself."""
-PREDICTIVE_ENTROPY = Score(
-    "predictive-entropy",
-    "nats",
-    "0 to log C",
-    "Gal et al. 2017, arXiv:1703.02910",
-    draws_cost,
-    _of_draws(scores.predictive_entropy),
-)
-BALD = Score(
-    "bald",
-    "nats",
-    "0 to log C",
-    "Houlsby et al. 2011, arXiv:1112.5745",
-    draws_cost,
-    _of_draws(scores.bald),
-)
+PREDICTIVE_ENTROPY = Score("predictive-entropy", draws_cost, _of_draws(scores.predictive_entropy))
+BALD = Score("bald", draws_cost, _of_draws(scores.bald))
 
 
-@strategy(
-    MARGIN.name,
-    "smallest gap between the two most likely classes (no posterior)",
-    unit=MARGIN.unit,
-    cost=MARGIN.cost,
-    source=MARGIN.source,
-    range=MARGIN.range,
-)
+@strategy(MARGIN.name, cost=MARGIN.cost)
 def margin(context: AcquisitionContext) -> Batch:
     """The images with the smallest margin. The scores of the batch are the margins."""
     values = _margins(context)
     return batch_in_order(context, scores.best(-values, context.batch_size), values)
 
 
-entropy = highest(ENTROPY, "highest entropy of the prediction (no posterior)")
-least_confidence = highest(
-    LEAST_CONFIDENCE, "smallest probability of the most likely class (no posterior)"
-)
-predictive_entropy = highest(
-    PREDICTIVE_ENTROPY, "highest entropy of the prediction averaged over the posterior"
-)
-bald = highest(BALD, "most information of a label about the model, by joint draws")
+entropy = highest(ENTROPY)
+least_confidence = highest(LEAST_CONFIDENCE)
+predictive_entropy = highest(PREDICTIVE_ENTROPY)
+bald = highest(BALD)

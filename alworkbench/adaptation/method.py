@@ -22,13 +22,9 @@ from torch import Tensor
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS, AdaptationSettings
 from alworkbench.adaptation.learner import Learner, Predictor
 from alworkbench.adaptation.learning import LearnedWeights, check_labels, learn, restore
+from alworkbench.adaptation.method_cards import ZERO_SHOT
 from alworkbench.adaptation.pool_taught import teach
-from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.encoders.head import Features
-
-POOL_TAUGHT, FREE_WEIGHTS, LINEARISED = "pool-taught", "free-weights", "linearised"
-ZERO_SHOT = "zero-shot"
-"""Names under which methods are chosen and stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +47,13 @@ class Method:
     """A named method of learning from labels."""
 
     name: str
-    summary: str
-    """One line for lists."""
+    """That of a card in `method_cards`."""
     fit_predictor: FitPredictor | None = None
     """None: the base learner's own logits are the prediction."""
     residual_head: bool = False
     """Whether the base learner has a residual linear head."""
     pool_taught: bool = False
     """Whether the unlabelled images of the pool teach as well (`pool_taught`)."""
-
-    @property
-    def is_default(self) -> bool:
-        """Whether a project uses this method if none is named."""
-        return self.name == DEFAULT_ADAPTATION
 
     def fit_base(
         self,

@@ -154,7 +154,7 @@ def learn(
 
 def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
     """Print a round and its first images in the order of the ranking."""
-    from alworkbench.acquisition.catalogue import score_unit
+    from alworkbench.acquisition.strategy_cards import score_unit
     from alworkbench.project.round_rows import placed_items
 
     round_ = next(r for r in workbench.rounds.all() if r.id == round_id)

@@ -41,6 +41,7 @@ from alworkbench.cli import (
     role_command,
     round_command,
     screens,
+    set_command,
     simulating,
     support,
 )
@@ -51,6 +52,7 @@ from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project_commands.register),
+    ("Project", set_command.register),
     ("Project", role_command.register),
     ("Project", export_command.register),
     ("Project", format_command.register),

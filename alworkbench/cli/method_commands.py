@@ -37,13 +37,14 @@ def strategies(
     The time is an estimate for one processor core. The memory is the least that the strategy needs,
     without the features.
     """
-    from alworkbench.acquisition.catalogue import STRATEGIES
-    from alworkbench.acquisition.cost import Size
-    from alworkbench.adaptation.methods import find_method
+    from alworkbench.acquisition.strategy_cards import CARDS
     from alworkbench.core.domain import DEFAULT_ADAPTATION, DEFAULT_STRATEGY
 
     costs: dict[str, Cost] = {}
-    if pool is not None:
+    if pool is not None:  # what follows loads torch
+        from alworkbench.acquisition.catalogue import STRATEGIES
+        from alworkbench.acquisition.cost import Size
+        from alworkbench.adaptation.methods import find_method
         from alworkbench.project.batch_estimate import TARGETS
 
         size = Size(
@@ -62,7 +63,7 @@ def strategies(
         costs = {s.name: s.cost(size) for s in STRATEGIES}
     if as_json:
         fields = ("name", "summary", "unit", "range", "source")
-        rows: list[dict[str, Any]] = [{f: getattr(s, f) for f in fields} for s in STRATEGIES]
+        rows: list[dict[str, Any]] = [{f: getattr(s, f) for f in fields} for s in CARDS]
         for row in rows:
             row["default"] = row["name"] == DEFAULT_STRATEGY
             if cost := costs.get(row["name"]):
@@ -76,7 +77,7 @@ def strategies(
     figures = ("seconds", "MiB") if costs else ("score unit", "source")
     headings = ("strategy", "selects", *figures)
     lines = []
-    for s in STRATEGIES:
+    for s in CARDS:
         shown = [s.unit, s.source.split(", ")[-1]]
         if cost := costs.get(s.name):
             shown = [f"{cost.seconds:,.1f}", f"{cost.memory / 2**20:,.0f}"]
@@ -97,16 +98,14 @@ def strategies(
 
 def adaptations(as_json: JsonOption = False) -> None:
     """List the methods that learn from labels; `*` marks the default."""
-    from alworkbench.adaptation.methods import METHODS
+    from alworkbench.adaptation.method_cards import CARDS
 
     if as_json:
-        print_json(
-            [{"name": m.name, "summary": m.summary, "default": m.is_default} for m in METHODS]
-        )
+        print_json([{"name": m.name, "summary": m.summary, "default": m.is_default} for m in CARDS])
         return
     table = new_table("method", "how it learns")
     table.columns[0].no_wrap = True
-    for method in METHODS:
+    for method in CARDS:
         mark = " *" if method.is_default else ""
         table.add_row(escape(method.name + mark), escape(method.summary))
     console.print(table)

@@ -91,8 +91,8 @@ def init(
 ) -> None:
     """Create a project: a folder with the settings, features and labels of one labelling task."""
     import store
-    from alworkbench.acquisition.catalogue import find_strategy
-    from alworkbench.adaptation.methods import find_method
+    from alworkbench.acquisition.strategy_cards import strategy_card
+    from alworkbench.adaptation.method_cards import method_card
     from alworkbench.encoders import check_encoder
     from alworkbench.inputs.class_name_file import read_class_names
     from alworkbench.project.session import utc_now
@@ -106,11 +106,11 @@ def init(
     settings = ProjectSettings(
         folder.resolve().name,
         encoder,
-        find_strategy(strategy).name,
+        strategy_card(strategy).name,
         batch,
         seed,
         goal,
-        find_method(adaptation).name,
+        method_card(adaptation).name,
     )
     store.create_store(ProjectFolder(folder).database, settings, class_list, utc_now()).close()
     tell(

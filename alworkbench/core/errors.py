@@ -110,6 +110,16 @@ class ProjectReadOnly(ProjectError):
         )
 
 
+class SettingFixed(ProjectError):
+    """A setting cannot be changed any more, since stored things would lose their meaning."""
+
+    def __init__(self, name: str, present: str, reason: str) -> None:
+        super().__init__(
+            f"The {name} of this project stays {present!r}: {reason}. Nothing was changed. For another "
+            f"{name}, start a new project (`alworkbench init`); `alworkbench export` takes the labels along."
+        )
+
+
 class ProjectUnavailable(ProjectError):
     """The folder of the project cannot be read or written."""
 

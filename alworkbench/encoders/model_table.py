@@ -1,18 +1,22 @@
-"""Write the page of supported models, docs/models.md, from `alworkbench.encoders.supported`.
+"""Write the page of supported models, docs/models.md, and the table of published tags.
 
-`python -m alworkbench.encoders.model_table` does it, from the repository. A test compares the two.
+`python -m alworkbench.encoders.model_table` does it, from the repository. A test compares them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import open_clip
+
 from alworkbench.core.atomic_files import write_atomically
-from alworkbench.encoders.supported import ModelSupport, Side, supported_models
+from alworkbench.encoders import PUBLISHED_TAGS
+from alworkbench.encoders.supported import ModelSupport, Side, architectures, supported_models
 
 FAMILIES = (
     ("SigLIP 2", "SigLIP2"),
@@ -115,6 +119,18 @@ def verdict(model: ModelSupport) -> str:
     return f"yes, with {model.needs}" if model.needs else "yes"
 
 
+def published_table() -> str:
+    """The content of `published_tags.json`, which names are checked against without loading open_clip."""
+    tags = {
+        name: found
+        for name in architectures()
+        if (found := open_clip.list_pretrained_tags_by_model(name))
+    }
+    rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in tags.items())
+    release = json.dumps(version("open_clip_torch"))
+    return f'{{\n"open_clip": {release},\n"tags": {{\n{rows}\n}}\n}}\n'
+
+
 # ------------------------------------------------------------------------------------------ inside
 
 
@@ -153,10 +169,12 @@ def main(arguments: list[str] | None = None) -> None:
         epilog="example: python -m alworkbench.encoders.model_table --table /tmp/models.md",
     )
     parser.add_argument("--table", type=Path, default=Path("docs/models.md"), help="(%(default)s)")
+    parser.add_argument("--tags", type=Path, default=PUBLISHED_TAGS, help="(%(default)s)")
     options = parser.parse_args(arguments)
 
     models = supported_models()
     write_atomically(options.table, table(models).encode())
+    write_atomically(options.tags, published_table().encode())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from torch import Tensor
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS
 from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.method import FREE_WEIGHTS, LINEARISED, POOL_TAUGHT
+from alworkbench.adaptation.method_cards import FREE_WEIGHTS, LINEARISED, POOL_TAUGHT
 from alworkbench.adaptation.pool_taught import teach
 from alworkbench.encoders.head import Features
 

@@ -67,7 +67,7 @@ def query_strategy(
         return Query(np.asarray(found.rows, dtype=np.int64), np.asarray(found.scores))
 
     query.__name__ = name.replace("-", "_")
-    query.__doc__ = chosen.summary
+    query.__doc__ = chosen.card.summary
     return query
 
 

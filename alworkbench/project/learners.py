@@ -20,7 +20,7 @@ from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.learner_file import load_learner, save_learner
 from alworkbench.adaptation.learning import LearnedWeights
 from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
-from alworkbench.adaptation.method import LINEARISED
+from alworkbench.adaptation.method_cards import LINEARISED
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import (
     ClassList,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from alworkbench.acquisition.catalogue import score_unit
+from alworkbench.acquisition.strategy_cards import score_unit
 from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.domain import AnswerKind, Item, Label, Role, Round
 from alworkbench.core.errors import InvalidLabelFile, NoOpenRound, UnknownRound

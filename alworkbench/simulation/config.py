@@ -196,7 +196,7 @@ class SimulationConfig(BaseModel):
     @property
     def plan(self) -> Plan:
         """The plan of the runs. With `own_seconds`, its oracle has no times yet."""
-        from alworkbench.acquisition.catalogue import resolve
+        from alworkbench.acquisition.strategy_cards import resolve
         from alworkbench.adaptation.adaptation_settings import Strengths
         from alworkbench.simulation.plan import OraclePlan, Plan
 

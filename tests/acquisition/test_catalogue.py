@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.acquisition.catalogue import RETIRED, STRATEGIES, find_strategy, score_unit
+from alworkbench.acquisition.catalogue import STRATEGIES, find_strategy
 from alworkbench.acquisition.strategy import Strategy
+from alworkbench.acquisition.strategy_cards import CARDS, RETIRED, score_unit
 from alworkbench.core.domain import DEFAULT_STRATEGY
 from alworkbench.core.errors import UnknownStrategy
 
 NAMES = [strategy.name for strategy in STRATEGIES]
+
+
+def test_every_card_describes_one_strategy_in_the_same_order():
+    assert [card.name for card in CARDS] == NAMES
 
 
 def test_strategies_are_listed_in_the_stated_order():

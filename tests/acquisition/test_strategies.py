@@ -118,8 +118,10 @@ class TestEveryStrategy:
         more = replace(size, candidates=10 * size.candidates)
         assert 0 <= strategy.cost(size).operations <= strategy.cost(more).operations
         assert 0 < strategy.cost(size).memory <= strategy.cost(more).memory
-        assert len(strategy.summary) <= 80
-        assert name in ("random", "balanced-random") or (strategy.source and strategy.range)
+        assert len(strategy.card.summary) <= 80
+        assert name in ("random", "balanced-random") or (
+            strategy.card.source and strategy.card.range
+        )
 
 
 def test_only_random_strategies_depend_on_the_seed():

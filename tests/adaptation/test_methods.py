@@ -6,7 +6,7 @@ from torch.nn.functional import one_hot
 
 from alworkbench.adaptation.learner import Predictor, zero_shot
 from alworkbench.adaptation.learning import learn
-from alworkbench.adaptation.method import LINEARISED
+from alworkbench.adaptation.method_cards import CARDS, LINEARISED
 from alworkbench.adaptation.methods import METHODS, find_method
 from alworkbench.core.domain import DEFAULT_ADAPTATION
 from alworkbench.core.errors import UnknownAdaptation
@@ -28,9 +28,10 @@ def campaign(images=30, classes=4, residuals=False, strength=0.01):
 
 def test_methods_are_listed_in_a_fixed_order_with_the_default_first():
     assert [method.name for method in METHODS] == NAMES
-    assert [method.is_default for method in METHODS] == [True] + [False] * (len(NAMES) - 1)
+    assert [card.is_default for card in CARDS] == [True] + [False] * (len(NAMES) - 1)
     assert NAMES[0] == DEFAULT_ADAPTATION
-    assert all(method.summary for method in METHODS)
+    assert [card.name for card in CARDS] == NAMES
+    assert all(card.summary for card in CARDS)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.method import POOL_TAUGHT
+from alworkbench.adaptation.method_cards import POOL_TAUGHT
 from alworkbench.adaptation.temperature import fit_temperature
 from alworkbench.core.domain import DEFAULT_STRATEGY
 from alworkbench.simulation.load.collection import load_collection

@@ -34,7 +34,7 @@ from typing import Any
 import torch
 
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.method import POOL_TAUGHT
+from alworkbench.adaptation.method_cards import POOL_TAUGHT
 from alworkbench.adaptation.temperature import fit_temperature
 from alworkbench.adaptation.zero_shot_calibration import (
     match_zero_shot_confidence,

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from alworkbench.adaptation.learner import Learner
-from alworkbench.adaptation.method import POOL_TAUGHT
+from alworkbench.adaptation.method_cards import POOL_TAUGHT
 from alworkbench.core.domain import DEFAULT_STRATEGY, Arm
 from alworkbench.evaluation.curves import Runs
 from alworkbench.evaluation.label_savings import saving, target_of

@@ -187,7 +187,7 @@ def test_without_a_project_the_trace_file_is_in_the_temporary_folder(monkeypatch
     def fail(*_):
         raise RuntimeError
 
-    monkeypatch.setattr("alworkbench.acquisition.catalogue.STRATEGIES", fail)
+    monkeypatch.setattr("alworkbench.acquisition.strategy_cards.CARDS", fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["alworkbench", "strategies"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alworkbench.acquisition.catalogue import score_unit
+from alworkbench.acquisition.strategy_cards import score_unit
 from alworkbench.core import errors
 from alworkbench.core.domain import Answer, AnswerKind
 from alworkbench.inputs.picture import hash_file

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 import alworkbench
+from alworkbench.acquisition import strategy_cards
 from alworkbench.acquisition.strategy import AcquisitionContext
+from alworkbench.acquisition.strategy_cards import StrategyCard
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.method import Method
 from alworkbench.features.table import FeatureTable
@@ -31,6 +33,9 @@ TEMPLATES = dict(
 @pytest.fixture
 def template(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The template of this name as a module."""
+    cards = re.findall(r"^    (StrategyCard\(.*?^    \),)$", TEXT, re.MULTILINE | re.DOTALL)
+    shown = [eval(card.rstrip(","), {"StrategyCard": StrategyCard}) for card in cards]
+    monkeypatch.setattr(strategy_cards, "CARDS", (*strategy_cards.CARDS, *shown))
     module = ModuleType(request.param)
     monkeypatch.setitem(sys.modules, request.param, module)
     exec(
@@ -66,7 +71,7 @@ def test_the_template_of_a_method_learns_by_its_formula(template: ModuleType) ->
     targets = torch.eye(4, dtype=torch.float64)[torch.tensor([0, 0, 0, 2, 2, 3])]
     (line,) = re.findall(r'^    Method\("class-bias".*\)', TEXT, re.MULTILINE)
     method = eval(line.strip(), {"Method": Method, **vars(template)})
-    plain = Method("plain", "the base learner alone")(start, model.images[:6], targets)
+    plain = Method("plain")(start, model.images[:6], targets)
     learned = method(start, model.images[:6], targets)
     bias = torch.tensor([3.0, 0.0, 2.0, 1.0]).log1p()
     assert torch.allclose(

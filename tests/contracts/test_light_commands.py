@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from alworkbench.encoders import published_tags
 from tests.making_project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,11 @@ for command in json.loads(sys.argv[1]):
 """
 
 
+def published_model() -> str:
+    """A name of the table that is read instead of open_clip, where it is of the installed release."""
+    return next((f"{name}:{tags[0]}" for name, tags in published_tags().items()), "bundled")
+
+
 @pytest.fixture
 def labelled(project: Project, answers: Callable) -> Project:
     """A project with a posterior and a closed round, whose status was read before."""
@@ -64,6 +70,12 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
         ["--help"],
         ["--version"],
         ["propose", "--help"],
+        ["strategies"],
+        ["strategies", "--json"],
+        ["adaptations"],
+        ["init", str(tmp_path / "one"), "-c", "a", "-c", "b"],
+        ["init", str(tmp_path / "two"), "-c", "a", "-c", "b", "--encoder", published_model()],
+        ["set", "--project", str(tmp_path / "one"), "--encoder", published_model(), "--batch", "5"],
         *(
             [*words, "--project", str(labelled.folder)]
             for words in (
@@ -71,6 +83,8 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
                 ["status", "--json"],
                 ["jobs"],
                 ["classes", "list"],
+                ["set", "--strategy", "margin"],
+                ["round", "--csv", str(tmp_path / "round.csv")],
                 ["people", "add", "Ada"],
                 ["people", "list"],
                 ["label", str(given)],

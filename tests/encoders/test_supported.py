@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from alworkbench.cli.main import app
 from alworkbench.core.errors import UnknownEncoder
-from alworkbench.encoders import model_table
+from alworkbench.encoders import PUBLISHED_TAGS, model_table, published_tags
 from alworkbench.encoders.splitting import split_image_tower, split_text_tower
 from alworkbench.encoders.supported import (
     ModelSupport,
@@ -147,6 +147,13 @@ def test_the_table_in_the_docs_is_that_of_the_installed_release(
     models = list(catalogue.values())
     advice = "Write it again with `python -m alworkbench.encoders.model_table`."
     assert written == model_table.table(models), advice
+
+
+def test_the_table_of_published_tags_is_that_of_the_installed_release() -> None:
+    if not published_tags():
+        pytest.skip("published_tags.json is about another release of open_clip")
+    advice = "Write it again with `python -m alworkbench.encoders.model_table`."
+    assert PUBLISHED_TAGS.read_text(encoding="utf-8") == model_table.published_table(), advice
 
 
 def test_every_model_has_one_row_and_one_family(catalogue: dict[str, ModelSupport]) -> None:

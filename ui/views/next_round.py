@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from alworkbench.acquisition.catalogue import STRATEGIES
+from alworkbench.acquisition.strategy_cards import CARDS
 from ui.state import UiState
 from ui.views.parts import escape_markdown
 
@@ -17,7 +17,7 @@ def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
     """Draw the button and its choices. The button ranks the pool and shows the labelling page."""
     workbench = state.workbench
     settings = workbench.session.settings()
-    known = {s.name: s.summary for s in STRATEGIES}
+    known = {card.name: card.summary for card in CARDS}
     names = list(known)
     pressed = st.button(label, type="primary", key="start-round")
     with st.expander("Choose how images are picked"):

@@ -29,7 +29,6 @@ from torch import Tensor
 
 from alworkbench.acquisition import scores
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.epig.strategies import SOURCE
 from alworkbench.acquisition.score import Score, highest, joined
 from alworkbench.acquisition.strategy import AcquisitionContext
 
@@ -166,7 +165,5 @@ def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
     return joined(found)
 
 
-EPIG_DRAWS = Score("epig-draws", "nats", "0 to log C", SOURCE, _cost, _scores)
-epig_draws = highest(
-    EPIG_DRAWS, "most information about the targets, each image alone, by joint draws"
-)
+EPIG_DRAWS = Score("epig-draws", _cost, _scores)
+epig_draws = highest(EPIG_DRAWS)

@@ -29,8 +29,6 @@ from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, strategy
 from alworkbench.posterior.linearisation import WeightUpdate
 
-SOURCE = "Bickford Smith et al. 2023, arXiv:2304.08151"
-
 
 def _row(size: Size) -> int:
     """Bytes of one image in the space of draws."""
@@ -139,14 +137,7 @@ def _greedy(context: AcquisitionContext, drawn: DrawnTargets, rows: Int[Tensor, 
     return Batch(tuple(int(rows[pick.row]) for pick in picks), tuple(pick.score for pick in picks))
 
 
-@strategy(
-    "epig",
-    "greedy batch with most information about the predictions of the targets",
-    unit="nats",
-    cost=_cost_greedy,
-    source=SOURCE,
-    range="0 to log C",
-)
+@strategy("epig", cost=_cost_greedy)
 def epig(context: AcquisitionContext) -> Batch:
     """Greedy EPIG; the targets are weighted so that all predicted classes count equally.
 
