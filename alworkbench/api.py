@@ -45,17 +45,26 @@ def open_project(path: str | Path, *, device: str = "cpu", asked_by: str = "a sc
 
 
 def restore(
-    backup: str | Path, folder: str | Path, *, progress: Progress = silent
+    backup: str | Path,
+    folder: str | Path,
+    *,
+    server: str | None = None,
+    progress: Progress = silent,
 ) -> BackupSummary:
     """Make the new folder `folder` the project that `Workbench.backup` wrote to the folder `backup`.
 
-    Every byte is checked before anything is written. Raises InvalidBackup, FolderNotEmpty,
-    OutputUnwritable or ProjectTooNew.
+    Every byte is checked before anything is written. `server` is the URL of an empty PostgreSQL database
+    for the records, which otherwise lie in the folder. Raises InvalidBackup, FolderNotEmpty,
+    OutputUnwritable, ProjectTooNew, InvalidStoreUrl, ServerHoldsProject or ServerUnavailable.
     """
     import store
     from alworkbench.project.backup import restore as restored
 
-    return restored(Path(backup), Path(folder), store.open_store, progress=progress)
+    def move(draft: Path) -> None:
+        if server is not None:
+            store.move_to_server(draft, server)
+
+    return restored(Path(backup), Path(folder), store.open_store, move=move, progress=progress)
 
 
 def simulate(

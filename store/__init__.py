@@ -1,4 +1,5 @@
-"""The database of a project: one SQLite file. `README.md` lists what callers may rely on."""
+"""The database of a project: one SQLite file, or a PostgreSQL database. `README.md` lists what callers may
+rely on."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from store.read_only import ReadOnlyDatabase, can_be_written
 from store.unit_of_work import SqlStore, SqlWriter
 from store.upgrades import bring_up_to_date, inspect, migrating, upgrade
 
-__all__ = ["create_store", "memory_store", "open_store"]
+__all__ = ["create_store", "memory_store", "move_to_server", "open_store"]
 
 
 def open_store(path: Path, *, must_exist: bool = True) -> Store:
     """The store of the project in `path`: its folder, or the project.db in it.
 
-    An older schema is upgraded first, after a copy of the file. Where the file or its folder cannot be
+    An older schema is upgraded first, after a copy of the database. Where the file or its folder cannot be
     written, the store can be read, and a write block raises ProjectReadOnly. Without `must_exist`, a
     missing file becomes an empty store without settings and classes.
     Raises ProjectMissing, ProjectTooNew, ProjectDamaged, ProjectBusy or ProjectUnavailable.
@@ -29,6 +30,10 @@ def open_store(path: Path, *, must_exist: bool = True) -> Store:
     database = _database(path)
     folder = database.parent
     with translated(folder):
+        if ProjectFolder(folder).pointer.is_file():
+            from store.server import open_server_store
+
+            return open_server_store(folder)
         if not can_be_written(database):
             return SqlStore(ReadOnlyDatabase(database), folder)
         if must_exist and inspect(database).empty:
@@ -38,20 +43,35 @@ def open_store(path: Path, *, must_exist: bool = True) -> Store:
         return SqlStore(FileDatabase(database), folder)
 
 
-def create_store(path: Path, settings: ProjectSettings, classes: ClassList, now: datetime) -> Store:
+def create_store(
+    path: Path,
+    settings: ProjectSettings,
+    classes: ClassList,
+    now: datetime,
+    *,
+    server: str | None = None,
+) -> Store:
     """A new project in `path`: its folder, or the project.db in it. Missing folders are made.
 
-    A failure leaves no project. Raises ProjectExists if there is one.
+    `server` is the URL of an empty PostgreSQL database that is to hold the records; the folder then holds
+    the other files, and the URL without its password. A failure leaves no project. Raises ProjectExists
+    if there is one, and InvalidStoreUrl, ServerHoldsProject and ServerUnavailable about the server.
     """
     database = _database(path)
     folder = database.parent
     _make_folder(folder)
     with translated(folder):
+        if server is not None:
+            from store.server import create_server_store
+
+            return create_server_store(folder, server, settings, classes, now)
+        if ProjectFolder(folder).pointer.is_file():
+            raise ProjectExists(folder)
         with migrating(database) as connection:
             if not inspect(database).empty:
                 raise ProjectExists(folder)
             upgrade(connection)
-            _fill(SqlWriter(connection, folder), settings, classes, now)
+            SqlWriter(connection, folder).begin_project(settings, classes, now)
         return SqlStore(FileDatabase(database), folder)
 
 
@@ -60,13 +80,15 @@ def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -
     engine = memory_engine()
     with engine.connect() as connection, transaction(connection):
         upgrade(connection)
-        _fill(SqlWriter(connection, Path("memory")), settings, classes, now)
+        SqlWriter(connection, Path("memory")).begin_project(settings, classes, now)
     return SqlStore(MemoryDatabase(engine), Path("memory"))
 
 
-def _fill(writer: SqlWriter, settings: ProjectSettings, classes: ClassList, now: datetime) -> None:
-    writer.save_settings(settings)
-    writer.classes.add(classes, now)
+def move_to_server(folder: Path, server: str) -> None:
+    """See `store.server.move_to_server`, which needs the package psycopg."""
+    from store import server as servers
+
+    servers.move_to_server(folder, server)
 
 
 def _database(path: Path) -> Path:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def back_up(path: Path, target: Path) -> Path:
     """Copy a database file to `target`, or to `target.2` and so on if that exists. Returns the copy."""
-    target = _free_name(target)
+    target = free_name(target)
     with closing(sqlite_module().connect(path)) as source:
         source.execute("PRAGMA query_only = ON")
         copy_connected(source, target, path.parent)
@@ -56,7 +56,8 @@ def counted(copy: Path) -> RecordCounts:
     return RecordCounts(images, labels)
 
 
-def _free_name(target: Path) -> Path:
+def free_name(target: Path) -> Path:
+    """`target`, or `target.2` and so on if that exists."""
     names = (target.with_name(f"{target.name}.{n}") for n in range(2, 10_000))
     return target if not target.exists() else next(name for name in names if not name.exists())
 

@@ -1,4 +1,4 @@
-"""Translate errors of SQLite into errors that a user can correct.
+"""Translate errors of SQLite and PostgreSQL into errors that a user can correct.
 
 All other errors of SQLAlchemy are mistakes of this program and pass unchanged.
 """
@@ -17,14 +17,18 @@ from alworkbench.core.errors import (
     ProjectDamaged,
     ProjectDiskFull,
     ProjectError,
+    ProjectReadOnly,
     ProjectUnavailable,
+    ServerUnavailable,
 )
 
 
 def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
-    """The ProjectError for an error of the SQLite driver, or None for any other error."""
+    """The ProjectError for an error of the driver, or None for any other error."""
     if (found := _undecodable(error)) is not None:
         return ProjectDamaged(where, found)
+    if hasattr(error, "sqlstate"):
+        return _of_server(error, error.sqlstate, where)
     code = getattr(error, "sqlite_errorcode", None)
     if not isinstance(code, int):
         return None
@@ -38,6 +42,32 @@ def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
             return ProjectDamaged(where, str(error))
         case 3 | 8 | 10 | 14:  # PERM, READONLY, IOERR, CANTOPEN
             return ProjectUnavailable(where, str(error))
+        case _:
+            return None
+
+
+def _of_server(error: BaseException, state: str | None, where: Path) -> ProjectError | None:
+    """The same for an error of PostgreSQL. States: https://www.postgresql.org/docs/current/errcodes-appendix."""
+    words = " ".join(str(error).split())
+    match state:
+        case "55P03" | "40001" | "40P01":  # lock not available, serialisation, deadlock
+            return ProjectBusy(where)
+        case "53100":  # disk full
+            return ProjectDiskFull(where)
+        case "25006":  # read-only transaction
+            return ProjectReadOnly(where)
+        case "XX001" | "XX002":  # damaged table, damaged index
+            return ServerUnavailable(where, f"it reports damage: {words}; restore a backup")
+        case None:  # no answer of the server: it is not there, or the connection broke
+            gone = type(error).__name__ in (
+                "OperationalError",
+                "InterfaceError",
+                "ConnectionTimeout",
+            )
+            return ServerUnavailable(where, words) if gone else None
+        # Connection, sign-in, unknown database, missing right, resources, stopped by an operator
+        case _ if state[:2] in ("08", "28", "3D", "53", "57") or state == "42501":
+            return ServerUnavailable(where, words)
         case _:
             return None
 
@@ -72,7 +102,7 @@ class UndecodableJson(Exception):
 
 @contextmanager
 def translated(where: Path) -> Iterator[None]:
-    """Raise the errors of the SQLite driver as ProjectErrors about the project in `where`."""
+    """Raise the errors of the driver as ProjectErrors about the project in `where`."""
     try:
         yield
     except DBAPIError as error:

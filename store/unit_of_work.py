@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import Connection
 
-from alworkbench.core.domain import ProjectSettings
+from alworkbench.core.domain import ClassList, ProjectSettings
 from alworkbench.core.ports import RecordCounts
 from store.copies import counted
 from store.engine import Database
 from store.errors import translated
+from store.faults import faults_of
 from store.repositories import (
     ClassRepository,
     ComputedRepository,
@@ -25,9 +27,6 @@ from store.repositories import (
     ProjectRepository,
     RoundRepository,
 )
-
-MOST_FAULTS = 10
-"""Faults of the database that are listed."""
 
 
 class SqlReader:
@@ -51,12 +50,7 @@ class SqlReader:
 
     def faults(self) -> list[str]:
         """See `ports.Reader.faults`."""
-        found = self._connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_FAULTS})").scalars()
-        keys = self._connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        return [
-            *(str(each) for each in found if each != "ok"),
-            *(f"a row of {table} refers to a missing row" for table, *_ in keys[:MOST_FAULTS]),
-        ]
+        return faults_of(self._connection)
 
 
 class SqlWriter(SqlReader):
@@ -65,6 +59,11 @@ class SqlWriter(SqlReader):
     def save_settings(self, settings: ProjectSettings) -> None:
         """Replace the settings of the project."""
         self._project.save(settings)
+
+    def begin_project(self, settings: ProjectSettings, classes: ClassList, now: datetime) -> None:
+        """The first records of a project, in an empty database."""
+        self.save_settings(settings)
+        self.classes.add(classes, now)
 
 
 class SqlStore:

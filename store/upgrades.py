@@ -20,6 +20,7 @@ from alworkbench.core.errors import ProjectDamaged, ProjectTooNew
 from store.copies import back_up, keep_newest
 from store.engine import migration_engine, transaction
 from store.sqlite_version import sqlite_module
+from store.triggers import POSTGRESQL_APPEND_ONLY
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -91,14 +92,23 @@ def known_revisions(migrations: Path = MIGRATIONS) -> list[str]:
 def upgrade(connection: Connection, migrations: Path = MIGRATIONS) -> None:
     """Bring the schema to the newest revision, inside the caller's transaction.
 
-    The foreign keys of `connection` must be off (see `migration_engine`); they are checked here.
+    In SQLite, the foreign keys of `connection` must be off (see `migration_engine`); they are checked here.
     """
+    make_schema(connection, "head", migrations)
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            raise RuntimeError(f"the upgrade broke {len(broken)} foreign keys, first {broken[0]}")
+    else:
+        for statement in POSTGRESQL_APPEND_ONLY:
+            connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def make_schema(connection: Connection, revision: str, migrations: Path = MIGRATIONS) -> None:
+    """Run the steps up to a revision, inside the caller's transaction."""
     from alembic import command
 
-    command.upgrade(config(migrations, connection), "head")
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    if broken:
-        raise RuntimeError(f"the upgrade broke {len(broken)} foreign keys, first {broken[0]}")
+    command.upgrade(config(migrations, connection), revision)
 
 
 def bring_up_to_date(
@@ -113,29 +123,35 @@ def bring_up_to_date(
     if found.revision == head:
         return
     known = known_revisions(migrations)
-    _refuse_unknown(found, known, path)
+    refuse_unknown(found, known, path)
     with migrating(path) as connection:
         driver: Any = connection.connection.driver_connection
         found = _schema_of(driver, path)  # another process may have upgraded it
         if found.revision == head:
             return
-        _refuse_unknown(found, known, path)
+        refuse_unknown(found, known, path)
         copy = None
         if copy_first and not found.empty:
             copy = back_up(path, path.with_name(f"{path.name}.before-{head}"))
         upgrade(connection, migrations)
     if copy is not None:
-        log.warning(
-            "The project in %s was upgraded from schema %s to %s. The database of before is kept as %s.",
-            path.parent,
-            found.revision,
-            head,
-            copy.name,
-        )
-        keep_newest(path, copy)
+        tell_of_upgrade(path, found.revision, copy, head)
 
 
-def _refuse_unknown(found: Schema, known: list[str], path: Path) -> None:
+def tell_of_upgrade(path: Path, former: str | None, copy: Path, head: str = HEAD) -> None:
+    """Name the copy from before an upgrade, and delete older ones than the last few."""
+    log.warning(
+        "The project in %s was upgraded from schema %s to %s. The database of before is kept as %s.",
+        path.parent,
+        former,
+        head,
+        copy.name,
+    )
+    keep_newest(path, copy)
+
+
+def refuse_unknown(found: Schema, known: list[str], path: Path) -> None:
+    """Raises ProjectTooNew for a revision that is not among the known ones."""
     if found.revision is not None and found.revision not in known:
         raise ProjectTooNew(path.parent, found.revision)
 

@@ -86,13 +86,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str
     return root, path, truth
 
 
-def make_project(folder: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
-    """Imported, with features and posterior; no round yet."""
+def make_project(
+    folder: Path, made: tuple[Path, Path, dict[str, str]], server: str | None = None
+) -> Project:
+    """Imported, with features and posterior; no round yet. Records on a `server`, or in the folder."""
     pictures, features, truth = made
     found = Project(folder, features, truth)
     classes = ClassList(tuple(LabelClass(name) for name in NAMES))
     settings = ProjectSettings("toy", encoder="features:toy", batch_size=5)
-    create_store(found.folder, settings, classes, found.clock()).close()
+    create_store(found.folder, settings, classes, found.clock(), server=server).close()
     with closing(found.open()) as workbench:
         workbench.images.add(pictures / "pool")
         workbench.images.add(pictures / "audit", role=Role.AUDIT)

@@ -13,6 +13,7 @@ from alworkbench.cli.common import (
     HERE,
     JsonOption,
     ProjectOption,
+    ServerOption,
     counted,
     opened,
     progress_bar,
@@ -58,11 +59,12 @@ def backup(
 def restore(
     backup: Annotated[Path, typer.Argument(help="Folder that `alworkbench backup` wrote.")],
     folder: Annotated[Path, typer.Argument(help="New folder of the project.")],
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a project of a backup. Every byte is checked before anything is written."""
     with progress_bar(as_json) as progress:
-        made = restore_project(backup, folder, progress=progress)
+        made = restore_project(backup, folder, server=server, progress=progress)
     tell(
         as_json,
         asdict(made),

@@ -51,6 +51,15 @@ RolesOption = Annotated[
         "keep the image's role, change it to that of the source, or leave out the labels."
     ),
 ]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Keep the records in this empty PostgreSQL database, postgresql+psycopg://user@host/database, "
+        "and not in the folder. The password is never written down; ALWORKBENCH_STORE may hold it.",
+    ),
+]
 HERE = Path()
 MOST_SEED = 2**32 - 1
 """Random numbers of NumPy take no larger seed."""

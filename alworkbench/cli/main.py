@@ -48,7 +48,7 @@ from alworkbench.cli import (
 from alworkbench.cli.common import complaints, console, escape
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.errors import CANNOT_WRITE, OutputUnwritable, WorkbenchError
-from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do
+from alworkbench.core.unexpected import EXIT_CODE, keep_trace, what_to_do, without_passwords
 
 GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", project_commands.register),
@@ -125,7 +125,7 @@ def main() -> None:
 def _end_unexpectedly(error: Exception) -> NoReturn:
     """Keep the trace of an error that nobody foresaw, say where it is, and end."""
     trace = keep_trace(error, project_of(sys.argv[1:]))
-    found = " ".join(f"{type(error).__name__}: {error}".split())
+    found = without_passwords(" ".join(f"{type(error).__name__}: {error}".split()))
     words = what_to_do(trace, "Finished work is kept. Run the same command again")
     complaints.print(
         f"[bold red]Unexpected error:[/] {escape(found)}. {escape(words)}", soft_wrap=True
@@ -142,7 +142,7 @@ def project_of(arguments: Sequence[str]) -> Path | None:
         elif argument.startswith("--project="):
             given = argument.removeprefix("--project=")
     folder = Path(given)
-    return folder if ProjectFolder(folder).database.is_file() else None
+    return folder if ProjectFolder(folder).holds_project else None
 
 
 def print_version(wanted: bool) -> bool:

@@ -15,6 +15,7 @@ from alworkbench.cli.common import (
     JsonOption,
     ProjectOption,
     RolesOption,
+    ServerOption,
     complaints,
     escape,
     opened,
@@ -87,6 +88,7 @@ def init(
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.")
     ] = USUAL.seed,
+    server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a project: a folder with the settings, features and labels of one labelling task."""
@@ -112,7 +114,8 @@ def init(
         goal,
         method_card(adaptation).name,
     )
-    store.create_store(ProjectFolder(folder).database, settings, class_list, utc_now()).close()
+    place = ProjectFolder(folder).database
+    store.create_store(place, settings, class_list, utc_now(), server=server).close()
     tell(
         as_json,
         {"project": str(folder), **asdict(settings), "classes": names},

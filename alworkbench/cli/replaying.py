@@ -106,7 +106,7 @@ def _replay_simulation(
     result = found_result(name, project, out)
     origin = read_origin(result)
     inside = ProjectFolder(project).simulations.resolve()
-    if origin is None and ProjectFolder(project).database.exists():
+    if origin is None and ProjectFolder(project).holds_project:
         # Results of earlier versions do not name their origin. One inside a project is of its labels.
         origin = (
             origin_of_project(project, None) if inside in result.folder.resolve().parents else None

@@ -98,7 +98,7 @@ def demo(
     from alworkbench.project.session import utc_now
 
     console.print(f"Computing on {describe(resolve_device(device))}.")
-    if not ProjectFolder(folder).database.exists():
+    if not ProjectFolder(folder).holds_project:
         store.create_store(folder, DEMO_SETTINGS, DEMO_CLASSES, utc_now()).close()
     with open_project(folder, device=device) as workbench:
         with progress_bar(False) as progress:

@@ -131,6 +131,39 @@ class ProjectUnavailable(ProjectError):
         )
 
 
+class ServerUnavailable(ProjectUnavailable):
+    """The PostgreSQL server with the records of a project does not answer, or does not let the user in."""
+
+    def __init__(self, path: object, detail: str) -> None:
+        ProjectError.__init__(
+            self,
+            f"The database server of the project in {path} cannot be used ({detail}). What it did not "
+            f"confirm was not recorded, or can be sent again. Check the URL in {path}/store.json, and "
+            f"whether the server runs. The password comes from ALWORKBENCH_STORE, PGPASSWORD or a "
+            f"password file.",
+        )
+
+
+class InvalidStoreUrl(ProjectError):
+    """The URL of a database cannot be used. The message never repeats it: it may hold a password."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The URL of the database cannot be used: {why}. Nothing was changed. Give a URL such as "
+            f"postgresql+psycopg://user@host/database to `alworkbench init FOLDER --store URL`."
+        )
+
+
+class ServerHoldsProject(ProjectError):
+    """A new project was asked for in a database that holds one, or that belongs to another program."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The database holds {what} already. Nothing was changed. Make an empty database with "
+            f"`createdb NAME`, and name it in the URL."
+        )
+
+
 class NotInProject(ProjectError):
     """An id that this project does not have, for example from an old page or another project."""
 

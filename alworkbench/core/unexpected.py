@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import sys
 import tempfile
 import traceback
@@ -26,13 +27,15 @@ def keep_trace(error: BaseException, folder: Path | None = None) -> Path | None:
     trace = "".join(traceback.format_exception(error))
     digest = hashlib.sha256(trace.encode(errors="replace")).hexdigest()
     name = f"error-{type(error).__name__}-{digest[:12]}.txt"
-    text = "\n".join(
-        [
-            f"{datetime.now(UTC).isoformat()}, Python {platform.python_version()}, {platform.platform()}",
-            f"{sys.argv!r}",
-            "",
-            trace,
-        ]
+    text = without_passwords(
+        "\n".join(
+            [
+                f"{datetime.now(UTC).isoformat()}, Python {platform.python_version()}, {platform.platform()}",
+                f"{sys.argv!r}",
+                "",
+                trace,
+            ]
+        )
     )
     places = [Path(tempfile.gettempdir()) / "alworkbench-logs"]
     if folder is not None:
@@ -45,6 +48,11 @@ def keep_trace(error: BaseException, folder: Path | None = None) -> Path | None:
             continue
         return place / name
     return None
+
+
+def without_passwords(text: str) -> str:
+    """The text with `***` for the password of each URL in it."""
+    return re.sub(r"(://[^:/@\s'\"]*:)[^\s'\"]+@", r"\1***@", text)
 
 
 def what_to_do(trace: Path | None, again: str) -> str:

@@ -98,13 +98,14 @@ def restore(
     folder: Path,
     open_store: Callable[[Path], Store],
     *,
+    move: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> BackupSummary:
     """Make the new folder `folder` a project again, as it was when the backup was made.
 
     Every byte is checked before anything is written. A failure leaves nothing. A backup of an older
-    version is upgraded. `open_store` opens the store of a folder. Raises InvalidBackup, FolderNotEmpty,
-    OutputUnwritable and ProjectTooNew.
+    version is upgraded. `open_store` opens the store of a folder; `move` moves the records of a folder to a
+    server. Raises InvalidBackup, FolderNotEmpty, OutputUnwritable and ProjectTooNew.
     """
     _refuse_full(folder, "project")
     manifest = read_manifest(backup)
@@ -116,6 +117,8 @@ def restore(
                 raise InvalidBackup(backup, [f"{name} changed while it was read"])
             progress("restoring files", done, len(manifest.files))
         _open_restored(draft, manifest, open_store, backup)
+        if move is not None:
+            move(draft)
     return _summary(folder, manifest)
 
 
@@ -177,7 +180,8 @@ def _files_of(project: Path, with_images: bool) -> Iterator[Path]:
         seen.add(here.resolve())
         if here == project:
             folders[:] = [name for name in folders if name not in left_out]
-            names = [name for name in names if not name.startswith(DATABASE)]
+            pointer = ProjectFolder(project).pointer.name  # the records are in the backup itself
+            names = [n for n in names if not n.startswith(DATABASE) and n != pointer]
         folders[:] = sorted(name for name in folders if not name.endswith(DRAFT))
         if here.parent.parent == project / "features" and DONE not in names:
             folders.clear()  # a shard that is being written

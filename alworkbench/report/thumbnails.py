@@ -46,7 +46,7 @@ def thumbnails_of(
     origin = read_origin(result)
     folder = ProjectFolder(project)
     inside = result.folder.resolve().is_relative_to(folder.simulations.resolve())
-    if inside and folder.database.exists():
+    if inside and folder.holds_project:
         origin = Origin(PROJECT, str(project))
     if origin is None:
         yield "No images are shown: the result does not name the origin of its data."
@@ -65,14 +65,14 @@ def thumbnails_of(
                 origin.encoder or "bundled",
                 context.cache,
             )
-            if not place.database.exists():
+            if not place.holds_project:
                 yield (
                     f"No images are shown: {origin.place} was changed since, or the simulation ran with "
                     f"another cache (--cache)."
                 )
                 return
             origin = replace(origin, place=str(place.path))
-        elif not ProjectFolder(Path(origin.place)).database.exists():
+        elif not ProjectFolder(Path(origin.place)).holds_project:
             yield f"No images are shown: the project {origin.place} does not exist any more."
             return
     except WorkbenchError as error:

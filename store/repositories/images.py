@@ -218,12 +218,12 @@ class ImageRepository:
                 QuarantinedFileRow.path,
                 QuarantinedFileRow.code,
                 QuarantinedFileRow.detail,
-            )
-            .join(ImageRootRow)
-            .order_by(ImageRootRow.root, QuarantinedFileRow.path)
+            ).join(ImageRootRow)
         )
+        # Sorted here, because databases sort texts each in their own way.
         return [
-            QuarantinedFile(joined(root, path), code, detail) for root, path, code, detail in rows
+            QuarantinedFile(joined(root, path), code, detail)
+            for root, path, code, detail in sorted(rows, key=lambda row: (row.root, row.path))
         ]
 
 

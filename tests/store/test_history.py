@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from alworkbench.core.domain import Answer, Label, Role
-from store import memory_store
+from alworkbench.core.ports import Store
+from store import create_store, memory_store
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, import_pictures, open_round
+from tests.store.server import empty_database
 
 IMAGES = 3
 people = st.sampled_from(["ann", "bob"])
@@ -22,12 +26,15 @@ class LabelHistory(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = memory_store(SETTINGS, CLASSES, NOW)
+        self.store = self.new_store()
         import_pictures(self.store, IMAGES)
         self.round = open_round(self.store, list(range(1, IMAGES + 1)))
         self.given: list[Answer] = []
         self.labels: list[Label] = []
         self.gone: set[int] = set()
+
+    def new_store(self) -> Store:
+        return memory_store(SETTINGS, CLASSES, NOW)
 
     def counting(self) -> list[Label]:
         return [label for label in self.labels if label.id not in self.gone]
@@ -85,3 +92,22 @@ LabelHistory.TestCase.settings = settings(
     deadline=None, derandomize=True, max_examples=15, stateful_step_count=15
 )
 TestLabelHistory = LabelHistory.TestCase
+
+
+class ServerHistory(LabelHistory):
+    """The same on a server."""
+
+    def new_store(self) -> Store:
+        self.folder = TemporaryDirectory()
+        place = Path(self.folder.name)
+        return create_store(place, SETTINGS, CLASSES, NOW, server=empty_database())
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+
+ServerHistory.TestCase.settings = settings(
+    deadline=None, derandomize=True, max_examples=4, stateful_step_count=15
+)
+TestServerHistory = ServerHistory.TestCase

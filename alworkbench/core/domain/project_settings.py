@@ -56,6 +56,16 @@ class ProjectFolder:
         return self.path / "project.db"
 
     @property
+    def pointer(self) -> Path:
+        """The file that names the database on a server, where the project has no SQLite file."""
+        return self.path / "store.json"
+
+    @property
+    def holds_project(self) -> bool:
+        """Whether there is a project: a database, or the name of one on a server."""
+        return self.database.is_file() or self.pointer.is_file()
+
+    @property
     def images(self) -> Path:
         """Pictures unpacked from archives; folders are read where they are."""
         return self.path / "images"

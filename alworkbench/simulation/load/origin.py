@@ -75,7 +75,7 @@ def origin_named(text: str, encoder: str) -> Origin:
         raise UnreadableSource(f"There is nothing at {text}. Correct the path.")
     if not place.exists() or any(text == each.name for each in collections()):
         return Origin(COLLECTION, find_collection(text).name)
-    if ProjectFolder(place).database.is_file():
+    if ProjectFolder(place).holds_project:
         return origin_of_project(place, None)
     if place.suffix == ".npz":
         return Origin(FEATURES, str(place.absolute()))
