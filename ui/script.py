@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 from alworkbench.core.domain import PersonRole
 from ui.door.visitor import person_here
 from ui.state import current
-from ui.views import curves, label, project
+from ui.views import curves, label, people, project
 from ui.views.account import account, signed_out
 from ui.views.trouble import draw_calmly
 
@@ -31,6 +31,11 @@ def curves_page() -> None:
     draw_calmly(curves.render, state, go, PersonRole.MANAGER)
 
 
+def people_page() -> None:
+    """The page of people."""
+    draw_calmly(people.render, state, go, PersonRole.MANAGER)
+
+
 def go(name: str) -> None:
     """Show another page."""
     st.switch_page(pages[name])
@@ -45,6 +50,7 @@ if manages:
         "project": st.Page(project_page, title="Project", url_path="project", default=True),
         "label": label_entry,
         "curves": st.Page(curves_page, title="Curves", url_path="curves"),
+        "people": st.Page(people_page, title="People", url_path="people"),
     }
 
 # Our own pictures: Streamlit would fetch its named icons for the browser tab from the internet.

@@ -39,6 +39,15 @@ class FakePeople:
     def change(self, name: str, **values: object) -> None:
         self._write([replace(p, **values) if p.name == name else p for p in self.all()])
 
+    def change_role(self, name: str, role: PersonRole) -> None:
+        self.change(name, role=role)
+
+    def disable(self, name: str) -> None:
+        self.change(name, active=False)
+
+    def enable(self, name: str) -> None:
+        self.change(name, active=True)
+
     def known(self, person_id: int) -> Person | None:
         return next((p for p in self.all() if p.active and p.id == person_id), None)
 

@@ -1,0 +1,130 @@
+"""Who sees which page, and the page of people: the role is that of the store at each drawing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from alworkbench.core.domain import PersonRole
+from alworkbench.core.errors import LastManager
+from tests.ui.fake_workbench import FakeWorkbench
+from tests.ui.test_pages import SCRIPT, answer_all, draw, texts
+from ui.door.visitor import PERSON_HEADER
+from ui.state import UiState
+
+MANAGERS_ONLY = ("project", "curves", "people")
+
+
+def visit(state: UiState, headers: dict[str, str], role: PersonRole) -> int:
+    """Let a new person with this role look at the pages; the id of the person."""
+    person = state.workbench.people.add(f"a {role.value}", role)
+    headers[PERSON_HEADER] = f"{person.id} {state.proof}"
+    return person.id
+
+
+def draw_guarded(page: str) -> AppTest:
+    """A page as the script draws it, with its check of the role."""
+
+    def script(page: str) -> None:
+        import importlib
+
+        from alworkbench.core.domain import PersonRole
+        from ui.state import current
+        from ui.views.trouble import draw_calmly
+
+        needed = PersonRole.ANNOTATOR if page == "label" else PersonRole.MANAGER
+        view = importlib.import_module(f"ui.views.{page}")
+        draw_calmly(view.render, current(), lambda name: None, needed)
+
+    return AppTest.from_function(script, default_timeout=20, args=(page,)).run()
+
+
+@pytest.mark.parametrize("role", list(PersonRole))
+def test_only_managers_see_and_draw_the_pages_of_managers(
+    state: UiState, page_headers: dict[str, str], role: PersonRole
+) -> None:
+    visit(state, page_headers, role)
+    app = AppTest.from_file(SCRIPT, default_timeout=20).run()
+    assert not app.exception
+    assert f"Signed in as a {role.value} ({role.value})" in texts(app)
+    manages = role is PersonRole.MANAGER
+    assert ("Fashion sample" in texts(app)) == manages
+    for page in MANAGERS_ONLY:
+        drawn = draw_guarded(page)
+        assert ("Only a manager sees this page." in [e.value for e in drawn.error]) != manages
+
+
+@pytest.mark.parametrize("given", ["", "1", "1 wrong", "9 {proof}", "x {proof}", "{proof}"])
+def test_a_page_shows_nothing_to_somebody_whom_the_guard_did_not_name(
+    state: UiState, page_headers: dict[str, str], given: str
+) -> None:
+    page_headers[PERSON_HEADER] = given.replace("{proof}", state.proof)
+    app = AppTest.from_file(SCRIPT, default_timeout=20).run()
+    assert not app.exception
+    assert "not signed in" in texts(app)
+    assert "Fashion sample" not in texts(app)
+    for page in ("label", *MANAGERS_ONLY):
+        assert len(draw_guarded(page).error) == 1
+
+
+def test_a_person_who_loses_the_role_or_is_disabled_sees_no_more(
+    state: UiState, page_headers: dict[str, str]
+) -> None:
+    visit(state, page_headers, PersonRole.MANAGER)
+    assert not draw_guarded("project").error
+    state.workbench.people.change("a manager", role=PersonRole.ANNOTATOR)
+    assert draw_guarded("project").error
+    state.workbench.people.change("a manager", role=PersonRole.MANAGER, active=False)
+    assert draw_guarded("project").error
+
+
+@pytest.mark.parametrize("role", list(PersonRole))
+def test_rounds_are_closed_and_opened_by_managers(
+    state: UiState, workbench: FakeWorkbench, page_headers: dict[str, str], role: PersonRole
+) -> None:
+    visit(state, page_headers, role)
+    manages = role is PersonRole.MANAGER
+
+    def keys() -> set[Any]:
+        return {button.key for button in draw("label").button}
+
+    assert ("close-early" in keys()) == manages
+    answer_all(workbench)
+    assert ("close-round" in keys()) == manages
+    workbench.rounds.close()
+    assert ("start-round" in keys()) == manages
+    assert ("A manager opens the next round" in texts(draw("label"))) != manages
+
+
+def test_people_are_added_and_changed_on_their_page(state: UiState) -> None:
+    people = state.workbench.people
+    app = draw("people")
+    app.text_input(key="new-name").input("Bo <b>")
+    app.selectbox(key="new-role").select(PersonRole.REVIEWER)
+    app.text_input(key="new-password").input("four quiet words")
+    app.button(key="FormSubmitter:add-person-Add").click().run()
+    assert (people.named("Bo <b>").role, people.named("Bo <b>").has_password) == ("reviewer", True)
+    assert "Added Bo \\<b\\>" in "".join(each.value for each in app.success)
+    app.selectbox(key="person").select("Bo <b>").run()
+    app.selectbox(key="role-2").select(PersonRole.MANAGER).run()
+    app.button(key="change-role").click().run()
+    assert people.named("Bo <b>").role is PersonRole.MANAGER
+    app.button(key="disable").click().run()
+    assert people.named("Bo <b>") is None
+    app.button(key="enable").click().run()
+    assert people.named("Bo <b>") is not None
+
+
+def test_a_refused_change_is_said_on_the_page(
+    state: UiState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> None:
+        raise LastManager(name)
+
+    monkeypatch.setattr(state.workbench.people, "disable", refuse, raising=False)
+    app = draw("people")
+    app.button(key="disable").click().run()
+    assert "last active manager" in app.error[0].value
+    assert not app.success
