@@ -241,3 +241,10 @@ def test_options_without_a_meaning_are_refused(tmp_path: Path) -> None:
     picture(tmp_path / "d/owl/1.png", 1)
     with pytest.raises(InvalidLabelFile, match="--path-column and --root"):
         said(tmp_path / "d", ColumnMapping(path_column="file", root=tmp_path))
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    picture(tmp_path / "d/owl/1.png", 1)
+    (tmp_path / "d/owl/2.png").symlink_to(tmp_path / "nothing.png")
+    with pytest.raises(InvalidLabelFile, match=r"owl/2.png cannot be read.*Nothing was recorded"):
+        said(tmp_path / "d")

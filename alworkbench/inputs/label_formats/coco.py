@@ -20,6 +20,7 @@ from PIL import Image
 from alworkbench.core.atomic_files import atomic_path
 from alworkbench.core.domain import AnswerKind
 from alworkbench.inputs.csv_tables import InvalidTable
+from alworkbench.inputs.formats import formats
 from alworkbench.inputs.label_formats.folder_layouts import layout_of
 from alworkbench.inputs.label_formats.json_documents import objects, read_document, text_in
 from alworkbench.inputs.label_formats.mapping import ColumnMapping
@@ -177,16 +178,23 @@ def _others(found: Mapping[str, Any]) -> Iterator[Ordered]:
 
 
 def _image(order: int, row: Mapping[str, Any], file: Path, folder: Path) -> dict[str, Any]:
-    with Image.open(file) as picture:
-        width, height = picture.size
     return {
         "id": order,
         "file_name": file.resolve().relative_to(folder).as_posix(),
-        "width": width,
-        "height": height,
+        **_size(file),
         "hash": row["hash"],
         "split": SPLIT_OF[row["role"]],
     }
+
+
+def _size(file: Path) -> dict[str, int]:
+    """Of the stored picture; nothing for a large picture, whose header Pillow itself does not open."""
+    formats()  # it makes Pillow know the optional ones
+    try:
+        with Image.open(file) as picture:
+            return {"width": picture.width, "height": picture.height}
+    except (OSError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return {}
 
 
 def _annotation(

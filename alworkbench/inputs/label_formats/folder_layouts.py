@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from alworkbench.inputs.csv_tables import InvalidTable
 from alworkbench.inputs.label_formats.picture_trees import pictures_below
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -37,7 +38,11 @@ def _of_folder(folder: Path) -> str | None:
     if (folder / DATA_NAMES).is_file():
         return "yolo"
     pictures = (next(pictures_below(each), None) for each in _folders_in(folder))
-    return "class-folders" if any(each is not None for each in pictures) else None
+    try:
+        found = any(each is not None for each in pictures)
+    except InvalidTable:
+        found = True  # there is a picture, and whoever reads it says what is wrong with it
+    return "class-folders" if found else None
 
 
 def metadata_files(folder: Path) -> Iterator[Path]:

@@ -42,7 +42,7 @@ class PictureFile:
 def pictures_below(folder: Path) -> Iterator[PictureFile]:
     """Every file with the suffix of a picture, by name. Hidden files and linked folders are not looked at.
 
-    Raises OSError for a folder that cannot be read.
+    Raises OSError for a folder that cannot be read, InvalidTable for a link that leads to nothing.
     """
 
     def failed(error: OSError) -> None:
@@ -54,7 +54,15 @@ def pictures_below(folder: Path) -> Iterator[PictureFile]:
             path = Path(at, name)
             if name.startswith(".") or path.suffix.lower() not in suffixes():
                 continue
-            if stat.S_ISREG(path.stat().st_mode):
+            try:
+                plain = stat.S_ISREG(path.stat().st_mode)
+            except OSError as error:
+                place = path.relative_to(folder).as_posix()
+                raise InvalidTable(
+                    f"{place[:200]} cannot be read: {error.strerror or error}",
+                    "Bring the file back, or remove the link.",
+                ) from error
+            if plain:
                 yield PictureFile(path, path.relative_to(folder).parts)
 
 
