@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 import torch
 
+from alworkbench.core.domain import QuarantineCode
 from alworkbench.core.errors import EncoderError
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.worker_process import cores
 from alworkbench.encoders.base import Encoder
-from alworkbench.encoders.head import Features
+from alworkbench.encoders.head import Features, Head
 from alworkbench.features.decode import Decoded, Preprocess, Task, decode, decode_here
 from alworkbench.features.decode_workers import decode_apart
+from alworkbench.features.entry import Entry
 from alworkbench.features.store import FeatureStore
+from alworkbench.features.usable_rows import reasons_against
 from alworkbench.features.writer import ShardBudget
 from alworkbench.inputs.decode_limits import MAX_SECONDS
 
@@ -73,7 +76,8 @@ def encode_images(
     Pass the whole plan each time, in the same order. `workers` is the number of decoding processes;
     0 decodes in threads, None decides by the measured cost of the first images. `white` counts for files
     of 16 bits that do not say what is white. `dtype` is the type of the stored features. A file that
-    cannot be decoded, or has changed, is quarantined in the store, and encoding continues. After an
+    cannot be decoded, has changed, or gives features without a direction (`usable_rows`) is quarantined in
+    the store, and encoding continues. After an
     exception (Ctrl-C too) what was encoded is kept.
 
     Raises FeaturesLocked while another process writes, EncoderError when a batch does not fit into
@@ -88,6 +92,7 @@ def encode_images(
     left = ([task for task in batch if task.hash not in settled] for batch in cuts)
     batches = [batch for batch in left if batch]
     tasks = list(chain.from_iterable(batches))
+    head = encoder.head.to("cpu", torch.float32)
     done = refused = 0
     used = 0
     if tasks:
@@ -99,7 +104,10 @@ def encode_images(
                     found = list(islice(decoded, len(batch)))
                     pixels = [each.pixels for each in found if each.pixels is not None]
                     features = _encode(encoder, pixels) if pixels else None
-                    recorded = writer.add([each.entry for each in found], features)
+                    entries, features = _usable(
+                        [each.entry for each in found], features, head, dtype
+                    )
+                    recorded = writer.add(entries, features)
                     done += len(batch)
                     refused += sum(entry.code is not None for entry in recorded)
                     progress("encoding images", done, len(tasks))
@@ -112,6 +120,31 @@ def encode_images(
         workers=used,
         seconds=time.perf_counter() - started,
     )
+
+
+def _usable(
+    entries: list[Entry], features: Features | None, head: Head, dtype: torch.dtype
+) -> tuple[list[Entry], Features | None]:
+    """The batch without images whose embedding has no direction; their entries say so.
+
+    Looks at the features as they will be stored. Values that are not finite are left to the writer.
+    """
+    if features is None:
+        return entries, None
+    stored = features.to("cpu", dtype).to("cpu", torch.float32)
+    finite = stored.activations.isfinite().all(dim=1)
+    if stored.residuals is not None:
+        finite &= stored.residuals.isfinite().all(dim=1)
+    found = reasons_against(stored, head.embed_images)
+    against = {row: reason for row, reason in found.items() if bool(finite[row])}
+    if not against:
+        return entries, features
+    good = [k for k, entry in enumerate(entries) if entry.code is None]
+    marked = list(entries)
+    for row, reason in against.items():
+        marked[good[row]] = replace(marked[good[row]], code=QuarantineCode.NONFINITE, detail=reason)
+    kept = [row for row in range(len(features)) if row not in against]
+    return marked, features[torch.tensor(kept)] if kept else None
 
 
 def _encode(encoder: Encoder, pixels: Sequence[torch.Tensor]) -> Features:

@@ -182,6 +182,34 @@ def test_a_value_too_large_for_fp16_is_quarantined_or_kept_as_fp32(tmp_path: Pat
     assert summary.encoded == 50
 
 
+@pytest.mark.parametrize("broken", [[0], [3, 7], list(range(50))])
+def test_an_embedding_without_a_direction_is_set_aside_and_all_others_stay(
+    tmp_path: Path, plan, broken: list[int]
+):
+    class Silent(FakeEncoder):
+        seen = 0
+
+        def encode_images(self, pixels: torch.Tensor) -> Features:
+            found = super().encode_images(pixels)
+            assert found.residuals is not None
+            for row in range(len(pixels)):
+                if self.seen + row in broken:
+                    found.activations[row] = 0
+                    found.residuals[row] = 0
+            self.seen += len(pixels)
+            return found
+
+    whole, store = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "silent")
+    encode_images(FakeEncoder(), plan, whole, batch_size=8)
+    summary = encode_images(Silent(), plan, store, batch_size=8)
+    assert (summary.encoded, summary.quarantined) == (50 - len(broken), len(broken))
+    refused = store.open_table().quarantined()
+    assert set(refused) == {plan[row][0] for row in broken}
+    kept = [each for row, each in enumerate(plan) if row not in broken]
+    assert same(everything(store, kept), everything(whole, kept)) if kept else True
+    assert encode_images(FakeEncoder(), plan, store, batch_size=8).encoded == 0
+
+
 def test_a_full_device_memory_is_reported_and_finished_features_are_kept(tmp_path: Path, plan):
     class Small(FakeEncoder):
         def encode_images(self, pixels: torch.Tensor) -> Features:
