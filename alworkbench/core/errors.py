@@ -704,6 +704,16 @@ class NothingAnswered(LoopError):
         )
 
 
+class NothingPrepared(LoopError):
+    """No batch is ready to follow the open round, or nothing of it is left to ask."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"No round is ready to follow round {number}. Nothing was changed. Close it with "
+            f"`alworkbench close`, and start the next one with `alworkbench propose`."
+        )
+
+
 class UnknownRound(LoopError):
     """The project has no round with this number."""
 

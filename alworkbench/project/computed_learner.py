@@ -9,6 +9,7 @@ computed belong to the next learner; `settings["record"]` of the learner says wh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -74,5 +75,22 @@ class ComputedLearner:
 
 
 def learner_files(reader: Reader) -> frozenset[str]:
-    """The files that the records of learners name, relative to the project folder."""
-    return frozenset(each.file for each in reader.computed.learners())
+    """The files that records name, of learners and of the prepared round, relative to the project folder."""
+    prepared = reader.prepared.get()
+    recorded = [*reader.computed.learners(), *reader.computed.learners(ahead=True)]
+    files = frozenset(each.file for each in recorded)
+    return files | {prepared.learner.file} if prepared else files
+
+
+def drop_prepared(writer: Writer) -> tuple[str, ...]:
+    """Keep no prepared round any more; returns the files that nothing needs after the commit."""
+    prepared = writer.prepared.get()
+    writer.prepared.drop()
+    return (prepared.learner.file,) if prepared else ()
+
+
+def remove_files(folder: Path, files: tuple[str, ...]) -> None:
+    """Delete files of a project that no record names any more. `doctor` names one that stays."""
+    for file in files:
+        with suppress(OSError):
+            (folder / file).unlink(missing_ok=True)

@@ -91,10 +91,12 @@ class Learners:
         self,
         progress: Progress = silent,
         adaptation: AdaptationSettings = DEFAULT_SETTINGS,
+        after: Round | None = None,
     ) -> MetricRecord | None:
         """Learn again from all labels, under the newest round, such as after labels came from a file.
 
-        Learner and measurement are stored together, or neither. Returns None where there is no audit set.
+        With `after`, the learner is that of this round. Learner and measurement are stored together, or
+        neither. Returns None where there is no audit set.
         Raises NoOpenRound before the first round, ChangedMeanwhile, JobRuns and JobCancelled.
         """
         with self._session.computing:
@@ -102,10 +104,10 @@ class Learners:
                 rounds = reader.rounds.all()
             if not rounds:
                 raise NoOpenRound
-            title = "learn from all labels"
+            title = f"learn from round {after.number}" if after else "learn from all labels"
             with (
                 self._session.jobs.claim(JobKind.LEARN, lambda: title, progress) as told,
-                self.computed(rounds[-1], told, adaptation) as found,
+                self.computed(after or rounds[-1], told, adaptation) as found,
                 self._session.store.write() as writer,
             ):
                 stored, measured = found.store(writer, self._session.now())
@@ -161,11 +163,13 @@ class Learners:
         current: Round,
         progress: Progress = silent,
         adaptation: AdaptationSettings = DEFAULT_SETTINGS,
+        *,
+        watched: bool = True,
     ) -> Iterator[ComputedLearner]:
         """A learner of all labels under this round, measured, for the block that stores it.
 
-        Its file is written; it is deleted again where the block does not store the learner. Raises
-        FeaturesMissing, PosteriorMissing.
+        Its file is written; it is deleted again where the block does not store the learner. Unless it is
+        `watched`, it records nothing for stopping rules. Raises FeaturesMissing, PosteriorMissing.
         """
         progress("learning", 0, 3)
         with self._session.store.read() as reader:
@@ -222,8 +226,8 @@ class Learners:
                 **({} if learned.prior is None else {"prior": learned.prior.as_record()}),
                 "record": learned_at,
                 "taught": taught_marks(zip(hashes, taught.answers, strict=True)),
-                **self.snapshot(learner, classes, pool, set(hashes)),
-                **self._left_out(learner, taught),
+                **(self.snapshot(learner, classes, pool, set(hashes)) if watched else {}),
+                **(self._left_out(learner, taught) if watched else {}),
             },
             measured=self._measurements.compute(
                 learner, classes, current.number, None, len(hashes)

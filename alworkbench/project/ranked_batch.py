@@ -31,6 +31,7 @@ from alworkbench.project.askable import choose_askable
 from alworkbench.project.batch_estimate import DRAWS, TARGETS
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.class_sets import SetSettings, class_sets
+from alworkbench.project.computed_learner import ComputedLearner
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
@@ -83,8 +84,18 @@ class Ranking:
         self._predictions = predictions
         self.targets = tuple(targets)
 
-    def rank(self, wish: Wish, progress: Progress = silent) -> RankedBatch:
-        """The batch of the next round. Raises what `Rounds.propose` raises, but for RoundStillOpen."""
+    def rank(
+        self,
+        wish: Wish,
+        progress: Progress = silent,
+        ahead: ComputedLearner | None = None,
+        asked: Collection[int] = (),
+    ) -> RankedBatch:
+        """The batch of the next round. Raises what `Rounds.propose` raises, but for RoundStillOpen.
+
+        It is ranked by the newest learner, or by one `ahead` that no record names yet. Images that are
+        `asked` already (ids) are no candidates.
+        """
         started = time.perf_counter()
         with self._session.store.read() as reader:
             settings = reader.settings()
@@ -100,9 +111,13 @@ class Ranking:
             measured = reader.computed.metrics()
             asked_at = circumstances(reader, seed)
         progress("ranking the pool", 0, 2)
-        learner = self._learners.load(newest, classes, record)
         first = None
-        if not measured:
+        if ahead is not None:
+            learner, newest = ahead.learner, None
+            measured = [*measured, *([ahead.measured] if ahead.measured else [])]
+        else:
+            learner = self._learners.load(newest, classes, record)
+        if not measured and ahead is None:
             first = self._measurements.compute(learner, classes, 0, None, 0)
             measured = [first] if first else []
         predicting = self._predictions.calibrated(learner, newest, classes, record, measured)
@@ -139,12 +154,13 @@ class Ranking:
             selected = chosen.select(replace(context, candidates=rows))
             return selected, [image_of_row[row] for row in selected.rows]
 
-        asked = choose_askable(self._session, pool, answered, list(row_of), choose, wish.without)
-        batch = asked.choice
+        taken = {*answered, *asked}
+        found = choose_askable(self._session, pool, taken, list(row_of), choose, wish.without)
+        batch = found.choice
         progress("ranking the pool", 1, 2)
         suggestions = self._suggest(predicting, classes, batch.rows)
         likely = wish.sets and class_sets(
-            self._session, learner, classes, batch, asked.candidates, wish.sets
+            self._session, learner, classes, batch, found.candidates, wish.sets
         )
         new = NewRound(
             strategy=chosen.name,
@@ -165,8 +181,8 @@ class Ranking:
             ],
             settings={
                 "draws": context.draws,
-                "candidates": asked.candidates,
-                **({"left_out": list(asked.left_out)} if asked.left_out else {}),
+                "candidates": found.candidates,
+                **({"left_out": list(found.left_out)} if found.left_out else {}),
                 "memory": wish.memory,
                 "acquisition_settings": wish.acquisition.record(),
                 **({"targets": wish.targets.name} if wish.targets else {}),
@@ -174,7 +190,7 @@ class Ranking:
                 **({"class_sets": likely.as_record()} if likely else {}),
                 "record": asked_at,
                 "versions": versions(self._session.engine().device),
-                **({} if newest else self._learners.snapshot(learner, classes, pool, ())),
+                **({} if newest or ahead else self._learners.snapshot(learner, classes, pool, ())),
             },
         )
         return RankedBatch(new, first)

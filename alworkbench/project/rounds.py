@@ -11,6 +11,7 @@ from alworkbench.core.errors import NoOpenRound, NothingAnswered
 from alworkbench.core.progress import Progress, silent
 from alworkbench.project.batch_estimate import estimate_batch
 from alworkbench.project.class_sets import DEFAULT_SETS, SetSettings
+from alworkbench.project.computed_learner import drop_prepared, remove_files
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.opened_batch import open_ranked
@@ -43,7 +44,7 @@ class Rounds:
         """
         self._session = session
         self._learners = learners
-        self._ranking = Ranking(session, posteriors, measurements, learners, predictions, targets)
+        self.ranking = Ranking(session, posteriors, measurements, learners, predictions, targets)
 
     def current(self) -> Round | None:
         """The open round."""
@@ -92,7 +93,7 @@ class Rounds:
                 strategy, batch_size, seed, targets, memory, acquisition, sets, frozenset(without)
             )
             with self._session.jobs.claim(JobKind.RANK, lambda: "rank the pool", progress) as told:
-                ranked = self._ranking.rank(wish, told)
+                ranked = self.ranking.rank(wish, told)
                 told("ranking the pool", 2, 2)  # the last moment at which it can be stopped
                 with self._session.store.write() as writer:
                     return open_ranked(writer, ranked, self._session.now())
@@ -110,7 +111,7 @@ class Rounds:
         `targets` is how many images a target set would have; without it, the pool is the target.
         Raises UnknownStrategy, RoundStillOpen, FeaturesMissing, PoolExhausted.
         """
-        own = targets is None and not self._ranking.targets
+        own = targets is None and not self.ranking.targets
         return estimate_batch(self._session, strategy, batch_size, targets, memory, own)
 
     def close(self, progress: Progress = silent, *, force: bool = False) -> MetricRecord | None:
@@ -142,7 +143,9 @@ class Rounds:
                 ):
                     refuse_closed(writer, current)
                     stored, metrics = found.store(writer, self._session.now())
+                    former = drop_prepared(writer)  # this learner ranks better
                     writer.rounds.close(current.id, self._session.now())
+                remove_files(self._session.folder.path, former)
                 self._learners.keep(found, stored)
                 return metrics
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from alworkbench.project.measurements import Measurements
     from alworkbench.project.posteriors import Posteriors
     from alworkbench.project.predictions import Predictions
+    from alworkbench.project.prepared_rounds import PreparedRounds
     from alworkbench.project.prompt_templates import Prompts
     from alworkbench.project.prompt_tuning import PromptTuning
     from alworkbench.project.rounds import Rounds
@@ -69,6 +70,7 @@ class Workbench:
         prompts         templates of the classes compared and replaced
         tuning          prompts tuned for each image, into a file of answers
         rounds          the pool ranked, a batch asked, the round closed
+        prepared        the next round, ready while one is open
         explanations    why the model is uncertain about an image
         audit           the audit set drawn, the accuracy report, the advice when to stop
         support_sets    labelled images chosen for a target
@@ -192,6 +194,13 @@ class Workbench:
             self.predictions,
             targets=self._targets,
         )
+
+    @cached_property
+    def prepared(self) -> PreparedRounds:
+        """The next round prepared while one is open, and handing over to it."""
+        from alworkbench.project.prepared_rounds import PreparedRounds
+
+        return PreparedRounds(self.session, self.learners, self.rounds.ranking)
 
     @cached_property
     def explanations(self) -> Explanations:

@@ -42,14 +42,41 @@ class Campaign:
     take_backs: tuple[TakeBack, ...]
     hashes: Mapping[int, str]
     """Image id -> content hash."""
+    ahead: Mapping[int, LearnerRecord]
+    """Id -> the learners that ranked prepared rounds."""
+
+    def following(self, round_: Round) -> Round | None:
+        """The round that was prepared to follow this one; None where none was."""
+        after = [r for r in self.rounds if r.number == round_.number + 1 and prepared(r)]
+        return after[0] if after else None
+
+    def learners_around(
+        self, round_: Round, following: Round | None
+    ) -> tuple[list[LearnerRecord], list[LearnerRecord]]:
+        """The learners of a round: those of before the next one was ranked, and those of after that."""
+        own = [each for each in self.learners if each.round_id == round_.id]
+        if following is None:
+            return own, []
+        known = following.settings["record"]["labels"]
+        before = [
+            each
+            for each in own
+            if each.id < (following.learner_id or 0) and each.settings["record"]["labels"] <= known
+        ]
+        return before, own[len(before) :]
+
+
+def prepared(round_: Round) -> bool:
+    """Whether it was ranked before the end of the round before, which it followed at once."""
+    return "prepared" in round_.settings
 
 
 def read_campaign(reader: Reader) -> Campaign:
     """Read the record. Raises NotReplayable without rounds, and for rounds of versions without a record."""
     rounds = reader.rounds.all()
-    learners = reader.computed.learners()
+    learners, ahead = reader.computed.learners(), reader.computed.learners(ahead=True)
     for what, settings in [(f"round {r.number}", r.settings) for r in rounds] + [
-        (f"learner {each.id}", each.settings) for each in learners
+        (f"learner {each.id}", each.settings) for each in (*learners, *ahead)
     ]:
         if "record" not in settings:
             raise NotReplayable(
@@ -85,4 +112,5 @@ def read_campaign(reader: Reader) -> Campaign:
         tuple(reader.labels.all()),
         tuple(reader.labels.take_backs()),
         {id_: content for id_, content, _ in images},
+        {each.id: each for each in ahead},
     )

@@ -49,12 +49,12 @@ class Oracle:
         self._asked: set[str] = set()
         self._hashes: dict[int, str] = {}
 
-    def answer_round(self, workbench: Workbench) -> list[Reply]:
-        """Answer the whole open round as an annotator does: claim the items, then record answers."""
+    def answer_round(self, workbench: Workbench, most: int | None = None) -> list[Reply]:
+        """Answer the open round, or `most` of its items, as an annotator does: claim them, record answers."""
         opened = workbench.rounds.current()
         if opened is None:
             return []
-        items = workbench.labels.claim(ANNOTATOR, opened.batch_size)
+        items = workbench.labels.claim(ANNOTATOR, most or opened.batch_size)
         hashes = self._hashes_of(workbench, Role.POOL, [item.image_id for item in items])
         self._asked.update(hashes)
         replies = [self.reply(content) for content in hashes]

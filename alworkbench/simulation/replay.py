@@ -9,34 +9,28 @@ and posterior files are those of the project.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.adaptation.adaptation_settings import AdaptationSettings, Strengths
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
-    Answer,
-    EncoderRecord,
-    FoundImage,
-    Goal,
-    Label,
     LearnerRecord,
     ProjectFolder,
-    Role,
     Round,
 )
-from alworkbench.core.ports import Writer
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import MARK, changed_versions, versions
-from alworkbench.project.target_sets import load_targets
+from alworkbench.project.ranked_batch import Wish
+from alworkbench.project.rounds import MEMORY
+from alworkbench.project.target_sets import targets_of_round
 from alworkbench.project.taught_labels import taught_labels
 from alworkbench.project.workbench import Workbench
-from alworkbench.simulation.campaign import Campaign, read_campaign
+from alworkbench.simulation.campaign import Campaign, prepared, read_campaign
 from alworkbench.simulation.difference import Difference, batch_difference, first_other
+from alworkbench.simulation.recorded_state import RecordedState
 from alworkbench.simulation.run import OpenStore
 
 
@@ -108,28 +102,31 @@ class _Replay:
         self._campaign = campaign
         self._bench = bench
         self._folder = folder
-        self._ids: dict[str, int] = {}
-        self._label_ids: dict[int, int] = {}
-        self._images = self._roles = self._labels = self._take_backs = self._posteriors = 0
-        self._classes = 1
+        self._state = RecordedState(campaign, bench.session.store)
         self._now = campaign.rounds[0].opened_at
 
     def run(self, progress: Progress) -> Replayed:
         campaign, images, learners = self._campaign, 0, 0
         for done, round_ in enumerate(campaign.rounds):
             progress("rounds", done, len(campaign.rounds))
+            following = campaign.following(round_)
             try:
-                images += self._ask(round_)
-                for learner in campaign.learners:
-                    if learner.round_id == round_.id:
-                        self._learn(learner, round_)
-                        learners += 1
+                if not prepared(round_):  # else it was opened by the one before
+                    images += self._ask(round_)
+                opened = self._bench.rounds.all()[done]
+                before, after = campaign.learners_around(round_, following)
+                for learner in before:
+                    self._learn(learner, round_, opened)
+                if following is not None:
+                    images += self._hand_over(following, opened)
+                for learner in after:
+                    self._learn(learner, round_, opened)
+                learners += len(before) + len(after)
             except _Differs as found:
                 return Replayed(done, images, learners, found.difference)
-            with self._bench.session.store.write() as writer:
-                current = writer.rounds.current()
-                if current is not None:
-                    writer.rounds.close(current.id, self._now)
+            if following is None and opened.closed_at is None:
+                with self._bench.session.store.write() as writer:
+                    writer.rounds.close(opened.id, self._now)
         progress("rounds", len(campaign.rounds), len(campaign.rounds))
         return Replayed(len(campaign.rounds), images, learners, None)
 
@@ -138,25 +135,53 @@ class _Replay:
         if record.get("seed", round_.seed) != round_.seed:
             what = f"the seed is {round_.seed} and was {record['seed']} when the round was asked"
             raise _Differs(Difference(round_.number, None, None, None, what, (_CHANGED,)))
-        self._forward(record, round_.class_list_id, round_.posterior_id)
-        targets = settings.get("targets")
-        without = settings.get("left_out", ())
+        self._state.to(record, round_.class_list_id, round_.posterior_id)
+        wish = self._wish(round_)
         if round_.strategy == AUDIT_STRATEGY:
-            asked = self._bench.audit.draw(int(settings["wanted"]), round_.seed, without=without)
+            asked = self._bench.audit.draw(
+                int(settings["wanted"]), round_.seed, without=wish.without
+            )
         else:
             asked = self._bench.rounds.propose(
-                round_.strategy,
-                round_.batch_size,
-                round_.seed,
-                targets=load_targets(self._folder, targets) if targets else None,
-                memory=int(settings["memory"]),
-                acquisition=AcquisitionSettings.from_record(
-                    settings.get("acquisition_settings", {})
-                ),
+                wish.strategy,
+                wish.batch_size,
+                wish.seed,
+                targets=wish.targets,
+                memory=wish.memory,
+                acquisition=wish.acquisition,
                 sets=None,
-                without=without,
+                without=wish.without,
             )
-        known = {id_: content for content, id_ in self._ids.items()}
+        return self._same_images(round_, asked)
+
+    def _wish(self, round_: Round) -> Wish:
+        settings = round_.settings
+        return Wish(
+            round_.strategy,
+            round_.batch_size + len(settings.get("answered_meanwhile", ())),
+            round_.seed,
+            targets_of_round(self._folder, settings),
+            int(settings.get("memory", MEMORY)),
+            AcquisitionSettings.from_record(settings.get("acquisition_settings", {})),
+            None,
+            frozenset(settings.get("left_out", ())),
+        )
+
+    def _hand_over(self, following: Round, opened: Round) -> int:
+        """Prepare a round by the learner that ranked it then, and hand over to it."""
+        ahead, settings = self._campaign.ahead[following.learner_id or 0], following.settings
+        self._state.to(ahead.settings["record"], ahead.class_list_id, ahead.posterior_id)
+        adaptation = AdaptationSettings.from_record(ahead.settings.get("adaptation_settings", {}))
+        learners = self._bench.learners
+        with learners.computed(opened, adaptation=adaptation, watched=False) as found:
+            self._same_labels(ahead, following, str(found.settings["taught"]))
+            self._state.to(settings["record"], following.class_list_id, following.posterior_id)
+            self._bench.prepared.keep(opened, found, self._wish(following))
+        self._state.to(settings["handed_over"], following.class_list_id, following.posterior_id)
+        return self._same_images(following, self._bench.prepared.go_on(force=True))
+
+    def _same_images(self, round_: Round, asked: Round) -> int:
+        known = {id_: content for content, id_ in self._state.ids.items()}
         then = [self._campaign.hashes[i.image_id] for i in self._campaign.items[round_.id]]
         now = [known[item.image_id] for item in self._bench.rounds.items(asked.id)]
         self._compare(round_, then, now)
@@ -170,17 +195,20 @@ class _Replay:
         if found := batch_difference(round_.number, then, now, why):
             raise _Differs(found)
 
-    def _learn(self, learner: LearnerRecord, round_: Round) -> None:
-        self._forward(learner.settings["record"], learner.class_list_id, learner.posterior_id)
+    def _learn(self, learner: LearnerRecord, round_: Round, opened: Round) -> None:
+        self._state.to(learner.settings["record"], learner.class_list_id, learner.posterior_id)
         self._bench.learners.learn(
             adaptation=AdaptationSettings.from_record(
                 learner.settings.get("adaptation_settings", {})
-            )
+            ),
+            after=opened,
         )
         with self._bench.session.store.read() as reader:
             again = reader.computed.learner()
+        self._same_labels(learner, round_, "" if again is None else str(again.settings["taught"]))
+
+    def _same_labels(self, learner: LearnerRecord, round_: Round, now: str) -> None:
         then = str(learner.settings["taught"])
-        now = "" if again is None else str(again.settings["taught"])
         marks = [[side[k : k + MARK] for k in range(0, len(side), MARK)] for side in (then, now)]
         at = first_other(*marks)
         if at is None:
@@ -199,79 +227,8 @@ class _Replay:
         """Content hashes of the labelled images of the pool, in the order of learning."""
         with self._bench.session.store.read() as reader:
             taught = taught_labels(reader, reader.classes.current())
-        known = {id_: content for content, id_ in self._ids.items()}
+        known = {id_: content for content, id_ in self._state.ids.items()}
         return [known[image] for image in taught.images]
-
-    # ------------------------------------------------------------------------- adding the record
-
-    def _forward(
-        self, record: Mapping[str, Any], class_list_id: int, posterior_id: int | None
-    ) -> None:
-        """Add everything that existed when this was recorded."""
-        settings = replace(
-            self._campaign.settings,
-            seed=int(record["project_seed"]),
-            goal=Goal(record["goal"]),
-            adaptation=str(record["adaptation"]),
-        )
-        with self._bench.session.store.write() as writer:
-            writer.save_settings(settings)
-            for classes in self._campaign.class_lists[self._classes : class_list_id]:
-                writer.classes.add(classes, self._now)
-            self._classes = max(self._classes, class_list_id)
-            self._add_posteriors(writer, posterior_id or 0)
-            self._add_images(writer, int(record["images"]))
-            self._change_roles(writer, int(record.get("role_changes", 0)))
-            self._add_labels(writer, int(record["labels"]), int(record["take_backs"]))
-
-    def _add_posteriors(self, writer: Writer, last: int) -> None:
-        while self._posteriors < min(last, len(self._campaign.posteriors)):
-            each = self._campaign.posteriors[self._posteriors]
-            writer.computed.set_encoder(EncoderRecord(each.encoder_id, self._campaign.encoder.spec))
-            writer.computed.add_posterior(each.encoder_id, each.file, {}, self._now)
-            self._posteriors += 1
-        writer.computed.set_encoder(self._campaign.encoder)
-
-    def _add_images(self, writer: Writer, count: int) -> None:
-        fresh = self._campaign.images[self._images : count]
-        for role, part in groupby(fresh, key=lambda image: image[1]):
-            found: Iterator[FoundImage] = (FoundImage(c, c, 0, 0, 0) for c, _ in part)
-            writer.images.add(found, [], root="replayed", role=role)
-        if fresh:
-            self._ids = {
-                content: id_ for role in Role for id_, content in writer.images.ids_and_hashes(role)
-            }
-        self._images = max(self._images, count)
-
-    def _change_roles(self, writer: Writer, count: int) -> None:
-        """Changes that a draw of the audit set made are there already and change nothing."""
-        for change in self._campaign.role_changes[self._roles : count]:
-            image = self._ids[self._campaign.hashes[change.image_id]]
-            writer.images.set_role([image], change.role, self._now, on_purpose=True)
-        self._roles = max(self._roles, count)
-
-    def _add_labels(self, writer: Writer, labels: int, take_backs: int) -> None:
-        answers = [self._answer(each) for each in self._campaign.labels[self._labels : labels]]
-        stored = writer.labels.add_many(answers, self._now)
-        for then, now in zip(self._campaign.labels[self._labels : labels], stored, strict=True):
-            self._label_ids[then.id] = now.id
-        for back in self._campaign.take_backs[self._take_backs : take_backs]:
-            writer.labels.retract(
-                self._label_ids[back.label_id], back.event_id, back.annotator, self._now
-            )
-        self._labels = max(self._labels, labels)
-        self._take_backs = max(self._take_backs, take_backs)
-
-    def _answer(self, label: Label) -> Answer:
-        """The label as an answer without an item: a replay has no leases."""
-        return Answer(
-            label.event_id,
-            self._ids[self._campaign.hashes[label.image_id]],
-            label.kind,
-            label.annotator,
-            class_id=label.class_id,
-            source=label.source,
-        )
 
 
 _ONE_ANSWER = (

@@ -42,6 +42,9 @@ class ProjectSettings:
     white_point: int | None = None
     """What is white in files of 16 bits that do not say so, 255 to 65,535. None before there was such a
     file."""
+    prepare_at: float | None = None
+    """Share of a round's images, above 0 and at most 1, at which the server prepares the next round. None:
+    it never does."""
 
 
 @dataclass(frozen=True, slots=True)
