@@ -28,7 +28,9 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import InvalidPlan, did_you_mean
 from alworkbench.simulation.plan_file import read_plan_file
 from alworkbench.simulation.plan_values import (
+    MOST,
     OWN,
+    UP_TO_MOST,
     Count,
     Counts,
     Names,
@@ -113,14 +115,22 @@ class SimulationConfig(BaseModel):
         "an adaptation, a list of them, or an empty list for none",
     )
     batch: Counts = _word(
-        (10,), "Images in a batch; repeatable.", "a number of images, or a list of such"
+        (10,),
+        "Images in a batch; repeatable.",
+        f"a number of images from 1 to {UP_TO_MOST}, or a list of such",
     )
     seeds: Count = _word(
-        3, "Repetitions. All arms share the seeds, so they are paired.", "a number of repetitions"
+        3,
+        "Repetitions. All arms share the seeds, so they are paired.",
+        f"a number of repetitions from 1 to {UP_TO_MOST}",
     )
-    labels: Count = _word(100, "Images that each run asks.", "a number of images")
-    audit: Annotated[int, Field(strict=True, ge=0)] = _word(
-        0, "Images drawn as an audit set first. They are paid for.", "a number of images"
+    labels: Count = _word(
+        100, "Images that each run asks.", f"a number of images from 1 to {UP_TO_MOST}"
+    )
+    audit: Annotated[int, Field(strict=True, ge=0, le=MOST)] = _word(
+        0,
+        "Images drawn as an audit set first. They are paid for.",
+        f"a number of images from 0 to {UP_TO_MOST}",
     )
     pool_fraction: Annotated[Number, Field(gt=0, le=1)] = _word(
         2 / 3, "Share of the pool that each seed sees.", "a share above 0, up to 1"
@@ -129,14 +139,14 @@ class SimulationConfig(BaseModel):
     noise: Noise = _word(
         0.0,
         "Share of wrong answers; a plan file may give a confusion matrix.",
-        "a share below 1, or a confusion matrix",
+        "a share from 0 to below 1, or a confusion matrix",
     )
-    skip: Share = _word(0.0, "Share of images that are skipped.", "a share below 1")
+    skip: Share = _word(0.0, "Share of images that are skipped.", "a share from 0 to below 1")
     seconds: Seconds = _word(
         (),
         "Seconds that an answer takes; repeatable, drawn at random. `own`: the recorded times of "
         "the project's labels.",
-        "seconds an answer takes, a list of such, or own",
+        f"seconds an answer takes (above 0, up to {UP_TO_MOST}), a list of such, or own",
     )
     transductive: StrictBool = _word(
         False,
@@ -144,13 +154,19 @@ class SimulationConfig(BaseModel):
         "true or false",
     )
     strength_image: Positive | None = _word(
-        None, "Factor on the posterior precision of the image projection.", "a number above 0"
+        None,
+        "Factor on the posterior precision of the image projection.",
+        f"a number above 0, up to {UP_TO_MOST}",
     )
     strength_text: Positive | None = _word(
-        None, "Factor on the posterior precision of the text projection.", "a number above 0"
+        None,
+        "Factor on the posterior precision of the text projection.",
+        f"a number above 0, up to {UP_TO_MOST}",
     )
     processes: Count | None = _word(
-        None, "Runs at the same time; by default one for each core.", "a number of processes"
+        None,
+        "Runs at the same time; by default one for each core.",
+        f"a number of processes from 1 to {UP_TO_MOST}",
     )
     out: Place | None = _word(None, "Folder for the results.", "a folder")
 

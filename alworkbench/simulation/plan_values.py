@@ -41,6 +41,8 @@ def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def _confusion(value: Any) -> Any:
     """Refuse a matrix that is not square or whose rows are no probabilities."""
     rows = value if isinstance(value, tuple) else ()
+    if isinstance(value, tuple) and not rows:
+        raise ValueError("the matrix is empty")
     if any(len(row) != len(rows) for row in rows):
         raise ValueError("the matrix is not square")
     for number, row in enumerate(rows, 1):
@@ -61,12 +63,15 @@ Text = Annotated[str, BeforeValidator(_text)]
 Place = Annotated[Path, BeforeValidator(_path)]
 NamesOrNone = Annotated[tuple[Text, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
 Names = Annotated[NamesOrNone, AfterValidator(_some)]
-Count = Annotated[int, Field(strict=True, ge=1)]
+MOST = 1_000_000_000
+"""Largest count, and largest factor or number of seconds, that a plan may name."""
+UP_TO_MOST = f"{MOST:,}"
+Count = Annotated[int, Field(strict=True, ge=1, le=MOST)]
 Counts = Annotated[
     tuple[Count, ...], BeforeValidator(_listed), AfterValidator(_distinct), AfterValidator(_some)
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
+Positive = Annotated[Number, Field(gt=0, le=MOST)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Confusion = tuple[tuple[Number, ...], ...]
 Noise = Annotated[Share | Confusion, AfterValidator(_confusion)]
