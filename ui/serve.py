@@ -5,6 +5,7 @@ The server runs in this very process: one signal ends it, and nothing is left be
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ui import streamlit_options
 from ui.door.addresses import ANY_ADDRESS, addresses_of, bracketed, is_loopback, parse_base_path
 from ui.door.entrance import Entrance, new_token
 from ui.door.limits import MOST_HEADER_BYTES, MOST_UPLOAD
+from ui.door.provider import SECRET_VARIABLE, Oidc, oidc_of
 from ui.door.proxies import Proxies, proxies_of
 from ui.door.settings import Door
 from ui.state import UiState
@@ -39,6 +41,9 @@ class Reach:
     base_path: str = ""
     trusted_proxies: Sequence[str] = ()
     user_header: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client: str | None = None
+    oidc_claim: str = "email"
 
 
 def serve(
@@ -59,14 +64,16 @@ def serve(
     base = parse_base_path(reach.base_path)
     addresses = addresses_of(host, port, reach.allowed_hosts)
     proxies = proxies_of(reach.trusted_proxies, reach.user_header)
+    secret = os.environ.get(SECRET_VARIABLE)
+    oidc = oidc_of(reach.oidc_issuer, reach.oidc_client, reach.oidc_claim, secret)
     workbench = open_project(project, device=device)
     try:
-        entrance = entrance_of(workbench, host, project, proxies)
+        entrance = entrance_of(workbench, host, project, proxies, oidc)
         check_port(host, port)
         # Streamlit takes a second to import: not before it is known that the server can start.
         from ui.app import build
 
-        door = Door(UiState(workbench, base), addresses, proxies, entrance)
+        door = Door(UiState(workbench, base), addresses, proxies, entrance, oidc)
         url = (
             url_of(host, port)
             + base
@@ -82,10 +89,15 @@ def serve(
         workbench.close()
 
 
-def entrance_of(workbench: Workbench, host: str, project: Path, proxies: Proxies) -> Entrance:
-    """How people get in: by password or proxy, or on loopback by a one-time token. Raises NoAccounts."""
+def entrance_of(
+    workbench: Workbench, host: str, project: Path, proxies: Proxies, oidc: Oidc | None = None
+) -> Entrance:
+    """How people get in: by password, proxy or provider, or on loopback by a one-time token.
+
+    Raises NoAccounts.
+    """
     active = [each for each in workbench.people.all() if each.active]
-    if proxies.user_header is not None and active:
+    if active and (proxies.user_header is not None or oidc is not None):
         return Entrance(None)
     if any(each.has_password for each in active):
         return Entrance(None)

@@ -68,6 +68,19 @@ def serve(
         str | None,
         typer.Option(help="Header in which a trusted proxy names the person who signed in there."),
     ] = None,
+    oidc_issuer: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of an OpenID Connect provider that signs people in. The secret of the client "
+            "is in ALWORKBENCH_OIDC_SECRET."
+        ),
+    ] = None,
+    oidc_client: Annotated[
+        str | None, typer.Option(help="Name of this server at the provider (client id).")
+    ] = None,
+    oidc_claim: Annotated[
+        str, typer.Option(help="What the provider says that must be the name of a person.")
+    ] = "email",
     as_json: JsonOption = False,
 ) -> None:
     """Start the labelling screens in the browser. Ctrl-C stops them.
@@ -77,7 +90,15 @@ def serve(
     """
     from ui.serve import Reach
 
-    reach = Reach(tuple(allowed_hosts or ()), base_path, tuple(trusted_proxies or ()), user_header)
+    reach = Reach(
+        tuple(allowed_hosts or ()),
+        base_path,
+        tuple(trusted_proxies or ()),
+        user_header,
+        oidc_issuer,
+        oidc_client,
+        oidc_claim,
+    )
     run_server(project, host, port, device, reach, as_json)
 
 

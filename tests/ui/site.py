@@ -71,6 +71,7 @@ class Site:
     door: Door
     behind: Behind = field(default_factory=Behind)
     has_routes: bool = False
+    routed: Starlette | None = None
 
     def with_door(self, **changes: Any) -> Site:
         behind = replace(self.behind, seen=[], messages=[])
@@ -78,9 +79,15 @@ class Site:
 
     def guarded(self) -> Guard:
         """The guard in front of the counting application, or of our own routes."""
+        if self.routed is not None:
+            return Guard(self.routed, self.door)
         if self.has_routes:
             return Guard(Starlette(routes=make_routes(self.door)), self.door)
         return Guard(self.behind, self.door)
+
+    def routed_once(self) -> Site:
+        """With routes that keep what they remember from one request to the next."""
+        return replace(self, routed=Starlette(routes=make_routes(self.door)))
 
     def below(self, base: str) -> Site:
         return self.with_door(state=UiState(self.workbench, base))

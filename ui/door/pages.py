@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from alworkbench.core.domain import PersonRole
 from alworkbench.core.errors import PeopleError, ProjectError, TooManyAttempts
+from ui.door.oidc import oidc_routes
 from ui.door.settings import DOOR, Door
 from ui.door.visitor import visitor_of
 from ui.refusal import Refused, answering
@@ -41,6 +42,7 @@ def door_routes(door: Door) -> list[Route]:
     pages = _Pages(door)
     inside = "/" + DOOR.rpartition("/")[2]
     return [
+        *([] if door.oidc is None else oidc_routes(door, door.oidc, inside)),
         Route(inside, answering(pages.enter), methods=["GET"]),
         Route(inside, answering(pages.sign_in), methods=["POST"]),
         Route(f"{inside}/name", answering(pages.ask_name), methods=["GET"]),
@@ -83,7 +85,7 @@ class _Pages:
 
     def _enter(self, request: Request) -> Response:
         if self._door.identify(request.scope) is not None:
-            return RedirectResponse(self._next(request.query_params.get("next")), 303)
+            return RedirectResponse(self._door.safe_next(request.query_params.get("next")), 303)
         said = _SAID.get(request.query_params.get("said", ""), "")
         return self._sign_in_page(request.query_params.get("next"), said=said)
 
@@ -145,7 +147,7 @@ class _Pages:
     # --------------------------------------------------------------------------------- pieces
 
     def _let_in(self, request: Request, token: str, wanted: str | None) -> Response:
-        response = RedirectResponse(self._next(wanted), 303)
+        response = RedirectResponse(self._door.safe_next(wanted), 303)
         self._door.put_cookie(response, request.scope, self._door.cookie, token)
         return response
 
@@ -153,29 +155,30 @@ class _Pages:
         given = request.cookies.get(self._door.pass_cookie, "")
         return self._door.entrance.holds(given, self._door.state.workbench.session.now())
 
-    def _sign_in_page(self, wanted: str | None, status: int = 200, **more: str) -> Response:
+    def _sign_in_page(self, wanted: str | None, status: int = 200, **more: Any) -> Response:
         accounts = any(each.active and each.has_password for each in self._people.all())
         page = "password" if accounts or self._door.entrance.token is None else "closed"
         title = "Sign in" if page == "password" else "Not signed in"
-        return self._page(page, title, status, next=self._next(wanted), **more)
+        oidc, wanted = self._door.oidc, self._door.safe_next(wanted)
+        provider = "" if oidc is None else oidc.host
+        return self._page(
+            page, title, status, next=wanted, provider=provider, accounts=accounts, **more
+        )
 
     def _name_page(self, wanted: str | None, status: int = 200, **more: str) -> Response:
         known = [p.name for p in self._people.all() if p.active and not p.has_password]
         return self._page(
-            "name", "What is your name?", status, next=self._next(wanted), known=known, **more
+            "name",
+            "What is your name?",
+            status,
+            next=self._door.safe_next(wanted),
+            known=known,
+            **more,
         )
-
-    def _next(self, wanted: str | None) -> str:
-        """Where to go after the door: a page of this server, whatever the address says."""
-        base = self._door.state.base
-        home = f"{base}/"
-        if wanted is None or not wanted.startswith(home) or not wanted.isprintable():
-            return home
-        return home if "//" in wanted or "\\" in wanted else wanted
 
     def _page(self, page: str, title: str, status: int = 200, **values: Any) -> Response:
         html = _template().render(
-            {"said": "", "name": "", "known": []}
+            {"said": "", "name": "", "known": [], "provider": ""}
             | {"page": page, "title": title, "door": self._door.path(DOOR)}
             | values
         )

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from ui.door.addresses import Addresses
 from ui.door.entrance import Entrance
+from ui.door.provider import Oidc
 from ui.door.proxies import Proxies
 from ui.door.visitor import Visitor
 from ui.state import PREFIX, UiState
@@ -27,6 +28,7 @@ class Door:
     addresses: Addresses
     proxies: Proxies = field(default_factory=Proxies)
     entrance: Entrance = field(default_factory=lambda: Entrance(None))
+    oidc: Oidc | None = None
 
     @property
     def cookie(self) -> str:
@@ -41,6 +43,13 @@ class Door:
     def path(self, inside: str) -> str:
         """A path of this server as the browser needs it."""
         return self.state.base + inside
+
+    def safe_next(self, wanted: str | None) -> str:
+        """Where to go after the door: a page of this server, whatever the address says."""
+        home = f"{self.state.base}/"
+        if wanted is None or not wanted.startswith(home) or not wanted.isprintable():
+            return home
+        return home if "//" in wanted or "\\" in wanted else wanted
 
     def identify(self, scope: Scope) -> Visitor | None:
         """Who a request comes from; None for nobody who may enter. Reads the store."""
