@@ -75,6 +75,20 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     _sync(folder.parent)
 
 
+def move_aside(path: Path, target: Path) -> None:
+    """Give a file or folder another name on the same disk; folders of `target` are made.
+
+    The new name is on the disk when this returns. Raises OutputUnwritable where it cannot be given.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    except OSError as error:
+        raise OutputUnwritable(target, error.strerror or str(error)) from error
+    _sync(target.parent)
+    _sync(path.parent)
+
+
 def _unwritable(path: Path, draft: Path, error: OSError) -> OSError:
     """The error about `path` where the draft could not be written; else the error itself."""
     named = error.filename is not None and Path(os.fsdecode(error.filename))

@@ -162,6 +162,10 @@ class Rounds(Protocol):
         """Give these items back, as far as the annotator holds them in this tab."""
         ...
 
+    def end_leases(self, tokens: Sequence[str]) -> None:
+        """Give back the items that are held with these tokens, whoever holds them."""
+        ...
+
     def close(self, round_id: int, now: datetime) -> Round:
         """Close a round. Closing it again changes nothing."""
         ...

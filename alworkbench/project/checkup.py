@@ -5,7 +5,7 @@ Everything is read; nothing is changed but the recorded modification times of im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from alworkbench.project.computed_learner import learner_files
 from alworkbench.project.image_files import FileFault, file_faults, hashes_of, in_words
 from alworkbench.project.integrity import verify
 from alworkbench.project.mass_refusal import reasons_in_words, reasons_of
+from alworkbench.project.repairs import Repair, find_repairs
 from alworkbench.project.session import Session
 
 BLOCK = 4096
@@ -46,6 +47,8 @@ class Checkup:
     findings: tuple[Finding, ...]
     files: tuple[FileFault, ...]
     """Images without a file that holds them."""
+    repairs: tuple[Repair, ...] = ()
+    """What `alworkbench doctor --repair` can do."""
 
     @property
     def healthy(self) -> bool:
@@ -59,16 +62,21 @@ def check_up(session: Session, progress: Progress = silent, *, record: bool = Tr
     With `record`, modification times of intact image files are recorded, so that later checks are quick.
     """
     faults = file_faults(session, full=True, record=record, progress=progress)
+    damaged = verify(session.folder, progress).damaged
+    repairs = find_repairs(session, damaged)
     with session.store.read() as reader:
         images = sum(reader.images.count(role) for role in Role)
         findings = [
             *_database(reader),
             *_files(session, reader, faults),
             *_features(session, reader),
-            *_stored_files(session, reader, progress),
+            *_stored_files(session, reader, damaged),
         ]
     findings += _class_names(session)
-    return Checkup(images, tuple(findings), tuple(faults))
+    findings += [
+        Finding(each.name, each.found, "alworkbench doctor --repair mends it.") for each in repairs
+    ]
+    return Checkup(images, tuple(findings), tuple(faults), tuple(repairs))
 
 
 def _database(reader: Reader) -> Iterator[Finding]:
@@ -139,19 +147,13 @@ def _broken_rows(table: FeatureTable) -> int:
     )
 
 
-def _stored_files(session: Session, reader: Reader, progress: Progress) -> Iterator[Finding]:
-    """Every byte of what was computed, and the two files that the database refers to."""
-    for name, problem in verify(session.folder, progress).damaged.items():
+def _stored_files(
+    session: Session, reader: Reader, damaged: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What is damaged, and the files to which the database refers."""
+    for name, problem in damaged.items():
         yield Finding(name, problem, "Restore it from a backup, or make it again.")
     folder = session.folder.path
-    named = learner_files(reader)
-    for path in sorted(session.folder.learners.glob("*.safetensors")):
-        if (file := path.relative_to(folder).as_posix()) not in named:
-            yield Finding(
-                file,
-                "no record names this learner: its computation was interrupted",
-                "Nothing needs it. Delete the file, unless the model learns at this moment.",
-            )
     encoder = reader.computed.encoder()
     posterior = reader.computed.posterior(encoder.id) if encoder else None
     learner = reader.computed.learner()
@@ -160,6 +162,15 @@ def _stored_files(session: Session, reader: Reader, progress: Progress) -> Itera
             yield Finding(
                 part, f"{record.file} is missing", "Restore it from a backup, or make it again."
             )
+    in_use = {record.file for record in (posterior, learner) if record is not None}
+    earlier = {each.file for each in reader.computed.posteriors()} | learner_files(reader)
+    lost = [file for file in sorted(earlier - in_use) if not (folder / file).is_file()]
+    if lost:
+        yield Finding(
+            "earlier models",
+            f"{len(lost)} files of earlier posteriors or learners are missing, such as {lost[0]}",
+            "Restore them from a backup. Without them, earlier rounds cannot be measured again.",
+        )
 
 
 def _attempt(part: str, read: Callable[[], object]) -> Iterator[Finding]:

@@ -131,9 +131,7 @@ class Jobs:
 
     def settle(self, kinds: tuple[JobKind, ...] = tuple(JobKind)) -> list[Job]:
         """End the live jobs whose process is gone; returns them as they were."""
-        with self._store.read() as reader:
-            live = reader.jobs.live(kinds)
-        lost = [job for job in live if self._is_lost(job)]
+        lost = self.lost(kinds)
         if lost:
             with suppress(ProjectError), self._store.write() as writer:
                 for job in lost:
@@ -141,6 +139,12 @@ class Jobs:
                         job.id, job.process, JobState.FAILED, _gone(job), self._clock()
                     )
         return lost
+
+    def lost(self, kinds: tuple[JobKind, ...] = tuple(JobKind)) -> list[Job]:
+        """The live jobs whose process is gone."""
+        with self._store.read() as reader:
+            live = reader.jobs.live(kinds)
+        return [job for job in live if self._is_lost(job)]
 
     def _is_lost(self, job: Job) -> bool:
         there = is_there(job.process)

@@ -65,6 +65,11 @@ ITEM_COLUMNS = (
 )
 
 
+_NO_LEASE: dict[str, None] = dict.fromkeys(
+    ("lease_annotator", "lease_tab", "lease_token", "lease_since", "lease_until")
+)
+
+
 class RoundRepository:
     """See `core.repositories.Rounds`."""
 
@@ -243,13 +248,14 @@ class RoundRepository:
             self._connection.execute(
                 update(ItemRow)
                 .where(ItemRow.id.in_(ids), ItemRow.lease_annotator == annotator, here)
-                .values(
-                    lease_annotator=None,
-                    lease_tab=None,
-                    lease_token=None,
-                    lease_since=None,
-                    lease_until=None,
-                )
+                .values(**_NO_LEASE)
+            )
+
+    def end_leases(self, tokens: Sequence[str]) -> None:
+        """See `core.repositories.Rounds.end_leases`."""
+        for some in in_chunks(tokens):
+            self._connection.execute(
+                update(ItemRow).where(ItemRow.lease_token.in_(some)).values(**_NO_LEASE)
             )
 
 
