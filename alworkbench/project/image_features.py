@@ -165,12 +165,17 @@ class ImageFeatures:
         features = FeatureStore(self._session.folder.features / file.encoder_id)
         features.describe(record, file.head, {"file": name})
         row_of = {composed(name): row for row, name in enumerate(file.class_names)}
+        prompts: list[str] = []
+        rows_of_prompts: list[int] = []
         for label in classes.classes:
             if composed(label.name) not in row_of:
                 raise UnknownClass(label.name, file.class_names, "The project's class list")
             # The file has one text activation per class: it replaces all prompts of the class.
-            own = file.class_activations[row_of[composed(label.name)]]
-            features.add_prompts(label.prompts, own.expand(len(label.prompts), -1))
+            own = row_of[composed(label.name)]
+            prompts += label.prompts
+            rows_of_prompts += [own] * len(label.prompts)
+        # At once: each call writes the file of all prompts again.
+        features.add_prompts(prompts, file.class_activations[torch.tensor(rows_of_prompts)])
         # Another file may mend an image that was set aside, so only images with a row are settled.
         table = features.open_table()
         contents = list(hash_of.values())
