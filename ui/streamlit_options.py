@@ -61,8 +61,10 @@ def apply(wanted: Mapping[str, Any]) -> None:
         del os.environ[name]
     from streamlit import config
 
-    known = config.get_config_options(force_reparse=True, options_from_flags=dict(wanted))
     defaults = config._config_options_template
+    # An older Streamlit lacks some of them, and the danger with them.
+    given = {name: value for name, value in wanted.items() if name in defaults}
+    known = config.get_config_options(force_reparse=True, options_from_flags=given)
     for name, option in known.items():
         if name not in wanted and option.value != defaults[name].value:
             option.set_value(defaults[name].value, "alworkbench")

@@ -237,7 +237,10 @@ def test_who_is_no_active_person_stays_outside(
     door: Site, provider: Provider, claims: dict[str, Any]
 ) -> None:
     provider.claims = claims
-    assert come_back(door, provider).status_code == 403
+    reply = come_back(door, provider)
+    assert reply.status_code == 403
+    assert "Sign in with" in reply.text
+    assert 'role="alert"' in reply.text
     assert provider.tokens == 1
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from starlette.routing import Route
 
 from ui.door.provider import Oidc
 from ui.door.settings import Door
-from ui.refusal import Refused, answering
+from ui.refusal import Handler, Refused
 
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"}
@@ -39,8 +40,13 @@ PROVIDER_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-def oidc_routes(door: Door, oidc: Oidc, path: str) -> list[Route]:
-    """The two routes, below `path`, the path of the door relative to the prefix of our routes."""
+def oidc_routes(
+    door: Door, oidc: Oidc, path: str, explained: Callable[[Handler], Handler]
+) -> list[Route]:
+    """The two routes, below `path`, the path of the door relative to the prefix of our routes.
+
+    `explained` makes a page of what they refuse.
+    """
     from authlib.integrations.starlette_client import OAuth
 
     registry: Any = OAuth()
@@ -57,8 +63,8 @@ def oidc_routes(door: Door, oidc: Oidc, path: str) -> list[Route]:
     )
     routes = _Routes(door, oidc, registry.provider, path)
     return [
-        Route(f"{path}/oidc", answering(routes.begin), methods=["GET"]),
-        Route(f"{path}/oidc/back", answering(routes.back), methods=["GET"]),
+        Route(f"{path}/oidc", explained(routes.begin), methods=["GET"]),
+        Route(f"{path}/oidc/back", explained(routes.back), methods=["GET"]),
     ]
 
 

@@ -27,7 +27,7 @@ from alworkbench.core.errors import PeopleError, ProjectError, TooManyAttempts
 from ui.door.oidc import oidc_routes
 from ui.door.settings import DOOR, Door
 from ui.door.visitor import visitor_of
-from ui.refusal import Refused, answering
+from ui.refusal import Handler, Refused, answering
 
 _HERE = Path(__file__).parent
 _SAID = {
@@ -42,7 +42,7 @@ def door_routes(door: Door) -> list[Route]:
     pages = _Pages(door)
     inside = "/" + DOOR.rpartition("/")[2]
     return [
-        *([] if door.oidc is None else oidc_routes(door, door.oidc, inside)),
+        *([] if door.oidc is None else oidc_routes(door, door.oidc, inside, pages.explained)),
         Route(inside, answering(pages.enter), methods=["GET"]),
         Route(inside, answering(pages.sign_in), methods=["POST"]),
         Route(f"{inside}/name", answering(pages.ask_name), methods=["GET"]),
@@ -80,6 +80,19 @@ class _Pages:
 
     async def sign_out(self, request: Request) -> Response:
         return await run_in_threadpool(self._sign_out, request)
+
+    def explained(self, handler: Handler) -> Handler:
+        """The handler, whose refusal becomes the sign-in page with the reason."""
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Refused as refusal:
+                return await run_in_threadpool(
+                    self._sign_in_page, None, refusal.status, said=refusal.reason
+                )
+
+        return handled
 
     # ---------------------------------------------------------------------- in a worker thread
 
