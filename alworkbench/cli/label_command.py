@@ -13,13 +13,13 @@ from alworkbench.cli.common import (
     ProjectOption,
     RolesOption,
     complaints,
-    console,
     counted,
     escape,
     opened,
     role_words,
     tell,
 )
+from alworkbench.cli.dry_run import DryRunOption, print_label_preview
 from alworkbench.cli.format_command import FormatOption
 from alworkbench.cli.mapping_options import (
     LabelColumnOption,
@@ -29,8 +29,7 @@ from alworkbench.cli.mapping_options import (
     read_mapping,
 )
 from alworkbench.core.domain import RoleMismatch
-from alworkbench.project.label_findings import Problem
-from alworkbench.project.label_intake import LabelPreview, LabelSummary
+from alworkbench.project.label_intake import LabelSummary
 
 MOST_PATHS = 5
 """Paths that are named on the terminal; all are named with --json."""
@@ -71,9 +70,7 @@ def label(
     label_column: LabelColumnOption = None,
     split_map: SplitMapOption = None,
     root: RootOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only report what would happen, and store nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Record labels from a file: all of its rows, or none if one row is wrong.
@@ -99,7 +96,9 @@ def label(
         else:
             done = workbench.labels.import_file(source, who, roles, mapping=mapping, format=format_)
     if dry_run:
-        print_preview(preview, as_json)
+        print_label_preview(preview, as_json)
+        if not as_json:
+            warn_of_other_pictures(preview.would)
         return
     tell(as_json, done, in_words(done))
     if not as_json:
@@ -116,37 +115,6 @@ def in_words(done: LabelSummary) -> str:
 
 def _was(number: int) -> str:
     return "was" if number == 1 else "were"
-
-
-def print_preview(preview: LabelPreview, as_json: bool) -> None:
-    """Print what reading a label file would do."""
-    would = preview.would
-    tell(
-        as_json,
-        preview,
-        f"This was a dry run: nothing was stored. The file has {counted(preview.rows, 'label')}. "
-        f"To record: {would.recorded:,}; known already: {would.known:,}; images that would take the role of "
-        f"the file: {would.moved:,}; left out because of their role: {would.left_out:,}; take-backs: "
-        f"{would.taken_back:,}.",
-    )
-    if not as_json:
-        print_problems(preview.problems)
-        warn_of_other_pictures(would)
-
-
-def print_problems(problems: tuple[Problem, ...]) -> None:
-    """Print why a source would be refused, with up to 10 examples of each reason."""
-    for each in problems:
-        console.print(f"It would be refused: {counted_kind(each)}.", soft_wrap=True)
-        for name in each.named:
-            console.print(f"  {escape(name)}", soft_wrap=True)
-        if each.count > len(each.named):
-            console.print(f"  and {each.count - len(each.named):,} more")
-
-
-def counted_kind(problem: Problem) -> str:
-    """`unknown images: 3`."""
-    return f"{escape(problem.what)}: {problem.count:,}"
 
 
 def warn_of_other_pictures(done: LabelSummary) -> None:

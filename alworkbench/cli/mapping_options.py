@@ -33,9 +33,20 @@ RootOption = Annotated[
 
 
 def read_mapping(
-    path_column: str | None, label_column: str | None, split_map: str | None, root: Path | None
+    path_column: str | None,
+    label_column: str | None,
+    split_map: str | None,
+    root: Path | None,
+    *,
+    audit: bool = False,
 ) -> ColumnMapping:
-    """The options as one value. Raises typer.BadParameter."""
+    """The options as one value; `audit` says that --audit was given. Raises typer.BadParameter."""
+    if audit and split_map:
+        raise typer.BadParameter(
+            "--audit puts all images into the audit set, so that --split-map has nothing to say. Give one "
+            "of the two.",
+            param_hint="--split-map",
+        )
     if root is not None and not root.is_dir():
         raise typer.BadParameter(f"{root} is no folder.", param_hint="--root")
     return ColumnMapping(path_column, label_column, read_split_map(split_map or ""), root)

@@ -27,6 +27,14 @@ from alworkbench.cli.common import (
     warn_of_same_names,
     warn_of_unusable,
 )
+from alworkbench.cli.dry_run import DryRunOption, print_import_preview
+from alworkbench.cli.mapping_options import (
+    LabelColumnOption,
+    PathColumnOption,
+    RootOption,
+    SplitMapOption,
+    read_mapping,
+)
 from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
     ClassList,
@@ -155,6 +163,11 @@ def import_(
             show_default="that of the project, or 65535",
         ),
     ] = None,
+    path_column: PathColumnOption = None,
+    label_column: LabelColumnOption = None,
+    split_map: SplitMapOption = None,
+    root: RootOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add images to the pool. Unreadable files are listed and left out.
@@ -165,7 +178,21 @@ def import_(
     """
     from alworkbench.cli.import_notes import import_words, print_import_notes
 
+    mapping = read_mapping(path_column, label_column, split_map, root, audit=audit)
     with opened(project) as workbench, progress_bar(as_json) as progress:
+        if dry_run:
+            preview = workbench.images.preview(
+                location,
+                role=Role.AUDIT if audit else Role.POOL,
+                pool_labels=labels,
+                roles=roles,
+                follow_links=follow_links,
+                white_point=white_point,
+                mapping=mapping,
+                progress=progress,
+            )
+            print_import_preview(preview, as_json)
+            return
         summary = workbench.images.add(
             location,
             role=Role.AUDIT if audit else Role.POOL,
@@ -173,6 +200,7 @@ def import_(
             roles=roles,
             follow_links=follow_links,
             white_point=white_point,
+            mapping=mapping,
             progress=progress,
         )
     tell(as_json, summary, import_words(summary))

@@ -22,6 +22,7 @@ from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
 from alworkbench.inputs.exported_folder import exported_folder
 from alworkbench.inputs.formats import suffixes
 from alworkbench.inputs.inspecting import Outcome, inspect_files
+from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.manifests import count_rows, read_manifest
 from alworkbench.inputs.picture import Undecodable
 from alworkbench.inputs.tree_walk import LOOP, OUTSIDE, Candidate, walk, within
@@ -43,6 +44,8 @@ class Source:
     files: int
     skipped: Mapping[str, int]
     """Suffix, `hidden` or `link to a folder` -> how many files are not read for that reason, sorted."""
+    mapping: ColumnMapping = OUR_OWN
+    """How the columns of the manifest are read."""
 
     def read(
         self, *, workers: int | None = None, white: int | None = None, progress: Progress = silent
@@ -83,7 +86,7 @@ class Source:
                 if isinstance(candidate, Candidate):
                     yield candidate if export is None else export.candidate(candidate)
         else:
-            for row in read_manifest(self.manifest):
+            for row in read_manifest(self.manifest, self.mapping):
                 yield Candidate(row.path, row.label, row.split, row.hash, row.refusal)
 
 
@@ -93,6 +96,7 @@ def read_source(
     into: Path | None = None,
     labelled: bool = False,
     follow_links: bool = False,
+    mapping: ColumnMapping = OUR_OWN,
     limits: ArchiveLimits | None = None,
     progress: Progress = silent,
 ) -> Source:
@@ -100,8 +104,9 @@ def read_source(
 
     With `labelled`, the name of the folder that holds a picture is its class (except for the top
     folder); a manifest has its own labels. `follow_links` reads what links lead to outside of the folder;
-    `tree_walk` states the rule. Raises UnreadableSource if the location does not exist or is something
-    else, NothingToImport if it holds no image.
+    `tree_walk` states the rule. `mapping` says how the columns of a manifest are read. Raises
+    UnreadableSource if the location does not exist or is something else, NothingToImport if it holds no
+    image.
     """
     location = as_on_disk(Path(location))
     try:
@@ -111,10 +116,17 @@ def read_source(
             f"{location} cannot be read: {error.strerror}. Name a folder of images, a CSV manifest, "
             f"or a zip or tar archive: `alworkbench import FOLDER`."
         ) from error
+    if stat.S_ISDIR(mode) and (location / MANIFEST).is_file():
+        location, mode = location / MANIFEST, stat.S_IFREG
+    if stat.S_ISREG(mode) and location.suffix.lower() == ".csv":
+        return _open_manifest(location, follow_links, mapping)
+    if mapping != OUR_OWN:
+        raise UnreadableSource(
+            f"{location} is no CSV manifest, so it has no columns or splits to name. Nothing was imported. "
+            f"Leave out these options, or name the manifest."
+        )
     if stat.S_ISDIR(mode):
         return _open_folder(location, labelled, follow_links, progress)
-    if stat.S_ISREG(mode) and location.suffix.lower() == ".csv":
-        return _open_manifest(location, follow_links)
     if stat.S_ISREG(mode) and is_archive(location):
         if into is None:
             raise ValueError("an archive needs a folder for its files")
@@ -160,14 +172,15 @@ def skipped_in_words(skipped: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in ordered)
 
 
-def _open_manifest(manifest: Path, follow_links: bool) -> Source:
-    files = count_rows(manifest)
+def _open_manifest(manifest: Path, follow_links: bool, mapping: ColumnMapping = OUR_OWN) -> Source:
+    files = count_rows(manifest, mapping)
     if not files:
         raise NothingToImport(
             f"The manifest {manifest} lists no file below its first line. Add a line for each "
             f"image, then run `alworkbench import {manifest}` again."
         )
-    return Source(manifest.parent, manifest, True, follow_links, files, {})
+    root = mapping.root or manifest.parent
+    return Source(root, manifest, True, follow_links, files, {}, mapping)
 
 
 def _inner(folder: Path) -> Path:

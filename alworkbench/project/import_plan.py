@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from alworkbench.core.domain import AnswerKind, FoundImage, Role, RoleMismatch
-from alworkbench.core.errors import ContradictingLabels, DifferentRoles, UnknownClass
+from alworkbench.core.errors import ContradictingLabels
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.contradictions import Said, contradictions
 from alworkbench.project.given_labels import GivenLabel
+from alworkbench.project.label_findings import Findings
 from alworkbench.project.session import stored_id
 
 
@@ -24,6 +26,8 @@ class ImportPlan:
     """Role -> images of the project that shall take it."""
     left_out: int
     """Labels that are left out because of the role of their image."""
+    findings: Findings
+    """What is wrong with the source."""
 
     def ids(self, reader: Reader, hashes: Iterable[str]) -> list[int]:
         """The image ids of these hashes; all of them are in the project."""
@@ -51,23 +55,23 @@ class ImportPlan:
 
 def plan_import(
     reader: Reader,
-    location: str,
+    location: Path,
     found: Mapping[Role, Sequence[FoundImage]],
     pool_labels: bool,
     roles: RoleMismatch,
 ) -> ImportPlan:
-    """What to record of the images that a source puts into each set. Parameters are those of `Images.add`.
+    """What to record of the images that a source puts into each set, and what is wrong with it.
 
-    Raises ContradictingLabels, UnknownClass, DifferentRoles.
+    Parameters are those of `Images.add`.
     """
+    findings = Findings(location)
     labelled = {
         own: [f for f in images if f.class_name is not None and (pool_labels or own is Role.AUDIT)]
         for own, images in found.items()
     }
     stated = (Said(f.hash, own.value, f.path) for own, images in found.items() for f in images)
-    if both := contradictions(stated):
-        raise ContradictingLabels(location, both, "roles")
-    refuse_different_classes(location, (f for images in labelled.values() for f in images))
+    findings.contradicting_roles += contradictions(stated)
+    findings.contradictions += different_classes(f for images in labelled.values() for f in images)
     classes = reader.classes.current()
     with_name = cache(classes.ever_with_name)  # a source names few classes for many images
     labels = {}
@@ -75,7 +79,8 @@ def plan_import(
         for image in images:
             named = with_name(str(image.class_name))
             if named is None:
-                raise UnknownClass(str(image.class_name), classes.names, location)
+                findings.unknown_classes.setdefault(str(image.class_name), image.path)
+                continue
             labels[image.hash] = named.name
 
     here = {content: r for r in Role for _, content in reader.images.ids_and_hashes(r)}
@@ -87,11 +92,10 @@ def plan_import(
         ]
         for own, images in found.items()
     }
-    if roles is RoleMismatch.REFUSE and any(different.values()):
-        raise DifferentRoles(
-            location,
-            [f"{f.path} ({own}, here {here[f.hash]})" for own, fs in different.items() for f in fs],
-        )
+    if roles is RoleMismatch.REFUSE:
+        findings.different_roles += [
+            f"{f.path} ({own}, here {here[f.hash]})" for own, fs in different.items() for f in fs
+        ]
     left_out = 0
     for own, images in different.items():
         for f in images:
@@ -104,11 +108,17 @@ def plan_import(
         for own, images in different.items()
         if images
     }
-    return ImportPlan(labels, moves if roles is RoleMismatch.CHANGE else {}, left_out)
+    return ImportPlan(labels, moves if roles is RoleMismatch.CHANGE else {}, left_out, findings)
 
 
 def refuse_different_classes(location: object, images: Iterable[FoundImage]) -> None:
     """Raises ContradictingLabels where copies of one picture come with different classes."""
-    said = (Said(f.hash, f.class_name, f.path) for f in images if f.class_name is not None)
-    if found := contradictions(said):
+    if found := different_classes(images):
         raise ContradictingLabels(location, found)
+
+
+def different_classes(images: Iterable[FoundImage]) -> list[str]:
+    """The copies of one picture that come with different classes; see `contradictions`."""
+    return contradictions(
+        Said(f.hash, f.class_name, f.path) for f in images if f.class_name is not None
+    )

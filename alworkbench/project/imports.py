@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alworkbench.core.domain import (
     FoundImage,
@@ -23,6 +24,7 @@ from alworkbench.core.errors import (
 from alworkbench.core.ports import Writer
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
+from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
 from alworkbench.inputs.pixels import MOST
 from alworkbench.inputs.sources import read_source
@@ -37,8 +39,14 @@ from alworkbench.project.roles import change_roles, check_change
 from alworkbench.project.session import Session, portable, resolve
 from alworkbench.project.white_point import choose_white, keep_white, summarise_depths
 
+if TYPE_CHECKING:
+    from alworkbench.project.import_preview import ImportPreview
+
 CHUNK = 2000
 """Images that are stored in one transaction: an answer never waits for longer than that takes."""
+
+MANIFEST_ANNOTATOR = "manifest"
+"""Whose answers the labels of a source of images are."""
 
 AUDIT_SPLITS = ("test", "audit")
 """Values of a manifest's column `split` that make an image one of the audit set."""
@@ -94,6 +102,7 @@ class Images:
         roles: RoleMismatch = RoleMismatch.REFUSE,
         follow_links: bool = False,
         white_point: int | None = None,
+        mapping: ColumnMapping = OUR_OWN,
         progress: Progress = silent,
     ) -> ImportSummary:
         """Import the images of a folder, CSV manifest or archive: all that can be read, or none.
@@ -103,7 +112,8 @@ class Images:
         counts already is not recorded again. `roles` says what to do with an image that the project has
         in the other set, if the source puts it into the audit set or gives it a label. `follow_links` reads
         what links lead to outside of the folder; `inputs.tree_walk` states the rule. `white_point`, 255 to
-        65,535, is what is white in files of 16 bits that do not say so; the project keeps it.
+        65,535, is what is white in files of 16 bits that do not say so; the project keeps it. `mapping` says
+        how the columns of a manifest are named, and what its splits mean.
 
         Raises ValueError for another `white_point`, WhitePointInUse, UnreadableSource, NothingToImport,
         UnknownClass, DifferentRoles, ContradictingLabels where copies of one picture have different labels or
@@ -121,17 +131,13 @@ class Images:
             into=folder.images,
             labelled=wants_labels,
             follow_links=follow_links,
+            mapping=mapping,
             progress=progress,
         )
-        found: dict[Role, list[FoundImage]] = {Role.POOL: [], Role.AUDIT: []}
-        refused: list[QuarantinedFile] = []
-        for entry in source.read(white=white, progress=progress):
-            if isinstance(entry, QuarantinedFile):
-                refused.append(entry)
-            else:
-                found[Role.AUDIT if entry.split in AUDIT_SPLITS else role].append(entry)
+        found, refused = by_role(source.read(white=white, progress=progress), role)
         with store.read() as reader:
-            plan = plan_import(reader, str(location), found, pool_labels, roles)
+            plan = plan_import(reader, location, found, pool_labels, roles)
+            plan.findings.refuse(reader.classes.current().names)
             for own, hashes in plan.moves.items():
                 check_change(self._session, reader, plan.ids(reader, hashes), own)
         root = portable(folder, source.root)
@@ -146,7 +152,8 @@ class Images:
         def settle(writer: Writer, learned: LearnedImages) -> ImportSummary:
             added = writer.images.add([], refused, root=root, role=role)
             # Another process may have changed a role in the meantime.
-            plan = plan_import(writer, str(location), found, pool_labels, roles)
+            plan = plan_import(writer, location, found, pool_labels, roles)
+            plan.findings.refuse(writer.classes.current().names)
             moved = [
                 change_roles(self._session, writer, learned, plan.ids(writer, hashes), own)
                 for own, hashes in plan.moves.items()
@@ -155,7 +162,7 @@ class Images:
             recorded = record_changes(
                 writer,
                 plan.given(writer),
-                annotator="manifest",
+                annotator=MANIFEST_ANNOTATOR,
                 source="manifest",
                 now=self._session.now(),
             )
@@ -185,6 +192,36 @@ class Images:
             )
         return total
 
+    def preview(
+        self,
+        location: Path,
+        *,
+        role: Role = Role.POOL,
+        pool_labels: bool = False,
+        roles: RoleMismatch = RoleMismatch.REFUSE,
+        follow_links: bool = False,
+        white_point: int | None = None,
+        mapping: ColumnMapping = OUR_OWN,
+        progress: Progress = silent,
+    ) -> ImportPreview:
+        """What `add` would do with the same parameters; nothing is stored.
+
+        Raises WhitePointInUse, UnreadableSource and NothingToImport.
+        """
+        from alworkbench.project.import_preview import preview_import
+
+        return preview_import(
+            self._session,
+            location,
+            role=role,
+            pool_labels=pool_labels,
+            roles=roles,
+            follow_links=follow_links,
+            white_point=white_point,
+            mapping=mapping,
+            progress=progress,
+        )
+
     def _missing_below(self, root: str) -> tuple[str, ...]:
         """Stored paths below a root at which there is no file any more."""
         with self._session.store.read() as reader:
@@ -197,6 +234,20 @@ class Images:
             ahead=64 * THREADS,
         )
         return tuple(path for path, there in zip(below, exists, strict=True) if not there)
+
+
+def by_role(
+    entries: Iterable[FoundImage | QuarantinedFile], role: Role
+) -> tuple[dict[Role, list[FoundImage]], list[QuarantinedFile]]:
+    """The images of a source by the set that it puts them into (`role` if it says nothing), and the rest."""
+    found: dict[Role, list[FoundImage]] = {Role.POOL: [], Role.AUDIT: []}
+    refused: list[QuarantinedFile] = []
+    for entry in entries:
+        if isinstance(entry, QuarantinedFile):
+            refused.append(entry)
+        else:
+            found[Role.AUDIT if entry.split in AUDIT_SPLITS else role].append(entry)
+    return found, refused
 
 
 def _sum(one: ImportSummary, other: ImportSummary) -> ImportSummary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from alworkbench.core.domain import Role
 
@@ -33,6 +33,17 @@ class ColumnMapping:
     def needed(self, path: str) -> tuple[str, str]:
         """The names of the columns of paths and labels, as the table has them."""
         return self.path_column or path, self.label_column or "label"
+
+    def named(self, path: str) -> tuple[str, ...]:
+        """The column of paths, and every column that a person named."""
+        label = () if self.label_column is None else (self.label_column,)
+        return (self.path_column or path, *label, *(("split",) if self.split_map else ()))
+
+    def below_root(self, path: str) -> PurePosixPath:
+        """A path of the table, relative where it is absolute and lies below the root."""
+        found = PurePosixPath(path)
+        top = None if self.root is None else PurePosixPath(self.root.absolute().as_posix())
+        return found.relative_to(top) if top is not None and found.is_relative_to(top) else found
 
 
 OUR_OWN = ColumnMapping()
