@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from alworkbench.core.domain import AnswerKind, FoundImage, Role, RoleMismatch
+from alworkbench.core.domain import AnswerKind, FoundImage, QuarantinedFile, Role, RoleMismatch
 from alworkbench.core.errors import ContradictingLabels
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.contradictions import Said, contradictions
 from alworkbench.project.given_labels import GivenLabel
 from alworkbench.project.label_findings import Findings
 from alworkbench.project.session import stored_id
+
+MANIFEST_ANNOTATOR = "manifest"
+"""Whose answers the labels of a source of images are."""
+
+AUDIT_SPLITS = ("test", "audit")
+"""Values of a manifest's column `split` that make an image one of the audit set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +128,17 @@ def different_classes(images: Iterable[FoundImage]) -> list[str]:
     return contradictions(
         Said(f.hash, f.class_name, f.path) for f in images if f.class_name is not None
     )
+
+
+def by_role(
+    entries: Iterable[FoundImage | QuarantinedFile], role: Role
+) -> tuple[dict[Role, list[FoundImage]], list[QuarantinedFile]]:
+    """The images of a source by the set that it puts them into (`role` if it says nothing), and the rest."""
+    found: dict[Role, list[FoundImage]] = {Role.POOL: [], Role.AUDIT: []}
+    refused: list[QuarantinedFile] = []
+    for entry in entries:
+        if isinstance(entry, QuarantinedFile):
+            refused.append(entry)
+        else:
+            found[Role.AUDIT if entry.split in AUDIT_SPLITS else role].append(entry)
+    return found, refused

@@ -17,8 +17,12 @@ from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.sources import Source, read_source
 from alworkbench.inputs.tree_walk import OUTSIDE
 from alworkbench.project.given_labels import GivenLabel, changes
-from alworkbench.project.import_plan import ImportPlan, plan_import
-from alworkbench.project.imports import MANIFEST_ANNOTATOR, by_role
+from alworkbench.project.import_plan import (
+    MANIFEST_ANNOTATOR,
+    ImportPlan,
+    by_role,
+    plan_import,
+)
 from alworkbench.project.label_findings import Problem
 from alworkbench.project.roles import check_change
 from alworkbench.project.session import Session, portable

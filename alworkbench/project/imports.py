@@ -12,7 +12,6 @@ from alworkbench.core.domain import (
     FoundImage,
     Image,
     ImportSummary,
-    QuarantinedFile,
     Role,
     RoleMismatch,
 )
@@ -32,7 +31,7 @@ from alworkbench.inputs.tree_walk import OUTSIDE
 from alworkbench.inputs.white_point import LEAST
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.image_files import THREADS
-from alworkbench.project.import_plan import plan_import
+from alworkbench.project.import_plan import MANIFEST_ANNOTATOR, by_role, plan_import
 from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.roles import change_roles, check_change
@@ -44,12 +43,6 @@ if TYPE_CHECKING:
 
 CHUNK = 2000
 """Images that are stored in one transaction: an answer never waits for longer than that takes."""
-
-MANIFEST_ANNOTATOR = "manifest"
-"""Whose answers the labels of a source of images are."""
-
-AUDIT_SPLITS = ("test", "audit")
-"""Values of a manifest's column `split` that make an image one of the audit set."""
 
 
 class Images:
@@ -234,20 +227,6 @@ class Images:
             ahead=64 * THREADS,
         )
         return tuple(path for path, there in zip(below, exists, strict=True) if not there)
-
-
-def by_role(
-    entries: Iterable[FoundImage | QuarantinedFile], role: Role
-) -> tuple[dict[Role, list[FoundImage]], list[QuarantinedFile]]:
-    """The images of a source by the set that it puts them into (`role` if it says nothing), and the rest."""
-    found: dict[Role, list[FoundImage]] = {Role.POOL: [], Role.AUDIT: []}
-    refused: list[QuarantinedFile] = []
-    for entry in entries:
-        if isinstance(entry, QuarantinedFile):
-            refused.append(entry)
-        else:
-            found[Role.AUDIT if entry.split in AUDIT_SPLITS else role].append(entry)
-    return found, refused
 
 
 def _sum(one: ImportSummary, other: ImportSummary) -> ImportSummary:

@@ -29,8 +29,7 @@ from alworkbench.core.ports import Store, Writer
 from alworkbench.core.progress import Progress
 from alworkbench.inputs.archives import is_archive
 from alworkbench.inputs.sources import read_source
-from alworkbench.project.import_plan import refuse_different_classes
-from alworkbench.project.imports import AUDIT_SPLITS
+from alworkbench.project.import_plan import AUDIT_SPLITS, refuse_different_classes
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import SimulationData

@@ -10,7 +10,7 @@ from alworkbench.datasets.sample import bundled_sample
 from alworkbench.inputs.archives import unpack
 from alworkbench.inputs.manifests import read_manifest
 from alworkbench.inputs.sources import MANIFEST
-from alworkbench.project.imports import AUDIT_SPLITS
+from alworkbench.project.import_plan import AUDIT_SPLITS
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.dataset import SimulationData, TrueLabels, join
 
