@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Dialect, Double, Enum, MetaData, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 
-from alworkbench.core.domain import AnswerKind, QuarantineCode, Role, RoundState
+from alworkbench.core.domain import (
+    AnswerKind,
+    Late,
+    QuarantineCode,
+    ReviewReason,
+    ReviewState,
+    Role,
+    RoundState,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -72,4 +80,7 @@ class Base(DeclarativeBase):
         AnswerKind: words_of(AnswerKind),
         RoundState: words_of(RoundState),
         QuarantineCode: words_of(QuarantineCode),
+        Late: words_of(Late),
+        ReviewReason: words_of(ReviewReason),
+        ReviewState: words_of(ReviewState),
     }

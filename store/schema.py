@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from alworkbench.core.domain import AnswerKind, QuarantineCode, Role, RoundState
+from alworkbench.core.domain import AnswerKind, Late, QuarantineCode, Role, RoundState
 from store.columns import Base
 
 
@@ -201,7 +201,7 @@ class RoundRow(Base):
 
 
 class ItemRow(Base):
-    """An image asked in a round, with the lease on it."""
+    """An image asked in a round."""
 
     __tablename__ = "item"
     __table_args__ = (
@@ -211,12 +211,7 @@ class ItemRow(Base):
         CheckConstraint(
             "(suggested_class_id IS NULL) = (suggested_probability IS NULL)", name="suggestion"
         ),
-        CheckConstraint(
-            "(lease_annotator IS NULL) = (lease_token IS NULL)"
-            " AND (lease_annotator IS NULL) = (lease_since IS NULL)"
-            " AND (lease_annotator IS NULL) = (lease_until IS NULL)",
-            name="lease",
-        ),
+        CheckConstraint("wanted >= 1", name="wanted"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -226,14 +221,11 @@ class ItemRow(Base):
     score: Mapped[float | None]
     suggested_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
     suggested_probability: Mapped[float | None]
-    lease_annotator: Mapped[str | None]
-    lease_token: Mapped[str | None] = mapped_column(unique=True)
-    lease_since: Mapped[datetime | None]
-    lease_until: Mapped[datetime | None]
-    lease_tab: Mapped[str | None]
-    """The browser tab that shows the image; null where the lease belongs to no tab."""
     probability: Mapped[float | None]
     """Probability of this draw among the images that were left at its turn; null if not drawn."""
+    wanted: Mapped[int] = mapped_column(server_default=text("1"))
+    """From how many people an answer is wanted."""
+    blind: Mapped[bool] = mapped_column(server_default=false())
 
 
 class LabelRow(Base):
@@ -247,6 +239,7 @@ class LabelRow(Base):
         ForeignKeyConstraint(["item_id", "image_id"], ["item.id", "item.image_id"]),
         Index(None, "image_id"),
         Index(None, "item_id"),
+        Index(None, "annotator"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -260,6 +253,7 @@ class LabelRow(Base):
     duration_ms: Mapped[int | None] = mapped_column(BigInteger)
     suggested_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
     source: Mapped[str]
+    late: Mapped[Late | None]
 
 
 class LabelRetractionRow(Base):

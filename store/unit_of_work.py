@@ -25,6 +25,7 @@ from store.repositories import (
     PeopleRepository,
     PreparedRepository,
     ProjectRepository,
+    ReviewRepository,
     RoundRepository,
 )
 
@@ -39,6 +40,7 @@ class SqlReader:
         self.rounds = RoundRepository(connection)
         self.labels = LabelRepository(connection)
         self.people = PeopleRepository(connection)
+        self.reviews = ReviewRepository(connection)
         self.computed = ComputedRepository(connection)
         self.jobs = JobRepository(connection)
         self.prepared = PreparedRepository(connection)

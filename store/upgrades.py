@@ -20,12 +20,12 @@ from alworkbench.core.errors import ProjectDamaged, ProjectTooNew
 from store.copies import back_up, keep_newest
 from store.engine import migration_engine, transaction
 from store.sqlite_version import sqlite_module
-from store.triggers import POSTGRESQL_APPEND_ONLY
+from store.triggers import POSTGRESQL_TRIGGERS
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision in `migrations/versions`, which this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -100,7 +100,7 @@ def upgrade(connection: Connection, migrations: Path = MIGRATIONS) -> None:
         if broken:
             raise RuntimeError(f"the upgrade broke {len(broken)} foreign keys, first {broken[0]}")
     else:
-        for statement in POSTGRESQL_APPEND_ONLY:
+        for statement in POSTGRESQL_TRIGGERS:
             connection.exec_driver_sql(statement.replace("%", "%%"))
 
 

@@ -38,6 +38,7 @@ from alworkbench.core.errors import (
     WorkbenchError,
 )
 from alworkbench.core.unexpected import keep_trace, what_to_do
+from alworkbench.project.late_answers import KEPT, WHY_LATE
 from ui.door.pages import door_routes
 from ui.door.settings import Door
 from ui.door.visitor import visitor_of
@@ -160,7 +161,12 @@ class _Desk:
                 suggested_class_id=message.suggested_class_id,
             )
         )
-        return {"stored": True, "event_id": label.event_id, "progress": self._progress()}
+        return {
+            "stored": True,
+            "event_id": label.event_id,
+            "late": None if label.late is None else f"{WHY_LATE[label.late]} {KEPT}",
+            "progress": self._progress(),
+        }
 
     def _undo(self, person: Person, body: dict[str, Any]) -> dict[str, Any]:
         message = parse_undo(body)
@@ -200,13 +206,12 @@ class _Desk:
         round_: Round | None = self._workbench.rounds.current()
         if round_ is None:
             return None
-        items = self._workbench.rounds.items(round_.id)
-        answered = sum(item.label is not None for item in items)
+        count = self._workbench.rounds.count(round_.id)
         return {
             "round_id": round_.id,
             "round": round_.number,
-            "answered": answered,
-            "total": len(items),
+            "answered": count.answers,
+            "total": count.wanted,
         }
 
     def _sets(self) -> ClassSets | None:
@@ -216,13 +221,14 @@ class _Desk:
     def _item(self, item: Item, classes: ClassList, sets: ClassSets | None) -> dict[str, Any]:
         image = self._workbench.images.get(item.image_id)
         suggestion = None
-        if item.suggestion is not None:
-            index = classes.index_of_id(item.suggestion.class_id)
+        shown = item.shown_suggestion
+        if shown is not None:
+            index = classes.index_of_id(shown.class_id)
             if index is not None:  # a class that was removed since is not suggested
                 suggestion = {
-                    "class_id": item.suggestion.class_id,
+                    "class_id": shown.class_id,
                     "name": classes.classes[index].name,
-                    "probability": item.suggestion.probability,
+                    "probability": shown.probability,
                 }
         return {
             "item_id": item.id,
@@ -232,7 +238,7 @@ class _Desk:
             "height": image.height,
             "lease_token": None if item.lease is None else item.lease.token,
             "suggestion": suggestion,
-            "likely": [] if sets is None else list(sets.shown(item.position)),
+            "likely": [] if sets is None or item.blind else list(sets.shown(item.position)),
         }
 
 

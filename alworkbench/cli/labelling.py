@@ -178,7 +178,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
         title=f"Round {round_.number}: {len(items)} images, strategy {round_.strategy}",
     )
     for item in items[:MOST_IMAGES]:
-        predicted = item.suggestion
+        predicted = item.shown_suggestion
         table.add_row(
             str(item.position + 1),
             escape("/".join(Path(workbench.images.get(item.image_id).paths[0]).parts[-2:])),
@@ -187,12 +187,12 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
             f"{predicted.probability:.0%}" if predicted else "",
             *(
                 [escape(some_names([classes.get(k, "?") for k in sets.shown(item.position)]))]
-                if sets is not None
-                else []
+                if sets is not None and not item.blind
+                else [""] * len(likely)
             ),
         )
     console.print(table)
-    if any(item.suggestion for item in items):
+    if any(item.shown_suggestion for item in items):
         console.print(f"Probabilities: {round_.calibration.words}.")
     if sets is not None:
         console.print(sets.words, soft_wrap=True)

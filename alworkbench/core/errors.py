@@ -767,6 +767,15 @@ class LeaseLost(LoopError):
     """Another annotator has the item now, so the answer was not recorded."""
 
 
+class AnswerTooLate(LoopError):
+    """The project refuses answers that come too late, so the answer was not recorded."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why} This project refuses late answers, so nothing was recorded. Go on with the next image."
+        )
+
+
 class UnknownItem(LoopError):
     """The project has no such item."""
 
@@ -830,6 +839,26 @@ class NothingToUndo(LoopError):
 
     def __init__(self, annotator: str) -> None:
         super().__init__(f"{annotator!r} has no answer in the open round that can be undone.")
+
+
+class NotYourAnswer(LoopError):
+    """An answer can be taken back by the person who gave it, and by nobody else."""
+
+    def __init__(self, annotator: str) -> None:
+        super().__init__(
+            f"{annotator!r} did not give this answer, so it was not taken back. Nobody can take back an "
+            f"answer of another person. Answer the image yourself; both answers are kept."
+        )
+
+
+class ReviewClosed(LoopError):
+    """A case for a reviewer was closed before."""
+
+    def __init__(self, review_id: int, state: str, by: str | None) -> None:
+        super().__init__(
+            f"Case {review_id} was {state} by {by!r} before, so nothing was changed. "
+            f"Go on with an open case."
+        )
 
 
 # ------------------------------------------------------------------------------------------ people

@@ -37,7 +37,10 @@ class Labels(Protocol):
         ...
 
     def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
-        """Take one label back, by adding the record of that; the same event id acts once."""
+        """Take one label back, by adding the record of that; the same event id acts once.
+
+        Raises NotYourAnswer for the label of another person.
+        """
         ...
 
     def retracted_by(self, event_id: str) -> Label | None:
@@ -61,7 +64,11 @@ class Labels(Protocol):
         ...
 
     def by_annotator(self, role: Role) -> dict[int, list[Label]]:
-        """Image id -> the answers that count, oldest first: the newest of each annotator.
+        """Image id -> the answers that count, oldest first: `counting_opinions` of its opinions."""
+        ...
+
+    def opinions(self, role: Role) -> dict[int, list[Label]]:
+        """Image id -> the newest answer of each annotator, oldest first.
 
         Answers that were taken back do not count. A person who answers again replaces the own answer,
         and no other person's. A label from a file is an answer of the annotator that the import names.
@@ -78,6 +85,10 @@ class Labels(Protocol):
 
     def history(self, image_id: int) -> list[Label]:
         """Every label ever given to the image, those taken back included, oldest first."""
+        ...
+
+    def recent(self, annotator: str, limit: int) -> list[Label]:
+        """The newest labels that this annotator gave at the labelling page, newest first."""
         ...
 
     def count(self) -> int:

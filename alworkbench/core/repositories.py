@@ -1,4 +1,4 @@
-"""What a store holds: images, class lists, rounds and computed records, as protocols."""
+"""What a store holds: images, class lists and computed records, as protocols."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from alworkbench.core.domain import (
     Image,
     ImageFile,
     ImportSummary,
-    Item,
     LearnerRecord,
     MetricRecord,
-    NewRound,
     PosteriorRecord,
     PreparedRound,
     QuarantinedFile,
     Role,
     RoleChange,
-    Round,
 )
 
 
@@ -115,59 +112,6 @@ class Classes(Protocol):
 
     def add(self, classes: ClassList, now: datetime) -> ClassList:
         """Store a new version; a class keeps its id under a new name, and a known name keeps its class id."""
-        ...
-
-
-@runtime_checkable
-class Rounds(Protocol):
-    """Rounds and their items."""
-
-    def open(self, new: NewRound, now: datetime) -> Round:
-        """Publish a round with its items. Raises RoundStillOpen if one is open."""
-        ...
-
-    def current(self) -> Round | None:
-        """The open round, or None."""
-        ...
-
-    def get(self, round_id: int) -> Round:
-        """The round with this id. Raises NotInProject."""
-        ...
-
-    def all(self) -> list[Round]:
-        """Every round, by number."""
-        ...
-
-    def items(self, round_id: int) -> list[Item]:
-        """Every item in its order, with its lease and the answer that counts now."""
-        ...
-
-    def item(self, item_id: int) -> Item | None:
-        """The item with this id; None for an unknown id."""
-        ...
-
-    def claim(
-        self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime,
-        *, tab: str | None = None, left_before: datetime | None = None,
-    ) -> list[Item]:  # fmt: skip
-        """Up to `limit` unanswered items leased to this annotator until `until`, in order.
-
-        Items held already in this `tab` (None outside of a browser) come back with the same token and the
-        later end. A lease that ran out before `now` is free. Neither two annotators nor two tabs ever hold
-        one item; a tab takes over what another one of its annotator last claimed before `left_before`.
-        """
-        ...
-
-    def release(self, annotator: str, tab: str | None, item_ids: Sequence[int]) -> None:
-        """Give these items back, as far as the annotator holds them in this tab."""
-        ...
-
-    def end_leases(self, tokens: Sequence[str]) -> None:
-        """Give back the items that are held with these tokens, whoever holds them."""
-        ...
-
-    def close(self, round_id: int, now: datetime) -> Round:
-        """Close a round. Closing it again changes nothing."""
         ...
 
 

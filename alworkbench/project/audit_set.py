@@ -24,6 +24,7 @@ from alworkbench.project.accuracy_report import AccuracyReport, accuracy_report,
 from alworkbench.project.askable import Chosen, choose_askable
 from alworkbench.project.image_files import file_faults, hashes_of
 from alworkbench.project.session import Session, refuse_open, stored_id
+from alworkbench.project.shared_work import shared_out
 from alworkbench.project.status import newest_accuracy
 from alworkbench.project.stopping import Advice, advise
 
@@ -123,7 +124,8 @@ class Audit:
             posterior = session.posterior_record(reader)
             newest = reader.computed.learner()
             number = len(reader.rounds.all()) + 1
-            seed = reader.settings().seed + number if seed is None else seed
+            settings = reader.settings()
+            seed = settings.seed + number if seed is None else seed
             leftover = _leftover(reader)
             audit = dict(reader.images.ids_and_hashes(Role.AUDIT))
             classes = reader.classes.current()
@@ -155,11 +157,15 @@ class Audit:
             posterior_id=posterior.id,
             learner_id=newest.id if newest else None,
             seconds=time.perf_counter() - started,
-            items=[NewItem(image, None, None) for image in leftover]
-            + [
-                NewItem(image, None, None, 1 / (asked.candidates - m))
-                for m, image in enumerate(drawn)
-            ],
+            items=shared_out(
+                [NewItem(image, None, None) for image in leftover]
+                + [
+                    NewItem(image, None, None, 1 / (asked.candidates - m))
+                    for m, image in enumerate(drawn)
+                ],
+                settings,
+                seed,
+            ),
             settings={
                 "wanted": count,
                 "leftover": len(leftover),

@@ -95,7 +95,7 @@ def _files(session: Session, reader: Reader, faults: list[FileFault]) -> Iterato
     lost, current = hashes_of(faults), reader.rounds.current()
     if current is None or not lost:
         return
-    asked = [item for item in reader.rounds.items(current.id) if item.label is None]
+    asked = [item for item in reader.rounds.items(current.id) if not item.complete]
     gone = sum(reader.images.get(item.image_id).hash in lost for item in asked)
     if gone:
         yield Finding(

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from alworkbench.core.domain import Answer, ClassList, Item, Label, RoleMismatch
-from alworkbench.core.errors import (
-    ClassNotInUse,
-    LeaseLost,
-    LoopError,
-    NoOpenRound,
-    NothingToUndo,
-    UnknownItem,
-)
+from alworkbench.core.domain import Answer, Item, Label, RoleMismatch
+from alworkbench.core.errors import NoOpenRound, NothingToUndo
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.label_formats.protocol import Written
@@ -29,10 +22,10 @@ from alworkbench.project.label_intake import (
     take_history,
     take_labels,
 )
+from alworkbench.project.late_answers import Arrivals
+from alworkbench.project.lease_time import RECENT, lease_time
 from alworkbench.project.session import Session
 
-LEASE = timedelta(minutes=10)
-"""How long a claimed item belongs to its annotator."""
 TAB_LEFT = timedelta(seconds=90)
 """A tab that has not claimed for so long was left: browsers let a hidden tab act once a minute."""
 
@@ -44,8 +37,9 @@ class Labels:
         self._session = session
 
     def claim(self, annotator: str, limit: int, tab: str | None = None) -> list[Item]:
-        """Lease up to `limit` unanswered items of the open round to an annotator. Raises NoOpenRound.
+        """Lease up to `limit` items of the open round to an annotator, for a time that suits their pace.
 
+        Only items that want an answer, and none that the annotator answered. Raises NoOpenRound.
         `tab` is a random text of one browser tab; None outside of a browser. No two tabs get the same item.
         What a tab has not claimed again for `TAB_LEFT` goes to another tab of the same annotator.
         """
@@ -54,12 +48,14 @@ class Labels:
             current = writer.rounds.current()
             if current is None:
                 raise NoOpenRound
+            recent = writer.labels.recent(annotator, RECENT)
+            lasts = lease_time([each.recorded_at for each in reversed(recent)], limit)
             return writer.rounds.claim(
                 current.id,
                 annotator,
                 limit,
                 now,
-                now + LEASE,
+                now + lasts,
                 tab=tab,
                 left_before=now - TAB_LEFT,
             )
@@ -72,9 +68,9 @@ class Labels:
     def record(self, answer: Answer) -> Label:
         """Store an answer; it is on the disk when this returns. The same event id is stored once.
 
-        An answer to a round that was closed in the meantime is kept, and the next learner learns from it.
-        Raises UnknownItem, ClassNotInUse for a class that was retired or merged, or LeaseLost where another
-        annotator holds the item.
+        An answer that comes too late is kept as a second opinion, and the label says why in `late`; a
+        project can refuse such answers instead. Raises UnknownItem, ClassNotInUse for a class that was
+        retired or merged, LeaseLost where another person holds the item, and AnswerTooLate.
         """
         return self.record_many([answer])[0]
 
@@ -82,24 +78,18 @@ class Labels:
         """Store answers in one transaction, all or none; as `record` does for each."""
         now = self._session.now()
         with self._session.store.write() as writer:
-            items: dict[int, Item] = {}
-            classes = writer.classes.current()
-            for answer in answers:
-                if answer.item_id is not None and answer.item_id not in items:
-                    items |= _items_beside(writer, answer.item_id, len(answers) > 1)
-                refusal = _refusal(answer, items, now) or _not_in_use(answer, classes)
-                if refusal and writer.labels.by_event(answer.event_id) is None:
-                    raise refusal
-            return writer.labels.add_many(answers, now)
+            arrivals = Arrivals(writer, now, writer.settings().late_answers, many=len(answers) > 1)
+            return writer.labels.add_many([arrivals.judged(each) for each in answers], now)
 
     def undo(self, annotator: str, event_id: str, answer: str | None = None) -> Label:
         """Take back an answer of an annotator in the open round; returns the answer.
 
-        `answer` is its event id; None takes the newest. The same event id acts once. Raises NothingToUndo.
+        `answer` is its event id; None takes the newest. Nobody takes back the answer of another person. The
+        same event id acts once. Raises NothingToUndo.
         """
         with self._session.store.write() as writer:
             done = writer.labels.retracted_by(event_id)
-            if done is not None:
+            if done is not None and done.annotator == annotator:
                 return done
             current = writer.rounds.current()
             if current is None:
@@ -191,47 +181,12 @@ class Labels:
 
 
 def _standing(reader: Reader, event_id: str, annotator: str, round_id: int) -> Label | None:
-    """The answer with this event id, if the annotator gave it in the round and it still counts."""
+    """The answer with this event id, if the annotator gave it in the round and it still stands."""
     label = reader.labels.by_event(event_id)
     if label is None or label.annotator != annotator or label.item_id is None:
         return None
     item = reader.rounds.item(label.item_id)
-    if item is None or item.round_id != round_id or item.label is None or item.label.id != label.id:
+    if item is None or item.round_id != round_id:
         return None
-    return label
-
-
-def _items_beside(reader: Reader, item_id: int, others: bool) -> dict[int, Item]:
-    """The item by its id; with `others` all items of its round, so that many answers need two queries."""
-    item = reader.rounds.item(item_id)
-    if item is None:
-        return {}
-    return {each.id: each for each in (reader.rounds.items(item.round_id) if others else [item])}
-
-
-def _not_in_use(answer: Answer, classes: ClassList) -> ClassNotInUse | None:
-    """The error of an answer with a class that was retired or merged."""
-    former = next((c for c in classes.former if c.id == answer.class_id), None)
-    if former is None:
-        return None
-    into = classes.given_names.get(former.into) if former.into else None
-    return ClassNotInUse(former.name, into, "The answer")
-
-
-def _refusal(answer: Answer, items: Mapping[int, Item], now: datetime) -> LoopError | None:
-    """The error of an answer to an image that was never asked, or that another annotator holds."""
-    if answer.item_id is None:
-        return None
-    item = items.get(answer.item_id)
-    if item is None or item.image_id != answer.image_id:
-        return UnknownItem(
-            f"Item {answer.item_id} with image {answer.image_id} was never asked in this "
-            f"project. Reload the labelling page; nothing was recorded."
-        )
-    lease = item.lease
-    if lease and lease.token != answer.lease_token and lease.until > now:
-        return LeaseLost(
-            f"Item {item.id} is being answered by {lease.annotator!r} until "
-            f"{lease.until:%H:%M:%S} UTC. Go on with the next image; nothing was recorded."
-        )
-    return None
+    opinion = reader.labels.of_annotator(annotator).get(label.image_id)
+    return label if opinion is not None and opinion.id == label.id else None

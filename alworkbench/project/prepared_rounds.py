@@ -59,8 +59,8 @@ class PreparedRounds:
                 return False
             if prepared_for(reader, current) is not None:
                 return False
-            answered = sum(item.label is not None for item in reader.rounds.items(current.id))
-            return 0 < answered >= share * current.batch_size
+            count = reader.rounds.progress(current.id)
+            return 0 < count.answers >= share * count.wanted
 
     def prepare(self, progress: Progress = silent) -> PreparedRound:
         """Learn from the labels so far, rank the pool as the open round was ranked, and keep the batch.
@@ -87,7 +87,7 @@ class PreparedRounds:
         with self._session.store.read() as reader:
             asked = reader.rounds.items(current.id)
         ranked = self._ranking.rank(wish, progress, found, {item.image_id for item in asked}).round
-        answered = sum(item.label is not None for item in asked)
+        answered = sum(item.complete for item in asked)
         batch = replace(
             ranked,
             settings={

@@ -37,6 +37,7 @@ from alworkbench.project.measurements import Measurements
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.session import Session, some_of, stored_id
+from alworkbench.project.shared_work import shared_out
 from alworkbench.project.target_sets import TargetSet
 from alworkbench.project.taught_labels import taught_labels
 
@@ -169,16 +170,20 @@ class Ranking:
             posterior_id=record.id if record else None,
             learner_id=newest.id if newest else None,
             seconds=time.perf_counter() - started,
-            items=[
-                NewItem(image_of_row[row], score, suggestion, probability)
-                for row, score, suggestion, probability in zip(
-                    batch.rows,
-                    batch.scores,
-                    suggestions,
-                    batch.probabilities or (None,) * len(batch.rows),
-                    strict=True,
-                )
-            ],
+            items=shared_out(
+                [
+                    NewItem(image_of_row[row], score, suggestion, probability)
+                    for row, score, suggestion, probability in zip(
+                        batch.rows,
+                        batch.scores,
+                        suggestions,
+                        batch.probabilities or (None,) * len(batch.rows),
+                        strict=True,
+                    )
+                ],
+                settings,
+                seed,
+            ),
             settings={
                 "draws": context.draws,
                 "candidates": found.candidates,

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from alworkbench.core.atomic_files import move_aside
-from alworkbench.core.domain import Item
+from alworkbench.core.domain import Lease
 from alworkbench.features.shard import DONE
 from alworkbench.project.computed_learner import learner_files
 from alworkbench.project.session import Session
@@ -183,11 +183,11 @@ def _leases(session: Session) -> Repair | None:
         return None
 
     def release() -> None:
-        tokens = [item.lease.token for item in stale if item.lease is not None]
+        tokens = [lease.token for lease in stale]
         with session.store.write() as writer:
             writer.rounds.end_leases(tokens)
 
-    people = sorted({item.lease.annotator for item in stale if item.lease is not None})
+    people = sorted({lease.annotator for lease in stale})
     return Repair(
         "leases",
         f"{len(stale)} images are still held by {', '.join(people)}, whose time ended long ago",
@@ -196,16 +196,17 @@ def _leases(session: Session) -> Repair | None:
     )
 
 
-def _stale(session: Session, now: datetime) -> list[Item]:
+def _stale(session: Session, now: datetime) -> list[Lease]:
     with session.store.read() as reader:
         current = reader.rounds.current()
         items = reader.rounds.items(current.id) if current else []
-    return [item for item in items if _is_stale(item, now)]
-
-
-def _is_stale(item: Item, now: datetime) -> bool:
-    lease = item.lease
-    return item.label is None and lease is not None and abs(now - lease.until) > FORGOTTEN
+    return [
+        lease
+        for item in items
+        if not item.complete
+        for lease in item.leases
+        if lease.annotator not in item.answered_by and abs(now - lease.until) > FORGOTTEN
+    ]
 
 
 def _jobs(session: Session) -> Repair | None:

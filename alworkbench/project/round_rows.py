@@ -35,7 +35,7 @@ class RoundRow:
     position: int
     """In the round, from 1: the strategy's order."""
     suggestion: str
-    """The class that the model suggested; empty without a suggestion."""
+    """The class that the model suggested; empty without a suggestion, and where none is shown."""
     suggestion_probability: float | None
     calibration: str
     """On what this probability is calibrated, in words; empty without a suggestion."""
@@ -46,6 +46,8 @@ class RoundRow:
     answer: str
     """`class`, `skip` or `cannot_tell`; empty while the image has no answer."""
 
+
+_OF_PEOPLE = frozenset({"answered_by", "leases"})
 
 COLUMNS = tuple(field.name for field in fields(RoundRow))
 """Columns of a file with a round."""
@@ -104,12 +106,16 @@ def round_rows(session: Session, number: int | None = None) -> RoundRows:
 
 
 def placed_items(session: Session, items: Sequence[Item]) -> list[dict[str, Any]]:
-    """Items as mappings of their fields, and of `image`, `path` and `hash` as in `RoundRow`."""
+    """Items as mappings of their fields, and of `image`, `path` and `hash` as in `RoundRow`.
+
+    Without what annotators must not see: who answered, who holds it, and the suggestion of a blind item.
+    """
     with session.store.read() as reader:
         places = stored_places(reader, items)
     return [
         {
-            **asdict(item),
+            **{name: value for name, value in asdict(item).items() if name not in _OF_PEOPLE},
+            "suggestion": asdict(shown) if (shown := item.shown_suggestion) else None,
             "image": places[item.image_id][1],
             "path": str(resolve(session.folder, places[item.image_id][1])),
             "hash": places[item.image_id][0],
@@ -167,7 +173,7 @@ def _row(
 ) -> RoundRow:
     content, stored = place
     suggested, counted = names
-    shown = item.suggestion
+    shown = item.shown_suggestion
     return RoundRow(
         image=stored,
         path=str(resolve(session.folder, stored)),

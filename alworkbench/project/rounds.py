@@ -6,7 +6,14 @@ from collections.abc import Collection, Sequence
 
 from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS, AcquisitionSettings
 from alworkbench.acquisition.cost import Estimate
-from alworkbench.core.domain import AUDIT_STRATEGY, Item, JobKind, MetricRecord, Round
+from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
+    Item,
+    JobKind,
+    MetricRecord,
+    Round,
+    RoundCount,
+)
 from alworkbench.core.errors import NoOpenRound, NothingAnswered
 from alworkbench.core.progress import Progress, silent
 from alworkbench.project.batch_estimate import estimate_batch
@@ -60,6 +67,11 @@ class Rounds:
         """The images that a round asks, in the order of the batch, with their answers."""
         with self._session.store.read() as reader:
             return reader.rounds.items(round_id)
+
+    def count(self, round_id: int) -> RoundCount:
+        """How many of the answers that a round wants were given."""
+        with self._session.store.read() as reader:
+            return reader.rounds.progress(round_id)
 
     def propose(
         self,

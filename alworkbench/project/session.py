@@ -136,8 +136,7 @@ def refuse_open(reader: Reader) -> None:
     """Raises RoundStillOpen where a round is open."""
     current = reader.rounds.current()
     if current is not None:
-        unanswered = sum(item.label is None for item in reader.rounds.items(current.id))
-        raise RoundStillOpen(current.number, unanswered)
+        raise RoundStillOpen(current.number, reader.rounds.progress(current.id).items_left)
 
 
 def refuse_closed(reader: Reader, current: Round) -> None:

@@ -192,7 +192,7 @@ def read_status(session: Session, check_files: bool = False) -> Status:
     counts = [0] * len(classes)
     for class_id, position in classes.counted.items():
         counts[position] += named[class_id]
-    answered = sum(item.label is not None for item in items)
+    answered = sum(item.complete for item in items)
     return Status(
         name=settings.name,
         encoder=encoder.id if encoder else settings.encoder,
@@ -267,7 +267,7 @@ def next_step(
         )
     if current is None:
         return "Ask for a batch: alworkbench propose"
-    left = sum(item.label is None for item in items)
+    left = sum(not item.complete for item in items)
     if left:
         return f"Label the {left} images left in round {current.number}: alworkbench serve"
     done = "measure" if current.strategy == AUDIT_STRATEGY else "learn"

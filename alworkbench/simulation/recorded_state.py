@@ -93,4 +93,5 @@ class RecordedState:
             label.annotator,
             class_id=label.class_id,
             source=label.source,
+            late=label.late,
         )

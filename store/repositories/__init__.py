@@ -8,6 +8,7 @@ from store.repositories.labels import LabelRepository
 from store.repositories.people import PeopleRepository
 from store.repositories.prepared import PreparedRepository
 from store.repositories.project import ProjectRepository
+from store.repositories.reviews import ReviewRepository
 from store.repositories.rounds import RoundRepository
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "PeopleRepository",
     "PreparedRepository",
     "ProjectRepository",
+    "ReviewRepository",
     "RoundRepository",
 ]

@@ -17,6 +17,7 @@ from alworkbench.core.domain import (
     Role,
     RoundState,
     TakeBack,
+    counting_opinions,
     deciding_label,
 )
 from alworkbench.core.errors import NotInProject, UnknownItem
@@ -24,6 +25,7 @@ from store.class_schema import ClassRow
 from store.origin_schema import LabelOriginRow
 from store.repositories.classes import ClassRepository
 from store.repositories.common import in_chunks
+from store.repositories.take_backs import retract, take_backs
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
 
 # In the order of the fields of `Label`.
@@ -39,6 +41,7 @@ LABEL_COLUMNS = (
     LabelRow.duration_ms,
     LabelRow.suggested_class_id,
     LabelRow.source,
+    LabelRow.late,
 )
 
 
@@ -149,22 +152,8 @@ class LabelRepository:
         }
 
     def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
-        """Take one label back. A repeated event id or a second take-back changes nothing.
-
-        Raises NotInProject for an unknown label.
-        """
-        done = exists().where(
-            (LabelRetractionRow.event_id == event_id) | (LabelRetractionRow.label_id == label_id)
-        )
-        if self._connection.scalar(select(done)):
-            return
-        if not self._known(LabelRow.id, [label_id]):
-            raise NotInProject("label", label_id)
-        self._connection.execute(
-            insert(LabelRetractionRow).values(
-                event_id=event_id, label_id=label_id, annotator=annotator, recorded_at=now
-            )
-        )
+        """See `take_backs.retract`."""
+        retract(self._connection, label_id, event_id, annotator, now)
 
     # ------------------------------------------------------------------------------------ reading
     def by_event(self, event_id: str) -> Label | None:
@@ -187,16 +176,7 @@ class LabelRepository:
 
     def take_backs(self) -> list[TakeBack]:
         """Every take-back, oldest first."""
-        rows = self._connection.execute(
-            select(
-                LabelRetractionRow.id,
-                LabelRetractionRow.label_id,
-                LabelRetractionRow.event_id,
-                LabelRetractionRow.annotator,
-                LabelRetractionRow.recorded_at,
-            ).order_by(LabelRetractionRow.id)
-        )
-        return [TakeBack(*row) for row in rows]
+        return take_backs(self._connection)
 
     def origins(self) -> dict[int, LabelOrigin]:
         """Label id -> where it was asked for, of each label that another project recorded."""
@@ -222,7 +202,11 @@ class LabelRepository:
         return {image: deciding_label(each, counted) for image, each in given.items()}
 
     def by_annotator(self, role: Role) -> dict[int, list[Label]]:
-        """Image id -> the answers that count, oldest first: the newest of each annotator."""
+        """Image id -> the answers that count, oldest first: `counting_opinions` of its opinions."""
+        return {image: counting_opinions(each) for image, each in self.opinions(role).items()}
+
+    def opinions(self, role: Role) -> dict[int, list[Label]]:
+        """Image id -> the newest answer of each annotator that was not taken back, oldest first."""
         newest = (
             select(func.max(LabelRow.id).label("id"))
             .where(still_counts())
@@ -270,6 +254,15 @@ class LabelRepository:
             select(*LABEL_COLUMNS).where(LabelRow.image_id == image_id).order_by(LabelRow.id)
         )
 
+    def recent(self, annotator: str, limit: int) -> list[Label]:
+        """The newest labels that this annotator gave at the labelling page, newest first."""
+        return self._labels(
+            select(*LABEL_COLUMNS)
+            .where(LabelRow.annotator == annotator, LabelRow.duration_ms.is_not(None))
+            .order_by(LabelRow.id.desc())
+            .limit(limit)
+        )
+
     def count(self) -> int:
         """How many labels were ever recorded, those taken back included."""
         return self._connection.scalar(select(func.count()).select_from(LabelRow)) or 0
@@ -290,4 +283,5 @@ def _values(answer: Answer, item_id: int | None, at: datetime | None) -> dict[st
         "duration_ms": answer.duration_ms,
         "suggested_class_id": answer.suggested_class_id,
         "source": answer.source,
+        "late": answer.late,
     }

@@ -62,6 +62,8 @@ def _batch(stored: dict[str, Any]) -> NewRound:
             item["score"],
             None if item["suggestion"] is None else Suggestion(**item["suggestion"]),
             item["probability"],
+            item.get("wanted", 1),
+            item.get("blind", False),
         )
         for item in stored["items"]
     ]

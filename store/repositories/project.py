@@ -8,7 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from alworkbench.core.domain import Goal, LabelFreeCalibration, ProjectSettings
+from alworkbench.core.domain import (
+    Consensus,
+    Goal,
+    LabelFreeCalibration,
+    LateAnswers,
+    ProjectSettings,
+)
 from alworkbench.core.errors import ProjectDamaged, ProjectMissing
 from store.schema import ProjectRow
 
@@ -17,6 +23,8 @@ _DEFAULTS_OF_OLD_PROJECTS = {"goal": Goal.ACCURACY.value, "adaptation": "lineari
 _CHOICES: dict[str, type[StrEnum]] = {
     "goal": Goal,
     "label_free_calibration": LabelFreeCalibration,
+    "late_answers": LateAnswers,
+    "consensus": Consensus,
 }
 """Settings that are stored as words."""
 

@@ -157,7 +157,7 @@ def test_people_and_tabs_have_images_of_their_own_and_a_disabled_person_is_stopp
         assert ada.item() == before
         with open_project(folder) as workbench:
             (given,) = (i for i in workbench.rounds.items(1) if i.id == left)
-            assert given.lease is None
+            assert given.leases == ()
 
         # An annotator sees the labelling page alone.
         expect(bo.page.get_by_text("Signed in as Bo (annotator)")).to_be_visible()

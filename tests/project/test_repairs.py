@@ -123,7 +123,7 @@ def test_leases_that_ended_long_ago_are_given_back(closed, project):
     (repair,) = find_repairs(closed.session)
     assert (repair.name, "held by ann" in repair.found) == ("leases", True)
     repair.apply()
-    assert all(item.lease is None for item in closed.rounds.items(2))
+    assert all(item.leases == () for item in closed.rounds.items(2))
     assert find_repairs(closed.session) == []
 
 

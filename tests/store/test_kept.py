@@ -74,8 +74,8 @@ def check(reader: Reader) -> None:
     ]
     assert items[1].suggestion is not None
     assert items[1].suggestion.probability == 0.75
-    assert items[1].lease is not None
-    assert items[1].lease.until - NOW == timedelta(minutes=13)
+    assert [lease.annotator for lease in items[1].leases] == ["bob"]
+    assert items[1].leases[0].until - NOW == timedelta(minutes=13)
     assert reader.computed.posteriors()[0].provenance == {"n": 5}
     assert [le.settings for le in reader.computed.learners()] == [{"ridge": 0.1}]
     assert [m.values for m in reader.computed.metrics()] == [{"accuracy": 0.5}]

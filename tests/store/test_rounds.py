@@ -87,7 +87,7 @@ def test_items_are_leased_in_order_and_each_to_one_annotator(store: Store) -> No
     assert len({lease.token for lease in leases if lease}) == 4
     assert {lease.until for lease in leases if lease} == {NOW + MINUTE}
     with store.read() as reader:
-        assert [i.lease for i in reader.rounds.items(1)] == leases
+        assert [i.leases for i in reader.rounds.items(1)] == [(lease,) for lease in leases]
 
 
 def test_asking_again_gives_the_same_items_with_the_same_tokens_and_the_later_end(

@@ -363,7 +363,7 @@ def test_an_upgrade_that_fails_leaves_the_schema_as_it_was(
 ) -> None:
     folder = loaded(REVISIONS[0], tmp_path, url)
     statements = ("SELECT 1", "SELECT no_such_column")
-    monkeypatch.setattr(upgrades, "POSTGRESQL_APPEND_ONLY", statements)
+    monkeypatch.setattr(upgrades, "POSTGRESQL_TRIGGERS", statements)
     with pytest.raises(sa.exc.ProgrammingError):
         open_store(folder)
     assert run_on_server("SELECT version_num FROM alembic_version", url=url)[0][0] == REVISIONS[0]

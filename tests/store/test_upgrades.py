@@ -17,7 +17,7 @@ from alworkbench.core.errors import ProjectDamaged, ProjectExists, ProjectMissin
 from store import copies, create_store, open_store, upgrades
 from store.engine import memory_engine, transaction
 from store.schema import Base
-from store.triggers import APPEND_ONLY
+from store.triggers import TRIGGERS
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, new_project
 
 LATER = "later"
@@ -76,7 +76,7 @@ def test_the_steps_make_exactly_the_schema_that_the_program_uses() -> None:
         with engine.connect() as connection, transaction(connection):
             build(connection)
             if build is not upgrades.upgrade:
-                for trigger in APPEND_ONLY:
+                for trigger in TRIGGERS:
                     connection.execute(text(trigger))
             found.append(statements(list(connection.scalars(text(schema)))))
         engine.dispose()

@@ -40,6 +40,7 @@ from alworkbench.core.domain import (
     ProjectSettings,
     Role,
     Round,
+    RoundCount,
     RoundState,
     Suggestion,
 )
@@ -118,6 +119,7 @@ class FakeWorkbench:
             current=self._open_round,
             all=lambda: list(self._rounds),
             items=self._items_of,
+            count=self._count,
             propose=self._propose,
             close=self._close,
         )
@@ -136,7 +138,16 @@ class FakeWorkbench:
     def _items_of(self, round_id: int) -> list[Item]:
         with self._lock:
             current = self._current()
-            return [replace(i, label=current.get(i.image_id)) for i in self._items[round_id]]
+            given = [(item, current.get(item.image_id)) for item in self._items[round_id]]
+            return [
+                replace(item, label=label, answered_by=(label.annotator,) if label else ())
+                for item, label in given
+            ]
+
+    def _count(self, round_id: int) -> RoundCount:
+        items = self._items_of(round_id)
+        complete = sum(item.complete for item in items)
+        return RoundCount(complete, len(items), complete, len(items))
 
     def _image(self, image_id: int) -> Image:
         return Image(

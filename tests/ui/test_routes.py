@@ -147,6 +147,7 @@ def test_sending_an_answer_again_records_it_once_even_when_the_round_is_closed(
     assert reply.json() | {"progress": None} == {
         "stored": True,
         "event_id": answer_to(item)["event_id"],
+        "late": None,
         "progress": None,
     }
     assert len(workbench.recorded()) == 1

@@ -128,6 +128,7 @@ class Desk {
     }
     this.tally.take(reply.progress, this.data.round.id);
     if (entry.kind === "answer") {
+      if (reply.late) this.notice = reply.late;
       this.topUp();
       return;
     }

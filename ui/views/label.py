@@ -31,8 +31,8 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     if round_ is None:
         _between_rounds(state, go, manages)
         return
-    items = state.workbench.rounds.items(round_.id)
-    progress = RoundProgress(sum(item.label is not None for item in items), len(items))
+    count_ = state.workbench.rounds.count(round_.id)
+    progress = RoundProgress(count_.answers, count_.wanted)
     if round_.strategy == AUDIT_STRATEGY:
         st.caption(
             "Audit set: randomly drawn images, without suggestions. Your answers measure the model; it "

@@ -14,9 +14,11 @@ from alworkbench.core.domain.answers import (
     NewItem,
     NewRound,
     Round,
+    RoundCount,
     RoundState,
     Suggestion,
     TakeBack,
+    counting_opinions,
     deciding_label,
 )
 from alworkbench.core.domain.calibration import Calibration, CalibrationSource, LabelFreeCalibration
@@ -51,15 +53,18 @@ from alworkbench.core.domain.images import (
 from alworkbench.core.domain.jobs import Job, JobKind, JobState, NewJob, ProcessMark
 from alworkbench.core.domain.label_origin import LabelOrigin, RecordedAnswer
 from alworkbench.core.domain.name_knowledge import NameKnowledge
+from alworkbench.core.domain.opinions import REVIEW_SOURCE, Late, LateAnswers
 from alworkbench.core.domain.people import Person, PersonRole, SignIn
 from alworkbench.core.domain.prepared import AheadLearner, PreparedRound
 from alworkbench.core.domain.project_settings import (
     DEFAULT_ADAPTATION,
     DEFAULT_STRATEGY,
+    Consensus,
     Goal,
     ProjectFolder,
     ProjectSettings,
 )
+from alworkbench.core.domain.reviews import NewReview, Review, ReviewReason, ReviewState
 from alworkbench.core.domain.simulations import (
     BASELINE_METHODS,
     BASELINE_STRATEGY,
@@ -79,6 +84,7 @@ __all__ = [
     "NO_CLASS",
     "POINT_COLUMNS",
     "RESERVED_KEYS",
+    "REVIEW_SOURCE",
     "AheadLearner",
     "Answer",
     "AnswerKind",
@@ -87,6 +93,7 @@ __all__ = [
     "CalibrationSource",
     "ClassList",
     "ClassSets",
+    "Consensus",
     "Depth",
     "EncoderRecord",
     "FoundImage",
@@ -102,12 +109,15 @@ __all__ = [
     "LabelClass",
     "LabelFreeCalibration",
     "LabelOrigin",
+    "Late",
+    "LateAnswers",
     "LearnerRecord",
     "Lease",
     "MetricRecord",
     "NameKnowledge",
     "NewItem",
     "NewJob",
+    "NewReview",
     "NewRound",
     "Person",
     "PersonRole",
@@ -119,16 +129,21 @@ __all__ = [
     "QuarantineCode",
     "QuarantinedFile",
     "RecordedAnswer",
+    "Review",
+    "ReviewReason",
+    "ReviewState",
     "Role",
     "RoleChange",
     "RoleMismatch",
     "Round",
+    "RoundCount",
     "RoundState",
     "Selection",
     "SignIn",
     "SimulationPoint",
     "Suggestion",
     "TakeBack",
+    "counting_opinions",
     "deciding_label",
     "refuse_twins",
 ]

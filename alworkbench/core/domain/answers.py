@@ -11,6 +11,7 @@ from typing import Any
 
 from alworkbench.core.domain.calibration import Calibration
 from alworkbench.core.domain.class_sets import ClassSets
+from alworkbench.core.domain.opinions import REVIEW_SOURCE, Late
 
 
 class AnswerKind(StrEnum):
@@ -50,6 +51,10 @@ class NewItem:
     suggestion: Suggestion | None
     probability: float | None = None
     """Probability of this draw among the images left at that time. None: chosen, not drawn at random."""
+    wanted: int = 1
+    """From how many people an answer is wanted."""
+    blind: bool = False
+    """Whether it is shown without its suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,47 @@ class Item:
     position: int
     score: float | None
     suggestion: Suggestion | None
+    """What the model would answer. Of a blind item it is recorded and not shown."""
     lease: Lease | None = None
+    """The lease of the person who claimed it; None where an item is only read."""
     label: Label | None = None
-    """The answer that counts now, or None while it is open."""
+    """The answer that counts now (`deciding_label`), or None without an answer."""
     probability: float | None = None
     """Probability of this draw among the images left at that time. None: chosen, not drawn at random."""
+    wanted: int = 1
+    """From how many people an answer is wanted."""
+    blind: bool = False
+    """Whether it is shown without its suggestion."""
+    answered_by: tuple[str, ...] = ()
+    """Who gave the answers that were asked for, in the order of the answers. Not for other annotators."""
+    leases: tuple[Lease, ...] = ()
+    """Every lease on it, ended or not."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all answers that are wanted were given."""
+        return len(self.answered_by) >= self.wanted
+
+    @property
+    def shown_suggestion(self) -> Suggestion | None:
+        """The suggestion that an annotator may see."""
+        return None if self.blind else self.suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class RoundCount:
+    """How far a round is. An item that wants answers of two people counts twice in `wanted`."""
+
+    answers: int
+    """Answers given, of those that are wanted."""
+    wanted: int
+    items_complete: int
+    items: int
+
+    @property
+    def items_left(self) -> int:
+        """Items that still want an answer."""
+        return self.items - self.items_complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +185,9 @@ class Answer:
     """Milliseconds from the picture on the screen to the answer."""
     suggested_class_id: int | None = None
     source: str = "browser"
-    """browser, csv, manifest or oracle."""
+    """browser, csv, manifest, oracle or review."""
+    late: Late | None = None
+    """Why it came too late to be one of the answers that were asked for. See `counting_opinions`."""
 
     def __post_init__(self) -> None:
         if (self.kind is AnswerKind.CLASS) != (self.class_id is not None):
@@ -168,6 +211,20 @@ class Label:
     duration_ms: int | None
     suggested_class_id: int | None
     source: str
+    late: Late | None = None
+
+
+def counting_opinions(opinions: Sequence[Label]) -> list[Label]:
+    """The opinions that count, in their order.
+
+    `opinions` are the newest answers of different people to one image. The newest answer of a reviewer
+    counts alone. Without one, a late answer never counts beside answers that were asked for; where all
+    opinions are late, they count, since nobody else has answered the image.
+    """
+    reviewed = [each for each in opinions if each.source == REVIEW_SOURCE]
+    if reviewed:
+        return [max(reviewed, key=lambda each: each.id)]
+    return [each for each in opinions if each.late is None] or list(opinions)
 
 
 def deciding_label(answers: Sequence[Label], counted: Mapping[int, int] | None = None) -> Label:

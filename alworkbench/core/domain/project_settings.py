@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from alworkbench.core.domain.calibration import LabelFreeCalibration
+from alworkbench.core.domain.opinions import LateAnswers
 
 
 class Goal(StrEnum):
@@ -16,6 +17,17 @@ class Goal(StrEnum):
     """All images have the same weight."""
     BALANCED = "balanced"
     """All classes have the same weight, also those that are rare in the pool."""
+
+
+class Consensus(StrEnum):
+    """How several answers to one image become one label of the learner."""
+
+    DECIDING = "deciding"
+    """The most common class; of equally common ones that with the newest answer."""
+    PROPORTIONS = "proportions"
+    """Each class has the share of the answers that name it."""
+    DAWID_SKENE = "dawid-skene"
+    """Each class has its probability under the model of Dawid and Skene, which knows how people err."""
 
 
 DEFAULT_STRATEGY = "coverage"
@@ -45,6 +57,13 @@ class ProjectSettings:
     prepare_at: float | None = None
     """Share of a round's images, above 0 and at most 1, at which the server prepares the next round. None:
     it never does."""
+    overlap: int = 1
+    """From how many people an answer is wanted, of `overlap_share` of the images of a round."""
+    overlap_share: float = 1.0
+    blind_share: float = 0.0
+    """The share of the images of a round that is shown without a suggestion."""
+    late_answers: LateAnswers = LateAnswers.KEEP
+    consensus: Consensus = Consensus.PROPORTIONS
 
 
 @dataclass(frozen=True, slots=True)
