@@ -55,8 +55,12 @@ def picture(path: Path, seed: int) -> None:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, str]]:
-    """Pictures (pool/ and audit/CLASS/) and their features file, made once."""
-    root = tmp_path_factory.mktemp("pictures")
+    """What `make_pictures` makes, made once."""
+    return make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+def make_pictures(root: Path) -> tuple[Path, Path, dict[str, str]]:
+    """Pictures (pool/ and audit/CLASS/) and their features file."""
     labels = torch.randint(0, 4, (POOL + AUDIT,), generator=generator(1))
     places, hashes, truth = [], [], {}
     for k, label in enumerate(labels.tolist()):

@@ -156,10 +156,10 @@ def _open_folder(folder: Path, labelled: bool, follow_links: bool, progress: Pro
         found = (
             f"{skipped.total()} other files ({skipped_in_words(skipped)})"
             if skipped
-            else "nothing at all"
+            else "nothing"
         )
         raise NothingToImport(
-            f"{folder} holds no image: {found} was found. The name of an image ends in "
+            f"{folder} holds no image: it holds {found}. The name of an image ends in "
             f"{', '.join(sorted(suffixes()))} and does not begin with a dot. "
             f"Name the folder of the images: `alworkbench import FOLDER`."
         )
