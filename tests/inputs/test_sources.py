@@ -241,7 +241,7 @@ def test_progress_ends_at_the_total_and_reading_may_stop_early(tmp_path: Path):
     ("name", "error", "said"),
     [
         ("absent", UnreadableSource, "No such file"),
-        ("empty", NothingToImport, "nothing at all"),
+        ("empty", NothingToImport, "it holds nothing"),
         ("texts", NothingToImport, r"1 other files \(1 \.txt\)"),
         ("texts/a.txt", UnreadableSource, "not a folder"),
         ("images/a.png", UnreadableSource, "alworkbench import .*images`"),
