@@ -154,9 +154,7 @@ def _open_folder(folder: Path, labelled: bool, follow_links: bool, progress: Pro
             progress("looking for images", number, 0)
     if not files:
         found = (
-            f"{skipped.total()} other files ({skipped_in_words(skipped)})"
-            if skipped
-            else "nothing"
+            f"{skipped.total()} other files ({skipped_in_words(skipped)})" if skipped else "nothing"
         )
         raise NothingToImport(
             f"{folder} holds no image: it holds {found}. The name of an image ends in "
