@@ -16,6 +16,11 @@ state = current()
 person = person_here(state)
 
 
+def home_page() -> None:
+    """The address without a path: it leads to the first page that the person may see."""
+    st.switch_page(next(iter(pages.values())))
+
+
 def project_page() -> None:
     """The page of the project."""
     draw_calmly(project.render, state, go, PersonRole.MANAGER)
@@ -43,11 +48,14 @@ def go(name: str) -> None:
 
 # A page is not in the list of a person who may not see it; `draw_calmly` checks that again.
 manages = person is not None and person.role.includes(PersonRole.MANAGER)
-label_entry = st.Page(label_page, title="Label", url_path="label", default=not manages)
+# A default page has no path of its own: without this one, the first page of a person had two addresses,
+# one of which was not found.
+home = st.Page(home_page, title="Home", default=True, visibility="hidden")
+label_entry = st.Page(label_page, title="Label", url_path="label")
 pages: dict[str, StreamlitPage] = {"label": label_entry}
 if manages:
     pages = {
-        "project": st.Page(project_page, title="Project", url_path="project", default=True),
+        "project": st.Page(project_page, title="Project", url_path="project"),
         "label": label_entry,
         "curves": st.Page(curves_page, title="Curves", url_path="curves"),
         "people": st.Page(people_page, title="People", url_path="people"),
@@ -57,7 +65,7 @@ if manages:
 ASSETS = Path(__file__).parent / "assets"
 st.set_page_config(page_title="alworkbench", page_icon=str(ASSETS / "icon.svg"), layout="wide")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
-shown = st.navigation(list(pages.values()), position="top")
+shown = st.navigation([home, *pages.values()], position="top")
 if person is None:
     signed_out(state)
 else:
