@@ -17,6 +17,7 @@ from streamlit.starlette import App
 import ui
 from ui.door.guard import Guard
 from ui.door.settings import Door
+from ui.job_worker import JobWorker
 from ui.routes import make_routes
 from ui.state import install
 
@@ -28,23 +29,29 @@ def build(
     door: Door,
     close: Callable[[], None] | None = None,
     ready: Callable[[], None] | None = None,
+    worker: JobWorker | None = None,
 ) -> App:
     """The application over the open project of this door.
 
     `ready` is called once requests are answered; `close` when the server has stopped, after the
-    running computation was given `STOP_SECONDS` to stop.
+    running computation was given `STOP_SECONDS` to stop. `worker` computes; without it, this process does.
     """
     state = door.state
     install(state)
 
     @asynccontextmanager
     async def lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
+        state.jobs.watch(worker)
         if ready is not None:
             ready()
         try:
             yield None
         finally:
             state.jobs.stop(STOP_SECONDS)
+            if worker is not None:
+                worker.kill()
+                state.jobs.wait(STOP_SECONDS)
+                worker.close()
             if close is not None:
                 close()
 

@@ -1,122 +1,229 @@
-"""Computations that a page starts and every page can show: one at a time, in a thread of their own.
+"""The recorded jobs as pages show them, and the thread that lets the queued ones run.
 
 Streamlit draws a page again at each click and stops the drawing before it. A computation that must finish
-(learning from a round, ranking the pool) therefore does not run inside a drawing.
+(learning from a round, ranking the pool) is therefore queued as a job. Every page of every person sees it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from alworkbench.core.errors import WorkbenchError
-from alworkbench.core.progress import Progress
-from alworkbench.core.unexpected import keep_trace, what_to_do
+from alworkbench.core.domain import Job, JobKind, JobState
+from alworkbench.core.errors import JobRuns, ProjectError, WorkbenchError
+from alworkbench.core.process_marks import this_process
+from alworkbench.core.worker_process import WorkerEnded
+from alworkbench.project.job_orders import perform
+
+if TYPE_CHECKING:
+    from alworkbench.project.workbench import Workbench
+
+WATCH = 1.0
+"""Seconds between two looks for work that became due: a round to prepare, or a learner that is missing."""
+ATTEMPTS = 2
+"""How often a job is started whose process was killed."""
+SERVER = "the server"
+"""Who asks for jobs that become due."""
 
 _log = logging.getLogger(__name__)
-
-
-class JobStopped(BaseException):
-    """Raised inside a computation, by its progress call, when the server is shutting down."""
+Run = Callable[[Job], None]
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as it stands: running while `finished_at` is None, failed when `error` is a text."""
+    """A job as a page shows it."""
 
-    id: int
-    title: str
-    step: str
-    done: int
-    total: int
-    started_at: float
-    """Seconds of a monotonic clock, as is `finished_at`."""
-    finished_at: float | None = None
-    error: str | None = None
+    job: Job
+    now: datetime
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return self.job.title[:1].upper() + self.job.title[1:]
+
+    @property
+    def step(self) -> str:
+        """What it does now."""
+        return self.job.step or self.title
+
+    @property
+    def done(self) -> int:
+        """Parts of the step that are done."""
+        return self.job.done
+
+    @property
+    def total(self) -> int:
+        """All parts of the step; 0 where nothing is known."""
+        return self.job.total
+
+    @property
+    def fraction(self) -> float:
+        """Share of the step that is done, 0 to 1."""
+        return self.job.fraction
 
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
-        return self.finished_at is None
+        return self.job.live
 
     @property
-    def fraction(self) -> float:
-        """Share that is done, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
+    def aside(self) -> bool:
+        """Whether people go on with a round while it runs."""
+        return self.job.order.get("do") == "learn"
 
-    def seconds(self, now: float | None = None) -> float:
+    @property
+    def error(self) -> str | None:
+        """Why it did not succeed; None while it runs, and when it did."""
+        ended_badly = self.job.state in (JobState.FAILED, JobState.CANCELLED)
+        return (self.job.reason or self.job.state.value) if ended_badly else None
+
+    def seconds(self) -> float:
         """How long it has run."""
-        end = self.finished_at if self.finished_at is not None else (now or time.monotonic())
-        return max(0.0, end - self.started_at)
+        return self.job.seconds(self.now)
 
 
 class Jobs:
-    """The computations of this process, one after the other."""
+    """The jobs of the project, and a queue of this process."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Traces of unexpected errors go to the logs of the project in `folder`."""
-        self._folder = folder
+    def __init__(self, workbench: Workbench, run: Run | None = None) -> None:
+        """`run` runs one job to its end; without it, this process does."""
+        self._workbench = workbench
+        self._run: Run = run or self._run_here
+        self._since = workbench.session.now()
         self._lock = threading.Lock()
-        self._view: JobView | None = None
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._watcher: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._tried: set[tuple[str, int]] = set()
+        self._lost: dict[int, int] = {}
 
     def latest(self) -> JobView | None:
-        """The running job, or the last one that ended and was not dismissed."""
-        with self._lock:
-            return self._view
+        """The live job that changes rounds or learners, or else the last one that ended since the start."""
+        now = self._workbench.session.now()
+        shown = [each for each in self._workbench.jobs.newest() if each.kind is not JobKind.PREPARE]
+        live = [each for each in shown if each.live]
+        newest = next(iter(live or shown), None)
+        if newest is None or (newest.finished_at is not None and newest.finished_at < self._since):
+            return None
+        return JobView(newest, now)
 
-    def start(self, title: str, work: Callable[[Progress], object]) -> bool:
-        """Run `work(progress)` in a thread; False when another job is still running."""
-        with self._lock:
-            if self._stopping or (self._view is not None and self._view.running):
-                return False
-            number = 1 if self._view is None else self._view.id + 1
-            self._view = JobView(number, title, title, 0, 0, time.monotonic())
-            self._thread = threading.Thread(
-                target=self._run, args=(work,), name=f"alworkbench-job-{number}", daemon=True
-            )
-            self._thread.start()
+    def start(self, kind: JobKind, title: str, asked_by: str, order: Mapping[str, Any]) -> bool:
+        """Queue a job; False where one of its kind is live, or the server is shutting down."""
+        if self._stopping.is_set():
+            return False
+        try:
+            self._workbench.jobs.queue(kind, title, asked_by, order)
+        except JobRuns:
+            return False
+        self._wake()
         return True
 
     def wait(self, timeout: float | None = None) -> None:
-        """Until the running job has ended, or `timeout` seconds have passed."""
+        """Until all queued jobs have ended, or `timeout` seconds have passed."""
         with self._lock:
             thread = self._thread
         if thread is not None:
             thread.join(timeout)
 
+    def watch(self, run: Run | None = None) -> None:
+        """From now on take up jobs whose process was killed, and work that becomes due, in a thread.
+
+        `run` runs the jobs from now on, such as a `JobWorker`.
+        """
+        self._run = run or self._run
+        self._watcher = threading.Thread(target=self._look, name="jobs-watch", daemon=True)
+        self._watcher.start()
+
     def stop(self, timeout: float) -> None:
-        """Ask the running job to stop at its next progress call, and wait for that."""
-        with self._lock:
-            self._stopping = True
+        """Cancel the jobs of this process, and wait for their end."""
+        self._stopping.set()
+        with suppress(ProjectError):
+            for job in self._own():
+                self._workbench.jobs.cancel(job.id, "the server was shut down; start it again")
         self.wait(timeout)
+        if self._watcher is not None:
+            self._watcher.join(timeout)
 
-    def _run(self, work: Callable[[Progress], object]) -> None:
-        error: str | None = None
-        try:
-            work(self._progress)
-        except JobStopped:
-            error = "It was stopped because the server was shut down. Start it again."
-        except WorkbenchError as problem:
-            error = str(problem)
-        except Exception as problem:
-            _log.exception("a computation started from the browser failed")
-            trace = keep_trace(problem, self._folder)
-            error = "An unexpected error stopped it. Your labels are kept. " + what_to_do(
-                trace, "Start it again"
-            )
-        with self._lock:
-            if self._view is not None:
-                self._view = replace(self._view, finished_at=time.monotonic(), error=error)
+    # ------------------------------------------------------------------------------------ the queue
+    def _own(self) -> list[Job]:
+        """Live jobs that have an order: those that a server of this project runs."""
+        return [each for each in self._workbench.jobs.live() if each.order]
 
-    def _progress(self, step: str, done: int, total: int) -> None:
+    def _wake(self) -> None:
         with self._lock:
-            if self._stopping:
-                raise JobStopped
-            if self._view is not None:
-                self._view = replace(self._view, step=step, done=done, total=total)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._drain, name="jobs", daemon=True)
+                self._thread.start()
+
+    def _drain(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                self._run(job)
+            except WorkerEnded as ended:
+                self._again(job, str(ended))
+            except Exception:
+                _log.exception("the queue of jobs failed at job %d", job.id)
+                self._again(job, "could not be run by the server")
+
+    def _next(self) -> Job | None:
+        """The oldest queued job of this process. None: the thread ends, under the lock."""
+        mark = this_process()
+        with self._lock:
+            queued = [
+                each
+                for each in self._workbench.jobs.live()
+                if each.state is JobState.QUEUED and each.process == mark
+            ]
+            if not queued:
+                self._thread = None
+            return queued[0] if queued else None
+
+    def _again(self, job: Job, how: str) -> None:
+        """A job whose process ended: it is queued again once, and then fails with the reason."""
+        found = self._workbench.jobs.get(job.id)
+        if not found.live:
+            return
+        self._lost[job.id] = (
+            self._lost.get(job.id, 0) + 1
+        )  # it may have ended before it began the job
+        again = max(found.attempts, self._lost[job.id]) < ATTEMPTS
+        if again and not self._stopping.is_set():
+            self._workbench.jobs.queue_again(found)
+            return
+        reason = f"the process that computed it {how}. What was not finished was not stored."
+        self._workbench.jobs.fail(found, reason)
+
+    def _run_here(self, job: Job) -> None:
+        with suppress(WorkbenchError):  # its reason is recorded
+            perform(self._workbench, job)
+
+    # ------------------------------------------------------------------------------------ the watch
+    def _look(self) -> None:
+        while not self._stopping.wait(WATCH):
+            try:
+                self._workbench.jobs.settle(resume=ATTEMPTS)
+                self._take_up_due()
+                self._wake()
+            except ProjectError as problem:  # a busy database: the next look comes
+                _log.warning("no look for due jobs: %s", problem)
+            except Exception:
+                _log.exception("looking for due jobs failed")
+
+    def _take_up_due(self) -> None:
+        """Each is tried once in a round: a failed job says why in the list of jobs."""
+        prepared = self._workbench.prepared
+        current = self._workbench.rounds.current()
+        if current is not None and ("prepare", current.id) not in self._tried and prepared.due():
+            self._tried.add(("prepare", current.id))
+            title = f"prepare the round after round {current.number}"
+            self.start(JobKind.PREPARE, title, SERVER, {"do": "prepare"})
+        closed = prepared.unlearned()
+        if closed is not None and ("learn", closed.id) not in self._tried:
+            order = {"do": "learn", "round_id": closed.id}
+            if self.start(JobKind.LEARN, f"learn from round {closed.number}", SERVER, order):
+                self._tried.add(("learn", closed.id))

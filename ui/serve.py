@@ -72,6 +72,7 @@ def serve(
         check_port(host, port)
         # Streamlit takes a second to import: not before it is known that the server can start.
         from ui.app import build
+        from ui.job_worker import JobWorker
 
         door = Door(UiState(workbench, base), addresses, proxies, entrance, oidc)
         url = (
@@ -79,8 +80,11 @@ def serve(
             + base
             + ("" if entrance.token is None else f"/?token={entrance.token}")
         )
+        worker = JobWorker(project, str(workbench.session.device))
         run(
-            build(door, workbench.close, (lambda: ready(url)) if ready is not None else None),
+            build(
+                door, workbench.close, (lambda: ready(url)) if ready is not None else None, worker
+            ),
             host,
             port,
             base,

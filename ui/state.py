@@ -29,10 +29,10 @@ class UiState:
     proof: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """With this the guard signs what it tells pages about a request."""
     jobs: Jobs = field(init=False)
-    """The computations of this process."""
+    """The computations of the project."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "jobs", Jobs(self.workbench.session.folder.path))
+        object.__setattr__(self, "jobs", Jobs(self.workbench))
 
     @property
     def routes(self) -> str:

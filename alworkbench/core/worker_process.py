@@ -118,6 +118,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def packed(argument: object) -> bytes:
+    """What a WorkerProcess takes as its `argument`."""
+    return pickle.dumps(argument)
+
+
 def ending(status: int) -> str:
     """An exit status in words."""
     if status >= 0:
@@ -134,7 +139,7 @@ class WorkerPool(Generic[Worker]):
     def __init__(self, start: Callable[[bytes], Worker], argument: object) -> None:
         """`start` makes a worker from the pickle of `argument`, which is made once for all."""
         self._start = start
-        self._argument = pickle.dumps(argument)
+        self._argument = packed(argument)
         self._workers: dict[int, Worker] = {}
         self._lock = threading.Lock()
         self._closed = False

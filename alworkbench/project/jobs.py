@@ -115,10 +115,10 @@ class Jobs:
             return reader.jobs.get(job_id)
 
     # ------------------------------------------------------------------------------------ changing
-    def cancel(self, job_id: int) -> Job:
+    def cancel(self, job_id: int, reason: str | None = None) -> Job:
         """End a queued job; a running one stops at its next step. Raises NotInProject."""
         self.settle()
-        reason = f"cancelled by {self._asked_by}"
+        reason = reason or f"cancelled by {self._asked_by}"
         with self._store.write() as writer:
             return writer.jobs.ask_cancel(job_id, reason, self._clock())
 
@@ -129,15 +129,31 @@ class Jobs:
         with self._store.write() as writer:
             return writer.jobs.add(new, self._clock(), running=False)
 
-    def settle(self, kinds: tuple[JobKind, ...] = tuple(JobKind)) -> list[Job]:
-        """End the live jobs whose process is gone; returns them as they were."""
+    def queue_again(self, job: Job) -> None:
+        """Put a live job whose process is gone into the queue of this process."""
+        with self._store.write() as writer:
+            writer.jobs.queue_again(job.id, job.process, this_process(), self._clock())
+
+    def fail(self, job: Job, reason: str) -> None:
+        """End a live job whose process is gone, as failed."""
+        with self._store.write() as writer:
+            writer.jobs.finish(job.id, job.process, JobState.FAILED, reason, self._clock())
+
+    def settle(self, kinds: tuple[JobKind, ...] = tuple(JobKind), *, resume: int = 0) -> list[Job]:
+        """End the live jobs whose process is gone, as failed; returns them as they were.
+
+        A job with an order that was started fewer than `resume` times goes into the queue of this process
+        instead.
+        """
         lost = self.lost(kinds)
         if lost:
             with suppress(ProjectError), self._store.write() as writer:
                 for job in lost:
-                    writer.jobs.finish(
-                        job.id, job.process, JobState.FAILED, _gone(job), self._clock()
-                    )
+                    mark, now = job.process, self._clock()
+                    if job.order and job.attempts < resume:
+                        writer.jobs.queue_again(job.id, mark, this_process(), now)
+                    else:
+                        writer.jobs.finish(job.id, mark, JobState.FAILED, _gone(job), now)
         return lost
 
     def lost(self, kinds: tuple[JobKind, ...] = tuple(JobKind)) -> list[Job]:

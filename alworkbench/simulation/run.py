@@ -6,6 +6,7 @@ outside of that project, on a test part that the project never holds.
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import tempfile
@@ -63,8 +64,12 @@ class Simulator:
         self._test = data.test_part()
         self._shared: SeedData | None = None
 
-    def run(self, run: Run) -> Iterator[SimulationPoint]:
-        """Yields a point for the zero-shot model, then one for the learner of each round."""
+    def run(self, run: Run, prepare_at: float | None = None) -> Iterator[SimulationPoint]:
+        """Yields a point for the zero-shot model, then one for the learner of each round.
+
+        With `prepare_at`, each round but the first is ranked when that share of the round before is
+        answered, as by a server (`project.prepared_rounds`).
+        """
         shared = self._of_seed(run.seed)
         settings = ProjectSettings(
             name=f"{self.data.name}-{run.name}",
@@ -88,7 +93,7 @@ class Simulator:
                     take_snapshots=False,
                 )
                 oracle = Oracle(shared.truth, len(self.data.classes), self.plan.oracle, run.seed)
-                yield from _replayed(workbench, oracle, self._test, self.plan, run)
+                yield from _replayed(workbench, oracle, self._test, self.plan, run, prepare_at)
             finally:
                 store.close()
 
@@ -121,7 +126,12 @@ class Tally:
 
 
 def _replayed(
-    workbench: Workbench, oracle: Oracle, test: TestPart, plan: Plan, run: Run
+    workbench: Workbench,
+    oracle: Oracle,
+    test: TestPart,
+    plan: Plan,
+    run: Run,
+    prepare_at: float | None,
 ) -> Iterator[SimulationPoint]:
     tally = Tally()
     audit = oracle.answer_audit(workbench)
@@ -129,14 +139,25 @@ def _replayed(
     while tally.asked < plan.labels:
         size = min(run.arm.batch_size, plan.labels - tally.asked)
         started = time.perf_counter()
-        workbench.rounds.propose(run.arm.strategy, size, sets=None)
+        asked = workbench.rounds.current()
+        if asked is None:
+            asked = workbench.rounds.propose(run.arm.strategy, size, sets=None)
+        replies: list[Reply] = []
+        goes_on = prepare_at is not None and tally.asked + asked.batch_size < plan.labels
+        if goes_on:
+            replies = oracle.answer_round(workbench, math.ceil((prepare_at or 1) * size))
+            workbench.prepared.prepare()
         asking = time.perf_counter() - started
-        replies = oracle.answer_round(workbench)
+        replies += oracle.answer_round(workbench)
         tally.round += 1
         tally.asked += len(replies)
         tally.labels += sum(reply.kind is AnswerKind.CLASS for reply in replies)
         started = time.perf_counter()
-        workbench.rounds.close()
+        if goes_on:
+            workbench.prepared.go_on()
+            workbench.learners.learn(after=asked)
+        else:
+            workbench.rounds.close()
         learning = time.perf_counter() - started
         yield _point(workbench, test, plan, run, tally, replies, replies, asking, learning)
 

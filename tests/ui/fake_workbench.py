@@ -58,8 +58,10 @@ from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.inputs.picture import DisplayImage
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
+from alworkbench.project.jobs import Jobs
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
+from store import memory_store
 from tests.made_results import made_points, made_result
 from tests.ui.fake_people import FakePeople
 
@@ -108,6 +110,11 @@ class FakeWorkbench:
             folder=kept, settings=lambda: self._settings, now=lambda: datetime.now(UTC)
         )
         kept.path.mkdir(parents=True, exist_ok=True)
+        store = memory_store(self._settings, self._classes, datetime.now(UTC))
+        self.jobs = Jobs(store, lambda: datetime.now(UTC), "a script", lambda: True)
+        self.prepared = SimpleNamespace(
+            kept=lambda: None, due=lambda: False, unlearned=lambda: None
+        )
         self.people = FakePeople(kept.path / "people.json")
         self.classes = SimpleNamespace(current=lambda: self._classes)
         self.images = SimpleNamespace(get=self._image, display=self._display)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 import socket
-import threading
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +17,6 @@ from alworkbench.core.domain import MetricRecord
 from alworkbench.core.errors import PortInUse
 from alworkbench.evaluation.intervals import estimates
 from ui.door.addresses import is_loopback
-from ui.jobs import Jobs
 from ui.measures import audit_curve, class_changes, intervals_overlap, summarise
 from ui.serve import check_port, url_of
 from ui.views.parts import count, escape_markdown
@@ -104,56 +100,3 @@ def test_only_this_machine_is_served_by_default() -> None:
     assert not is_loopback("lab.example")
     assert url_of("0.0.0.0", 80) == "http://127.0.0.1:80"
     assert url_of("::1", 80) == "http://[::1]:80"
-
-
-def test_one_computation_at_a_time() -> None:
-    jobs, may_end = Jobs(), threading.Event()
-    assert jobs.start("first", lambda progress: may_end.wait(10))
-    assert not jobs.start("second", lambda progress: None)
-    may_end.set()
-    jobs.wait(10)
-    view = jobs.latest()
-    assert view is not None
-    assert (view.title, view.running, view.error) == ("first", False, None)
-    assert jobs.start("third", lambda progress: None)
-    jobs.wait(10)
-
-
-def test_a_shutdown_stops_the_computation_at_its_next_step() -> None:
-    jobs, started = Jobs(), threading.Event()
-
-    def work(progress: object) -> None:
-        assert callable(progress)
-        for step in range(10_000):
-            progress("counting", step, 10_000)
-            started.set()
-            time.sleep(0.001)
-
-    jobs.start("count", work)
-    assert started.wait(10)
-    jobs.stop(10)
-    view = jobs.latest()
-    assert view is not None
-    assert view.error is not None
-    assert "shut down" in view.error
-    assert not jobs.start("late", lambda progress: None)
-
-
-def test_an_unexpected_error_is_logged_and_told_without_its_details(
-    caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    jobs = Jobs(tmp_path)
-
-    def work(progress: object) -> None:
-        raise RuntimeError("secret")
-
-    jobs.start("break", work)
-    jobs.wait(10)
-    view = jobs.latest()
-    assert view is not None
-    assert view.error is not None
-    assert "secret" not in view.error
-    assert "secret" in caplog.text
-    (trace,) = (tmp_path / "logs").iterdir()
-    assert str(trace) in view.error
-    assert "secret" in trace.read_text()

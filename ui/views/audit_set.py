@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from alworkbench.core.domain import JobKind
 from alworkbench.project.audit_set import AuditOffer
 from ui.state import UiState
 from ui.views.parts import ROW, count, percent
+from ui.views.work import asked_by
 
 SIZES = (50, 100, 200, 400)
 """Offered sizes; halving the interval takes four times the images."""
@@ -43,9 +45,8 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
         st.caption(what_it_buys(offer))
         with st.container(**ROW):
             if st.button(f"Draw {count(offer.images, 'image')}", key=f"{key}-draw"):
-                state.jobs.start(
-                    "Drawing the audit set", lambda progress: workbench.audit.draw(offer.images)
-                )
+                order = {"do": "draw", "images": offer.images}
+                state.jobs.start(JobKind.RANK, "draw the audit set", asked_by(state), order)
                 go("label")
 
 

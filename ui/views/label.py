@@ -6,18 +6,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from alworkbench.core.domain import AUDIT_STRATEGY, PersonRole, Round
+from alworkbench.core.domain import AUDIT_STRATEGY, JobKind, PersonRole, PreparedRound, Round
+from alworkbench.core.errors import WorkbenchError
 from alworkbench.project.class_sets import check_sets
 from ui.components.labeller import RoundProgress, labeller
 from ui.door.visitor import person_here
 from ui.state import UiState
+from ui.views.follow import follow
 from ui.views.next_round import start_round
 from ui.views.outcome import outcome
-from ui.views.parts import ROW, count, heading
-from ui.views.work import failure, working
-
-_LOOK_AGAIN_SECONDS = 5.0
-"""How often a page without a round looks whether somebody opened one."""
+from ui.views.parts import ROW, count, escape_markdown, heading
+from ui.views.work import asked_by, failure, working
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
@@ -26,6 +25,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     if person is None or working(state):
         return
     failure(state)
+    follow(state)
     manages = person.role.includes(PersonRole.MANAGER)
     round_ = state.workbench.rounds.current()
     if round_ is None:
@@ -61,7 +61,6 @@ def _between_rounds(state: UiState, go: Callable[[str], None], manages: bool) ->
         heading(
             "Label", "No round is open", "A manager opens the next round. This page shows it then."
         )
-        _wait_for_a_round(state)
         return
     closed = state.workbench.rounds.all()
     if closed:
@@ -89,16 +88,13 @@ def _between_rounds(state: UiState, go: Callable[[str], None], manages: bool) ->
         start_round(state, "Start the first round", go)
 
 
-@st.fragment(run_every=_LOOK_AGAIN_SECONDS)
-def _wait_for_a_round(state: UiState) -> None:
-    job = state.jobs.latest()
-    if state.workbench.rounds.current() is not None or (job is not None and job.running):
-        st.rerun()
-
-
 def _closing(state: UiState, round_: Round) -> None:
+    audit = round_.strategy == AUDIT_STRATEGY
     with st.container(border=True, **ROW):
-        audit = round_.strategy == AUDIT_STRATEGY
+        ready = None if audit else state.workbench.prepared.kept()
+        if ready is not None:
+            _go_on(state, round_, ready)
+            return
         st.write(
             "All images of this round are answered. The model is measured on them and learns nothing."
             if audit
@@ -107,6 +103,26 @@ def _closing(state: UiState, round_: Round) -> None:
         button = "Close the round and measure" if audit else "Close the round and learn"
         if st.button(button, type="primary", key="close-round"):
             _close(state, round_)
+
+
+def _go_on(state: UiState, round_: Round, ready: PreparedRound) -> None:
+    of = ready.batch.settings["prepared"]
+    st.write(
+        f"All images of this round are answered, and the next round is ready. Its images were chosen when "
+        f"{of['answered']} of {of['asked']} were answered. The model learns from all labels while you go on."
+    )
+    if st.button("Close the round and go on", type="primary", key="go-on"):
+        try:
+            state.workbench.prepared.go_on(force=True)
+        except WorkbenchError as problem:
+            st.error(escape_markdown(str(problem)))
+            return
+        order = {"do": "learn", "round_id": round_.id}
+        title = f"learn from round {round_.number}"
+        state.jobs.start(JobKind.LEARN, title, asked_by(state), order)
+        st.rerun()
+    if st.button("Close the round, learn, and choose anew", key="close-round"):
+        _close(state, round_)
 
 
 def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> None:
@@ -124,11 +140,7 @@ def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> No
 
 
 def _close(state: UiState, round_: Round) -> None:
-    workbench = state.workbench
     state.jobs.start(
-        f"Measuring on round {round_.number}"
-        if round_.strategy == AUDIT_STRATEGY
-        else f"Learning from round {round_.number}",
-        lambda progress: workbench.rounds.close(progress, force=True),
+        JobKind.LEARN, f"close round {round_.number}", asked_by(state), {"do": "close"}
     )
     st.rerun()

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from alworkbench.acquisition.strategy_cards import CARDS
+from alworkbench.core.domain import JobKind
 from ui.state import UiState
 from ui.views.parts import escape_markdown
+from ui.views.work import asked_by
 
 MAX_BATCH = 500
 
@@ -39,10 +41,6 @@ def start_round(state: UiState, label: str, go: Callable[[str], None]) -> None:
         )
     if pressed:
         size = int(batch)
-        state.jobs.start(
-            "Ranking the pool",
-            lambda progress: workbench.rounds.propose(
-                strategy=strategy, batch_size=size, progress=progress
-            ),
-        )
+        order = {"do": "propose", "strategy": strategy, "images": size}
+        state.jobs.start(JobKind.RANK, "rank the pool", asked_by(state), order)
         go("label")
