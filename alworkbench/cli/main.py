@@ -44,6 +44,7 @@ from alworkbench.cli import (
     set_command,
     simulating,
     support,
+    team_commands,
 )
 from alworkbench.cli.common import complaints, console, escape
 from alworkbench.core.domain import ProjectFolder
@@ -67,6 +68,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Labelling", labelling.register),
     ("Labelling", label_command.register),
     ("Labelling", round_command.register),
+    ("Labelling", team_commands.register),
     ("Labelling", job_commands.register),
     ("Labelling", method_commands.register),
     ("Labelling", explaining.register),

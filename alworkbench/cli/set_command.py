@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
-from alworkbench.cli.common import HERE, MOST_SEED, JsonOption, ProjectOption, opened, tell
-from alworkbench.core.domain import Goal
+from alworkbench.cli.common import (
+    HERE,
+    MOST_SEED,
+    JsonOption,
+    ProjectOption,
+    opened,
+    read_share,
+    tell,
+)
+from alworkbench.core.domain import Consensus, Goal, LateAnswers
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +49,22 @@ def set_(
             min=0, max=MOST_SEED, help="Seed of all random numbers. Before the first round."
         ),
     ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=1, help="From how many people an answer is wanted.")
+    ] = None,
+    overlap_share: Annotated[
+        float | None, typer.Option(help="Share of the images that want them; the others want one.")
+    ] = None,
+    blind_share: Annotated[
+        float | None, typer.Option(help="Share of the images that is shown without suggestion.")
+    ] = None,
+    late_answers: Annotated[
+        LateAnswers | None,
+        typer.Option(help="Keep answers that come too late as second opinions, or refuse them."),
+    ] = None,
+    consensus: Annotated[
+        Consensus | None, typer.Option(help="How several answers become one label.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of the project, all or none. Without options, show them.
@@ -60,11 +84,19 @@ def set_(
             goal=goal,
             batch_size=batch,
             seed=seed,
+            overlap=overlap,
+            overlap_share=read_share(overlap_share, hint="--overlap-share"),
+            blind_share=read_share(blind_share, hint="--blind-share"),
+            late_answers=late_answers,
+            consensus=consensus,
         )
     old, new = asdict(before), asdict(after)
     changes = [f"{name}: {old[name]} -> {new[name]}" for name in new if old[name] != new[name]]
     listed = "\n".join(f"{name}: {value}" for name, value in new.items())
-    given = (encoder, strategy, adaptation, goal, batch, seed)
+    given = (
+        *(encoder, strategy, adaptation, goal, batch, seed),
+        *(overlap, overlap_share, blind_share, late_answers, consensus),
+    )
     if changes:
         words = "Changed " + "; ".join(changes) + "."
     elif any(each is not None for each in given):

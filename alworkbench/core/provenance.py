@@ -33,6 +33,7 @@ def circumstances(reader: Reader, seed: int | None = None) -> dict[str, Any]:
         "project_seed": settings.seed,
         "goal": settings.goal.value,
         "adaptation": settings.adaptation,
+        "consensus": settings.consensus.value,
     }
     return found if seed is None else {**found, "seed": seed}
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from alworkbench.acquisition.strategy_cards import strategy_card
 from alworkbench.adaptation.method_cards import method_card
-from alworkbench.core.domain import Goal, ProjectSettings
+from alworkbench.core.domain import Consensus, Goal, LateAnswers, ProjectSettings
 from alworkbench.core.errors import SettingFixed
 from alworkbench.encoders import check_encoder
 from alworkbench.project.session import Session
@@ -26,17 +26,26 @@ def change_settings(
     goal: Goal | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
+    overlap: int | None = None,
+    overlap_share: float | None = None,
+    blind_share: float | None = None,
+    late_answers: LateAnswers | None = None,
+    consensus: Consensus | None = None,
 ) -> ProjectSettings:
     """Store other settings, all or none; None leaves a setting as it is. Returns the settings.
 
     Loads no tensors. Raises UnknownEncoder, UnknownStrategy, UnknownAdaptation, ValueError for a batch of
-    less than one image or a negative seed, and SettingFixed for another encoder after the first encoding or
-    another seed after the first round.
+    less than one image, a negative seed, an overlap below 1 or a share outside of 0 to 1, and SettingFixed
+    for another encoder after the first encoding or another seed after the first round.
     """
     if encoder is not None:
         check_encoder(encoder)
     if (batch_size is not None and batch_size < 1) or (seed is not None and seed < 0):
         raise ValueError("a batch has at least one image, and a seed is not negative")
+    if overlap is not None and overlap < 1:
+        raise ValueError("an image needs an answer of at least one person")
+    if any(share is not None and not 0 <= share <= 1 for share in (overlap_share, blind_share)):
+        raise ValueError("a share lies between 0 and 1")
     with session.computing, session.store.write() as writer:
         present = writer.settings()
         given = {
@@ -46,6 +55,11 @@ def change_settings(
             "goal": goal,
             "batch_size": batch_size,
             "seed": seed,
+            "overlap": overlap,
+            "overlap_share": overlap_share,
+            "blind_share": blind_share,
+            "late_answers": late_answers,
+            "consensus": consensus,
         }
         wanted = {name: value for name, value in given.items() if value is not None}
         changed = replace(present, **wanted)  # type: ignore[arg-type]

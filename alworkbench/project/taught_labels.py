@@ -20,6 +20,7 @@ from torch import Tensor
 
 from alworkbench.core.domain import ClassList, Role, deciding_label
 from alworkbench.core.ports import Reader
+from alworkbench.project.consensus import soft_labels
 from alworkbench.project.session import stored_id
 
 
@@ -34,9 +35,9 @@ class TaughtLabels:
     images: tuple[int, ...]
     """Image ids."""
     targets: Float[Tensor, "n C"]
-    """Mean of the one-hot answers, float64."""
+    """Of each image, by the rule of the project (see `consensus`), float64."""
     weights: Float[Tensor, "n"]
-    """How many answers each image has, float64."""
+    """How many answers each target stands for, float64."""
     answers: tuple[tuple[int, ...], ...]
     """Class ids of the answers of each image as they were given, oldest first."""
     classes: tuple[int, ...]
@@ -57,16 +58,14 @@ def taught_labels(reader: Reader, classes: ClassList, role: Role = Role.POOL) ->
             taught.append(named)
     taught.sort(key=lambda answers: answers[0].id)
     class_ids = tuple(tuple(stored_id(each.class_id) for each in answers) for answers in taught)
-    rows = [row for row, ids in enumerate(class_ids) for _ in ids]
-    columns = [index_of[id_] for ids in class_ids for id_ in ids]
-    counts = torch.zeros(len(taught), len(classes), dtype=torch.float64)
-    at = torch.tensor(rows, dtype=torch.long), torch.tensor(columns, dtype=torch.long)
-    counts.index_put_(at, torch.ones(len(rows), dtype=torch.float64), accumulate=True)
-    weights = counts.sum(dim=-1)
+    decided = tuple(index_of[stored_id(deciding_label(a, index_of).class_id)] for a in taught)
+    given = [[(each.annotator, index_of[stored_id(each.class_id)]) for each in a] for a in taught]
+    rule = reader.settings().consensus
+    targets, weights = soft_labels(given, decided, len(classes), rule)
     return TaughtLabels(
         images=tuple(answers[0].image_id for answers in taught),
-        targets=counts / weights[:, None],
-        weights=weights,
+        targets=torch.from_numpy(targets),
+        weights=torch.from_numpy(weights),
         answers=class_ids,
-        classes=tuple(index_of[stored_id(deciding_label(a, index_of).class_id)] for a in taught),
+        classes=decided,
     )

@@ -22,6 +22,7 @@ from alworkbench.project.people import People
 from alworkbench.project.roles import Roles
 from alworkbench.project.session import Session, utc_now
 from alworkbench.project.status import Status, read_status
+from alworkbench.project.team import Team
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +61,7 @@ class Workbench:
         features        computed by the encoder, or read from a file
         jobs            what is computed now, by whomever, and how it ended
         people          who works on the project, and where they signed in
+        team            agreement and pace of people, cases for a reviewer
         roles           images moved between pool and audit set on purpose
         targets         images outside of the pool whose predictions matter
         labels          items claimed, answers recorded and taken back, label files
@@ -104,6 +106,7 @@ class Workbench:
         self.labels = Labels(self.session)
         self.people = People(self.session)
         self.roles = Roles(self.session)
+        self.team = Team(self.session, lambda: self.learners)
         self._strengths = strengths
         self._targets = tuple(targets)
         self._take_snapshots = take_snapshots

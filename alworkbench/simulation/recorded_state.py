@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from alworkbench.core.domain import Answer, EncoderRecord, FoundImage, Goal, Label, Role
+from alworkbench.core.domain import Answer, Consensus, EncoderRecord, FoundImage, Goal, Label, Role
 from alworkbench.core.ports import Store, Writer
 from alworkbench.simulation.campaign import Campaign
 
@@ -35,6 +35,8 @@ class RecordedState:
             seed=int(record["project_seed"]),
             goal=Goal(record["goal"]),
             adaptation=str(record["adaptation"]),
+            # Before it was recorded, there was one rule.
+            consensus=Consensus(record.get("consensus", Consensus.PROPORTIONS)),
         )
         with self._store.write() as writer:
             writer.save_settings(settings)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,20 +20,40 @@ from alworkbench.core.domain import (
     Late,
     LateAnswers,
     NewItem,
+    NewReview,
     ProjectFolder,
+    ReviewReason,
+    ReviewState,
     Role,
+    Suggestion,
 )
 from alworkbench.core.errors import (
     AnswerTooLate,
     LeaseLost,
     NothingToUndo,
     NotYourAnswer,
+    ReviewClosed,
+    UnknownClass,
 )
 from alworkbench.project.labels import Labels
 from alworkbench.project.lease_time import LONGEST, SHORTEST, lease_time
+from alworkbench.project.left_out_labels import LeftOutLabel, doubtful
+from alworkbench.project.reviews import Reviews
 from alworkbench.project.session import Session
+from alworkbench.project.shared_work import shared_out
+from alworkbench.project.team import Team
 from store import memory_store
-from tests.store.making import CLASSES, HOUR, MINUTE, NOW, SETTINGS, import_pictures, new_round
+from tests.store.making import (
+    CLASSES,
+    HOUR,
+    MINUTE,
+    NOW,
+    SETTINGS,
+    answer,
+    import_pictures,
+    new_project,
+    new_round,
+)
 
 PEOPLE = ("ann", "bob", "eve", "joe")
 
@@ -281,3 +303,135 @@ def test_an_open_page_keeps_its_items_for_hours() -> None:
         office.time += LONGEST / 2
         assert [i.lease.token for i in office.claim("ann")] == tokens
         assert office.claim("bob") == []
+
+
+# ------------------------------------------------------------------------------- shares and reviews
+@given(
+    count=st.integers(1, 40),
+    share=st.floats(0, 1),
+    blind=st.floats(0, 1),
+    overlap=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_shares_are_drawn_by_the_seed_and_recorded(count, share, blind, overlap, seed) -> None:
+    asked = replace(SETTINGS, overlap=overlap, overlap_share=share, blind_share=blind)
+    items = [NewItem(n, None, Suggestion(1, 0.5) if n % 2 else None) for n in range(count)]
+    found = shared_out(items, asked, seed)
+    assert found == shared_out(items, asked, seed)
+    several = sum(item.wanted == overlap for item in found)
+    assert {item.wanted for item in found} <= {1, overlap}
+    if overlap > 1:
+        assert abs(several - share * count) < 1
+    assert not any(item.blind and item.suggestion is None for item in found)
+    assert abs(sum(item.blind for item in found) - blind * (count // 2)) < 1
+
+
+def test_the_usual_settings_share_nothing_out() -> None:
+    items = [NewItem(n, None, Suggestion(1, 0.5)) for n in range(5)]
+    assert shared_out(items, SETTINGS, 3) == items
+
+
+def disagreeing(office: Office) -> Reviews:
+    """Two people give image 1 different classes, and image 2 the same."""
+    for who, class_id in (("ann", 1), ("bob", 2)):
+        first, second = office.claim(who)
+        office.answer(who, first, class_id)
+        office.answer(who, second, 3)
+    return Reviews(office.session, lambda: None)  # type: ignore[arg-type]
+
+
+def test_a_disagreement_is_a_case_and_the_answer_of_the_reviewer_decides() -> None:
+    office = Office([2, 2])
+    reviews = disagreeing(office)
+    assert reviews.open_disagreements() == 1
+    assert reviews.open_disagreements() == 0  # it is open already
+    (case,) = reviews.cases()
+    assert (case.review.image_id, case.review.reason) == (1, ReviewReason.DISAGREEMENT)
+    assert [label.annotator for label in case.history] == ["ann", "bob"]
+    closed = reviews.resolve(case.review.id, "eve", "owl", "see the ears")
+    assert (closed.state, closed.closed_by, closed.note) == (
+        ReviewState.RESOLVED,
+        "eve",
+        "see the ears",
+    )
+    with office.store.read() as reader:
+        (counting,) = reader.labels.by_annotator(Role.POOL)[1]
+        assert len(reader.labels.history(1)) == 3  # nothing is removed
+    assert (counting.id, counting.class_id, counting.source) == (closed.label_id, 3, "review")
+    assert reviews.open_disagreements() == 0
+    with pytest.raises(ReviewClosed, match="resolved by 'eve'"):
+        reviews.dismiss(case.review.id, "joe")
+    assert [each.review.state for each in reviews.cases(closed=True)] == [ReviewState.RESOLVED]
+
+
+def test_a_dismissed_case_comes_back_only_after_a_new_answer() -> None:
+    office = Office([2, 2])
+    reviews = disagreeing(office)
+    reviews.open_disagreements()
+    reviews.dismiss(reviews.cases()[0].review.id, "eve")
+    assert reviews.open_disagreements() == 0
+    office.answer("ann", office.items()[0], 3)
+    assert reviews.open_disagreements() == 1
+
+
+def test_an_unknown_class_resolves_nothing() -> None:
+    office = Office([2, 2])
+    reviews = disagreeing(office)
+    reviews.open_disagreements()
+    (case,) = reviews.cases()
+    with pytest.raises(UnknownClass, match="Nothing was recorded"):
+        reviews.resolve(case.review.id, "eve", "bat")
+    assert reviews.cases() == [case]
+
+
+def test_agreement_and_pace_are_those_of_the_answers() -> None:
+    office = Office([2, 2])
+    disagreeing(office)
+    team = Team(office.session, lambda: None)  # type: ignore[arg-type]
+    (pair,) = team.agreement().pairs
+    assert (pair.first, pair.second, pair.images, pair.share) == ("ann", "bob", 2, 0.5)
+    ann, bob = team.pace()
+    assert (ann.person, ann.answers, ann.median_seconds, ann.no_class) == ("ann", 2, 1.0, 0.0)
+    assert (bob.compared, bob.agreement) == (2, 0.5)
+    assert bob.low < 0.5 < bob.high
+    assert team.suggestions().difference is None
+
+
+def test_the_bias_of_suggestions_compares_items_with_and_without() -> None:
+    office = Office([1])
+    with office.store.write() as writer:
+        writer.rounds.close(office.round.id, NOW)
+    import_pictures(office.store, 21)
+    items = [NewItem(n, None, Suggestion(1, 0.5), blind=n > 11) for n in range(2, 22)]
+    with office.store.write() as writer:
+        office.round = writer.rounds.open(replace(new_round([]), items=items), NOW)
+    for item in office.claim("ann", 20):
+        assert (item.shown_suggestion is None) == item.blind
+        office.answer("ann", item, 1 if not item.blind else 1 + item.position % 2)
+    bias = Team(office.session, lambda: None).suggestions()  # type: ignore[arg-type]
+    assert (bias.shown, bias.shown_agree, bias.blind, bias.blind_agree) == (10, 10, 10, 5)
+    assert bias.difference == 0.5
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM review", "UPDATE review SET note = 'x'"])
+def test_the_database_refuses_to_change_a_closed_case(statement: str, tmp_path: Path) -> None:
+    with closing(new_project(tmp_path / "project.db", images=1)) as store, store.write() as writer:
+        label = writer.labels.add(answer("e", 1), NOW)
+        writer.reviews.open([NewReview(1, ReviewReason.DISAGREEMENT, label.id)], NOW)
+        writer.reviews.close(1, by="eve", label_id=None, note=None, now=NOW)
+    with (
+        closing(sqlite3.connect(tmp_path / "project.db")) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="review: "),
+    ):
+        connection.execute(statement)
+
+
+def test_a_label_is_doubtful_where_another_class_is_as_probable_as_its_own_labels_are() -> None:
+    sure = [LeftOutLabel(n, n % 2, n % 2, 0.8, 0.8) for n in range(10)]
+    wrong = LeftOutLabel(20, 0, 1, 0.1, 0.9)
+    unsure = LeftOutLabel(21, 0, 1, 0.45, 0.55)
+    unknown = LeftOutLabel(
+        22, 0, 2, 0.1, 0.9
+    )  # nobody gave class 2, so nothing says how sure is sure
+    assert doubtful([*sure, wrong, unsure, unknown]) == [wrong]
+    assert doubtful([]) == []

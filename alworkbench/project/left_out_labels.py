@@ -1,0 +1,90 @@
+"""What the newest learner thinks of each label that it learned from, when this label is left out.
+
+Dimensions used in this file
+    n  labelled images
+    C  classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from alworkbench.adaptation.learner_file import load_learner
+from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
+from alworkbench.core.domain import Role
+from alworkbench.core.errors import NoOpenRound, TooFewLabels
+from alworkbench.project.learners import Learners
+from alworkbench.project.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutLabel:
+    """A label of the newest learner, and the prediction without it."""
+
+    image_id: int
+    given: int
+    """Class index of the label: the most likely class of the target."""
+    predicted: int
+    """The most likely class without the label."""
+    probability: float
+    """Of the given class, without the label."""
+    of_predicted: float
+
+
+def left_out_labels(session: Session, learners: Learners) -> list[LeftOutLabel]:
+    """Every label of the newest learner whose image is still in the pool.
+
+    Raises NoOpenRound before the first learner, and TooFewLabels where labels cannot be left out.
+    """
+    with session.store.read() as reader:
+        newest = reader.computed.learner()
+        image_of = {content: image for image, content in reader.images.ids_and_hashes(Role.POOL)}
+    if newest is None:
+        raise NoOpenRound
+    learner = learners.newest()
+    stored = load_learner(session.folder.path / newest.file)
+    if stored.labels is None or not leaves_out(learner):
+        raise TooFewLabels(
+            "To look for wrong labels, a learner of the default method",
+            newest.labels,
+            1,
+            "that it learned from and can leave out",
+            "Label some images and close the round. Nothing was changed.",
+        )
+    targets, _ = stored.labels
+    left = leave_one_out(learner, targets).logits.softmax(dim=-1).cpu()  # n C
+    given = targets.argmax(dim=-1).cpu()
+    top = left.max(dim=-1)
+    of_given = left.gather(1, given[:, None])[:, 0]
+    rows = zip(
+        stored.hashes,
+        given.tolist(),
+        top.indices.tolist(),
+        of_given.tolist(),
+        top.values.tolist(),
+        strict=True,
+    )
+    return [
+        LeftOutLabel(image_of[content], label, predicted, p, sure)
+        for content, label, predicted, p, sure in rows
+        if content in image_of
+    ]
+
+
+def doubtful(labels: Sequence[LeftOutLabel]) -> list[LeftOutLabel]:
+    """Labels that are probably wrong (see `reviews`), the least probable first."""
+    if not labels:
+        return []
+    given = torch.tensor([each.given for each in labels])
+    probability = torch.tensor([each.probability for each in labels], dtype=torch.float64)
+    mean = {c: float(probability[given == c].mean()) for c in given.unique().tolist()}
+    found = [
+        each
+        for each in labels
+        if each.predicted != each.given
+        and each.of_predicted >= mean.get(each.predicted, float("inf"))
+    ]
+    return sorted(found, key=lambda each: each.probability)
