@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from alworkbench.core.domain import PersonRole
-from alworkbench.core.errors import InvalidServing, NoAccounts
+from alworkbench.core.errors import InvalidServing, NoAccounts, ProjectReadOnly
 from alworkbench.project.attempts import MOST_OF_A_NAME
 from tests.ui.site import BASE, NOW, Site, kept_site, site
 from ui.door.addresses import LOOPBACK, Address, addresses_of, parse_address, parse_base_path
@@ -105,7 +105,7 @@ def test_signing_out_ends_the_sign_in(door: Site) -> None:
     reply = door.call("/alw/door/out", "POST", headers=cookie | {"Origin": BASE})
     assert reply.headers["location"] == "/alw/door?said=out"
     assert "Max-Age=0" in reply.headers["set-cookie"]
-    assert door.call("/alw/door/you", headers=cookie).status_code == 401
+    assert door.call("/alw/door/you", headers=cookie).headers["location"] == "/alw/door"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "text/plain"])
@@ -281,6 +281,22 @@ def test_this_machine_needs_a_token_until_somebody_has_a_password(site: Site, ho
     assert min(len(token or "") for token in tokens) >= 43
     site.workbench.people.add("Ada", PersonRole.MANAGER, PASSWORD)
     assert entrance_of(site.workbench, host, where, Proxies()).token is None
+
+
+def test_a_project_that_can_only_be_read_is_said_at_the_door(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ProjectReadOnly("birds")
+
+    monkeypatch.setattr(door.workbench.people, "let_in", refuse)
+    assert sign_in(door).status_code == 503
+    for name in ("annotator", "reviewer", "Ada"):
+        door.workbench.people.disable(name)
+    door = door.with_door(entrance=Entrance("the-token"))
+    reply = door.call("/?token=the-token", headers={"Accept": "text/html"})
+    assert reply.status_code == 503
+    assert "birds" in reply.text
 
 
 def test_the_clock_of_the_door_is_that_of_the_project(door: Site) -> None:

@@ -122,7 +122,10 @@ class Guard:
         )
         if "prefetch" in purpose or not entrance.exchange(given):
             return RedirectResponse(self._door.path(f"{DOOR}?said=used"), 303)
-        return await run_in_threadpool(self._welcome, scope, here)
+        try:
+            return await run_in_threadpool(self._welcome, scope, here)
+        except ProjectError as error:  # a full disk, or a project that can only be read
+            raise Refused(503, "project", str(error), final=False) from error
 
     def _welcome(self, scope: Scope, here: str) -> Response:
         door, workbench = self._door, self._door.state.workbench

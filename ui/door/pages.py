@@ -139,7 +139,10 @@ class _Pages:
         return response
 
     def _you(self, request: Request) -> Response:
-        visitor = visitor_of(request.scope)
+        try:
+            visitor = visitor_of(request.scope)
+        except Refused:
+            return RedirectResponse(self._door.path(DOOR), 303)
         return self._page(
             "you",
             "Account",
