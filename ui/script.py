@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 from alworkbench.core.domain import PersonRole
 from ui.door.visitor import person_here
 from ui.state import current
-from ui.views import curves, label, people, project
+from ui.views import curves, label, people, project, review
 from ui.views.account import account, signed_out
 from ui.views.trouble import draw_calmly
 
@@ -41,6 +41,11 @@ def people_page() -> None:
     draw_calmly(people.render, state, go, PersonRole.MANAGER)
 
 
+def review_page() -> None:
+    """The page of a reviewer."""
+    draw_calmly(review.render, state, go, PersonRole.REVIEWER)
+
+
 def go(name: str) -> None:
     """Show another page."""
     st.switch_page(pages[name])
@@ -53,10 +58,13 @@ manages = person is not None and person.role.includes(PersonRole.MANAGER)
 home = st.Page(home_page, title="Home", default=True, visibility="hidden")
 label_entry = st.Page(label_page, title="Label", url_path="label")
 pages: dict[str, StreamlitPage] = {"label": label_entry}
+if person is not None and person.role.includes(PersonRole.REVIEWER):
+    pages["review"] = st.Page(review_page, title="Review", url_path="review")
 if manages:
     pages = {
         "project": st.Page(project_page, title="Project", url_path="project"),
         "label": label_entry,
+        "review": pages["review"],
         "curves": st.Page(curves_page, title="Curves", url_path="curves"),
         "people": st.Page(people_page, title="People", url_path="people"),
     }

@@ -57,17 +57,20 @@ class Reviews:
 
         Late answers are opinions here, too. An image that a reviewer has settled is no case.
         """
-        with self._session.store.write() as writer:
-            counted = writer.classes.current().counted
+        with self._session.store.read() as reader:
+            counted = reader.classes.current().counted
             cases = []
             for role in Role:
-                for image, opinions in writer.labels.opinions(role).items():
+                for image, opinions in reader.labels.opinions(role).items():
                     if any(each.source == REVIEW_SOURCE for each in opinions):
                         continue
                     named = {counted.get(each.class_id) for each in opinions if each.class_id}
                     if len(named - {None}) > 1:
                         newest = max(each.id for each in opinions)
                         cases.append(NewReview(image, ReviewReason.DISAGREEMENT, newest))
+        if not cases:
+            return 0
+        with self._session.store.write() as writer:
             return writer.reviews.open(cases, self._session.now())
 
     def open_label_errors(self) -> int:

@@ -59,6 +59,7 @@ from alworkbench.inputs.picture import DisplayImage
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
 from alworkbench.project.jobs import Jobs
+from alworkbench.project.reviews import ReviewCase
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
 from store import memory_store
@@ -130,6 +131,16 @@ class FakeWorkbench:
             propose=self._propose,
             close=self._close,
         )
+        self.cases: list[ReviewCase] = []
+        self.closed_cases: list[tuple[int, str, str | None]] = []
+        self.team = SimpleNamespace(
+            reviews=SimpleNamespace(
+                open_disagreements=lambda: 0,
+                cases=lambda: list(self.cases),
+                resolve=lambda case, by, name, note: self._close_case(case, by, name),
+                dismiss=lambda case, by, note: self._close_case(case, by, "dismissed"),
+            )
+        )
         self.audit = SimpleNamespace(
             offer=self._offer, draw=self._draw_audit, report=self._report, advise=self._advise
         )
@@ -150,6 +161,10 @@ class FakeWorkbench:
                 replace(item, label=label, answered_by=(label.annotator,) if label else ())
                 for item, label in given
             ]
+
+    def _close_case(self, case: int, by: str, how: str | None) -> None:
+        self.cases = [each for each in self.cases if each.review.id != case]
+        self.closed_cases.append((case, by, how))
 
     def _count(self, round_id: int) -> RoundCount:
         items = self._items_of(round_id)

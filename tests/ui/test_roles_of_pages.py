@@ -34,7 +34,8 @@ def draw_guarded(page: str) -> AppTest:
         from ui.state import current
         from ui.views.trouble import draw_calmly
 
-        needed = PersonRole.ANNOTATOR if page == "label" else PersonRole.MANAGER
+        others = {"label": PersonRole.ANNOTATOR, "review": PersonRole.REVIEWER}
+        needed = others.get(page, PersonRole.MANAGER)
         view = importlib.import_module(f"ui.views.{page}")
         draw_calmly(view.render, current(), lambda name: None, needed)
 
@@ -51,6 +52,8 @@ def test_only_managers_see_and_draw_the_pages_of_managers(
     assert f"Signed in as a {role.value} ({role.value})" in texts(app)
     manages = role is PersonRole.MANAGER
     assert ("Fashion sample" in texts(app)) == manages
+    refused = [e.value for e in draw_guarded("review").error]
+    assert ("Only a reviewer sees this page." in refused) == (role is PersonRole.ANNOTATOR)
     for page in MANAGERS_ONLY:
         drawn = draw_guarded(page)
         assert ("Only a manager sees this page." in [e.value for e in drawn.error]) != manages
@@ -65,7 +68,7 @@ def test_a_page_shows_nothing_to_somebody_whom_the_guard_did_not_name(
     assert not app.exception
     assert "not signed in" in texts(app)
     assert "Fashion sample" not in texts(app)
-    for page in ("label", *MANAGERS_ONLY):
+    for page in ("label", "review", *MANAGERS_ONLY):
         assert len(draw_guarded(page).error) == 1
 
 

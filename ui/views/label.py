@@ -16,6 +16,7 @@ from ui.views.follow import follow
 from ui.views.next_round import start_round
 from ui.views.outcome import outcome
 from ui.views.parts import ROW, count, escape_markdown, heading
+from ui.views.teammates import teammates
 from ui.views.work import asked_by, failure, working
 
 
@@ -41,6 +42,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     labeller(state, person, round_, progress, state.workbench.classes.current(), on_change=_redraw)
     if round_.class_sets is not None:
         st.caption(f"● {round_.class_sets.words}")
+    teammates(state, person.name)
     if not manages:
         if progress.complete:
             st.info(
