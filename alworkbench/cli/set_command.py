@@ -65,6 +65,13 @@ def set_(
     consensus: Annotated[
         Consensus | None, typer.Option(help="How several answers become one label.")
     ] = None,
+    prepare_at: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of a round's answers at which the server prepares the next round, such as 0.8; 0: "
+            "never."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of the project, all or none. Without options, show them.
@@ -89,13 +96,14 @@ def set_(
             blind_share=read_share(blind_share, hint="--blind-share"),
             late_answers=late_answers,
             consensus=consensus,
+            prepare_at=read_share(prepare_at, hint="--prepare-at"),
         )
     old, new = asdict(before), asdict(after)
     changes = [f"{name}: {old[name]} -> {new[name]}" for name in new if old[name] != new[name]]
     listed = "\n".join(f"{name}: {value}" for name, value in new.items())
     given = (
         *(encoder, strategy, adaptation, goal, batch, seed),
-        *(overlap, overlap_share, blind_share, late_answers, consensus),
+        *(overlap, overlap_share, blind_share, late_answers, consensus, prepare_at),
     )
     if changes:
         words = "Changed " + "; ".join(changes) + "."

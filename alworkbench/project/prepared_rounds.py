@@ -55,7 +55,7 @@ class PreparedRounds:
         with self._session.store.read() as reader:
             share = reader.settings().prepare_at
             current = reader.rounds.current()
-            if share is None or current is None or current.strategy == AUDIT_STRATEGY:
+            if not share or current is None or current.strategy == AUDIT_STRATEGY:
                 return False
             if prepared_for(reader, current) is not None:
                 return False

@@ -31,6 +31,7 @@ def change_settings(
     blind_share: float | None = None,
     late_answers: LateAnswers | None = None,
     consensus: Consensus | None = None,
+    prepare_at: float | None = None,
 ) -> ProjectSettings:
     """Store other settings, all or none; None leaves a setting as it is. Returns the settings.
 
@@ -44,7 +45,8 @@ def change_settings(
         raise ValueError("a batch has at least one image, and a seed is not negative")
     if overlap is not None and overlap < 1:
         raise ValueError("an image needs an answer of at least one person")
-    if any(share is not None and not 0 <= share <= 1 for share in (overlap_share, blind_share)):
+    shares = (overlap_share, blind_share, prepare_at)
+    if any(share is not None and not 0 <= share <= 1 for share in shares):
         raise ValueError("a share lies between 0 and 1")
     with session.computing, session.store.write() as writer:
         present = writer.settings()
@@ -60,6 +62,7 @@ def change_settings(
             "blind_share": blind_share,
             "late_answers": late_answers,
             "consensus": consensus,
+            "prepare_at": prepare_at,
         }
         wanted = {name: value for name, value in given.items() if value is not None}
         changed = replace(present, **wanted)  # type: ignore[arg-type]

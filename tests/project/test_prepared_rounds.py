@@ -45,7 +45,7 @@ def test_a_round_is_due_for_preparing_from_the_share_of_answers_that_the_project
         answers(workbench, 1)
     assert due == [False, False, False, False, True]
     with workbench.session.store.write() as writer:
-        writer.save_settings(replace(writer.settings(), prepare_at=None))
+        writer.save_settings(replace(writer.settings(), prepare_at=0.0))
     assert not workbench.prepared.due()
     with workbench.session.store.write() as writer:
         writer.save_settings(replace(writer.settings(), prepare_at=1.0))
