@@ -1,4 +1,4 @@
-"""Variance of the logits of any image, given the labels: closed form, without draws.
+"""Variances and covariances of the logits of any image, given the labels: closed form, without draws.
 
     Var[z | labels] = K_ii - K_iL R (I + R^T K_LL R)^-1 R^T K_Li
 
@@ -25,6 +25,8 @@ from alworkbench.posterior.linearisation import ImageCoordinates, Linearisation
 
 BLOCK_NUMBERS = 1 << 22
 """Most covariances between images and labels that are held at once: 32 MiB in float64."""
+COVARIANCE_RESIDUAL = 1e-6
+"""Largest relative residual of the solves behind a covariance. No eigenvalue of the system is below one."""
 
 
 def logit_variance(
@@ -61,3 +63,33 @@ def label_variance(learner: Learner, features: Features) -> Float[Tensor, "N C"]
     """Variances of the logits of these images of a learner, pool term included (squared nats)."""
     of_labels = logit_variance(learner.model, learner.model.images(features), learner.state)
     return learner.label_scale**2 * of_labels
+
+
+def fits_closed_form(learner: Learner) -> bool:
+    """Whether the C solves of one image stay within BLOCK_NUMBERS: up to 100 classes with 400 labels."""
+    classes = len(learner.model.classes.unit)
+    labels = 0 if learner.state is None else len(learner.state.images)
+    return classes**2 * (labels + 1) <= BLOCK_NUMBERS
+
+
+def label_covariance(learner: Learner, features: Features) -> Float[Tensor, "C C"]:
+    """Covariance of the logits of one image of a learner, pool term included (squared nats, float64).
+
+    Its diagonal is `label_variance`; draws of `Learner.draws` tend to it. It costs C solves with the Gram
+    matrix of the labels and holds C^2 (n + 1) numbers a few times, see `fits_closed_form`.
+    """
+    model, state = learner.model.double(), learner.state
+    image = model.images(features.to(features.activations.device, torch.float64))
+    residual = None if state is None else state.residual_head
+    covariance = LinearisedKernel(model.classes, image, image, residual).diagonal()[0]  # C C
+    if state is not None and len(state.images):
+        gram = LabelGram(
+            LinearisedKernel(model.classes, state.images, state.images, residual),
+            state.probabilities,
+            state.weights,
+        )
+        cross = LinearisedKernel(model.classes, image, state.images, residual).dense()[0]  # C n C
+        seen = gram.apply_root_transpose(cross)  # C n C
+        known = seen.flatten(1) @ gram.solve(seen, COVARIANCE_RESIDUAL).flatten(1).T  # C C
+        covariance = covariance - (known + known.T) / 2
+    return learner.label_scale**2 * covariance

@@ -21,7 +21,8 @@ from alworkbench.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from alworkbench.project.explain import Explanation, Standing
+    from alworkbench.project.explain import Explanation
+    from alworkbench.project.rank_in_pool import Standing
 
 MOST_CLASSES = 10
 """Classes that are printed."""
@@ -56,6 +57,18 @@ def rank_words(rank: Standing) -> str:
     return (
         f"rank about {rank.rank:,} of {rank.of:,} (95 % interval {rank.low:,} to {rank.high:,}), percentile "
         f"about {rank.percentile:.1f}; compared with {rank.compared:,} random images of the pool"
+    )
+
+
+def accuracy_words(found: Explanation) -> str:
+    """Which figures are exact and which are estimates, with the error of these."""
+    exact, drawn = (
+        ("mean and s.d. of the logits are", "") if found.closed_form else ("mean is", "s.d., ")
+    )
+    return (
+        f"Of the posterior, {exact} exact. Estimates from {found.draws:,} draws: {drawn}draws won, and the "
+        f"entropies, with a standard error of at most {found.error:.1g} nats. Ranks compare images under the "
+        f"draws of the strategies."
     )
 
 
@@ -100,5 +113,6 @@ def print_explanation(found: Explanation) -> None:
         f"not calibrated.",
         soft_wrap=True,
     )
+    console.print(accuracy_words(found), soft_wrap=True)
     if len(found.classes) > MOST_CLASSES:
         console.print(f"and {len(found.classes) - MOST_CLASSES} more classes (--json prints all)")

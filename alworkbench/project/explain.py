@@ -2,8 +2,12 @@
 
 The parts of the uncertainty are defined in `uncertainty_parts`.
 
-Drawing the predictions of an image costs K P D products, and a large pool would take minutes. An image is
-compared with at most RANKED random images of the pool, so that the rank in a larger pool is an estimate.
+The logits of the image are Gaussian, and their means and covariance have a closed form. Its entropies and
+the classes that win are expectations over this Gaussian, estimated by many draws of C numbers.
+
+The ranks are those of the strategies, which score images under SET_OF_DRAWS joint draws of the model. That
+costs K P D products an image, and a large pool would take minutes. An image is compared with at most RANKED
+random images of the pool, so that the rank in a larger pool is an estimate.
 
 Dimensions used in this file
     K  draws
@@ -13,7 +17,6 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,26 +24,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from alworkbench.acquisition import scores
-from alworkbench.acquisition.strategy import BLOCK_ROWS
-from alworkbench.adaptation.learner import Learner
+from alworkbench.adaptation.predictive_variance import fits_closed_form, label_covariance
 from alworkbench.core.domain import Calibration, Image, Role
 from alworkbench.core.progress import Progress, silent
-from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.features.table import FeatureTable
-from alworkbench.posterior.linearisation import WeightUpdate
 from alworkbench.posterior.predictive import LogitMoments, probit_logits
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.find_image import find_image
 from alworkbench.project.learners import Learners
 from alworkbench.project.predictions import Predictions
+from alworkbench.project.rank_in_pool import Standing, pool_scores, standing
 from alworkbench.project.session import Session, some_of
 from alworkbench.project.uncertainty_parts import (
-    DRAWS,
     SET_OF_DRAWS,
     Uncertainty,
     drawn_logits,
-    set_seed,
+    gaussian_draws,
+    standard_error,
     uncertainty,
 )
 
@@ -62,35 +62,11 @@ class ClassBelief:
     """Probability with the uncertainty of the logits (probit approximation). A temperature of the plain
     logits does not hold for it, so that it is never calibrated; nor are draws and entropies."""
     mean: float
-    """Mean of the logit over the draws."""
+    """Mean of the logit: exact."""
     deviation: float
-    """Standard deviation of the logit over the draws."""
+    """Standard deviation of the logit: exact where the explanation is `closed_form`, else of its draws."""
     wins: float
-    """Share of the draws in which this class is the likeliest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The rank of a score among the images of the pool, estimated where not all of them were scored."""
-
-    score: float
-    rank: int
-    """1 is the highest; equal scores share the best rank."""
-    of: int
-    """Images that the rank is among: the pool, and this image where it is not of the pool."""
-    percentile: float
-    """Share of the other images with a score not above this one, in percent: 100 at rank 1."""
-    compared: int
-    """Other images that were scored: all, or a random sample."""
-    low: int
-    """Lowest rank of the 95 % interval (Wilson); the rank itself where all were scored."""
-    high: int
-    """Highest rank of the interval."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether every other image was scored."""
-        return self.compared == self.of - 1
+    """Share of the draws in which this class is the likeliest: an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +87,11 @@ class Explanation:
     """In the pool, by predictive entropy, over SET_OF_DRAWS draws."""
     by_bald: Standing
     draws: int
+    """Behind the uncertainty and the wins, which are estimates."""
+    error: float
+    """Standard error of the uncertainty from the draws: the largest of its parts, in nats."""
+    closed_form: bool
+    """Whether the deviations are exact. Not where the covariance is too large, see `fits_closed_form`."""
     labels: int
     """Labels that the model has learned from."""
     calibration: Calibration
@@ -120,20 +101,20 @@ class Explanation:
 def class_beliefs(
     names: Sequence[str],
     logits: Float[Tensor, "C"],
+    variance: Float[Tensor, "C"],
     draws: Float[Tensor, "K C"],
     calibrated: Float[Tensor, "C"],
 ) -> tuple[ClassBelief, ...]:
-    """The prediction of each class from the logits of the model and of its draws, the likeliest first.
+    """The prediction of each class from its mean logit, variance and draws, the likeliest first.
 
     `calibrated` are the probabilities that people see.
     """
     exact = draws.double()
-    variance, mean = torch.var_mean(exact, dim=0)  # C
-    plain = logits.double()
+    plain, variance = logits.double(), variance.double().clamp_min(0)
     moments = LogitMoments(plain[None], variance[None])
     moderated = probit_logits(moments)[0].softmax(dim=-1)
     wins = torch.bincount(exact.argmax(dim=-1), minlength=len(names)) / len(exact)
-    columns = (calibrated.double(), moderated, mean, variance.sqrt(), wins)
+    columns = (calibrated.double(), moderated, plain, variance.sqrt(), wins)
     rows = zip(names, *(column.tolist() for column in columns), strict=True)
     beliefs = [ClassBelief(*row) for row in rows]
     return tuple(sorted(beliefs, key=lambda belief: -belief.moderated))
@@ -149,60 +130,6 @@ def in_conflict(beliefs: Sequence[ClassBelief]) -> tuple[str, ...]:
         chosen.append(belief.name)
         won += belief.wins
     return tuple(chosen)
-
-
-def standing(score: float, scored: Float[Tensor, "n"], others: int) -> Standing:
-    """The rank of a score among `others` images, from the scores of all of them or of a random sample.
-
-    Without others: rank 1, percentile 100. The interval of an estimated rank is the Wilson interval of the
-    share of images above, within what the sample itself leaves possible. Wilson, 1927.
-    """
-    above, compared = int((scored > score).sum()), len(scored)
-    if not compared:
-        return Standing(score, 1, others + 1, 100.0, 0, 1, others + 1)
-    percentile = 100 * (compared - above) / compared
-    if compared == others:
-        return Standing(score, above + 1, others + 1, percentile, compared, above + 1, above + 1)
-    least, most = wilson_interval(above, compared)
-    low = 1 + max(above, math.floor(least * others))
-    high = 1 + min(others - (compared - above), math.ceil(most * others))
-    rank = 1 + round(above / compared * others)
-    return Standing(score, rank, others + 1, percentile, compared, low, high)
-
-
-@dataclass(frozen=True, slots=True)
-class PoolScores:
-    """Scores of many images under the same draws, float32 on the CPU."""
-
-    entropy: Float[Tensor, "N"]
-    bald: Float[Tensor, "N"]
-
-
-def pool_scores(
-    learner: Learner,
-    table: FeatureTable,
-    rows: Int[Tensor, "N"],
-    draws: WeightUpdate,
-    *,
-    memory: int = 1 << 30,
-    progress: Progress = silent,
-) -> PoolScores:
-    """Score these rows under the draws, block by block, within the memory (bytes).
-
-    K P D products an image: about 200 images/s at the sizes of a ViT-B/32 on two cores.
-    """
-    classes = learner.model.classes.unit
-    wide = classes.shape[1] + 3 * len(classes)
-    block = max(1, min(BLOCK_ROWS, memory // (8 * len(draws) * wide)))
-    found_entropy, found_bald = [torch.zeros(0)], [torch.zeros(0)]
-    done = 0
-    for _, features in table.blocks(rows, block, classes.device):
-        probabilities = drawn_logits(learner, features, draws).softmax(dim=-1)
-        found_entropy.append(scores.predictive_entropy(probabilities).cpu())
-        found_bald.append(scores.bald(probabilities).cpu())
-        done += len(features)
-        progress("ranking the pool", done, len(rows))
-    return PoolScores(torch.cat(found_entropy), torch.cat(found_bald))
 
 
 def explain(
@@ -231,26 +158,31 @@ def explain(
     scored = pool_scores(chooser, table, sample, first, progress=progress)
     # Apart from a score of its own the image must not stand above or below its exact copies.
     own = pool_scores(chooser, table, torch.tensor([row]), first)
-    scaled = first.map(lambda part: learner.label_scale * part)
-    drawn = [drawn_logits(learner, features, scaled)[:, 0]]
-    del first, scaled
-    for k in range(1, DRAWS // SET_OF_DRAWS):
-        more = learner.draws(SET_OF_DRAWS, set_seed(seed, k))
-        drawn.append(drawn_logits(learner, features, more)[:, 0])
-    # On the CPU, since not every accelerator has double precision.
-    draws = torch.cat(drawn).cpu()  # K C
+    closed_form = fits_closed_form(learner)
+    mean = learner.logits(features)[0].cpu()
+    if closed_form:
+        del first
+        covariance = label_covariance(learner, features).cpu()
+        variance, draws = covariance.diagonal(), gaussian_draws(mean, covariance, seed)
+    else:
+        scaled = first.map(lambda part: learner.label_scale * part)
+        draws = drawn_logits(learner, features, scaled)[:, 0].cpu().double()
+        variance = draws.var(dim=0)
     shown = predicting.probabilities(features)[0].cpu()
-    beliefs = class_beliefs(names, learner.logits(features)[0].cpu(), draws, shown)
+    beliefs = class_beliefs(names, mean, variance, draws, shown)
+    probabilities = draws.softmax(dim=-1)
     return Explanation(
         image=image,
         in_pool=bool((pool == row).any()),
         label=label,
-        uncertainty=uncertainty(draws.softmax(dim=-1)),
+        uncertainty=uncertainty(probabilities),
         classes=beliefs,
         conflict=in_conflict(beliefs),
         by_entropy=standing(float(own.entropy[0]), scored.entropy, len(others)),
         by_bald=standing(float(own.bald[0]), scored.bald, len(others)),
         draws=len(draws),
+        error=standard_error(probabilities),
+        closed_form=closed_form,
         labels=0 if learner.state is None else len(learner.state.images),
         calibration=predicting.calibration,
     )

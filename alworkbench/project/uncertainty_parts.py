@@ -4,7 +4,8 @@ A prediction's entropy is the sum of two parts, in nats:
 
     H[mean_k p_k]  =  mean_k I  (epistemic: BALD, which labels reduce)  +  mean_k H[p_k]  (aleatoric)
 
-over K joint draws of the model given the labels. Houlsby et al., 2011, arXiv:1112.5745; Depeweg et
+over K joint draws of the model given the labels, or K draws of the Gaussian of one image's logits, which are
+the same in distribution. Houlsby et al., 2011, arXiv:1112.5745; Depeweg et
 al., 2018, arXiv:1710.07283. The parts are those of the model's own draws. A temperature, which calibrates
 the probability that people see, does not apply to them.
 
@@ -31,7 +32,11 @@ from alworkbench.features.table import FeatureTable
 from alworkbench.posterior.linearisation import WeightUpdate
 
 DRAWS = 512
-"""Behind the figures of one image."""
+"""Joint draws behind the figures of each image of many."""
+IMAGE_DRAWS = 16_384
+"""Most draws of the logits of one image, which cost C^2 products each; IMAGE_NUMBERS bounds them."""
+IMAGE_NUMBERS = 1 << 22
+"""Numbers that the draws of one image may have: 32 MiB in float64."""
 SET_OF_DRAWS = 128
 """Draws at once, which bounds the memory. The first set is that of the strategies and ranks the pool."""
 NOT_CALIBRATED = (
@@ -55,6 +60,35 @@ class Uncertainty:
     """Mutual information of label and model (BALD), which labels reduce."""
     aleatoric: float
     """Expected entropy: what stays with any number of labels."""
+
+
+def gaussian_draws(
+    mean: Float[Tensor, "C"], covariance: Float[Tensor, "C C"], seed: int
+) -> Float[Tensor, "K C"]:
+    """Draws of the logits of one image, float64 on the CPU; the same seed gives the same draws.
+
+    The covariance may be singular: directions without variance stay at the mean.
+    """
+    classes = len(mean)
+    count = max(DRAWS, min(IMAGE_DRAWS, IMAGE_NUMBERS // classes))
+    values, vectors = torch.linalg.eigh(covariance.cpu().double())
+    root = vectors * values.clamp_min(0).sqrt()  # C C; rounding alone makes an eigenvalue negative
+    generator = torch.Generator().manual_seed(seed)
+    normal = torch.randn(count, classes, generator=generator, dtype=torch.float64)
+    return mean.cpu().double() + normal @ root.T
+
+
+def standard_error(draws: Float[Tensor, "K C"]) -> float:
+    """The largest standard error of the three parts of `uncertainty`, from the same K draws, in nats.
+
+    Each part is a mean over the draws: of -log p of the mean prediction, of the entropy, or of the difference
+    of both; that the mean prediction is estimated too changes this to second order only.
+    """
+    exact = draws.double()
+    cross = -(exact * exact.mean(dim=0).clamp_min(torch.finfo(exact.dtype).tiny).log()).sum(dim=-1)
+    left = scores.entropy(exact)
+    deviations = torch.stack((cross, left, cross - left)).std(dim=1, correction=0)
+    return float(deviations.max()) / len(exact) ** 0.5
 
 
 def uncertainty(draws: Float[Tensor, "K C"]) -> Uncertainty:

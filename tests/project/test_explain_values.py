@@ -9,21 +9,23 @@ from hypothesis import strategies as st
 
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext
+from alworkbench.adaptation import predictive_variance
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
+from alworkbench.adaptation.predictive_variance import label_covariance
 from alworkbench.core.domain import Image, Role
 from alworkbench.features.table import FeatureTable
 from alworkbench.project import explain as explain_module
 from alworkbench.project.calibration import CalibratedLearner
-from alworkbench.project.explain import (
-    SETTLED,
-    class_beliefs,
-    explain,
-    in_conflict,
-    pool_scores,
-    standing,
+from alworkbench.project.explain import SETTLED, class_beliefs, explain, in_conflict
+from alworkbench.project.rank_in_pool import pool_scores, standing
+from alworkbench.project.uncertainty_parts import (
+    IMAGE_DRAWS,
+    SET_OF_DRAWS,
+    drawn_logits,
+    standard_error,
+    uncertainty,
 )
-from alworkbench.project.uncertainty_parts import DRAWS, SET_OF_DRAWS, drawn_logits, uncertainty
 from tests.factories import normal, small_model
 
 NAMES = ("ant", "bee", "cat", "dog")
@@ -79,8 +81,11 @@ class TestBeliefs:
     logits = torch.tensor([0.0, 1.0, -3.0, 0.5])
     shown = logits.softmax(dim=-1)
 
+    def believed(self):
+        return class_beliefs(NAMES, self.logits, self.draws.var(dim=0), self.draws, self.shown)
+
     def test_they_are_probabilities_and_moments(self):
-        found = class_beliefs(NAMES, self.logits, self.draws, self.shown)
+        found = self.believed()
         for name in ("probability", "moderated", "wins"):
             assert sum(getattr(b, name) for b in found) == pytest.approx(1)
         by_name = {b.name: b for b in found}
@@ -90,19 +95,20 @@ class TestBeliefs:
             assert by_name[name].probability == pytest.approx(float(self.logits.softmax(-1)[k]))
 
     def test_the_likeliest_comes_first_and_moderation_keeps_it_less_sure(self):
-        found = class_beliefs(NAMES, self.logits, self.draws, self.shown)
+        found = self.believed()
         assert [b.name for b in found] == ["bee", "dog", "ant", "cat"]
         assert found[0].moderated < found[0].probability
 
     def test_those_in_conflict_win_the_draws_and_no_fewer_would(self):
-        found = class_beliefs(NAMES, self.logits, self.draws, self.shown)
+        found = self.believed()
         wins = {b.name: b.wins for b in found}
         conflict = in_conflict(found)
         assert sum(wins[name] for name in conflict) >= SETTLED
         assert sum(wins[name] for name in conflict[:-1]) < SETTLED
 
     def test_a_class_that_always_wins_is_in_no_conflict(self):
-        found = class_beliefs(NAMES, self.logits, self.logits + 0.01 * self.draws, self.shown)
+        close = self.logits + 0.01 * self.draws
+        found = class_beliefs(NAMES, self.logits, close.var(dim=0), close, self.shown)
         assert in_conflict(found) == ("bee",)
 
 
@@ -206,15 +212,60 @@ class TestInAPool:
         table, learner = table_and_learner(labels)
         assert explained(learner, table, 4, range(40)) == explained(learner, table, 4, range(40))
 
-    def test_the_moments_are_those_of_the_conditioned_posterior(self, labels):
-        """Against the exact covariance of the linearised model, within the error of its draws."""
+    def test_the_closed_form_is_what_many_draws_of_the_weights_tend_to(self, labels):
         table, learner = table_and_learner(labels)
         found = explained(learner, table, 20, range(40))
-        assert (found.draws, found.labels) == (DRAWS, labels)
-        many = drawn_logits(learner, table.gather(torch.tensor([20])), learner.draws(6000, 77))
+        assert found.closed_form
+        assert (found.draws, found.labels) == (IMAGE_DRAWS, labels)
+        features = table.gather(torch.tensor([20]))
+        many = drawn_logits(learner, features, learner.draws(6000, 77))[:, 0].double()
         for k, name in enumerate(NAMES):
             belief = next(b for b in found.classes if b.name == name)
-            spread = float(many[:, 0, k].std())
-            assert belief.deviation == pytest.approx(spread, rel=5 / math.sqrt(2 * DRAWS))
-            mean = float(learner.logits(table.gather(torch.tensor([20])))[0, k])
-            assert belief.mean == pytest.approx(mean, abs=5 * spread / math.sqrt(DRAWS))
+            spread = float(many[:, k].std())
+            assert belief.deviation == pytest.approx(spread, rel=5 / math.sqrt(2 * 6000))
+            assert belief.mean == pytest.approx(
+                float(many[:, k].mean()), abs=5 * spread / 6000**0.5
+            )
+            assert belief.wins == pytest.approx(
+                float((many.argmax(dim=1) == k).double().mean()), abs=5 * 0.5 / 6000**0.5
+            )
+        covariance = label_covariance(learner, features)
+        scale = covariance.diagonal().sqrt()
+        error = 5 * torch.outer(scale, scale) * (2 / 6000) ** 0.5
+        assert ((covariance - torch.cov(many.T)).abs() <= error).all()
+        probabilities = many.softmax(dim=-1)
+        drawn = uncertainty(probabilities)
+        error = 5 * (found.error**2 + standard_error(probabilities) ** 2) ** 0.5
+        for part in ("total", "epistemic", "aleatoric"):
+            wanted = getattr(drawn, part)
+            assert getattr(found.uncertainty, part) == pytest.approx(wanted, abs=error)
+
+    def test_without_memory_for_the_closed_form_the_draws_of_the_ranks_are_used(
+        self, labels, monkeypatch
+    ):
+        table, learner = table_and_learner(labels)
+        exact = explained(learner, table, 20, range(40))
+        monkeypatch.setattr(predictive_variance, "BLOCK_NUMBERS", 1)
+        found = explained(learner, table, 20, range(40))
+        assert not found.closed_form
+        assert found.draws == SET_OF_DRAWS
+        assert found.error > exact.error
+        error = 5 * (found.error**2 + exact.error**2) ** 0.5
+        for part in ("total", "epistemic", "aleatoric"):
+            wanted = getattr(exact.uncertainty, part)
+            assert getattr(found.uncertainty, part) == pytest.approx(wanted, abs=error)
+        assert [b.mean for b in found.classes if b.name == "ant"] == [
+            b.mean for b in exact.classes if b.name == "ant"
+        ]
+
+
+@pytest.mark.parametrize(("seed", "classes"), [(1, 2), (2, 9)])
+def test_the_standard_error_is_the_spread_of_estimates_from_other_draws(seed, classes):
+    logits = (2 * normal(seed, 400, 64, classes)).softmax(dim=-1)
+    found = [uncertainty(draws) for draws in logits]
+    spread = max(
+        float(torch.tensor([getattr(each, part) for each in found]).std())
+        for part in ("total", "epistemic", "aleatoric")
+    )
+    stated = sum(standard_error(draws) for draws in logits) / len(logits)
+    assert stated == pytest.approx(spread, rel=0.25)
