@@ -533,6 +533,15 @@ class FeaturesMissing(EncoderError):
         )
 
 
+class NoImages(FeaturesMissing):
+    """The project, or its pool, has no images: there is nothing to encode, rank or ask."""
+
+    def __init__(self, what: str = "project") -> None:
+        super(FeaturesMissing, self).__init__(
+            f"The {what} has no images. Import them: `alworkbench import FOLDER`."
+        )
+
+
 class FeaturesLocked(EncoderError):
     """Another process is writing features into this folder."""
 

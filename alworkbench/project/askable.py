@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from alworkbench.core.errors import NothingToAsk, PoolExhausted
+from alworkbench.core.errors import NoImages, NothingToAsk, PoolExhausted
 from alworkbench.project.image_files import file_faults, hashes_of, in_words
 from alworkbench.project.session import Session
 
@@ -36,9 +36,11 @@ def choose_askable(
 
     `pool` are (image id, content hash), `encoded` ids of images with features, in the order of the
     candidates. `choose` gets the candidates, and returns its choice and the chosen ids. `without` are hashes
-    that are no candidates. Raises PoolExhausted where all images have an answer, NothingToAsk where the
-    others cannot be asked.
+    that are no candidates. Raises NoImages for a pool without images, PoolExhausted where all images have an
+    answer, NothingToAsk where the others cannot be asked.
     """
+    if not pool:
+        raise NoImages("pool")
     content_of: Mapping[int, str] = dict(pool)
     left_out = set(without)
     lost = ""
@@ -64,3 +66,18 @@ def choose_askable(
         found = file_faults(session, {content_of[image] for image in candidates})
         left_out |= hashes_of(found)
         lost = in_words(found) if found else lost
+
+
+def refuse_nothing_to_ask(
+    session: Session,
+    pool: Sequence[tuple[int, str]],
+    answered: Collection[int],
+    encoded: Sequence[int],
+    without: Collection[str] = (),
+) -> None:
+    """Say why no image can be asked, where this is so. Raises what `choose_askable` raises.
+
+    It looks at the files of all candidates, so it is for a project that lacks something else too: a posterior
+    is no remedy where there is nothing to ask.
+    """
+    choose_askable(session, pool, answered, encoded, lambda images: (None, images), without)

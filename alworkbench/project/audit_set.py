@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import torch
 
 from alworkbench.core.domain import AUDIT_STRATEGY, JobKind, NewItem, NewRound, Role, Round
-from alworkbench.core.errors import NothingToAsk, PoolExhausted, PosteriorMissing
+from alworkbench.core.errors import NoImages, NothingToAsk, PoolExhausted, PosteriorMissing
 from alworkbench.core.ports import Reader
 from alworkbench.core.provenance import circumstances, versions
 from alworkbench.evaluation.intervals import Z95, wilson
 from alworkbench.project.accuracy_report import AccuracyReport, accuracy_report, history
-from alworkbench.project.askable import Chosen, choose_askable
+from alworkbench.project.askable import Chosen, choose_askable, refuse_nothing_to_ask
 from alworkbench.project.image_files import file_faults, hashes_of
 from alworkbench.project.session import Session, refuse_open, stored_id
 from alworkbench.project.shared_work import shared_out
@@ -130,7 +130,10 @@ class Audit:
             audit = dict(reader.images.ids_and_hashes(Role.AUDIT))
             classes = reader.classes.current()
             record = circumstances(reader, seed)
+        encoded = list(session.rows_of(pool).values())
         if posterior is None:
+            if not leftover:
+                refuse_nothing_to_ask(session, pool, answered, encoded, without)
             raise PosteriorMissing(engine.encoder_id)
         gone = set(without)
         if session.has_files:
@@ -142,10 +145,9 @@ class Audit:
             chosen = [free[i] for i in order[: count - len(leftover)].tolist()]
             return chosen, chosen
 
-        encoded = list(session.rows_of(pool).values())
         try:
             asked = choose_askable(session, pool, answered, encoded, draw, gone)
-        except (PoolExhausted, NothingToAsk):
+        except (NoImages, PoolExhausted, NothingToAsk):
             if not leftover:
                 raise
             asked = Chosen([], 0, tuple(sorted(gone)))

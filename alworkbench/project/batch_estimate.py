@@ -6,7 +6,7 @@ from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.cost import Estimate, Size
 from alworkbench.adaptation.methods import find_method
 from alworkbench.core.domain import Role
-from alworkbench.core.errors import PoolExhausted
+from alworkbench.core.errors import NoImages, PoolExhausted
 from alworkbench.project.session import Session, refuse_open
 
 DRAWS = 128
@@ -32,6 +32,9 @@ def estimate_batch(
         pool = {image for image, _ in reader.images.ids_and_hashes(Role.POOL)}
         answered = reader.labels.current(Role.POOL)
     candidates = len(pool - answered.keys())
+    if not pool:
+        session.encoder_record()  # says it of the whole project before the first import
+        raise NoImages("pool")
     if not candidates:
         raise PoolExhausted
     head = session.engine().head

@@ -27,7 +27,7 @@ from alworkbench.core.domain import (
 )
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances, versions
-from alworkbench.project.askable import choose_askable
+from alworkbench.project.askable import choose_askable, refuse_nothing_to_ask
 from alworkbench.project.batch_estimate import DRAWS, TARGETS
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.class_sets import SetSettings, class_sets
@@ -111,6 +111,10 @@ class Ranking:
             newest = reader.computed.learner()
             measured = reader.computed.metrics()
             asked_at = circumstances(reader, seed)
+        image_of_row = self._session.rows_of(pool)
+        if record is None:
+            encoded = list(image_of_row.values())
+            refuse_nothing_to_ask(self._session, pool, answered, encoded, wish.without)
         progress("ranking the pool", 0, 2)
         first = None
         if ahead is not None:
@@ -122,7 +126,6 @@ class Ranking:
             first = self._measurements.compute(learner, classes, 0, None, 0)
             measured = [first] if first else []
         predicting = self._predictions.calibrated(learner, newest, classes, record, measured)
-        image_of_row = self._session.rows_of(pool)
         row_of = {image: row for row, image in image_of_row.items()}
         given = {
             row_of[image]: index

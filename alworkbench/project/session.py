@@ -22,7 +22,7 @@ from alworkbench.core.domain import (
     Role,
     Round,
 )
-from alworkbench.core.errors import ChangedMeanwhile, FeaturesMissing, RoundStillOpen
+from alworkbench.core.errors import ChangedMeanwhile, FeaturesMissing, NoImages, RoundStillOpen
 from alworkbench.core.names import as_on_disk
 from alworkbench.core.ports import Reader, Store
 from alworkbench.project.jobs import Jobs
@@ -85,12 +85,12 @@ class Session:
             return reader.classes.current()
 
     def encoder_record(self) -> EncoderRecord:
-        """The encoder of the project's features. Raises FeaturesMissing before encoding."""
+        """The encoder of the project's features. Raises FeaturesMissing before encoding, NoImages."""
         with self.store.read() as reader:
             encoder = reader.computed.encoder()
             images = sum(reader.images.count(role) for role in Role)
         if encoder is None:
-            raise FeaturesMissing(images, images)
+            raise FeaturesMissing(images, images) if images else NoImages()
         return encoder
 
     def engine(self) -> Engine:

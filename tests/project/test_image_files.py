@@ -10,11 +10,20 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from alworkbench import api
 from alworkbench.cli.main import app
 from alworkbench.core.domain import Role
-from alworkbench.core.errors import ImagesRefused, NothingToAsk, PoolExhausted
+from alworkbench.core.errors import (
+    ImagesRefused,
+    NoImages,
+    NothingToAsk,
+    PoolExhausted,
+    PosteriorMissing,
+)
+from alworkbench.project.askable import choose_askable
 from alworkbench.project.checkup import check_up
 from alworkbench.project.image_files import Fault, count_faults, file_faults, in_words
+from alworkbench.project.session import Session
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
 from store import memory_store
@@ -160,6 +169,37 @@ def test_where_every_file_is_gone_the_message_names_the_cause(files: tuple[Path,
     workbench.rounds.close()
     with pytest.raises(PoolExhausted):
         workbench.rounds.propose()
+
+
+@pytest.mark.parametrize("cause", ["files", "answers", "posterior"])
+def test_a_missing_posterior_is_only_named_where_there_is_something_to_ask(
+    files: tuple[Path, Project], monkeypatch: pytest.MonkeyPatch, cause: str
+):
+    pool, project = files
+    workbench = project.open()
+    if cause == "answers":
+        workbench.rounds.propose("random", POOL)
+        answering(project)(workbench, POOL)
+        workbench.rounds.close()
+    elif cause == "files":
+        pool.rename(pool.parent / "unmounted")
+    monkeypatch.setattr(Session, "posterior_record", lambda *_: None)
+    named = {"files": NothingToAsk, "answers": PoolExhausted, "posterior": PosteriorMissing}
+    for ask in (workbench.rounds.propose, lambda: workbench.audit.draw(3)):
+        with pytest.raises(named[cause]):
+            ask()
+
+
+def test_a_project_and_a_pool_without_images_say_so(tmp_path: Path, made: tuple):
+    classes = ["-c", "ant", "-c", "bee"]
+    folder = str(tmp_path / "fresh")
+    assert CliRunner().invoke(app, ["init", folder, *classes]).exit_code == 0
+    with api.open_project(folder) as fresh:
+        for ask in (fresh.rounds.propose, fresh.rounds.estimate, lambda: fresh.audit.draw(3)):
+            with pytest.raises(NoImages, match=r"The project has no images\. Import them"):
+                ask()
+    with pytest.raises(NoImages, match="The pool has no images"):
+        choose_askable(fresh.session, [], [], [], lambda images: (None, images))
 
 
 def test_status_import_doctor_and_export_say_what_changed(
