@@ -157,9 +157,11 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
     from alworkbench.acquisition.strategy_cards import score_unit
     from alworkbench.project.round_rows import placed_items
 
-    round_ = next(r for r in workbench.rounds.all() if r.id == round_id)
-    items = workbench.rounds.items(round_id)
-    classes = {c.id: c.name for c in workbench.classes.current().classes}
+    # From the store: the object of the rounds computes, and would load torch.
+    with workbench.session.store.read() as reader:
+        round_ = next(r for r in reader.rounds.all() if r.id == round_id)
+        items = reader.rounds.items(round_id)
+    classes = {c.id: c.name for c in workbench.session.classes().classes}
     sets = round_.class_sets
     likely = [] if sets is None else [f"one of these ({sets.level})"]
     if as_json:

@@ -73,6 +73,7 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
         ["strategies"],
         ["strategies", "--json"],
         ["adaptations"],
+        ["formats"],
         ["init", str(tmp_path / "one"), "-c", "a", "-c", "b"],
         ["init", str(tmp_path / "two"), "-c", "a", "-c", "b", "--encoder", published_model()],
         ["set", "--project", str(tmp_path / "one"), "--encoder", published_model(), "--batch", "5"],
@@ -84,18 +85,30 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
                 ["jobs"],
                 ["classes", "list"],
                 ["set", "--strategy", "margin"],
+                ["round"],
+                ["round", "--json"],
                 ["round", "--csv", str(tmp_path / "round.csv")],
                 ["people", "add", "Ada"],
                 ["people", "list"],
                 ["label", str(given)],
                 ["export", str(tmp_path / "labels.csv")],
+                ["export", str(tmp_path / "history.csv"), "--history"],
+                ["label", str(tmp_path / "history.csv")],
+                ["label", str(tmp_path / "history.csv"), "--history"],
                 ["import", str(pictures)],
                 ["backup", str(tmp_path / "kept")],
             )
         ),
     ]
+    assert_light(commands, HEAVY)
+    # pyarrow itself loads pandas where it is installed.
+    parquet = ["export", str(tmp_path / "labels.parquet"), "--project", str(labelled.folder)]
+    assert_light([parquet], tuple(name for name in HEAVY if name != "pandas"))
+
+
+def assert_light(commands: list[list[str]], heavy: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(commands), json.dumps(HEAVY)],
+        [sys.executable, "-c", RUN, json.dumps(commands), json.dumps(heavy)],
         cwd=ROOT,
         capture_output=True,
         text=True,
