@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alworkbench.core.domain import AUDIT_STRATEGY, Role, RoundState
-from alworkbench.core.errors import PoolExhausted, RoundStillOpen
+from alworkbench.core.errors import NoImages, RoundStillOpen
 from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.audit_set import half_width, suggest_audit_size
 from alworkbench.project.measurements import intervals, measured_details
@@ -134,6 +134,6 @@ def test_nothing_is_drawn_while_a_round_is_open_or_the_pool_is_empty(workbench, 
     workbench.audit.draw(10_000)
     answers(workbench, POOL)
     workbench.rounds.close()
-    with pytest.raises(PoolExhausted):
+    with pytest.raises(NoImages):
         workbench.audit.draw(1)
     assert all(r.state is RoundState.CLOSED for r in workbench.rounds.all())
