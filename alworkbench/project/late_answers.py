@@ -55,7 +55,7 @@ class Arrivals:
             if answer.item_id is None:
                 return answer
             judged = self._judged(answer, answer.item_id)
-        except LoopError:
+        except (LoopError, ClassNotInUse):
             if self.reader.labels.by_event(answer.event_id) is None:
                 raise
             return answer

@@ -153,7 +153,7 @@ def test_the_usual_project_gives_way_to_another_source(
         ({"seeds": True}, "seeds"),
         ({"labels": 1.5}, "labels"),
         ({"noise": float("nan")}, "noise"),
-        ({"noise": 1.0}, "a share below 1"),
+        ({"noise": 1.0}, "to below 1"),
         ({"noise": [[0.5, 0.5], [1, 1]]}, "row 2 does not add up to 1"),
         ({"noise": [[1.0]] * 2}, "not square"),
         ({"noise": ["ab"]}, "noise"),

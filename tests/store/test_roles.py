@@ -54,11 +54,11 @@ def test_take_backs_are_listed_in_their_order(store):
     with store.write() as writer:
         first, second = (writer.labels.add(answer(f"a{n}", n), NOW) for n in (1, 2))
         writer.labels.retract(second.id, "x", "ann", NOW)
-        writer.labels.retract(first.id, "y", "bob", NOW)
+        writer.labels.retract(first.id, "y", "ann", NOW)
     with store.read() as reader:
         assert [(t.label_id, t.event_id, t.annotator) for t in reader.labels.take_backs()] == [
             (second.id, "x", "ann"),
-            (first.id, "y", "bob"),
+            (first.id, "y", "ann"),
         ]
 
 
