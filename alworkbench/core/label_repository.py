@@ -36,10 +36,13 @@ class Labels(Protocol):
         """The label with this event id; None for an unknown one."""
         ...
 
-    def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
+    def retract(
+        self, label_id: int, event_id: str, annotator: str, now: datetime, *, recorded: bool = False
+    ) -> None:
         """Take one label back, by adding the record of that; the same event id acts once.
 
-        Raises NotYourAnswer for the label of another person.
+        `recorded` take-backs come from a history, in which people could take back answers of others.
+        Raises NotYourAnswer for the label of another person unless `recorded`.
         """
         ...
 

@@ -135,7 +135,9 @@ def record_history(writer: Writer, given: GivenHistory) -> None:
     for each in given.take_backs:
         label = writer.labels.by_event(each.of_event)
         if label is not None:
-            writer.labels.retract(label.id, each.event_id, each.annotator, each.recorded_at)
+            writer.labels.retract(
+                label.id, each.event_id, each.annotator, each.recorded_at, recorded=True
+            )
 
 
 def _is_news(record: Record, own: Mapping[str, Record]) -> bool:

@@ -81,7 +81,11 @@ class RecordedState:
             self._label_ids[then.id] = now.id
         for back in self._campaign.take_backs[self._take_backs : take_backs]:
             writer.labels.retract(
-                self._label_ids[back.label_id], back.event_id, back.annotator, self._now
+                self._label_ids[back.label_id],
+                back.event_id,
+                back.annotator,
+                self._now,
+                recorded=True,
             )
         self._labels = max(self._labels, labels)
         self._take_backs = max(self._take_backs, take_backs)

@@ -151,9 +151,11 @@ class LabelRepository:
             for id_ in self._connection.scalars(select(column).where(column.in_(chunk)))
         }
 
-    def retract(self, label_id: int, event_id: str, annotator: str, now: datetime) -> None:
+    def retract(
+        self, label_id: int, event_id: str, annotator: str, now: datetime, *, recorded: bool = False
+    ) -> None:
         """See `take_backs.retract`."""
-        retract(self._connection, label_id, event_id, annotator, now)
+        retract(self._connection, label_id, event_id, annotator, now, recorded=recorded)
 
     # ------------------------------------------------------------------------------------ reading
     def by_event(self, event_id: str) -> Label | None:

@@ -12,11 +12,19 @@ from store.schema import LabelRetractionRow, LabelRow
 
 
 def retract(
-    connection: Connection, label_id: int, event_id: str, annotator: str, now: datetime
+    connection: Connection,
+    label_id: int,
+    event_id: str,
+    annotator: str,
+    now: datetime,
+    *,
+    recorded: bool = False,
 ) -> None:
     """Take one label back. A repeated event id or a second take-back changes nothing.
 
-    Raises NotInProject for an unknown label, and NotYourAnswer for that of another person.
+    `recorded` take-backs happened before, in another project or version, where people could take back
+    the answers of others. Raises NotInProject for an unknown label, and NotYourAnswer for that of another
+    person unless `recorded`.
     """
     done = exists().where(
         (LabelRetractionRow.event_id == event_id) | (LabelRetractionRow.label_id == label_id)
@@ -26,7 +34,7 @@ def retract(
     owner = connection.scalar(select(LabelRow.annotator).where(LabelRow.id == label_id))
     if owner is None:
         raise NotInProject("label", label_id)
-    if owner != annotator:
+    if owner != annotator and not recorded:
         raise NotYourAnswer(annotator)
     connection.execute(
         insert(LabelRetractionRow).values(
