@@ -26,9 +26,9 @@ PASSWORD = "four quiet words here"
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a round of 60 images, enough for several people."""
+    """A project with a round of 120 images, enough for several people and tabs."""
     folder = tmp_path_factory.mktemp("team") / "project"
-    make_real(folder, 60)
+    make_real(folder, 120)
     return folder
 
 

@@ -66,10 +66,10 @@ class LabelHistory(RuleBasedStateMachine):
     @precondition(lambda self: self.labels)
     @rule(data=st.data())
     def take_back(self, data: st.DataObject) -> None:
-        id_ = data.draw(st.sampled_from([label.id for label in self.labels]))
+        label = data.draw(st.sampled_from(self.labels))
         with self.store.write() as writer:
-            writer.labels.retract(id_, f"t{id_}", "ann", NOW)
-        self.gone.add(id_)
+            writer.labels.retract(label.id, f"t{label.id}", label.annotator, NOW)
+        self.gone.add(label.id)
 
     @invariant()
     def the_store_says_what_the_list_says(self) -> None:
