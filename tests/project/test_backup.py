@@ -62,21 +62,17 @@ def kept(labelled, tmp_path):
     return tmp_path / "kept"
 
 
-def reopened(folder: Path) -> Workbench:
-    return Workbench(ProjectFolder(folder), open_store(folder))
-
-
-def damage(workbench):
-    """What a full check finds, but for the leases of a day long ago."""
-    return [each for each in check_up(workbench.session).findings if each.part != "leases"]
+def reopened(folder: Path, of: Workbench) -> Workbench:
+    """The project in this folder, on the day of another."""
+    return Workbench(ProjectFolder(folder), open_store(folder), clock=of.session.now)
 
 
 def test_a_restored_project_is_the_project(labelled, kept, tmp_path):
     summary = restore(kept, tmp_path / "again")
     assert (summary.images, summary.labels, summary.pictures_left_out) == (64, 30, 64)
-    with reopened(tmp_path / "again") as again:
+    with reopened(tmp_path / "again", labelled) as again:
         assert everything(again) == everything(labelled)
-        assert damage(again) == []  # the pictures are where they were
+        assert check_up(again.session).healthy  # the pictures are where they were
         again.rounds.close()
     for folder in ("features", "posteriors", "learners"):
         before = contents(labelled.session.folder.path / folder)
@@ -93,9 +89,9 @@ def test_with_images_a_project_is_restored_where_its_pictures_are_gone(labelled,
     elsewhere = places[0].parent.rename(places[0].parent.with_name("elsewhere"))
     try:
         restore(tmp_path / "kept", tmp_path / "again")
-        with reopened(tmp_path / "again") as again:
+        with reopened(tmp_path / "again", labelled) as again:
             assert everything(again) == everything(labelled)
-            assert damage(again) == []
+            assert check_up(again.session).healthy
             # Its own backup holds the same pictures, once.
             again.backup(tmp_path / "second", with_images=True)
         second = {p.stem for p in (tmp_path / "second" / "images").rglob("*.png")}
