@@ -193,13 +193,9 @@ class _Desk:
 
     def _find_item(self, message: AnswerMessage) -> Item:
         """The item answered; an answer that was sent twice may belong to a closed round."""
-        open_round = self._workbench.rounds.current()
-        rounds = [open_round] if open_round is not None else []
-        rounds += [r for r in reversed(self._workbench.rounds.all()) if r not in rounds]
-        for round_ in rounds:
-            for item in self._workbench.rounds.items(round_.id):
-                if item.id == message.item_id:
-                    return item
+        item = self._workbench.rounds.item(message.item_id)
+        if item is not None:
+            return item
         raise Refused(404, "item", "No round of this project asks for this image.")
 
     def _progress(self) -> dict[str, Any] | None:

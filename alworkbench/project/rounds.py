@@ -68,6 +68,11 @@ class Rounds:
         with self._session.store.read() as reader:
             return reader.rounds.items(round_id)
 
+    def item(self, item_id: int) -> Item | None:
+        """The image that a round asked under this id; None for an unknown id."""
+        with self._session.store.read() as reader:
+            return reader.rounds.item(item_id)
+
     def count(self, round_id: int) -> RoundCount:
         """How many of the answers that a round wants were given."""
         with self._session.store.read() as reader:

@@ -127,6 +127,7 @@ class FakeWorkbench:
             current=self._open_round,
             all=lambda: list(self._rounds),
             items=self._items_of,
+            item=self._asked,
             count=self._count,
             propose=self._propose,
             close=self._close,
@@ -152,6 +153,10 @@ class FakeWorkbench:
 
     def _open_round(self) -> Round | None:
         return next((r for r in self._rounds if r.state is RoundState.OPEN), None)
+
+    def _asked(self, item_id: int) -> Item | None:
+        items = (item for each in self.rounds.all() for item in self._items_of(each.id))
+        return next((item for item in items if item.id == item_id), None)
 
     def _items_of(self, round_id: int) -> list[Item]:
         with self._lock:
