@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,7 +30,8 @@ from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
 from ui.door.settings import Door
 from ui.routes import make_routes
-from ui.state import UiState
+from ui.routes.answering import OurRoute
+from ui.state import PREFIX, UiState
 
 BASE = "http://127.0.0.1:8501"
 HERE = ("127.0.0.1", 50_000)
@@ -136,6 +138,11 @@ class Site:
 
         asyncio.run(self.guarded()(scope, receive, send))
         return said
+
+
+def path_of(route: OurRoute) -> str:
+    """An address of the route; what it names in its path is not in any project."""
+    return PREFIX + re.sub(r"\{\w+(:\w+)?\}", "0" * 64, route.path)
 
 
 def own(**more: str) -> dict[str, str]:

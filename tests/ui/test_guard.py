@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,19 +15,22 @@ from alworkbench.core.domain import (
     PersonRole,
 )
 from alworkbench.project.people import SIGNED_IN
-from tests.ui.site import BASE, HERE, NOW, Site, kept_site, own, site
+from tests.ui.fake_workbench import FakeWorkbench
+from tests.ui.site import BASE, HERE, NOW, Site, kept_site, own, path_of, site
 from ui.door import limits
 from ui.door.addresses import Addresses, addresses_of
 from ui.door.entrance import Entrance
 from ui.door.guard import CLOSED, FOR_MANAGERS
 from ui.door.proxies import Proxies, proxies_of
 from ui.door.visitor import PERSON_HEADER
+from ui.routes import our_routes
+from ui.state import UiState
 
 __all__ = ["kept_site", "site"]
 
 PROXY = ("10.0.0.5", 50_000)
 PAGES = ("/", "/label", "/project", "/curves")
-OURS = ("/alw/queue", "/alw/answer", "/alw/undo", "/alw/release", "/alw/image/" + "0" * 64)
+OURS = tuple(sorted({path_of(route) for route in our_routes(UiState(FakeWorkbench(Path())))}))
 STREAMLITS = ("/_stcore/host-config", "/media/x.png", "/static/x.js", "/component/x/y")
 OPEN = ("/alw/door", "/alw/door/door.css", "/alw/door/name", "/_stcore/health")
 EVERYWHERE = (*PAGES, *OURS, *STREAMLITS, *FOR_MANAGERS)
@@ -56,6 +60,18 @@ def test_who_gets_where(site: Site, path: str) -> None:
         reply = site.call(path, method, headers={"Origin": BASE} | cookie)
         assert reply.status_code == expected, (who, method, reply.text)
         assert len(site.behind.seen) - before == (expected == 200)
+
+
+@pytest.mark.parametrize("role", list(PersonRole))
+def test_each_route_is_for_its_least_role_and_above(site: Site, role: PersonRole) -> None:
+    """Below it a person is refused before the body is read; from it on, the route itself answers."""
+    site, headers = site.routed_once(), site.cookie(role.value) | {"Origin": BASE}
+    for route in our_routes(site.door.state):
+        for method in (route.methods or set()) - {"HEAD"}:
+            reply = site.call(path_of(route), method, headers=headers)
+            refused = reply.status_code == 403 and reply.json()["code"] == "role"
+            assert refused != role.includes(route.needed), (route.path, reply.text)
+            assert reply.status_code not in (401, 405, 500), (route.path, reply.text)
 
 
 def test_a_page_leads_to_the_door_and_back(site: Site) -> None:

@@ -1,0 +1,33 @@
+"""The routes that our pages talk to, beside Streamlit's own: one module for each resource.
+
+    queue      POST /alw/queue, /alw/answer, /alw/undo, /alw/release: what the desk asks and answers
+    pictures   GET  /alw/image/{hash}: a picture, by content, cached for good
+
+Who asks is found out by `ui.door.guard`; a request never says so. Each route names the least role that it
+serves. A module is added to `RESOURCES`, and the tests of the guard then cover its routes.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Mount
+
+from ui.door.pages import door_routes
+from ui.door.settings import Door
+from ui.routes import pictures, queue
+from ui.routes.answering import OurRoute
+from ui.state import UiState
+
+RESOURCES = (
+    queue.routes,
+    pictures.routes,
+)
+
+
+def our_routes(state: UiState) -> list[OurRoute]:
+    """The routes of all resources; paths are relative to the prefix of our routes."""
+    return [route for resource in RESOURCES for route in resource(state)]
+
+
+def make_routes(door: Door) -> list[BaseRoute]:
+    """The routes of the door and of all resources, to be mounted beside Streamlit's."""
+    return [Mount(door.state.routes, routes=[*door_routes(door), *our_routes(door.state)])]

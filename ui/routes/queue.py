@@ -1,0 +1,149 @@
+"""What the desk asks and answers.
+
+    POST /alw/queue          the images leased to this tab of the person, in order
+    POST /alw/answer         one answer; acknowledged when it is durable
+    POST /alw/undo           take an answer of the person back
+    POST /alw/release        give images back that a closed tab held
+
+A label never passes through a Streamlit rerun: what a key answers is the picture that was on screen
+when it was pressed, however busy the server is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from alworkbench.core.domain import Answer, ClassList, ClassSets, Item, Person, PersonRole, Round
+from alworkbench.core.errors import NoOpenRound
+from alworkbench.project.late_answers import KEPT, WHY_LATE
+from ui.messages import AnswerMessage, parse_answer, parse_release, parse_tab, parse_undo
+from ui.refusal import Refused
+from ui.routes.answering import Json, OurRoute, writing
+from ui.state import UiState
+
+QUEUE_LIMIT = 24
+"""Images leased at once: enough to go on through a short outage, few enough to leave for others."""
+
+
+def routes(state: UiState) -> list[OurRoute]:
+    """Everybody who is signed in labels."""
+    desk = _Desk(state)
+    return [
+        writing(state, "/queue", PersonRole.ANNOTATOR, desk.queue),
+        writing(state, "/answer", PersonRole.ANNOTATOR, desk.answer),
+        writing(state, "/undo", PersonRole.ANNOTATOR, desk.undo),
+        writing(state, "/release", PersonRole.ANNOTATOR, desk.release),
+    ]
+
+
+class _Desk:
+    def __init__(self, state: UiState) -> None:
+        self._state = state
+        self._workbench = state.workbench
+
+    def queue(self, body: Json, person: Person) -> Json:
+        tab = parse_tab(body)
+        try:
+            items = self._workbench.labels.claim(person.name, QUEUE_LIMIT, tab)
+        except NoOpenRound:
+            items = []
+        classes, sets = self._workbench.classes.current(), self._sets()
+        now = datetime.now(UTC)
+        ends = [item.lease.until for item in items if item.lease is not None]
+        return {
+            "progress": self._progress(),
+            "items": [self._item(item, classes, sets) for item in items],
+            "limit": QUEUE_LIMIT,
+            "lease_seconds": max(0.0, (min(ends) - now).total_seconds()) if ends else None,
+        }
+
+    def answer(self, body: Json, person: Person) -> Json:
+        message = parse_answer(body, self._workbench.classes.current())
+        label = self._workbench.labels.record(
+            Answer(
+                event_id=message.event_id,
+                image_id=self._find_item(message).image_id,
+                kind=message.kind,
+                annotator=person.name,
+                class_id=message.class_id,
+                item_id=message.item_id,
+                lease_token=message.lease_token,
+                duration_ms=message.duration_ms,
+                suggested_class_id=message.suggested_class_id,
+            )
+        )
+        return {
+            "stored": True,
+            "event_id": label.event_id,
+            "late": None if label.late is None else f"{WHY_LATE[label.late]} {KEPT}",
+            "progress": self._progress(),
+        }
+
+    def undo(self, body: Json, person: Person) -> Json:
+        message = parse_undo(body)
+        taken_back = self._workbench.labels.undo(person.name, message.event_id, message.answer)
+        # The image is open again: lease it again, so that it can be answered at once.
+        again = None
+        if self._workbench.rounds.current() is not None:
+            claimed = self._workbench.labels.claim(person.name, QUEUE_LIMIT, message.tab)
+            again = next((i for i in claimed if i.id == taken_back.item_id), None)
+        return {
+            "stored": True,
+            "event_id": message.event_id,
+            "item_id": taken_back.item_id,
+            "item": None
+            if again is None
+            else self._item(again, self._workbench.classes.current(), self._sets()),
+            "progress": self._progress(),
+        }
+
+    def release(self, body: Json, person: Person) -> Json:
+        tab, items = parse_release(body)
+        self._workbench.labels.release(person.name, tab, items)
+        return {"released": True}
+
+    def _find_item(self, message: AnswerMessage) -> Item:
+        """The item answered; an answer that was sent twice may belong to a closed round."""
+        item = self._workbench.rounds.item(message.item_id)
+        if item is not None:
+            return item
+        raise Refused(404, "item", "No round of this project asks for this image.")
+
+    def _progress(self) -> Json | None:
+        round_: Round | None = self._workbench.rounds.current()
+        if round_ is None:
+            return None
+        count = self._workbench.rounds.count(round_.id)
+        return {
+            "round_id": round_.id,
+            "round": round_.number,
+            "answered": count.answers,
+            "total": count.wanted,
+        }
+
+    def _sets(self) -> ClassSets | None:
+        round_ = self._workbench.rounds.current()
+        return None if round_ is None else round_.class_sets
+
+    def _item(self, item: Item, classes: ClassList, sets: ClassSets | None) -> Json:
+        image = self._workbench.images.get(item.image_id)
+        suggestion = None
+        shown = item.shown_suggestion
+        if shown is not None:
+            index = classes.index_of_id(shown.class_id)
+            if index is not None:  # a class that was removed since is not suggested
+                suggestion = {
+                    "class_id": shown.class_id,
+                    "name": classes.classes[index].name,
+                    "probability": shown.probability,
+                }
+        return {
+            "item_id": item.id,
+            "position": item.position,
+            "image_url": f"{self._state.routes}/image/{image.hash}",
+            "width": image.width,
+            "height": image.height,
+            "lease_token": None if item.lease is None else item.lease.token,
+            "suggestion": suggestion,
+            "likely": [] if sets is None or item.blind else list(sets.shown(item.position)),
+        }
