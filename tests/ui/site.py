@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -26,10 +27,11 @@ from alworkbench.core.domain import (
 )
 from alworkbench.project.workbench import Workbench
 from store import create_store, open_store
+from tests.ui.fake_workbench import FakeWorkbench
 from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
 from ui.door.settings import Door
-from ui.routes import make_routes
+from ui.routes import make_routes, our_routes
 from ui.routes.answering import OurRoute
 from ui.state import PREFIX, UiState
 
@@ -143,6 +145,12 @@ class Site:
 def path_of(route: OurRoute) -> str:
     """An address of the route; what it names in its path is not in any project."""
     return PREFIX + re.sub(r"\{\w+(:\w+)?\}", "0" * 64, route.path)
+
+
+def paths_of_ours() -> list[str]:
+    """An address of each route of ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        return sorted({path_of(each) for each in our_routes(UiState(FakeWorkbench(Path(folder))))})
 
 
 def own(**more: str) -> dict[str, str]:

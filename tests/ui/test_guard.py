@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +14,7 @@ from alworkbench.core.domain import (
     PersonRole,
 )
 from alworkbench.project.people import SIGNED_IN
-from tests.ui.fake_workbench import FakeWorkbench
-from tests.ui.site import BASE, HERE, NOW, Site, kept_site, own, path_of, site
+from tests.ui.site import BASE, HERE, NOW, Site, kept_site, own, path_of, paths_of_ours, site
 from ui.door import limits
 from ui.door.addresses import Addresses, addresses_of
 from ui.door.entrance import Entrance
@@ -24,13 +22,12 @@ from ui.door.guard import CLOSED, FOR_MANAGERS
 from ui.door.proxies import Proxies, proxies_of
 from ui.door.visitor import PERSON_HEADER
 from ui.routes import our_routes
-from ui.state import UiState
 
 __all__ = ["kept_site", "site"]
 
 PROXY = ("10.0.0.5", 50_000)
 PAGES = ("/", "/label", "/project", "/curves")
-OURS = tuple(sorted({path_of(route) for route in our_routes(UiState(FakeWorkbench(Path())))}))
+OURS = tuple(paths_of_ours())
 STREAMLITS = ("/_stcore/host-config", "/media/x.png", "/static/x.js", "/component/x/y")
 OPEN = ("/alw/door", "/alw/door/door.css", "/alw/door/name", "/_stcore/health")
 EVERYWHERE = (*PAGES, *OURS, *STREAMLITS, *FOR_MANAGERS)
