@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from alworkbench.core.domain import ClassList, Person, Round
+from ui.components.mounting import component
 from ui.state import UiState
 
-_HERE = Path(__file__).parent
-# One module for the browser: classes first, the default export last.
-_SCRIPTS = (
-    "keys.js",
-    "tab.js",
-    "server.js",
-    "outbox.js",
-    "queue.js",
-    "tally.js",
-    "pictures.js",
-    "screen.js",
-    "labeller.js",
-)
-
-_mount = st.components.v2.component(
-    "alworkbench_labeller",
-    html='<div class="alw" data-labeller></div>',
-    css=(_HERE / "labeller.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-)
+_desk = component("labeller", "desk/desk.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +37,10 @@ def labeller(
     """Draw the desk of an open round.
 
     `on_change` is called when the round becomes complete, or open again after a take-back; single
-    labels never reach the page. The key is the same on every rerun, so the desk stays mounted.
+    labels never reach the page.
     """
-    _mount(
-        key="labeller",
-        data=component_data(state, person, round_, progress, classes),
-        on_changed_change=on_change,
-    )
+    data = component_data(state, person, round_, progress, classes)
+    _desk.draw(state, data, on_changed_change=on_change)
 
 
 def component_data(

@@ -2,6 +2,7 @@
 
     queue      POST /alw/queue, /alw/answer, /alw/undo, /alw/release: what the desk asks and answers
     pictures   GET  /alw/image/{hash}: a picture, by content, cached for good
+    modules    GET  /alw/modules/{version}/{path}: the code of our components for the browser
 
 Who asks is found out by `ui.door.guard`; a request never says so. Each route names the least role that it
 serves. A module is added to `RESOURCES`, and the tests of the guard then cover its routes.
@@ -13,13 +14,14 @@ from starlette.routing import BaseRoute, Mount
 
 from ui.door.pages import door_routes
 from ui.door.settings import Door
-from ui.routes import pictures, queue
+from ui.routes import modules, pictures, queue
 from ui.routes.answering import OurRoute
 from ui.state import UiState
 
 RESOURCES = (
     queue.routes,
     pictures.routes,
+    modules.routes,
 )
 
 

@@ -1,22 +1,11 @@
 // What the annotator sees. Draws what it is told and reports clicks; decides nothing.
-// Names come from users: every text enters the page through textContent.
+
+import { keyCap, make } from "../shared/make.js";
+import { Pictures } from "../shared/pictures.js";
 
 const FLASH_MS = 160;
 
-function make(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
-function keyCap(label) {
-  const cap = make("kbd", "key", label);
-  cap.setAttribute("aria-hidden", "true");
-  return cap;
-}
-
-class Screen {
+export class Screen {
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -46,7 +35,7 @@ class Screen {
     this.accept = this.button("accept", "Accept", "Enter", () => actions.accept());
     this.suggestion.append(this.suggestionText, this.accept);
     this.likely = make("div", "likely");
-    this.filter = make("input", "filter");
+    this.filter = make("input", "field filter");
     this.filter.type = "text";
     this.filter.placeholder = "Type to filter classes  ( / )";
     this.filter.setAttribute("aria-label", "Filter classes by name");

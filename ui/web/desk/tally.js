@@ -1,7 +1,7 @@
 // How far the round is, and how long a picture was seen.
 
 // What the server counted, and what is still to be sent: unsent() is the sum of both signs.
-class Tally {
+export class Tally {
   constructor(unsent) {
     this.unsent = unsent;
     this.progress = null; // null until the server has said something of this round
@@ -26,7 +26,7 @@ class Tally {
 }
 
 // Time since a picture was painted; what it spent in a hidden tab does not count.
-class Exposure {
+export class Exposure {
   constructor() {
     this.begin();
   }

@@ -1,8 +1,10 @@
-// Our own routes, as the desk calls them.
+// Our own routes, as components call them.
+
+import { tabId } from "./tab.js";
 
 const CALL_TIMEOUT_MS = 10000;
 
-class Server {
+export class Server {
   // base() gives the path of our routes; onSignedOut(reason) is called when the sign-in has ended.
   constructor(base, onSignedOut) {
     this.base = base;

@@ -1,9 +1,15 @@
 // The labelling desk: which image is on screen, what a key means, what is still to be sent.
-//
-// Streamlit calls the default export again whenever its data changes. The desk lives on the element
-// it was mounted in, so that a rerun of the page never loses the image on screen.
 
-const DESK = Symbol.for("alworkbench.labeller");
+import { newId } from "../shared/ids.js";
+import { keys } from "../shared/keys.js";
+import { Outbox } from "../shared/outbox.js";
+import { Pictures } from "../shared/pictures.js";
+import { Server } from "../shared/server.js";
+import { meaningOf } from "./meanings.js";
+import { Queue } from "./queue.js";
+import { Screen } from "./screen.js";
+import { Exposure, Tally } from "./tally.js";
+
 const REFILL_AT = 6; // ask for more when fewer images wait
 const RETRY_QUEUE_MS = 2000;
 const BUSY_ELSEWHERE_MS = 8000;
@@ -55,7 +61,6 @@ class Desk {
       else this.queue.forget(entry.target);
     }
 
-    this.onKey = (event) => this.handleKey(event);
     this.onLeave = (event) => {
       if (this.outbox.size > 0) event.preventDefault();
     };
@@ -66,7 +71,7 @@ class Desk {
       if (!document.hidden) this.refill();
     };
     this.onHide = () => this.server.release(this.queue.waiting());
-    window.addEventListener("keydown", this.onKey, true);
+    this.leaveKeys = keys.enter("desk", (press) => this.takeKey(press));
     window.addEventListener("beforeunload", this.onLeave);
     window.addEventListener("online", this.onOnline);
     window.addEventListener("pagehide", this.onHide);
@@ -287,12 +292,12 @@ class Desk {
     }
   }
 
-  handleKey(event) {
-    const meant = readKey(event, this.data.classes);
-    if (meant === null || (meant.act === "filter" && this.screen.filter.hidden)) return;
-    event.preventDefault();
+  takeKey(press) {
+    const meant = meaningOf(press, this.data.classes);
+    if (meant === null || (meant.act === "filter" && this.screen.filter.hidden)) return false;
     if (meant.act === "filter") this.screen.filter.focus();
     else this.actions[meant.act](meant.id);
+    return true;
   }
 
   // ------------------------------------------------------------------------------------ drawing
@@ -353,7 +358,7 @@ class Desk {
   dispose() {
     this.stopped = true;
     clearTimeout(this.refillTimer);
-    window.removeEventListener("keydown", this.onKey, true);
+    this.leaveKeys();
     window.removeEventListener("beforeunload", this.onLeave);
     window.removeEventListener("online", this.onOnline);
     window.removeEventListener("pagehide", this.onHide);
@@ -364,13 +369,7 @@ class Desk {
   }
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const root = parentElement.querySelector("[data-labeller]");
-  if (root[DESK] === undefined) root[DESK] = new Desk(root, data, setTriggerValue);
-  else root[DESK].update(data, setTriggerValue);
-  const desk = root[DESK];
-  return () => {
-    desk.dispose();
-    delete root[DESK];
-  };
+export function mount(root, data, trigger) {
+  root.dataset.labeller = "";
+  return new Desk(root, data, trigger);
 }

@@ -1,6 +1,6 @@
 // The images that this desk may answer: one on screen, the others waiting.
 
-class Queue {
+export class Queue {
   constructor() {
     this.current = null; // the item on screen
     this.upcoming = [];

@@ -6,7 +6,7 @@ const TINY = 160; // px; a picture with no longer side is shown as crisp squares
 const TINY_SHOWN = 460; // px; larger squares are harder to read, not easier
 const RETRY_MS = 1500;
 
-class Pictures {
+export class Pictures {
   // onMissing(url): the server is there and has no such picture.
   constructor(onReady, onMissing) {
     this.onReady = onReady;

@@ -3,11 +3,13 @@
 // It survives a reload. A copied tab copies sessionStorage, too: the mark says whether the tab that
 // wrote the text is still open, and then this one is a copy and needs a text of its own.
 
+import { newId } from "./ids.js";
+
 const TAB = "alworkbench.tab";
 const TAB_MARK = "alworkbench.tab.open";
 const TAB_HERE = Symbol.for("alworkbench.tab");
 
-function tabId() {
+export function tabId() {
   if (window[TAB_HERE] !== undefined) return window[TAB_HERE];
   let id = null;
   const mark = (open) => {
