@@ -238,7 +238,7 @@ class LabelRow(Base):
         # Both columns together: an answer cannot be stored for another image than that of its item.
         ForeignKeyConstraint(["item_id", "image_id"], ["item.id", "item.image_id"]),
         Index(None, "image_id"),
-        Index(None, "item_id"),
+        Index(None, "item_id", "annotator"),
         Index(None, "annotator"),
     )
 

@@ -82,6 +82,10 @@ class Labels(Protocol):
         """Image id -> the answer of this annotator that counts, in pool and audit set."""
         ...
 
+    def opinion(self, annotator: str, image_id: int) -> Label | None:
+        """The answer of this annotator to the image that counts, or None."""
+        ...
+
     def unanswered(self, images: Iterable[int]) -> set[int]:
         """Of these image ids, those of the pool without an answer that counts."""
         ...

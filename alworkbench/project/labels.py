@@ -188,5 +188,5 @@ def _standing(reader: Reader, event_id: str, annotator: str, round_id: int) -> L
     item = reader.rounds.item(label.item_id)
     if item is None or item.round_id != round_id:
         return None
-    opinion = reader.labels.of_annotator(annotator).get(label.image_id)
+    opinion = reader.labels.opinion(annotator, label.image_id)
     return label if opinion is not None and opinion.id == label.id else None

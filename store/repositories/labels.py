@@ -229,13 +229,19 @@ class LabelRepository:
 
     def of_annotator(self, annotator: str) -> dict[int, Label]:
         """Image id -> the answer of this annotator that counts, in pool and audit set."""
+        return {label.image_id: label for label in self._of_annotator(annotator)}
+
+    def opinion(self, annotator: str, image_id: int) -> Label | None:
+        """The answer of this annotator to the image that counts, or None."""
+        return next(iter(self._of_annotator(annotator, LabelRow.image_id == image_id)), None)
+
+    def _of_annotator(self, annotator: str, *more: ColumnElement[bool]) -> list[Label]:
         newest = (
             select(func.max(LabelRow.id))
-            .where(still_counts(), LabelRow.annotator == annotator)
+            .where(still_counts(), LabelRow.annotator == annotator, *more)
             .group_by(LabelRow.image_id)
         )
-        found = self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(newest)))
-        return {label.image_id: label for label in found}
+        return self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(newest)))
 
     def unanswered(self, images: Iterable[int]) -> set[int]:
         """Of these images, those of the pool without an answer that counts."""

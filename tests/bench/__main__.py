@@ -35,6 +35,7 @@ BENCHES = {
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
 ALONE = {
+    "growth": "recording, leasing and opening with up to a million images: milliseconds; takes minutes",
     "killed_writer": "answers of four people while their writer is killed 200 times; takes minutes",
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "large_pool": "learning beside 100,000 and a million images: makes the projects and takes minutes",

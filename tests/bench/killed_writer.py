@@ -1,10 +1,13 @@
 """Nothing that was acknowledged is lost: a writer killed at random moments while four people label.
 
-`python -m tests.bench.killed_writer [KILLS] [ANSWERS]` (200 and 20,000). Four people label one round of a
-project on disk. A process records their answers, as the server does (`labels.claim`, `labels.record`), and is
-killed with SIGKILL at random moments; another takes its place. Each person keeps an answer until it is
-acknowledged, and sends it again with the same event id to the next process. One answer in a hundred names a
-class, so that learning stays short; the others are skips. At the end the round is closed.
+`python -m tests.bench.killed_writer [KILLS] [ANSWERS] [file | server]` (200, 20,000 and file). Four people
+label one round of a project on disk. A process records their answers, as the server does (`labels.claim`,
+`labels.record`), and is killed with SIGKILL at random moments; another takes its place. Each person keeps an
+answer until it is acknowledged, and sends it again with the same event id to the next process. One answer in
+a hundred names a class, so that learning stays short; the others are skips. At the end the round is closed.
+
+With `server` the records lie on a PostgreSQL server on loopback, which syncs to the disk. One kill in
+`SERVER_SHARE` then ends all of its processes with SIGKILL; it is started again, and the writer lives on.
 
 Counted at the end: acknowledged answers that are missing or differ, events and items that occur twice.
 """
@@ -14,9 +17,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,19 +25,25 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from tests.store.server import PostgresServer
 
 PEOPLE = ("Ada", "Bo", "Cleo", "Dan")
 HELD = 24
 """Images that a person holds at once, as the labelling page does."""
 LONGEST_LIFE = 2.0
 """Seconds after its first answer until a writer is killed, at most."""
+SERVER_SHARE = 4
+"""With a server, one in so many kills is its own."""
 
 
-def make_project(folder: Path, images: int) -> None:
+def make_project(folder: Path, images: int, url: str | None) -> None:
     """A round that asks about every image."""
     from alworkbench.core.domain import (
         ClassList,
@@ -54,7 +61,7 @@ def make_project(folder: Path, images: int) -> None:
     file, _ = made_features(images)
     classes = ClassList(tuple(LabelClass(name) for name in file.class_names))
     settings = ProjectSettings("killed", "features:made", strategy="random", batch_size=images)
-    store = create_store(folder / "project", settings, classes, datetime.now(UTC))
+    store = create_store(folder / "project", settings, classes, datetime.now(UTC), server=url)
     with store.write() as writer:
         found = (FoundImage(name, f"{name}.png", 1000, 64, 64) for name in file.hashes)
         writer.images.add(found, (), root=str(folder), role=Role.POOL)
@@ -144,26 +151,37 @@ def ask(stream: object, question: dict[str, object]) -> list:
     return json.loads(stream.readline())  # type: ignore[attr-defined]
 
 
-def kill_at_random(folder: Path, address: str, kills: int, people: list[Labeller]) -> int:
-    """Start writers and kill them until the people are done; how many were killed."""
-    draw, killed = random.Random(0), 0
+def kill_at_random(
+    folder: Path, address: str, kills: int, people: list[Labeller], server: PostgresServer | None
+) -> tuple[int, int]:
+    """Start writers and kill them until the people are done; how many writers and servers were killed."""
+    draw, writers, servers = random.Random(0), 0, 0
+    context = multiprocessing.get_context("forkserver")  # a writer starts with its modules loaded
+    context.set_forkserver_preload(
+        ["alworkbench.api", "alworkbench.project.labels", "store.server"]
+    )
     while working(people):
         Path(address).unlink(missing_ok=True)
-        writer = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.killed_writer", "writer", str(folder), address]
-        )
-        before = acknowledged(people)
-        while acknowledged(people) == before and working(people):
-            time.sleep(0.005)
-        if killed < kills:
-            time.sleep(draw.uniform(0, LONGEST_LIFE))
-        else:
-            for person in people:
-                person.join()
-        killed += working(people)
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-    return killed
+        writer = context.Process(target=write, args=(str(folder), address))
+        writer.start()
+        while True:
+            before = acknowledged(people)
+            while acknowledged(people) == before and working(people):
+                time.sleep(0.005)
+            if writers + servers == kills:
+                for person in people:
+                    person.join()
+            else:
+                time.sleep(draw.uniform(0, LONGEST_LIFE))
+            if not working(people) or server is None or draw.randrange(SERVER_SHARE):
+                break
+            server.kill()
+            server.start()
+            servers += 1
+        writers += working(people)
+        writer.kill()
+        writer.join()
+    return writers, servers
 
 
 def working(people: list[Labeller]) -> bool:
@@ -176,12 +194,16 @@ def acknowledged(people: list[Labeller]) -> int:
 
 def main() -> None:
     from alworkbench.api import open_project
+    from tests.store.server import PostgresServer
 
-    kills, wanted = (int(word) for word in (sys.argv[1:] or ("200", "20000")))
+    words = [*sys.argv[1:], *("200", "20000", "file")[len(sys.argv) - 1 :]]
+    kills, wanted = int(words[0]), int(words[1])
+    server = PostgresServer(fsync="on") if words[2] == "server" else None
+    url = server.url.render_as_string(hide_password=False) if server else None
     with tempfile.TemporaryDirectory() as scratch:
         folder, address = Path(scratch), f"{scratch}/writer"
         maker = multiprocessing.get_context("spawn").Process(
-            target=make_project, args=(folder, wanted + len(PEOPLE) * HELD)
+            target=make_project, args=(folder, wanted + len(PEOPLE) * HELD, url)
         )
         maker.start()
         maker.join()
@@ -192,7 +214,7 @@ def main() -> None:
         started = time.perf_counter()
         for person in people:
             person.start()
-        killed = kill_at_random(folder, address, kills, people)
+        writers, servers = kill_at_random(folder, address, kills, people, server)
         seconds = time.perf_counter() - started
         with open_project(folder / "project") as workbench:
             workbench.session.has_files = False
@@ -215,7 +237,8 @@ def main() -> None:
     table.add_column("what")
     table.add_column("count", justify="right")
     for what, count in (
-        ("writers killed", killed),
+        ("writers killed", writers),
+        ("servers killed", servers),
         ("acknowledged answers", len(given)),
         ("sent again after a kill", sum(person.sent_again for person in people)),
         ("stored without an acknowledgement", len(stored) - len(given)),
@@ -230,7 +253,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["writer"]:
-        write(*sys.argv[2:])
-    else:
-        main()
+    main()
