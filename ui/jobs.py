@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from alworkbench.core.domain import Job, JobKind, JobState
+from alworkbench.core.domain import ASIDE, Job, JobKind, JobState
 from alworkbench.core.errors import JobRuns, ProjectError, WorkbenchError
 from alworkbench.core.process_marks import this_process
 from alworkbench.core.worker_process import WorkerEnded
@@ -105,7 +105,7 @@ class Jobs:
     def latest(self) -> JobView | None:
         """The live job that changes rounds or learners, or else the last one that ended since the start."""
         now = self._workbench.session.now()
-        shown = [each for each in self._workbench.jobs.newest() if each.kind is not JobKind.PREPARE]
+        shown = [each for each in self._workbench.jobs.newest() if each.kind not in ASIDE]
         live = [each for each in shown if each.live]
         newest = next(iter(live or shown), None)
         if newest is None or (newest.finished_at is not None and newest.finished_at < self._since):

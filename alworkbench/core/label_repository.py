@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from alworkbench.core.domain import Answer, Label, LabelOrigin, RecordedAnswer, Role, TakeBack
+from alworkbench.core.domain import (
+    Answer,
+    Label,
+    LabelMoment,
+    LabelOrigin,
+    RecordedAnswer,
+    Role,
+    TakeBack,
+)
 
 
 @runtime_checkable
@@ -76,6 +84,27 @@ class Labels(Protocol):
         Answers that were taken back do not count. A person who answers again replaces the own answer,
         and no other person's. A label from a file is an answer of the annotator that the import names.
         """
+        ...
+
+    def opinions_of(
+        self, images: Collection[int], until: LabelMoment | None = None
+    ) -> dict[int, list[Label]]:
+        """As `opinions`, of these images, whatever their role; with `until`, as they were at that moment.
+
+        An image without an opinion is not in it.
+        """
+        ...
+
+    def moment(self) -> LabelMoment:
+        """How far the records have come."""
+        ...
+
+    def touched(self, since: LabelMoment) -> set[int]:
+        """Images that got an answer, or of which one was taken back, after that moment."""
+        ...
+
+    def of_act(self, act_id: str) -> list[Label]:
+        """Labels of one act on a selection of images (`Answer.event_id`), oldest first."""
         ...
 
     def of_annotator(self, annotator: str) -> dict[int, Label]:

@@ -47,6 +47,14 @@ class Images(Protocol):
         """The image with this id. Raises NotInProject."""
         ...
 
+    def some(self, image_ids: Sequence[int]) -> list[Image]:
+        """The images with these ids, in this order. Raises NotInProject."""
+        ...
+
+    def mark(self) -> tuple[int, int]:
+        """Ids of the newest image and of the newest change of a role; 0 for none."""
+        ...
+
     def by_hash(self, content_hash: str) -> Image | None:
         """The image with this content; None for unknown content."""
         ...

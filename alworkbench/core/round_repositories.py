@@ -41,6 +41,10 @@ class Rounds(Protocol):
         """The item of the open round that asks about this image, or None."""
         ...
 
+    def images(self, round_id: int) -> list[int]:
+        """The images that a round asks about, in its order."""
+        ...
+
     def progress(self, round_id: int) -> RoundCount:
         """How many of the wanted answers of a round were given. Late answers are not among them."""
         ...

@@ -34,6 +34,7 @@ from store.repositories.common import in_chunks
 from store.repositories.image_intake import ImageIntake
 from store.repositories.places import joined
 from store.repositories.roles import role_changes, set_role
+from store.role_schema import RoleChangeRow
 from store.schema import (
     ImagePathRow,
     ImageRootRow,
@@ -94,32 +95,38 @@ class ImageRepository:
     # ------------------------------------------------------------------------------------ reading
     def get(self, image_id: int) -> Image:
         """Raises NotInProject for an unknown id."""
-        image = self._one(ImageRow.id == image_id)
-        if image is None:
-            raise NotInProject("image", image_id)
-        return image
+        return self.some([image_id])[0]
+
+    def some(self, image_ids: Sequence[int]) -> list[Image]:
+        """The images with these ids, in this order. Raises NotInProject."""
+        columns = (ImageRow.id, ImageRow.hash, ImageRow.role, ImageRow.width, ImageRow.height)
+        found: dict[int, Image] = {}
+        for chunk in in_chunks(dict.fromkeys(image_ids)):
+            places: dict[int, list[str]] = {}
+            for image, root, path in self._connection.execute(
+                select(ImagePathRow.image_id, ImageRootRow.root, ImagePathRow.path)
+                .join(ImageRootRow, ImageRootRow.id == ImagePathRow.root_id)
+                .where(ImagePathRow.image_id.in_(chunk))
+                .order_by(ImagePathRow.id)
+            ):
+                places.setdefault(image, []).append(joined(root, path))
+            for row in self._connection.execute(select(*columns).where(ImageRow.id.in_(chunk))):
+                found[row.id] = Image(*row, paths=tuple(places.get(row.id, ())))
+        for each in image_ids:
+            if each not in found:
+                raise NotInProject("image", each)
+        return [found[each] for each in image_ids]
+
+    def mark(self) -> tuple[int, int]:
+        """Ids of the newest image and of the newest change of a role; 0 for none."""
+        newest = self._connection.scalar(select(func.max(ImageRow.id)))
+        changed = self._connection.scalar(select(func.max(RoleChangeRow.id)))
+        return newest or 0, changed or 0
 
     def by_hash(self, content_hash: str) -> Image | None:
         """The image with this content; None for unknown content."""
-        return self._one(ImageRow.hash == content_hash)
-
-    def _one(self, condition: object) -> Image | None:
-        row = self._connection.execute(
-            select(
-                ImageRow.id, ImageRow.hash, ImageRow.role, ImageRow.width, ImageRow.height
-            ).where(
-                condition  # type: ignore[arg-type]
-            )
-        ).one_or_none()
-        if row is None:
-            return None
-        paths = self._connection.execute(
-            select(ImageRootRow.root, ImagePathRow.path)
-            .join(ImageRootRow)
-            .where(ImagePathRow.image_id == row.id)
-            .order_by(ImagePathRow.id)
-        )
-        return Image(*row, paths=tuple(joined(root, path) for root, path in paths))
+        found = self._connection.scalar(select(ImageRow.id).where(ImageRow.hash == content_hash))
+        return None if found is None else self.get(found)
 
     def by_path(self, path: str) -> Image | None:
         """The image with this path; else the only image whose path ends with `/` and this path.

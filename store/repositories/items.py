@@ -19,7 +19,8 @@ from alworkbench.core.domain import (
     deciding_label,
 )
 from store.repositories.classes import ClassRepository
-from store.repositories.labels import LABEL_COLUMNS, still_counts
+from store.repositories.label_moments import still_counts
+from store.repositories.labels import LABEL_COLUMNS
 from store.schema import ItemRow, LabelRow, RoundRow
 from store.team_schema import LeaseRow
 

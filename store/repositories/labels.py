@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from alworkbench.core.domain import (
     Answer,
     Label,
+    LabelMoment,
     LabelOrigin,
     RecordedAnswer,
     Role,
@@ -25,6 +26,14 @@ from store.class_schema import ClassRow
 from store.origin_schema import LabelOriginRow
 from store.repositories.classes import ClassRepository
 from store.repositories.common import in_chunks
+from store.repositories.label_moments import (
+    in_act,
+    moment,
+    newest_opinions,
+    still_counts,
+    touched,
+    unanswered,
+)
 from store.repositories.take_backs import retract, take_backs
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
 
@@ -45,24 +54,15 @@ LABEL_COLUMNS = (
 )
 
 
-def still_counts() -> ColumnElement[bool]:
-    """The condition that a label was not taken back."""
-    return ~exists().where(LabelRetractionRow.label_id == LabelRow.id)
-
-
 class LabelRepository:
     """See `core.label_repository.Labels`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    # ------------------------------------------------------------------------------------- adding
     def add(self, answer: Answer, now: datetime) -> Label:
-        """Record an answer, or return the stored label if its event id is known.
+        """See `core.label_repository.Labels.add`. Leases are not checked: the caller does, in the same block.
 
-        An answer to an image that the open round asks answers its item, wherever the answer comes from: a
-        file, a script, or the page of an earlier round. Leases are not checked: the caller checks them in
-        the same write block with `rounds.item`.
         Raises NotInProject for an unknown image or class, and UnknownItem for an unknown item or one of
         another image.
         """
@@ -157,20 +157,18 @@ class LabelRepository:
         """See `take_backs.retract`."""
         retract(self._connection, label_id, event_id, annotator, now, recorded=recorded)
 
-    # ------------------------------------------------------------------------------------ reading
     def by_event(self, event_id: str) -> Label | None:
         """The label with this event id; None for an unknown one."""
         return self._by_events([event_id]).get(event_id)
 
     def _by_events(self, event_ids: Iterable[str]) -> dict[str, Label]:
-        wanted = select(*LABEL_COLUMNS).where(LabelRow.event_id.in_(list(event_ids)))
-        return {label.event_id: label for label in self._labels(wanted)}
+        wanted = LabelRow.event_id.in_(list(event_ids))
+        return {la.event_id: la for la in self._labels(select(*LABEL_COLUMNS).where(wanted))}
 
     def retracted_by(self, event_id: str) -> Label | None:
         """The label that this take-back took back, or None for an unknown event id."""
         taken = select(LabelRetractionRow.label_id).where(LabelRetractionRow.event_id == event_id)
-        found = self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(taken)))
-        return found[0] if found else None
+        return next(iter(self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(taken)))), None)
 
     def all(self) -> list[Label]:
         """Every label ever recorded, those taken back included, oldest first."""
@@ -181,7 +179,7 @@ class LabelRepository:
         return take_backs(self._connection)
 
     def origins(self) -> dict[int, LabelOrigin]:
-        """Label id -> where it was asked for, of each label that another project recorded."""
+        """See `core.label_repository.Labels.origins`."""
         columns = [getattr(LabelOriginRow, each.name) for each in fields(LabelOrigin)]
         rows = self._connection.execute(select(LabelOriginRow.label_id, *columns))
         return {label_id: LabelOrigin(*values) for label_id, *values in rows}
@@ -209,23 +207,43 @@ class LabelRepository:
 
     def opinions(self, role: Role) -> dict[int, list[Label]]:
         """Image id -> the newest answer of each annotator that was not taken back, oldest first."""
-        newest = (
-            select(func.max(LabelRow.id).label("id"))
-            .where(still_counts())
-            .group_by(LabelRow.image_id, LabelRow.annotator)
-            .subquery()
-        )
+        return self._opinions(newest_opinions(), ImageRow.role == role)
+
+    def opinions_of(
+        self, images: Collection[int], until: LabelMoment | None = None
+    ) -> dict[int, list[Label]]:
+        """See `core.label_repository.Labels.opinions_of`."""
+        found: dict[int, list[Label]] = {}
+        for chunk in in_chunks(images):
+            of_these = newest_opinions(until).where(LabelRow.image_id.in_(chunk))
+            found |= self._opinions(of_these, true())
+        return found
+
+    def _opinions(self, ids: Select, condition: ColumnElement[bool]) -> dict[int, list[Label]]:
+        newest = ids.subquery()
         counted = (
             select(*LABEL_COLUMNS)
             .join(newest, newest.c.id == LabelRow.id)
             .join(ImageRow, ImageRow.id == LabelRow.image_id)
-            .where(ImageRow.role == role)
+            .where(condition)
             .order_by(LabelRow.image_id, LabelRow.id)
         )
         found: dict[int, list[Label]] = {}
         for label in self._labels(counted):
             found.setdefault(label.image_id, []).append(label)
         return found
+
+    def moment(self) -> LabelMoment:
+        """How far the records have come."""
+        return moment(self._connection)
+
+    def touched(self, since: LabelMoment) -> set[int]:
+        """See `core.label_repository.Labels.touched`."""
+        return touched(self._connection, since)
+
+    def of_act(self, act_id: str) -> list[Label]:
+        """See `core.label_repository.Labels.of_act`."""
+        return self._labels(select(*LABEL_COLUMNS).where(in_act(act_id)).order_by(LabelRow.id))
 
     def of_annotator(self, annotator: str) -> dict[int, Label]:
         """Image id -> the answer of this annotator that counts, in pool and audit set."""
@@ -236,25 +254,12 @@ class LabelRepository:
         return next(iter(self._of_annotator(annotator, LabelRow.image_id == image_id)), None)
 
     def _of_annotator(self, annotator: str, *more: ColumnElement[bool]) -> list[Label]:
-        newest = (
-            select(func.max(LabelRow.id))
-            .where(still_counts(), LabelRow.annotator == annotator, *more)
-            .group_by(LabelRow.image_id)
-        )
+        newest = newest_opinions().where(LabelRow.annotator == annotator, *more)
         return self._labels(select(*LABEL_COLUMNS).where(LabelRow.id.in_(newest)))
 
     def unanswered(self, images: Iterable[int]) -> set[int]:
         """Of these images, those of the pool without an answer that counts."""
-        answered = exists().where(LabelRow.image_id == ImageRow.id, still_counts())
-        return {
-            id_
-            for chunk in in_chunks(images)
-            for id_ in self._connection.scalars(
-                select(ImageRow.id).where(
-                    ImageRow.id.in_(chunk), ImageRow.role == Role.POOL, ~answered
-                )
-            )
-        }
+        return unanswered(self._connection, images)
 
     def history(self, image_id: int) -> list[Label]:
         """Every label ever given to the image, those taken back included, oldest first."""

@@ -34,7 +34,7 @@ from alworkbench.core.domain import Item
 from store.columns import microseconds
 from store.repositories.common import in_chunks
 from store.repositories.items import in_open_round, people_who_answered, read_items
-from store.repositories.labels import still_counts
+from store.repositories.label_moments import still_counts
 from store.schema import ItemRow, LabelRow
 from store.team_schema import LeaseRow
 

@@ -139,6 +139,11 @@ class RoundRepository:
         found = read_items(self._connection, ItemRow.image_id == image_id, in_open_round())
         return next(iter(found), None)
 
+    def images(self, round_id: int) -> list[int]:
+        """The images that a round asks about, in its order."""
+        asked = select(ItemRow.image_id).where(ItemRow.round_id == round_id)
+        return list(self._connection.scalars(asked.order_by(ItemRow.position)))
+
     def progress(self, round_id: int) -> RoundCount:
         """See `core.round_repositories.Rounds.progress`."""
         return read_progress(self._connection, round_id)

@@ -18,6 +18,7 @@ from alworkbench.core.domain.answers import (
     RoundState,
     Suggestion,
     TakeBack,
+    act_events,
     counting_opinions,
     deciding_label,
 )
@@ -50,10 +51,10 @@ from alworkbench.core.domain.images import (
     RoleChange,
     RoleMismatch,
 )
-from alworkbench.core.domain.jobs import Job, JobKind, JobState, NewJob, ProcessMark
+from alworkbench.core.domain.jobs import ASIDE, Job, JobKind, JobState, NewJob, ProcessMark
 from alworkbench.core.domain.label_origin import LabelOrigin, RecordedAnswer
 from alworkbench.core.domain.name_knowledge import NameKnowledge
-from alworkbench.core.domain.opinions import REVIEW_SOURCE, Late, LateAnswers
+from alworkbench.core.domain.opinions import REVIEW_SOURCE, LabelMoment, Late, LateAnswers
 from alworkbench.core.domain.people import Person, PersonRole, SignIn
 from alworkbench.core.domain.prepared import AheadLearner, PreparedRound
 from alworkbench.core.domain.project_settings import (
@@ -74,6 +75,7 @@ from alworkbench.core.domain.simulations import (
 )
 
 __all__ = [
+    "ASIDE",
     "AUDIT_STRATEGY",
     "BASELINE_METHODS",
     "BASELINE_STRATEGY",
@@ -108,6 +110,7 @@ __all__ = [
     "Label",
     "LabelClass",
     "LabelFreeCalibration",
+    "LabelMoment",
     "LabelOrigin",
     "Late",
     "LateAnswers",
@@ -143,6 +146,7 @@ __all__ = [
     "SimulationPoint",
     "Suggestion",
     "TakeBack",
+    "act_events",
     "counting_opinions",
     "deciding_label",
     "refuse_twins",

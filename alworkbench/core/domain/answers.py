@@ -185,7 +185,7 @@ class Answer:
     """Milliseconds from the picture on the screen to the answer."""
     suggested_class_id: int | None = None
     source: str = "browser"
-    """browser, csv, manifest, oracle or review."""
+    """browser, gallery, csv, manifest, oracle or review."""
     late: Late | None = None
     """Why it came too late to be one of the answers that were asked for. See `counting_opinions`."""
 
@@ -212,6 +212,11 @@ class Label:
     suggested_class_id: int | None
     source: str
     late: Late | None = None
+
+
+def act_events(act_id: str) -> str:
+    """With what the event ids of one act begin: its answers are recorded and taken back together."""
+    return f"act:{act_id}:"
 
 
 def counting_opinions(opinions: Sequence[Label]) -> list[Label]:

@@ -18,6 +18,14 @@ class JobKind(StrEnum):
     """Choosing the images of a round and opening it."""
     PREPARE = "prepare"
     """Choosing the images of the next round while a round is open."""
+    SCORE = "score"
+    """Predicting all images, so that they can be filtered and sorted by what the model says."""
+    GROUP = "group"
+    """Comparing all images with each other: nearest neighbours and clusters."""
+
+
+ASIDE = (JobKind.PREPARE, JobKind.SCORE, JobKind.GROUP)
+"""Kinds of jobs that change neither rounds nor learners: people go on while they run."""
 
 
 class JobState(StrEnum):

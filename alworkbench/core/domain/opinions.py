@@ -7,6 +7,7 @@ shown as second opinions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 REVIEW_SOURCE = "review"
@@ -29,3 +30,13 @@ class LateAnswers(StrEnum):
     """They are kept as second opinions."""
     REFUSE = "refuse"
     """They are not recorded, and the person is told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMoment:
+    """How far the records of answers had come. Since they are only added, it can be read later, too."""
+
+    label: int = 0
+    """Id of the newest label; 0 before the first."""
+    take_back: int = 0
+    """Id of the newest take-back."""
