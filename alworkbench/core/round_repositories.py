@@ -49,6 +49,10 @@ class Rounds(Protocol):
         """How many of the wanted answers of a round were given. Late answers are not among them."""
         ...
 
+    def left_for(self, round_id: int, annotator: str) -> int:
+        """Items that still want an answer, and have none of this annotator; others may hold them."""
+        ...
+
     def claim(
         self, round_id: int, annotator: str, limit: int, now: datetime, until: datetime,
         *, tab: str | None = None, left_before: datetime | None = None,

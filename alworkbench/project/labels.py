@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from alworkbench.core.domain import Answer, Item, Label, RoleMismatch
+from alworkbench.core.domain import Answer, Item, Label, RoleMismatch, Round
 from alworkbench.core.errors import NoOpenRound, NothingToUndo
-from alworkbench.core.ports import Reader
+from alworkbench.core.ports import Reader, Writer
 from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.label_formats.protocol import Written
 from alworkbench.inputs.label_formats.registry import format_to_write
+from alworkbench.project.fair_share import AtWork, Share, fair_share
 from alworkbench.project.label_export import export_of
 from alworkbench.project.label_intake import (
     LabelPreview,
@@ -35,6 +36,28 @@ class Labels:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._at_work = AtWork()
+
+    def take_share(self, annotator: str, tab: str | None = None) -> Share:
+        """Lease a fair share of the open round (see `fair_share`) to a tab of an annotator, as `claim` does.
+
+        An open page calls this again and again; who calls is at work. Raises NoOpenRound.
+        """
+        now = self._session.now()
+        self._at_work.asks(annotator, tab, now)
+        with self._session.store.write() as writer:
+            current = _open_round(writer)
+            count = writer.rounds.progress(current.id)
+            people = len(self._at_work.people(now) | {annotator})
+            limit = fair_share(
+                count.wanted - count.answers,
+                people,
+                self._at_work.tabs(annotator, now),
+                pauses=self._at_work.pauses(annotator, now),
+            )
+            items = _claimed(writer, current, annotator, limit, now, tab)
+            done = not items and not writer.rounds.left_for(current.id, annotator)
+        return Share(items, limit, people, done and count.answers < count.wanted)
 
     def claim(self, annotator: str, limit: int, tab: str | None = None) -> list[Item]:
         """Lease up to `limit` items of the open round to an annotator, for a time that suits their pace.
@@ -45,20 +68,7 @@ class Labels:
         """
         now = self._session.now()
         with self._session.store.write() as writer:
-            current = writer.rounds.current()
-            if current is None:
-                raise NoOpenRound
-            recent = writer.labels.recent(annotator, RECENT)
-            lasts = lease_time([each.recorded_at for each in reversed(recent)], limit)
-            return writer.rounds.claim(
-                current.id,
-                annotator,
-                limit,
-                now,
-                now + lasts,
-                tab=tab,
-                left_before=now - TAB_LEFT,
-            )
+            return _claimed(writer, _open_round(writer), annotator, limit, now, tab)
 
     def release(self, annotator: str, tab: str | None, item_ids: Sequence[int]) -> None:
         """Give back items that this tab of the annotator holds, so that anybody gets them at once."""
@@ -77,6 +87,8 @@ class Labels:
     def record_many(self, answers: Sequence[Answer]) -> list[Label]:
         """Store answers in one transaction, all or none; as `record` does for each."""
         now = self._session.now()
+        for annotator in {each.annotator for each in answers}:
+            self._at_work.answers(annotator, now)
         with self._session.store.write() as writer:
             arrivals = Arrivals(writer, now, writer.settings().late_answers, many=len(answers) > 1)
             return writer.labels.add_many([arrivals.judged(each) for each in answers], now)
@@ -178,6 +190,24 @@ class Labels:
             return chosen.write(
                 target, export_of(self._session, reader, history=history, place=place)
             )
+
+
+def _open_round(reader: Reader) -> Round:
+    current = reader.rounds.current()
+    if current is None:
+        raise NoOpenRound
+    return current
+
+
+def _claimed(
+    writer: Writer, current: Round, annotator: str, limit: int, now: datetime, tab: str | None
+) -> list[Item]:
+    """Items leased for a time that suits the pace of the annotator."""
+    recent = writer.labels.recent(annotator, RECENT)
+    lasts = lease_time([each.recorded_at for each in reversed(recent)], limit)
+    return writer.rounds.claim(
+        current.id, annotator, limit, now, now + lasts, tab=tab, left_before=now - TAB_LEFT
+    )
 
 
 def _standing(reader: Reader, event_id: str, annotator: str, round_id: int) -> Label | None:

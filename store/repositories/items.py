@@ -54,6 +54,13 @@ def people_who_answered() -> ColumnElement[int]:
     return counted.correlate(ItemRow).scalar_subquery()
 
 
+def answered_by(annotator: str) -> ColumnElement[bool]:
+    """The condition that this person has an answer to an item."""
+    return exists().where(
+        LabelRow.item_id == ItemRow.id, LabelRow.annotator == annotator, still_counts()
+    )
+
+
 def read_items(connection: Connection, *conditions: ColumnElement[bool]) -> list[Item]:
     """Every item that meets the conditions, by round and position, with its answers and leases."""
     rows = connection.execute(
@@ -99,6 +106,16 @@ def read_progress(connection: Connection, round_id: int) -> RoundCount:
         ).where(ItemRow.round_id == round_id)
     ).one()
     return RoundCount(int(answers), int(wanted), int(complete), int(items))
+
+
+def count_left_for(connection: Connection, round_id: int, annotator: str) -> int:
+    """See `core.round_repositories.Rounds.left_for`."""
+    left = select(func.count()).where(
+        ItemRow.round_id == round_id,
+        ~answered_by(annotator),
+        people_who_answered() < ItemRow.wanted,
+    )
+    return int(connection.scalar(left) or 0)
 
 
 def _item(

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from alworkbench.core.domain import Item
 from store.columns import microseconds
 from store.repositories.common import in_chunks
-from store.repositories.items import in_open_round, people_who_answered, read_items
+from store.repositories.items import answered_by, in_open_round, people_who_answered, read_items
 from store.repositories.label_moments import still_counts
 from store.schema import ItemRow, LabelRow
 from store.team_schema import LeaseRow
@@ -65,15 +65,12 @@ def claim_items(connection: Connection, round_id: int, limit: int, who: Claim) -
     if who.until <= who.now:
         raise ValueError(f"a lease must end after it begins, found {who.now} to {who.until}")
     own = exists().where(LeaseRow.item_id == ItemRow.id, who.here())
-    answered_by_me = exists().where(
-        LabelRow.item_id == ItemRow.id, LabelRow.annotator == who.annotator, still_counts()
-    )
     chosen = connection.scalars(
         select(ItemRow.id)
         .where(
             ItemRow.round_id == round_id,
             in_open_round(),
-            ~answered_by_me,
+            ~answered_by(who.annotator),
             ~_held_in_another_tab(who),
             people_who_answered() + _held_by_others(who.annotator, who.now) < ItemRow.wanted,
         )

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from alworkbench.core.domain import Item, NewRound, Round, RoundCount, RoundState
 from alworkbench.core.errors import NotInProject, RoundStillOpen
 from store.repositories.common import in_chunks, new_id
-from store.repositories.items import in_open_round, read_items, read_progress
+from store.repositories.items import count_left_for, in_open_round, read_items, read_progress
 from store.repositories.leases import (
     Claim,
     claim_items,
@@ -147,6 +147,10 @@ class RoundRepository:
     def progress(self, round_id: int) -> RoundCount:
         """See `core.round_repositories.Rounds.progress`."""
         return read_progress(self._connection, round_id)
+
+    def left_for(self, round_id: int, annotator: str) -> int:
+        """See `core.round_repositories.Rounds.left_for`."""
+        return count_left_for(self._connection, round_id, annotator)
 
     # -------------------------------------------------------------------------------------- leases
     def claim(

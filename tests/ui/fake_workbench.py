@@ -58,6 +58,7 @@ from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.inputs.picture import DisplayImage
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
+from alworkbench.project.fair_share import Share, fair_share
 from alworkbench.project.jobs import Jobs
 from alworkbench.project.reviews import ReviewCase
 from alworkbench.project.status import Status
@@ -121,7 +122,11 @@ class FakeWorkbench:
         self.images = SimpleNamespace(get=self._image, display=self._display)
         self.measurements = SimpleNamespace(all=lambda: list(self._metrics))
         self.labels = SimpleNamespace(
-            claim=self._claim, record=self._record, undo=self._undo, release=self._release
+            claim=self._claim,
+            take_share=self._take_share,
+            record=self._record,
+            undo=self._undo,
+            release=self._release,
         )
         self.rounds = SimpleNamespace(
             current=self._open_round,
@@ -283,6 +288,14 @@ class FakeWorkbench:
             free = [i for i in self._items_of(round_.id) if i.label is None][:limit]
             until = datetime.now(UTC) + LEASE
             return [replace(i, lease=Lease(annotator, self._token(i.id), until)) for i in free]
+
+    def _take_share(self, annotator: str, tab: str | None = None) -> Share:
+        """The share of one person alone."""
+        with self._lock:
+            round_ = self._open_round()
+            left = 0 if round_ is None else self._count(round_.id).items_left
+            limit = fair_share(left, 1)
+            return Share(self._claim(annotator, limit, tab), limit, 1, done=False)
 
     def _release(self, annotator: str, tab: str | None, item_ids: list[int]) -> None:
         self.released = (annotator, tab, item_ids)

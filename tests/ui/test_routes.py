@@ -358,7 +358,14 @@ def test_a_picture_that_could_hold_script_is_not_served(
 
 def test_no_open_round_is_an_empty_queue(browser: Browser, workbench: FakeWorkbench) -> None:
     workbench.rounds.close()
-    assert browser.queue() == {"progress": None, "items": [], "limit": 24, "lease_seconds": None}
+    assert browser.queue() == {
+        "progress": None,
+        "items": [],
+        "limit": 0,
+        "people": 1,
+        "done": False,
+        "lease_seconds": None,
+    }
 
 
 def test_a_slow_write_does_not_block_other_requests(

@@ -3,7 +3,7 @@
     POST /alw/queue          the images leased to this tab of the person, in order
     POST /alw/answer         one answer; acknowledged when it is durable
     POST /alw/undo           take an answer of the person back
-    POST /alw/release        give images back that a closed tab held
+    POST /alw/release        give images back: the tab is closed, or held more than its share
 
 A label never passes through a Streamlit rerun: what a key answers is the picture that was on screen
 when it was pressed, however busy the server is.
@@ -15,14 +15,12 @@ from datetime import UTC, datetime
 
 from alworkbench.core.domain import Answer, ClassList, ClassSets, Item, Person, PersonRole, Round
 from alworkbench.core.errors import NoOpenRound
+from alworkbench.project.fair_share import Share
 from alworkbench.project.late_answers import KEPT, WHY_LATE
 from ui.messages import AnswerMessage, parse_answer, parse_release, parse_tab, parse_undo
 from ui.refusal import Refused
 from ui.routes.answering import Json, OurRoute, writing
 from ui.state import UiState
-
-QUEUE_LIMIT = 24
-"""Images leased at once: enough to go on through a short outage, few enough to leave for others."""
 
 
 def routes(state: UiState) -> list[OurRoute]:
@@ -44,16 +42,18 @@ class _Desk:
     def queue(self, body: Json, person: Person) -> Json:
         tab = parse_tab(body)
         try:
-            items = self._workbench.labels.claim(person.name, QUEUE_LIMIT, tab)
+            share = self._workbench.labels.take_share(person.name, tab)
         except NoOpenRound:
-            items = []
+            share = Share([], 0, 1, done=False)
         classes, sets = self._workbench.classes.current(), self._sets()
         now = datetime.now(UTC)
-        ends = [item.lease.until for item in items if item.lease is not None]
+        ends = [item.lease.until for item in share.items if item.lease is not None]
         return {
             "progress": self._progress(),
-            "items": [self._item(item, classes, sets) for item in items],
-            "limit": QUEUE_LIMIT,
+            "items": [self._item(item, classes, sets) for item in share.items],
+            "limit": share.limit,
+            "people": share.people,
+            "done": share.done,
             "lease_seconds": max(0.0, (min(ends) - now).total_seconds()) if ends else None,
         }
 
@@ -85,8 +85,8 @@ class _Desk:
         # The image is open again: lease it again, so that it can be answered at once.
         again = None
         if self._workbench.rounds.current() is not None:
-            claimed = self._workbench.labels.claim(person.name, QUEUE_LIMIT, message.tab)
-            again = next((i for i in claimed if i.id == taken_back.item_id), None)
+            claimed = self._workbench.labels.take_share(person.name, message.tab)
+            again = next((i for i in claimed.items if i.id == taken_back.item_id), None)
         return {
             "stored": True,
             "event_id": message.event_id,

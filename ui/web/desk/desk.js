@@ -12,7 +12,8 @@ import { Exposure, Tally } from "./tally.js";
 
 const REFILL_AT = 6; // ask for more when fewer images wait
 const RETRY_QUEUE_MS = 2000;
-const BUSY_ELSEWHERE_MS = 8000;
+const OTHERS_HOLD_MS = 2500; // others hold all that is left, and give back what is more than their share
+const DONE_HERE_MS = 8000; // only others may answer what is left
 // A tab that does not ask for so long counts as left: see TAB_LEFT in alworkbench/project/labels.py.
 const RENEW_MS = { shortest: 5000, longest: 20000 };
 
@@ -27,6 +28,8 @@ class Desk {
     this.missing = false; // it has none: the file is gone, so it can be skipped only
     this.history = [];
     this.refilling = false;
+    this.empty = false; // the server gave us no image
+    this.doneHere = false; // what is left, others must answer
     this.epoch = 0; // counts settled answers: an older queue does not know them
     this.refillTimer = null;
     this.stopped = false;
@@ -104,6 +107,8 @@ class Desk {
       this.armed = false;
       this.history = [];
       this.tally.progress = null;
+      this.doneHere = false;
+      this.empty = false;
       this.reported = null;
       this.notice = "";
     }
@@ -160,7 +165,10 @@ class Desk {
     if (reply !== null) {
       const upToDate = epoch === this.epoch;
       if (upToDate) this.tally.take(reply.progress, this.data.round.id);
-      const gone = this.queue.merge(reply.items, reply.limit);
+      this.doneHere = reply.done;
+      this.empty = reply.items.length === 0;
+      const { gone, spare } = this.queue.merge(reply, this.outbox.size > 0);
+      this.server.release(spare);
       if (gone && upToDate && !this.queue.moreToClaim && !this.pendingUndo()) this.drop();
       again = this.renewalDelay(reply);
     }
@@ -168,13 +176,14 @@ class Desk {
     this.advance();
   }
 
-  // Leases are asked for again at half of their time; when others hold all that is left, later.
+  // Leases are asked for again at half of their time.
   renewalDelay(reply) {
     if (reply.lease_seconds !== null) {
       const half = 500 * reply.lease_seconds;
       return Math.min(Math.max(half, RENEW_MS.shortest), RENEW_MS.longest);
     }
-    return this.finished() ? null : BUSY_ELSEWHERE_MS;
+    if (this.finished()) return null;
+    return this.doneHere ? DONE_HERE_MS : OTHERS_HOLD_MS;
   }
 
   pendingUndo() {
@@ -209,7 +218,8 @@ class Desk {
   // Asked after an acknowledgement, so never in a loop and never of a dead server.
   topUp() {
     const short = this.queue.upcoming.length < REFILL_AT && this.queue.moreToClaim;
-    if (short || (this.queue.current === null && !this.finished())) this.refill();
+    const without = this.queue.current === null && !this.finished();
+    if (short || without || this.queue.holdsMuch(this.tally.left)) this.refill();
   }
 
   show() {
@@ -332,19 +342,39 @@ class Desk {
     const past = this.history[this.history.length - 1];
     this.screen.last.textContent = past ? `Last answer: ${past.text}` : "";
     this.screen.undo.disabled = !past && counted === 0;
+    const doneHere = !done && this.doneHere && current === null;
+    this.root.dataset.doneHere = String(doneHere);
     this.screen.drawEnd(
-      done,
-      total === 1 ? "The image is answered" : `All ${total} images are answered`,
-      this.outbox.size > 0 ? "The last answers are being saved." : "Everything is saved.",
+      done || doneHere,
+      doneHere ? "You are done with this round" : this.allAnswered(),
+      `${doneHere ? this.othersAnswer() : ""}${this.savedText()}`,
       counted > 0,
     );
-    if (current === null && !done) {
-      const taken = this.tally.progress !== null && !this.refilling && this.tally.left > 0;
-      this.screen.drawWaiting(taken ? "Waiting for the next image" : "Loading");
-    }
+    if (current === null && !done) this.screen.drawWaiting(this.waitingText());
     const lost = "This browser keeps nothing: answers that are not saved yet would not survive a reload.";
     this.screen.drawNotice(this.notice || this.outbox.reason || (this.outbox.durable ? "" : lost));
     this.report(done && this.outbox.size === 0);
+  }
+
+  allAnswered() {
+    const { total } = this.tally;
+    return total === 1 ? "The image is answered" : `All ${total} images are answered`;
+  }
+
+  othersAnswer() {
+    const { left } = this.tally;
+    const what = left === 1 ? "1 answer that is left" : `${left} answers that are left`;
+    return `You have answered every image that you are asked. Others give the ${what}. `;
+  }
+
+  savedText() {
+    return this.outbox.size > 0 ? "The last answers are being saved." : "Everything is saved.";
+  }
+
+  waitingText() {
+    return this.empty && this.tally.left > 0
+      ? "Others have the last images. You get the next one that becomes free."
+      : "Loading";
   }
 
   // Tell the page when the round becomes complete, or is no longer: it shows what comes next.

@@ -1,11 +1,14 @@
 // The images that this desk may answer: one on screen, the others waiting.
 
+const FEWEST = 2; // images that a tab holds at least: one on screen, one ready
+
 export class Queue {
   constructor() {
     this.current = null; // the item on screen
     this.upcoming = [];
     this.answered = new Map(); // item id -> event id, answered here and not taken back
-    this.moreToClaim = false; // the server gave as many as it gives at once
+    this.moreToClaim = false; // the server gave as many as this tab may hold now
+    this.people = 1; // who work on the round now
   }
 
   clear() {
@@ -23,16 +26,27 @@ export class Queue {
     return this.current;
   }
 
-  // What the server leased to us, less what was answered here. True when the one on screen is not in it.
-  merge(items, limit) {
+  // More than a fair share of the answers that are left: see alworkbench/project/fair_share.py.
+  holdsMuch(left) {
+    return this.waiting().length > Math.max(FEWEST, Math.floor(left / this.people));
+  }
+
+  // What the server leased to us, less what was answered here. `keep` says that some answers are on their
+  // way: then a list that was cut at the limit takes nothing from us. Gives whether the one on screen is
+  // not in it, and the ids of the images that waited here and are more than our share now.
+  merge({ items, limit, people }, keep) {
     this.moreToClaim = items.length >= limit;
+    this.people = people;
     const open = items.filter((item) => item.lease_token && !this.answered.has(item.item_id));
+    const given = new Map(open.map((item) => [item.item_id, item]));
     const shown = this.current === null ? null : this.current.item_id;
-    this.upcoming = open.filter((item) => item.item_id !== shown);
-    if (shown === null) return false;
-    const fresh = open.find((item) => item.item_id === shown);
+    const surplus = this.upcoming.filter((item) => !given.has(item.item_id));
+    const kept = keep && this.moreToClaim ? surplus : [];
+    this.upcoming = [...open.filter((item) => item.item_id !== shown), ...kept];
+    const fresh = given.get(shown);
     if (fresh) this.current.lease_token = fresh.lease_token;
-    return !fresh;
+    const spare = this.moreToClaim && !keep ? surplus.map((item) => item.item_id) : [];
+    return { gone: shown !== null && !fresh, spare };
   }
 
   // To the front of those that wait, before the one on screen. False when it is on screen itself.
