@@ -43,7 +43,10 @@ class Desk:
     errors: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, browser: Browser, url: str, **options: Any) -> Desk:
+    def open(
+        cls, browser: Browser, url: str, intercept: dict[str, Any] | None = None, **options: Any
+    ) -> Desk:
+        """The page of a served project; `intercept` handles requests to addresses from the start."""
         context = browser.new_context(viewport={"width": 1280, "height": 860}, **options)
         context.set_default_timeout(30_000)
         page = context.new_page()
@@ -52,6 +55,8 @@ class Desk:
         page.on("pageerror", lambda error: desk.errors.append(str(error)))
         page.on("dialog", lambda dialog: dialog.accept())
         page.add_init_script(_WITNESS)
+        for addresses, handle in (intercept or {}).items():
+            page.route(addresses, handle)
         context.add_cookies(COOKIES.get(url, []))
         page.goto(f"{url}/label")
         return desk

@@ -12,9 +12,10 @@ from alworkbench.core.errors import LastManager
 from tests.ui.fake_workbench import FakeWorkbench
 from tests.ui.test_pages import SCRIPT, answer_all, draw, texts
 from ui.door.visitor import PERSON_HEADER
+from ui.pages import PAGES, Section, first_page, pages_of
 from ui.state import UiState
 
-MANAGERS_ONLY = ("project", "curves", "people")
+MANAGERS_ONLY = tuple(each.url for each in PAGES if each.needed is PersonRole.MANAGER)
 
 
 def visit(state: UiState, headers: dict[str, str], role: PersonRole) -> int:
@@ -28,16 +29,12 @@ def draw_guarded(page: str) -> AppTest:
     """A page as the script draws it, with its check of the role."""
 
     def script(page: str) -> None:
-        import importlib
-
-        from alworkbench.core.domain import PersonRole
+        from ui.pages import PAGES
         from ui.state import current
         from ui.views.trouble import draw_calmly
 
-        others = {"label": PersonRole.ANNOTATOR, "review": PersonRole.REVIEWER}
-        needed = others.get(page, PersonRole.MANAGER)
-        view = importlib.import_module(f"ui.views.{page}")
-        draw_calmly(view.render, current(), lambda name: None, needed)
+        (entry,) = (each for each in PAGES if each.url == page)
+        draw_calmly(entry.render, current(), lambda name: None, entry.needed)
 
     return AppTest.from_function(script, default_timeout=20, args=(page,)).run()
 
@@ -59,6 +56,18 @@ def test_only_managers_see_and_draw_the_pages_of_managers(
         assert ("Only a manager sees this page." in [e.value for e in drawn.error]) != manages
 
 
+@pytest.mark.parametrize("role", list(PersonRole))
+def test_the_navigation_lists_what_the_role_may_see_in_the_order_of_sections(
+    state: UiState, role: PersonRole
+) -> None:
+    listed = pages_of(state.workbench.people.add("new", role))
+    assert [each for each in PAGES if role.includes(each.needed)] == listed
+    assert first_page(state.workbench.people.named("new")) in listed
+    sections = list(dict.fromkeys(each.section for each in PAGES))
+    assert sections == [each for each in Section if each in sections]
+    assert len({each.url for each in PAGES}) == len(PAGES)
+
+
 @pytest.mark.parametrize("given", ["", "1", "1 wrong", "9 {proof}", "x {proof}", "{proof}"])
 def test_a_page_shows_nothing_to_somebody_whom_the_guard_did_not_name(
     state: UiState, page_headers: dict[str, str], given: str
@@ -68,7 +77,7 @@ def test_a_page_shows_nothing_to_somebody_whom_the_guard_did_not_name(
     assert not app.exception
     assert "not signed in" in texts(app)
     assert "Fashion sample" not in texts(app)
-    for page in ("label", "review", *MANAGERS_ONLY):
+    for page in (each.url for each in PAGES):
         assert len(draw_guarded(page).error) == 1
 
 
