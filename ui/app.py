@@ -47,6 +47,7 @@ def build(
         try:
             yield None
         finally:
+            state.pictures.stop(STOP_SECONDS)
             state.jobs.stop(STOP_SECONDS)
             if worker is not None:
                 worker.kill()

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from alworkbench.core.domain import AnswerKind, ClassList
+from alworkbench.inputs.rendition import SIDES
 from ui.door.limits import content_length
 from ui.refusal import Refused
 
@@ -113,10 +114,16 @@ def parse_undo(body: dict[str, Any]) -> UndoMessage:
     return UndoMessage(_event_id(body), _random_text(body, "tab"), answer)
 
 
-def parse_tab(body: dict[str, Any]) -> str:
-    """The tab that asks for its queue. Raises Refused with the field that is wrong."""
-    _check_fields(body, {"tab"}, set())
-    return _random_text(body, "tab")
+def parse_queue(body: dict[str, Any]) -> tuple[str, int | None]:
+    """The tab that asks for its queue, and the side of the renditions that it will show; None: the full size.
+
+    Raises Refused with the field that is wrong.
+    """
+    _check_fields(body, {"tab"}, {"side"})
+    side = _optional_integer(body, "side", min(SIDES), max(SIDES))
+    if side is not None and side not in SIDES:
+        raise Refused(422, "side", f"`side` must be one of {', '.join(map(str, SIDES))}.")
+    return _random_text(body, "tab"), side
 
 
 def parse_release(body: dict[str, Any]) -> tuple[str, list[int]]:

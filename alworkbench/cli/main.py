@@ -45,6 +45,7 @@ from alworkbench.cli import (
     simulating,
     support,
     team_commands,
+    thumbnails_command,
 )
 from alworkbench.cli.common import complaints, console, escape
 from alworkbench.core.domain import ProjectFolder
@@ -59,6 +60,7 @@ GROUPS: tuple[tuple[str, Callable[[typer.Typer], None]], ...] = (
     ("Project", format_command.register),
     ("Project", doctor_command.register),
     ("Project", backup_commands.register),
+    ("Project", thumbnails_command.register),
     ("Project", screens.register),
     ("Project", people_commands.register),
     ("Project", class_commands.register),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import PIL.Image
@@ -25,6 +25,7 @@ from alworkbench.inputs.pixels import (
     grey_with_white,
     orientation,
     to_rgb,
+    to_rgba,
     upright,
 )
 from alworkbench.inputs.undecodable import Undecodable
@@ -45,9 +46,11 @@ class Read:
     """A decoded picture."""
 
     rgb: PIL.Image.Image
-    """Upright, 8 bits."""
+    """Upright, 8 bits; RGBA where transparency was asked for and there is some."""
     depth: Depth | None
     """Of a file with 16 bits for each value."""
+    turned: bool = False
+    """Whether width and height are those of the file the other way round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +63,28 @@ class Opened:
     """Whether it will be decoded at a part of its size, because it is too large."""
     memory: int
     """Bytes that decoding takes; see `decode_limits.room_for`."""
+    size: tuple[int, int]
+    """Width and height of the file, in pixels, as it is stored."""
 
-    def read(self, white: int | None = None) -> Read:
+    def reduced_to(self, width: int, height: int) -> Opened:
+        """The same picture, of a JPEG to be decoded at its smallest part that is no smaller than this."""
+        if self.reduced or self.picture.draft(None, (width, height)) is None:
+            return self
+        size = self.size[0] * self.size[1]
+        return replace(self, memory=limits.memory_needed(self.picture, size, len(self.data)))
+
+    def read(self, white: int | None = None, *, transparent: bool = False) -> Read:
         """Decode all of it. `white` counts for files of 16 bits that do not say what is white.
 
-        Raises Undecodable.
+        Transparency is laid on white, or with `transparent` kept. Raises Undecodable.
         """
         picture = self.picture
         wide_colours = _wide_colours(picture)
         stated = stated_white(picture, self.data)
+        stored = picture.size
         _load(picture)
         turn = orientation(picture)
+        turned = turn >= 5 or picture.size != stored  # Pillow turns a TIFF while it decodes
         depth = None
         if wide_colours:
             depth = colour_depth(picture, stated, white)
@@ -79,7 +93,8 @@ class Opened:
         elif picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
             depth = grey_depth(picture, stated, white)
             picture = grey_with_white(picture, depth.white)
-        return Read(upright(to_rgb(picture), turn), depth)
+        converted = to_rgba(picture) if transparent else to_rgb(picture)
+        return Read(upright(converted, turn), depth, turned)
 
     def _low_bytes(self) -> PIL.Image.Image:
         again: Any = _header(self.data)
@@ -88,11 +103,10 @@ class Opened:
         return again
 
 
-def open_picture(data: bytes, *, at_least: int | None = None) -> Opened:
+def open_picture(data: bytes) -> Opened:
     """Read the header and check what decoding would cost.
 
-    With `at_least`, a JPEG is decoded at the smallest part of its size whose sides are no shorter. Raises
-    Undecodable with the code `unidentified` (no picture of a known format) or `bomb` (too large).
+    Raises Undecodable with the code `unidentified` (no picture of a known format) or `bomb` (too large).
     """
     picture = _header(data)
     width, height = picture.size
@@ -117,9 +131,7 @@ def open_picture(data: bytes, *, at_least: int | None = None) -> Opened:
             f"{width} x {height} pixels take {memory / 1e6:,.0f} MB to decode, and the limit is "
             f"{limits.MAX_MEMORY / 1e6:,.0f} MB",
         )
-    if at_least is not None and not reduced:
-        picture.draft(None, (at_least, at_least))
-    return Opened(picture, data, reduced, memory)
+    return Opened(picture, data, reduced, memory, (width, height))
 
 
 def _header(data: bytes) -> PIL.Image.Image:

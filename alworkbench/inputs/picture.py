@@ -103,38 +103,24 @@ def display(source: bytes | Path, white: int | None = None) -> DisplayImage:
     opened = open_picture(source if isinstance(source, bytes) else read_bytes(source))
     with room_for(opened.memory):
         rgb = opened.read(white).rgb
-        if not opened.reduced and _is_shown_as_it_is(opened.picture, opened.data):
+        if not opened.reduced and is_shown_as_it_is(opened.picture, opened.data):
             return DisplayImage(PIL.Image.MIME[opened.picture.format or ""], opened.data)
-        return _png(rgb)
-
-
-def thumbnail(path: Path, side: int, white: int | None = None) -> DisplayImage:
-    """The picture within `side` x `side` pixels, never enlarged. Raises Undecodable.
-
-    JPEG with a quality of 90; a picture that is small enough already comes from `display`.
-    """
-    data = read_bytes(path)
-    # A JPEG decodes faster at 1/2, 1/4 or 1/8 of its size; twice the wanted size is enough for scaling.
-    opened = open_picture(data, at_least=2 * side)
-    with room_for(opened.memory):
-        picture = opened.read(white).rgb
-        if max(picture.size) <= side:
-            return display(data, white)
-        picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=90)
-    return DisplayImage("image/jpeg", buffer.getvalue())
+        return png_of(rgb)
 
 
 # --------------------------------------------------------------------------------------- displaying
 
 
-def _is_shown_as_it_is(picture: PIL.Image.Image, data: bytes) -> bool:
-    """Whether a browser decodes these bytes to exactly the pixels of `read_image`."""
+def is_shown_as_it_is(picture: PIL.Image.Image, data: bytes, *, transparent: bool = False) -> bool:
+    """Whether a browser decodes these bytes to exactly the pixels of `read_image`.
+
+    With `transparent`, also if it does so where the page lays transparency on white.
+    """
+    modes = ("RGB", "L", "RGBA", "LA") if transparent else ("RGB", "L")
     plain = (
         picture.format in ("JPEG", "PNG", "WEBP")
-        and picture.mode in ("RGB", "L")
-        and not picture.has_transparency_data
+        and picture.mode in modes
+        and (transparent or not picture.has_transparency_data)
         and not getattr(picture, "is_animated", False)
         and orientation(picture) == 1
         and _is_srgb(picture)
@@ -151,7 +137,8 @@ def _is_srgb(picture: PIL.Image.Image) -> bool:
     return not {"gamma", "chromaticity"} & picture.info.keys()
 
 
-def _png(picture: PIL.Image.Image) -> DisplayImage:
+def png_of(picture: PIL.Image.Image) -> DisplayImage:
+    """A PNG of these pixels alone."""
     buffer = io.BytesIO()
     picture.info = {}  # the PNG must not carry a colour profile or an orientation
     picture.save(buffer, "PNG", compress_level=3)

@@ -66,6 +66,20 @@ def to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
         ) from error
 
 
+def to_rgba(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """As `to_rgb`, and RGBA where a pixel is transparent: laid on white, it has the colours of `to_rgb`.
+
+    Raises Undecodable.
+    """
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return to_rgb(picture)
+    if not (picture.mode == "La" or picture.has_transparency_data):
+        return to_rgb(picture)
+    made = picture if picture.mode == "RGBA" else _in_strips(picture, _with_alpha, "RGBA")
+    least, _ = made.getchannel("A").getextrema()
+    return made.convert("RGB") if least == 255 else made
+
+
 def grey_with_white(picture: PIL.Image.Image, white: int) -> PIL.Image.Image:
     """Grey values of 16 bits as RGB; `white` and all above it become 255."""
     table = scale(white)
@@ -110,18 +124,23 @@ def _strips(picture: PIL.Image.Image) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _in_strips(
-    picture: PIL.Image.Image, convert: Callable[[PIL.Image.Image], PIL.Image.Image]
+    picture: PIL.Image.Image,
+    convert: Callable[[PIL.Image.Image], PIL.Image.Image],
+    mode: str = "RGB",
 ) -> PIL.Image.Image:
-    made = PIL.Image.new("RGB", picture.size)
+    made = PIL.Image.new(mode, picture.size)
     for box in _strips(picture):
         made.paste(convert(picture.crop(box)), box[:2])
     return made
 
 
+def _with_alpha(strip: PIL.Image.Image) -> PIL.Image.Image:
+    return (strip.convert("LA") if strip.mode == "La" else strip).convert("RGBA")
+
+
 def _on_white(strip: PIL.Image.Image) -> PIL.Image.Image:
-    strip = (strip.convert("LA") if strip.mode == "La" else strip).convert("RGBA")
     white = PIL.Image.new("RGBA", strip.size, (255, 255, 255, 255))
-    return PIL.Image.alpha_composite(white, strip).convert("RGB")
+    return PIL.Image.alpha_composite(white, _with_alpha(strip)).convert("RGB")
 
 
 def _values(strip: PIL.Image.Image) -> NDArray[np.uint16]:

@@ -18,13 +18,12 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import (
     ImagesRefused,
     UnknownImage,
-    UnreadableSource,
 )
 from alworkbench.core.ports import Writer
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
-from alworkbench.inputs.picture import DisplayImage, Undecodable, content_hash, display, read_bytes
+from alworkbench.inputs.picture import DisplayImage, display
 from alworkbench.inputs.pixels import MOST
 from alworkbench.inputs.sources import read_source
 from alworkbench.inputs.tree_walk import OUTSIDE
@@ -34,6 +33,7 @@ from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import MANIFEST_ANNOTATOR, by_role, plan_import
 from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
+from alworkbench.project.renditions import Rendition, Renditions, original_bytes
 from alworkbench.project.roles import change_roles, check_change
 from alworkbench.project.session import Session, portable, resolve
 from alworkbench.project.white_point import choose_white, keep_white, summarise_depths
@@ -54,6 +54,7 @@ class Images:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.renditions = Renditions(session)
 
     def get(self, image_id: int) -> Image:
         """The image with this id. Raises UnknownImage."""
@@ -70,21 +71,19 @@ class Images:
             white = reader.settings().white_point
         if image is None:
             raise UnknownImage(content)
-        problems = []
-        for path in reversed(image.paths):
-            file = resolve(self._session.folder, path)
-            try:
-                data = read_bytes(file)
-            except Undecodable as error:
-                problems.append(f"{file}: {error.detail}")
-                continue
-            if content_hash(data) == content:
-                return display(data, white)
-            problems.append(f"{file}: its content is not what was imported")
-        raise UnreadableSource(
-            f"The image {content[:12]} cannot be shown: {'; '.join(problems)}. Bring the file "
-            f"back, or import it from where it is now: `alworkbench import FOLDER`."
-        )
+        return display(original_bytes(self._session.folder, image), white)
+
+    def rendition(self, content: str, side: int | None = None) -> Rendition:
+        """The same picture with at most side x side pixels, kept for the next time; see `Renditions.get`.
+
+        Raises ValueError for a side that is not one of `inputs.rendition.SIDES`, UnknownImage, or
+        UnreadableSource where the file is gone or was changed and there is no rendition yet.
+        """
+        return self.renditions.get(content, side)
+
+    def version(self) -> str:
+        """Names the pixels of all pictures as they are shown now; another white point gives another."""
+        return self.renditions.version()
 
     def add(
         self,

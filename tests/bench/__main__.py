@@ -32,6 +32,7 @@ BENCHES = {
     "temperature": "what a temperature from few or chosen labels is worth, where the truth is known",
     "audit_size": "how many random labels a temperature needs, on the bundled sample",
     "transfer": "a temperature carried from one data set, or half of the classes, to another",
+    "renditions": "renditions of 12-megapixel pictures: CPU, bytes, distance from the full picture",
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
 ALONE = {

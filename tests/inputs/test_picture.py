@@ -24,9 +24,10 @@ from alworkbench.inputs.picture import (
     display,
     hash_file,
     inspect_file,
+    read_bytes,
     read_image,
-    thumbnail,
 )
+from alworkbench.inputs.rendition import SIDES, make_rendition
 
 WIDTH, HEIGHT = 24, 16
 
@@ -242,6 +243,10 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 EPS = saved(scene(), "EPS")
 
 
+def rendition_of(path: Path) -> None:
+    make_rendition(read_bytes(path), min(SIDES))
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -266,7 +271,7 @@ def test_an_unusable_picture_is_refused_with_its_code(
 ):
     path = tmp_path / "file.png"
     path.write_bytes(data)
-    for use in (read_image, inspect_file, display, lambda path: thumbnail(path, 8)):
+    for use in (read_image, inspect_file, display, rendition_of):
         with pytest.raises(Undecodable) as refused:
             use(path)
         assert refused.value.code == code
@@ -292,17 +297,6 @@ def test_damaged_bytes_give_a_picture_or_a_code(name: str):
             data[chance.randrange(len(data))] = chance.randrange(256)
         with contextlib.suppress(Undecodable):
             assert read_image(bytes(data)).mode == "RGB"
-
-
-def test_thumbnails_keep_the_aspect_ratio_and_never_enlarge(tmp_path: Path):
-    large = tmp_path / "large.jpg"
-    large.write_bytes(saved(scene().resize((1200, 800)), "JPEG", exif=exif(6)))
-    with Image.open(io.BytesIO(thumbnail(large, 96).data)) as small:
-        assert small.size == (64, 96)
-        assert small.getexif().get(0x0112, 1) == 1
-    tiny = tmp_path / "tiny.png"
-    tiny.write_bytes(GOLDEN["rgb.png"])
-    assert thumbnail(tiny, 96) == display(tiny)
 
 
 # ------------------------------------------------------------------------------------- large JPEGs

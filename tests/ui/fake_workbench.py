@@ -55,11 +55,11 @@ from alworkbench.core.errors import (
 from alworkbench.core.progress import Progress, silent
 from alworkbench.evaluation.forecast import Forecast
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
-from alworkbench.inputs.picture import DisplayImage
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
 from alworkbench.project.fair_share import Share, fair_share
 from alworkbench.project.jobs import Jobs
+from alworkbench.project.renditions import Rendition
 from alworkbench.project.reviews import ReviewCase
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
@@ -72,6 +72,8 @@ NAMES = (
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 LEASE = timedelta(minutes=10)
+VERSION = "1-65535"
+"""Of the pictures; see `Images.version`."""
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -119,7 +121,9 @@ class FakeWorkbench:
         )
         self.people = FakePeople(kept.path / "people.json")
         self.classes = SimpleNamespace(current=lambda: self._classes)
-        self.images = SimpleNamespace(get=self._image, display=self._display)
+        self.images = SimpleNamespace(
+            get=self._image, rendition=self._rendition, version=lambda: VERSION
+        )
         self.measurements = SimpleNamespace(all=lambda: list(self._metrics))
         self.labels = SimpleNamespace(
             claim=self._claim,
@@ -186,10 +190,10 @@ class FakeWorkbench:
             image_id, self._hash(image_id), Role.POOL, self._side, self._side, (f"{image_id}.png",)
         )
 
-    def _display(self, content_hash: str) -> DisplayImage:
+    def _rendition(self, content_hash: str, side: int | None = None) -> Rendition:
         for image_id in range(1, self._pool + 1):
             if self._hash(image_id) == content_hash:
-                return DisplayImage("image/png", self._draw(image_id))
+                return Rendition("image/png", self._draw(image_id), VERSION)
         raise KeyError(content_hash)
 
     def status(self) -> Status:

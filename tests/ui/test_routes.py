@@ -16,7 +16,8 @@ from starlette.middleware import Middleware
 
 from alworkbench.core.domain import ClassSets, Selection
 from alworkbench.core.errors import LeaseLost, ProjectDiskFull
-from alworkbench.inputs.picture import DisplayImage
+from alworkbench.inputs.rendition import SIDES
+from alworkbench.project.renditions import Rendition
 from tests.ui.fake_people import TOKEN
 from tests.ui.fake_workbench import FakeWorkbench
 from ui.components.labeller import RoundProgress, component_data
@@ -338,6 +339,65 @@ def test_images_are_served_by_content_hash_and_cached(browser: Browser) -> None:
     assert reply.headers["content-security-policy"] == "default-src 'none'; sandbox"
 
 
+def test_a_picture_is_kept_for_good_only_under_the_version_that_counts(
+    browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = browser.queue()["items"][0]["image_url"]
+    tags = set()
+    for side in (*(f"&side={side}" for side in SIDES), ""):
+        reply = browser.call("GET", url + side)
+        assert "immutable" in reply.headers["cache-control"]
+        tags.add(reply.headers["etag"])
+    assert len(tags) == len(SIDES) + 1
+    old = reply.headers["etag"]
+    again = browser.call("GET", url, headers={"If-None-Match": old})
+    assert (again.status_code, again.content) == (304, b"")
+    # The white point was changed: the old address gives the new pixels, and no browser keeps them.
+    monkeypatch.setattr(
+        workbench.images, "rendition", lambda *_: Rendition("image/png", b"other", "1-4095")
+    )
+    for address in (url, url.partition("?")[0]):
+        reply = browser.call("GET", address, headers={"If-None-Match": old})
+        assert (reply.status_code, reply.content) == (200, b"other")
+        assert reply.headers["cache-control"] == "private, no-cache"
+        assert reply.headers["etag"] not in tags
+
+
+@pytest.mark.parametrize("side", ["", "0", "-1", "255", "1e3", " 256", "0256", "٢٥٦", "9" * 500])
+def test_a_side_that_is_not_offered_is_refused(
+    browser: Browser, workbench: FakeWorkbench, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench.images, "rendition", None)  # nothing is decoded
+    url = browser.queue()["items"][0]["image_url"].partition("?")[0]
+    reply = browser.call("GET", url, params={"side": side})
+    assert (reply.status_code, reply.json()["code"]) == (422, "side")
+
+
+@pytest.mark.parametrize("side", [0, -1, 255, 4096, 10**30, True, "256", [256]])
+def test_a_queue_for_a_side_that_is_not_offered_is_refused(
+    browser: Browser, workbench: FakeWorkbench, side: object
+) -> None:
+    before = workbench.writes
+    reply = browser.call("POST", "/alw/queue", json={"tab": TAB, "side": side})
+    assert (reply.status_code, reply.json()["code"]) == (422, "side")
+    assert workbench.writes == before
+
+
+def test_the_pictures_of_a_queue_are_made_before_they_are_asked_for(
+    browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(browser.state.pictures, "_make", lambda *wish: made.append(wish))
+    items = browser.call("POST", "/alw/queue", json={"tab": TAB, "side": 1024}).json()["items"]
+    assert browser.state.pictures.wait(20)
+    assert made == [
+        (item["image_url"].partition("?")[0].rpartition("/")[2], 1024) for item in items
+    ]
+    browser.state.pictures.stop(20)
+    browser.call("POST", "/alw/queue", json={"tab": TAB, "side": 256})
+    assert len(made) == len(items)
+
+
 @pytest.mark.parametrize(
     "name", ["0" * 64, "A" * 64, "short", "..%2F..%2Fetc%2Fpasswd", "0" * 63 + "\n", "0" * 5000]
 )
@@ -351,7 +411,7 @@ def test_a_picture_that_could_hold_script_is_not_served(
     browser: Browser, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        workbench.images, "display", lambda _hash: DisplayImage("image/svg+xml", b"<svg/>")
+        workbench.images, "rendition", lambda *_: Rendition("image/svg+xml", b"<svg/>", "1")
     )
     assert browser.call("GET", browser.queue()["items"][0]["image_url"]).status_code == 404
 

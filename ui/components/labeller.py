@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alworkbench.core.domain import ClassList, Person, Round
+from alworkbench.inputs.rendition import THUMBNAIL
 from ui.components.mounting import component
+from ui.routes.pictures import picture_address
 from ui.state import UiState
 
 _desk = component("labeller", "desk/desk.js")
@@ -72,7 +74,7 @@ def component_data(
                 "key": keys[position],
                 "colour": c.colour,
                 "description": c.description,
-                "examples": [f"{state.routes}/image/{content}" for content in c.examples],
+                "examples": [picture_address(state, content, THUMBNAIL) for content in c.examples],
             }
             for position in classes.shown_order
             for c in (classes.classes[position],)

@@ -1,7 +1,7 @@
 """The routes that our pages talk to, beside Streamlit's own: one module for each resource.
 
     queue      POST /alw/queue, /alw/answer, /alw/undo, /alw/release: what the desk asks and answers
-    pictures   GET  /alw/image/{hash}: a picture, by content, cached for good
+    pictures   GET  /alw/image/{hash}?side=S: a picture, by content, cached for good
     modules    GET  /alw/modules/{version}/{path}: the code of our components for the browser
 
 Who asks is found out by `ui.door.guard`; a request never says so. Each route names the least role that it

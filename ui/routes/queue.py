@@ -13,13 +13,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alworkbench.core.domain import Answer, ClassList, ClassSets, Item, Person, PersonRole, Round
+from alworkbench.core.domain import (
+    Answer,
+    ClassList,
+    ClassSets,
+    Image,
+    Item,
+    Person,
+    PersonRole,
+    Round,
+)
 from alworkbench.core.errors import NoOpenRound
 from alworkbench.project.fair_share import Share
 from alworkbench.project.late_answers import KEPT, WHY_LATE
-from ui.messages import AnswerMessage, parse_answer, parse_release, parse_tab, parse_undo
+from ui.messages import AnswerMessage, parse_answer, parse_queue, parse_release, parse_undo
 from ui.refusal import Refused
 from ui.routes.answering import Json, OurRoute, writing
+from ui.routes.pictures import picture_address
 from ui.state import UiState
 
 
@@ -40,17 +50,24 @@ class _Desk:
         self._workbench = state.workbench
 
     def queue(self, body: Json, person: Person) -> Json:
-        tab = parse_tab(body)
+        tab, side = parse_queue(body)
         try:
             share = self._workbench.labels.take_share(person.name, tab)
         except NoOpenRound:
             share = Share([], 0, 1, done=False)
         classes, sets = self._workbench.classes.current(), self._sets()
+        images = [self._workbench.images.get(item.image_id) for item in share.items]
+        if side is not None:
+            self._state.pictures.wish([image.hash for image in images], side)
+        version = self._workbench.images.version()
         now = datetime.now(UTC)
         ends = [item.lease.until for item in share.items if item.lease is not None]
         return {
             "progress": self._progress(),
-            "items": [self._item(item, classes, sets) for item in share.items],
+            "items": [
+                self._item(item, image, version, classes, sets)
+                for item, image in zip(share.items, images, strict=True)
+            ],
             "limit": share.limit,
             "people": share.people,
             "done": share.done,
@@ -83,17 +100,23 @@ class _Desk:
         message = parse_undo(body)
         taken_back = self._workbench.labels.undo(person.name, message.event_id, message.answer)
         # The image is open again: lease it again, so that it can be answered at once.
-        again = None
+        shown = None
         if self._workbench.rounds.current() is not None:
             claimed = self._workbench.labels.take_share(person.name, message.tab)
             again = next((i for i in claimed.items if i.id == taken_back.item_id), None)
+            if again is not None:
+                shown = self._item(
+                    again,
+                    self._workbench.images.get(again.image_id),
+                    self._workbench.images.version(),
+                    self._workbench.classes.current(),
+                    self._sets(),
+                )
         return {
             "stored": True,
             "event_id": message.event_id,
             "item_id": taken_back.item_id,
-            "item": None
-            if again is None
-            else self._item(again, self._workbench.classes.current(), self._sets()),
+            "item": shown,
             "progress": self._progress(),
         }
 
@@ -125,8 +148,9 @@ class _Desk:
         round_ = self._workbench.rounds.current()
         return None if round_ is None else round_.class_sets
 
-    def _item(self, item: Item, classes: ClassList, sets: ClassSets | None) -> Json:
-        image = self._workbench.images.get(item.image_id)
+    def _item(
+        self, item: Item, image: Image, version: str, classes: ClassList, sets: ClassSets | None
+    ) -> Json:
         suggestion = None
         shown = item.shown_suggestion
         if shown is not None:
@@ -140,7 +164,7 @@ class _Desk:
         return {
             "item_id": item.id,
             "position": item.position,
-            "image_url": f"{self._state.routes}/image/{image.hash}",
+            "image_url": picture_address(self._state, image.hash, version=version),
             "width": image.width,
             "height": image.height,
             "lease_token": None if item.lease is None else item.lease.token,

@@ -12,8 +12,10 @@ import streamlit as st
 
 from alworkbench.core.domain import ClassList, Label, ReviewReason
 from alworkbench.core.errors import WorkbenchError
+from alworkbench.inputs.rendition import DESK
 from alworkbench.project.reviews import ReviewCase
 from ui.door.visitor import person_here
+from ui.routes.pictures import picture_address
 from ui.state import UiState
 from ui.views.parts import ROW, count, escape_markdown, heading
 
@@ -47,8 +49,9 @@ def _case(state: UiState, name: str, case: ReviewCase) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         # The address holds a hash only, so nothing in it comes from a user.
+        address = picture_address(state, case.hash, DESK)
         st.html(
-            f'<img src="{state.routes}/image/{case.hash}" alt="The image of case {case.review.id}" '
+            f'<img src="{address}" alt="The image of case {case.review.id}" '
             f'style="max-width:100%;max-height:70vh">'
         )
     with right:

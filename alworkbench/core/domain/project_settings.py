@@ -108,7 +108,7 @@ class ProjectFolder:
 
     @property
     def thumbnails(self) -> Path:
-        """Small pictures for the screens."""
+        """Renditions of images for the screens: a cache that may be deleted."""
         return self.path / "thumbnails"
 
     @property
