@@ -15,7 +15,9 @@ from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     AheadLearner,
+    Job,
     JobKind,
+    JobState,
     PreparedRound,
     Round,
 )
@@ -30,6 +32,7 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances
 from alworkbench.project.class_sets import DEFAULT_SETS, SetSettings
 from alworkbench.project.computed_learner import ComputedLearner, drop_prepared, remove_files
+from alworkbench.project.jobs import SHOWN
 from alworkbench.project.learners import Learners
 from alworkbench.project.opened_batch import still_to_ask
 from alworkbench.project.ranked_batch import Ranking, Wish
@@ -61,6 +64,17 @@ class PreparedRounds:
                 return False
             count = reader.rounds.progress(current.id)
             return 0 < count.answers >= share * count.wanted
+
+    def failed(self) -> Job | None:
+        """The newest preparation of the open round, if it did not succeed; None where a batch is kept."""
+        with self._session.store.read() as reader:
+            current = reader.rounds.current()
+            newest = next((j for j in reader.jobs.newest(SHOWN) if j.kind is JobKind.PREPARE), None)
+            if current is None or newest is None or newest.queued_at < current.opened_at:
+                return None
+            if newest.state not in (JobState.FAILED, JobState.CANCELLED):
+                return None
+            return newest if prepared_for(reader, current) is None else None
 
     def prepare(self, progress: Progress = silent) -> PreparedRound:
         """Learn from the labels so far, rank the pool as the open round was ranked, and keep the batch.

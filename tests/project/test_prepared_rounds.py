@@ -178,9 +178,35 @@ def test_a_pool_without_further_images_prepares_nothing(
 ) -> None:
     workbench.rounds.propose("random", POOL)
     answers(workbench, POOL - 1)
-    with pytest.raises(PoolExhausted):
+    assert workbench.prepared.failed() is None
+    with pytest.raises(PoolExhausted) as problem:
         workbench.prepared.prepare()
     assert not list(workbench.session.folder.learners.glob("*"))
+    failed = workbench.prepared.failed()
+    assert failed is not None
+    assert (failed.kind, failed.reason) == (JobKind.PREPARE, str(problem.value))
+    workbench.rounds.close()
+    assert workbench.prepared.failed() is None
+
+
+def test_a_failed_preparation_is_forgotten_when_the_next_one_succeeds(
+    workbench: Workbench, answers: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workbench.rounds.propose("random")
+    answers(workbench, 4)
+    with monkeypatch.context() as broken:
+        broken.setattr(learners, "save_learner", _no_space)
+        with pytest.raises(OSError, match="no space"):
+            workbench.prepared.prepare()
+    failed = workbench.prepared.failed()
+    assert failed is not None
+    assert "no space" in failed.reason
+    workbench.prepared.prepare()
+    assert workbench.prepared.failed() is None
+
+
+def _no_space(*_: object) -> None:
+    raise OSError("no space")
 
 
 def test_a_replay_repeats_prepared_rounds(workbench: Workbench, answers: Callable) -> None:

@@ -117,7 +117,10 @@ class FakeWorkbench:
         store = memory_store(self._settings, self._classes, datetime.now(UTC))
         self.jobs = Jobs(store, lambda: datetime.now(UTC), "a script", lambda: True)
         self.prepared = SimpleNamespace(
-            kept=lambda: None, due=lambda: False, unlearned=lambda: None
+            kept=lambda: None,
+            due=lambda: False,
+            unlearned=lambda: None,
+            failed=lambda: None,
         )
         self.people = FakePeople(kept.path / "people.json")
         self.classes = SimpleNamespace(current=lambda: self._classes)

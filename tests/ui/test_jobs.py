@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,8 @@ from alworkbench.core.domain import (
     JobState,
     NewJob,
     NewRound,
+    Person,
+    PersonRole,
     PreparedRound,
     ProcessMark,
 )
@@ -203,6 +206,50 @@ def test_a_worker_process_runs_jobs_and_a_killed_one_is_replaced(
             assert (opened.number, opened.batch_size) == (2, 3)
         finally:
             worker.close()
+
+
+@pytest.mark.parametrize("role", [PersonRole.MANAGER, PersonRole.ANNOTATOR])
+def test_managers_see_why_the_next_round_could_not_be_prepared_and_try_again(
+    fake: FakeWorkbench, monkeypatch: pytest.MonkeyPatch, role: PersonRole
+) -> None:
+    made = install(fake)
+    person = Person(1, "ada", role, True, False, fake.session.now())
+    with pytest.raises(OSError, match="full"), fake.jobs.claim(JobKind.PREPARE, lambda: "prepare"):
+        raise OSError("the disk is [full](x)")
+    monkeypatch.setattr(fake.prepared, "failed", lambda: fake.jobs.newest()[0])
+    monkeypatch.setattr("ui.views.label.person_here", lambda _state: person)
+    asked: list[JobKind] = []
+    monkeypatch.setattr(made.jobs, "start", lambda kind, *_: asked.append(kind))
+    app = draw("label")
+    assert not app.exception
+    shown = "\n".join(each.value for each in app.warning)
+    if role is PersonRole.ANNOTATOR:
+        assert shown == ""
+        return
+    assert r"the disk is \[full\]" in shown
+    app.button(key="prepare-again").click().run()
+    assert asked == [JobKind.PREPARE]
+
+
+def test_what_the_round_before_bought_is_said_once_after_a_hand_over(
+    fake: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(fake)
+    current = fake.rounds.current()
+    assert current is not None
+    after = replace(current, settings={**current.settings, "prepared": {"after_round": 1}})
+    monkeypatch.setattr(fake.rounds, "current", lambda: after)
+    assert "has learned from round 1" not in texts(draw("label"))  # it still learns
+    measured = [fake._metric(0, 0), fake._metric(1, 10)]
+    monkeypatch.setattr(fake.measurements, "all", lambda: measured)
+    app = draw("label")
+    shown = texts(app).replace("\\", "")
+    assert (
+        "The model has learned from round 1. Accuracy 67.3 % (95 % interval 64.3 to 70.3)" in shown
+    )
+    assert "before 62.0 %: +5.3 points; the intervals overlap: one round may be chance." in shown
+    app.button(key="dismiss-outcome").click().run()
+    assert "has learned from round 1" not in texts(app)
 
 
 def test_a_page_offers_to_go_on_with_a_prepared_round_and_says_from_what_it_was_ranked(

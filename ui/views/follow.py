@@ -8,7 +8,7 @@ from ui.state import UiState
 
 _LOOK_SECONDS = 2.0
 
-Marker = tuple[int | None, int | None, bool]
+Marker = tuple[int | None, int | None, bool, int | None]
 
 
 def follow(state: UiState) -> None:
@@ -17,12 +17,17 @@ def follow(state: UiState) -> None:
 
 
 def marker(state: UiState) -> Marker:
-    """The open round, the newest job that is shown, and whether it runs. Reads few rows."""
+    """The open round, the newest job that is shown, whether it runs, and a preparation that failed.
+
+    Reads few rows.
+    """
     current, job = state.workbench.rounds.current(), state.jobs.latest()
+    failed = state.workbench.prepared.failed()
     return (
         None if current is None else current.id,
         None if job is None else job.job.id,
         job is not None and job.running,
+        None if failed is None else failed.id,
     )
 
 

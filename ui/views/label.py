@@ -13,6 +13,7 @@ from ui.components.labeller import RoundProgress, labeller
 from ui.door.visitor import person_here
 from ui.state import UiState
 from ui.views.follow import follow
+from ui.views.handing_over import failed_preparation, last_outcome
 from ui.views.next_round import start_round
 from ui.views.outcome import outcome
 from ui.views.parts import ROW, count, escape_markdown, heading
@@ -43,6 +44,9 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     if round_.class_sets is not None:
         st.caption(f"● {round_.class_sets.words}")
     teammates(state, person.name)
+    last_outcome(state, round_)
+    if manages:
+        failed_preparation(state, round_)
     if not manages:
         if progress.complete:
             st.info(

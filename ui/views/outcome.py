@@ -40,6 +40,24 @@ def outcome(metrics: Sequence[MetricRecord]) -> None:
         _classes(before[0], record)
 
 
+def outcome_line(metrics: Sequence[MetricRecord], round_number: int) -> str | None:
+    """What a round bought, in a sentence or two; None where its learner is not measured."""
+    measured = [(m, a) for m in metrics if (a := accuracy_of(m)) is not None]
+    now = next((n for n, (m, _) in enumerate(measured) if m.round_number == round_number), None)
+    if now is None:
+        return None
+    after = measured[now][1]
+    words = f"The model has learned from round {round_number}. Accuracy {percent(after.value)}"
+    if _interval(after):
+        words += f" ({_interval(after)})"
+    if now == 0:
+        return f"{words}."
+    before = measured[now - 1][1]
+    verdict = _verdict(before, after)
+    change = f"{_signed(100 * (after.value - before.value), 1)} points"
+    return f"{words}, before {percent(before.value)}: {change}{verdict and '; '}{verdict}."
+
+
 def _classes(before: MetricRecord, after: MetricRecord) -> None:
     changes = sorted(class_changes(before, after), key=lambda c: c.points, reverse=True)
     better = [c for c in changes if c.points > 0][:_SHOWN_CLASSES]
