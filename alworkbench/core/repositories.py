@@ -122,6 +122,10 @@ class Classes(Protocol):
         """Store a new version; a class keeps its id under a new name, and a known name keeps its class id."""
         ...
 
+    def number(self, classes: ClassList) -> ClassList:
+        """The list with the class ids that `add` will give it. It has no id, and no version is stored."""
+        ...
+
 
 @runtime_checkable
 class Prepared(Protocol):

@@ -7,6 +7,7 @@ retired, merged and restored, templates are replaced, and the labelling screen s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from alworkbench.core.domain import ClassList, JobKind, LabelClass, refuse_twins
@@ -19,8 +20,9 @@ from alworkbench.core.domain.class_changes import (
     with_examples,
 )
 from alworkbench.core.domain.classes_in_use import merged, restored, retired
-from alworkbench.core.errors import EncoderMismatch
+from alworkbench.core.errors import ChangedMeanwhile, EncoderMismatch
 from alworkbench.core.names import tidy_name
+from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.base import Encoder
 from alworkbench.features.prompts import encode_missing
@@ -71,7 +73,8 @@ class Classes:
         were learned from, a new learner learns from all of them again, and is measured. Where the model
         was measured before any label, that is measured again. Raises RoundStillOpen, InvalidClassList,
         FeaturesMissing before the first encoding, EncoderMismatch, and UnknownEncoder where the features
-        came from a file, since no encoder can then encode a name.
+        came from a file, since no encoder can then encode a name. ChangedMeanwhile where somebody else
+        changed the classes. Nothing is stored where it ends early, whatever ends it.
         """
         with self._session.computing:
             added = replace(added, name=tidy_name(added.name))
@@ -206,36 +209,65 @@ class Classes:
             return present
         if classes.same_for_model(present):
             with session.store.write() as writer:
+                _refuse_other(writer, classes)
                 return writer.classes.add(classes, session.now())
         with session.jobs.claim(JobKind.LEARN, lambda: "change the classes", progress) as told:
             return self._change_model(classes, encoder, told)
 
     def _change_model(
-        self, classes: ClassList, encoder: Encoder | None, progress: Progress
+        self, changed: ClassList, encoder: Encoder | None, progress: Progress
     ) -> ClassList:
+        """The version, its measurement and its learner are stored together, or none of them."""
         session = self._session
         with session.store.read() as reader:
             refuse_open(reader)
-            refuse_earlier_names(reader, classes)
-            has_learned = reader.computed.learner() is not None
+            refuse_earlier_names(reader, changed)
+            last = reader.rounds.all()[-1:] if reader.computed.learner() is not None else []
             was_measured = any(each.learner_id is None for each in reader.computed.metrics())
-        record = session.encoder_record()
-        features = FeatureStore(session.folder.features / record.id)
-        prompts = [prompt for each in classes.classes for prompt in each.prompts]
-        if features.missing_prompts(prompts):
-            if encoder is None:
-                encoder = load_project_encoder(
-                    record, session.device, "the prompts of a class", WITHOUT_ENCODER
-                )
-            elif encoder.id != record.id:
-                raise EncoderMismatch("The project's features", record.id, encoder.id)
-            encode_missing(features, encoder, prompts, progress)
+        self._encode_prompts(changed, encoder, progress)
         with session.store.write() as writer:
+            refuse_open(writer)
+            # No version names the ids of new classes before the end.
+            classes = writer.classes.number(changed)
+        measured = self._learners.measured_zero_shot(classes) if was_measured else None
+        with ExitStack() as whole:
+            found = None
+            for round_ in last:
+                found = whole.enter_context(
+                    self._learners.computed(round_, progress, classes=classes)
+                )
+            writer = whole.enter_context(session.store.write())
             refuse_open(writer)  # one may have been opened meanwhile
-            refuse_earlier_names(writer, classes)
+            _refuse_other(writer, changed)
             stored = writer.classes.add(classes, session.now())
-        if was_measured:
-            self._learners.measure_zero_shot()
-        if has_learned:
-            self._learners.learn(progress)
+            if measured is not None:
+                writer.computed.add_metrics(measured)
+            if found is not None:
+                found = replace(found, classes=stored)
+                learner, _ = found.store(writer, session.now())
+        if found is not None:
+            self._learners.keep(found, learner)
         return stored
+
+    def _encode_prompts(
+        self, classes: ClassList, encoder: Encoder | None, progress: Progress
+    ) -> None:
+        """Encode the prompts that have no features yet. Raises what `add` raises."""
+        record = self._session.encoder_record()
+        features = FeatureStore(self._session.folder.features / record.id)
+        prompts = [prompt for each in classes.classes for prompt in each.prompts]
+        if not features.missing_prompts(prompts):
+            return
+        if encoder is None:
+            encoder = load_project_encoder(
+                record, self._session.device, "the prompts of a class", WITHOUT_ENCODER
+            )
+        elif encoder.id != record.id:
+            raise EncoderMismatch("The project's features", record.id, encoder.id)
+        encode_missing(features, encoder, prompts, progress)
+
+
+def _refuse_other(reader: Reader, changed: ClassList) -> None:
+    """Raises ChangedMeanwhile where this list was not made from the newest version (its id says which)."""
+    if reader.classes.current().id != changed.id:
+        raise ChangedMeanwhile("somebody else changed the class list", "alworkbench classes")

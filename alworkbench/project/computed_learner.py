@@ -20,6 +20,7 @@ from alworkbench.core.domain import ClassList, LearnerRecord, MetricRecord
 from alworkbench.core.errors import ChangedMeanwhile, WorkbenchError
 from alworkbench.core.ports import Reader, Store, Writer
 from alworkbench.project.calibration import measured_with
+from alworkbench.project.session import stored_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class ComputedLearner:
 
     learner: Learner
     classes: ClassList
+    """The class list that it knows; one that is not stored yet must be stored with it."""
     round_id: int
     """The round that it learned from last."""
     posterior_id: int
-    class_list_id: int
     file: str
     """Relative to the project folder."""
     labels: int
@@ -40,6 +41,11 @@ class ComputedLearner:
     """Without the id of the learner. None where there is no audit set."""
     before: int | None
     """Id of the newest learner when this one began; None before the first."""
+
+    @property
+    def class_list_id(self) -> int:
+        """The version of its class list. Raises ValueError for one that is not stored yet."""
+        return stored_id(self.classes.id)
 
     def store(self, writer: Writer, now: datetime) -> tuple[LearnerRecord, MetricRecord | None]:
         """Record the learner and its measurement, in the transaction of the caller.

@@ -117,7 +117,7 @@ class Learners:
     def load(
         self, newest: LearnerRecord | None, classes: ClassList, record: PosteriorRecord | None
     ) -> Learner:
-        """The learner of a record, or without one the zero-shot model; the last one is kept.
+        """The learner of a record, or without one the zero-shot model; the last of a stored list is kept.
 
         Raises PosteriorMissing, FeaturesMissing, InvalidLearnerFile.
         """
@@ -154,7 +154,8 @@ class Learners:
         else:
             unlabelled = partial(samples.unlabelled, DEFAULT_SETTINGS, ())
             learner = find_method(usual).without_labels(learner, unlabelled)
-        self._kept = (key, learner)
+        if classes.id is not None:
+            self._kept = (key, learner)
         return learner
 
     @contextmanager
@@ -165,15 +166,17 @@ class Learners:
         adaptation: AdaptationSettings = DEFAULT_SETTINGS,
         *,
         watched: bool = True,
+        classes: ClassList | None = None,
     ) -> Iterator[ComputedLearner]:
         """A learner of all labels under this round, measured, for the block that stores it.
 
-        Its file is written; it is deleted again where the block does not store the learner. Unless it is
-        `watched`, it records nothing for stopping rules. Raises FeaturesMissing, PosteriorMissing.
+        It knows the newest class list, or these `classes`, which the block then stores. Its file is
+        written; it is deleted again where the block does not store the learner. Unless it is `watched`, it
+        records nothing for stopping rules. Raises FeaturesMissing, PosteriorMissing.
         """
         progress("learning", 0, 3)
         with self._session.store.read() as reader:
-            classes = reader.classes.current()
+            classes = classes or reader.classes.current()
             record = self._session.posterior_record(reader)
             taught = taught_labels(reader, classes)
             pool = reader.images.ids_and_hashes(Role.POOL)
@@ -215,7 +218,6 @@ class Learners:
             classes,
             round_id=current.id,
             posterior_id=stored_id(record.id if record else None),
-            class_list_id=stored_id(classes.id),
             file=file,
             labels=len(hashes),
             settings={
@@ -248,16 +250,12 @@ class Learners:
         """Keep a learner that was stored, so that it is not read from its file."""
         self._kept = ((stored.id, found.classes.id, stored.posterior_id), found.learner)
 
-    def measure_zero_shot(self) -> MetricRecord | None:
-        """Measure the model before any label, with the newest class list; None without an audit set.
+    def measured_zero_shot(self, classes: ClassList) -> MetricRecord | None:
+        """The model before any label measured with these classes, for whoever stores it with them.
 
-        Raises FeaturesMissing, PosteriorMissing.
+        None without an audit set. Raises FeaturesMissing, PosteriorMissing.
         """
-        measured = measured_zero_shot(self._session, self._measurements, self.load)
-        if measured is not None:
-            with self._session.store.write() as writer:
-                writer.computed.add_metrics(measured)
-        return measured
+        return measured_zero_shot(self._session, self._measurements, self.load, classes)
 
     def measure_all(self, progress: Progress = silent) -> None:
         """Measure the zero-shot model and every learner of this class list, and store it."""

@@ -17,14 +17,13 @@ Load = Callable[[LearnerRecord | None, ClassList, PosteriorRecord | None], Learn
 
 
 def measured_zero_shot(
-    session: Session, measurements: Measurements, load: Load
+    session: Session, measurements: Measurements, load: Load, classes: ClassList
 ) -> MetricRecord | None:
-    """The model before any label, with the newest class list; None without an audit set.
+    """The model before any label, with this class list; None without an audit set.
 
     Raises FeaturesMissing, PosteriorMissing.
     """
     with session.store.read() as reader:
-        classes = reader.classes.current()
         newest = session.posterior_record(reader)
     return measurements.compute(load(None, classes, newest), classes, 0, None, 0)
 
@@ -43,7 +42,7 @@ def measured_learners(
         belief = {each.id: each for each in reader.computed.posteriors()}
         number = {each.id: each.number for each in reader.rounds.all()}
     progress("measuring", 0, len(learners) + 1)
-    measured = [measured_zero_shot(session, measurements, load)]
+    measured = [measured_zero_shot(session, measurements, load, classes)]
     for done, each in enumerate(learners, start=1):
         progress("measuring", done, len(learners) + 1)
         learner = load(each, classes, belief[each.posterior_id])

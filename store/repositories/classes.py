@@ -59,16 +59,8 @@ class ClassRepository:
         A class with an id of this store keeps it, under whatever name. Another class is known by the
         first name that it had here; a class that is unknown gets a new id.
         """
-        every = (*classes.classes, *classes.former)
-        first_names = self._first_names([c.id for c in every if c.id is not None])
-        others = tuple(c.name for c in every if c.id not in first_names)
-        known = self._ids(others)
-        unknown = [{"name": name} for name in others if name not in known]
-        if unknown:
-            self._connection.execute(insert(ClassRow), unknown)
-            known = self._ids(others)
+        numbered, first_names = self._numbered(classes)
         version = new_id(self._connection, insert(ClassListRow).values(created_at=now))
-        numbered = tuple(c if c.id in first_names else replace(c, id=known[c.name]) for c in every)
         in_use = len(classes)
         self._connection.execute(
             insert(ClassListEntryRow),
@@ -91,6 +83,25 @@ class ClassRepository:
             ],
         )
         return ClassList(numbered[:in_use], version, numbered[in_use:])
+
+    def number(self, classes: ClassList) -> ClassList:
+        """See `core.repositories.Classes.number`."""
+        numbered, _ = self._numbered(classes)
+        in_use = len(classes)
+        return ClassList(numbered[:in_use], None, numbered[in_use:])
+
+    def _numbered(self, classes: ClassList) -> tuple[tuple[LabelClass, ...], dict[int | None, str]]:
+        """All classes with their ids, and the first names of those that had one."""
+        every = (*classes.classes, *classes.former)
+        first_names = self._first_names([c.id for c in every if c.id is not None])
+        others = tuple(c.name for c in every if c.id not in first_names)
+        known = self._ids(others)
+        unknown = [{"name": name} for name in others if name not in known]
+        if unknown:
+            self._connection.execute(insert(ClassRow), unknown)
+            known = self._ids(others)
+        numbered = tuple(c if c.id in first_names else replace(c, id=known[c.name]) for c in every)
+        return numbered, first_names
 
     def _first_names(self, ids: list[int]) -> dict[int | None, str]:
         names: dict[int | None, str] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ import torch
 from typer.testing import CliRunner
 
 from alworkbench.cli.main import app
-from alworkbench.core.domain import LabelClass, Role
+from alworkbench.core.domain import ClassList, LabelClass, Role
 from alworkbench.core.domain.class_changes import renamed
 from alworkbench.core.errors import InvalidClassList, RoundStillOpen
+from alworkbench.core.ports import Writer
 from alworkbench.project.taught_labels import taught_labels
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
@@ -116,6 +119,74 @@ def test_rounds_before_and_after_changes_replay_without_a_difference(
     found = replay(begun, memory_store)
     assert found.difference is None
     assert (found.rounds, found.learners) == (2, 4)
+
+
+CHANGES: dict[str, Callable[[Workbench], object]] = {
+    "add": lambda workbench: workbench.classes.add(LabelClass("owl"), names(workbench)),
+    "rename": lambda workbench: workbench.classes.rename("cat", "kitten", names(workbench)),
+    "merge": lambda workbench: workbench.classes.merge(["bee"], "ant"),
+    "retire": lambda workbench: workbench.classes.retire("dog"),
+}
+
+
+def meaning(project: Project) -> tuple[ClassList, list[tuple[int, int]], str, list[list[float]]]:
+    """What the project says: its classes, what it learned, how that was measured, and what it predicts."""
+    with closing(project.open()) as workbench:
+        with workbench.session.store.read() as reader:
+            learners = [(each.class_list_id, each.labels) for each in reader.computed.learners()]
+            metrics = [(each.learner_id, each.values) for each in reader.computed.metrics()]
+            files = [each.file for each in reader.computed.learners()]
+        assert all((project.folder / each).is_file() for each in files)
+        return workbench.classes.current(), learners, str(metrics), logits(workbench).tolist()
+
+
+def killed_at(project: Project, change: Callable[[Workbench], object], boundary: int) -> bool:
+    """Make the change in a process that ends there without a word; False where it was done before.
+
+    Boundaries are the beginning and the end of each write block.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            workbench, left = project.open(), iter(range(boundary, -1, -1))
+            plain = workbench.session.store.write
+
+            def end() -> None:
+                if next(left) == 0:
+                    os._exit(9)
+
+            @contextmanager
+            def write() -> Iterator[Writer]:
+                end()
+                with plain() as writer:
+                    yield writer
+                end()
+
+            workbench.session.store.write = write  # type: ignore[method-assign]
+            change(workbench)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 9)
+    return code == 9
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_killed_at_any_boundary_leaves_the_project_of_before_or_of_after(
+    begun: Workbench, project: Project, tmp_path: Path, change: Callable[[Workbench], object]
+) -> None:
+    """A class list without its learner would say something else than either."""
+    begun.session.store.close()
+    before = meaning(project)
+    boundary, after = 0, before
+    while after == before and killed_at(project, change, boundary):
+        after, boundary = meaning(project), boundary + 1
+    assert boundary > 4
+    classes, learners, _, predicted = after
+    assert classes != before[0]
+    assert [class_list for class_list, _ in learners] == [1, 2]
+    assert {len(row) for row in predicted} == {len(classes)}
 
 
 def test_an_open_round_refuses_a_rename_and_its_dry_run(begun: Workbench) -> None:
