@@ -8,7 +8,7 @@ the weights sum to 1. Image i represents target j by the similarity kernel kappa
 
 This is the facility location function, which `facility_location` maximises greedily. A labelled image
 counts with its label as prediction. An image that people refused to classify represents its neighbours
-whatever they show: no label is to be had there.
+whatever they show: no label is to be had there. A pending image, which an open round asks, counts as a pick.
 
 There are two settings of the shrinkage of the model's confidence, weak and strong, and so two sets of
 weights q. A pick in the strong setting takes the largest gain. A pick in the weak setting takes the
@@ -173,7 +173,7 @@ def _targets(sample: Subsample) -> Targets:
 
 
 def _covered(context: AcquisitionContext, targets: Targets) -> Float[Tensor, "M"]:
-    """max_i kappa_ij over the images that were answered, for each target j."""
+    """max_i kappa_ij over the images that were answered or are pending, for each target j."""
     covered = torch.zeros_like(targets.weights[:, 0])
     size = context.size
     done = 0
@@ -187,6 +187,9 @@ def _covered(context: AcquisitionContext, targets: Targets) -> Float[Tensor, "M"
     for features in context.blocks(context.refused, _row(size)):
         correlation = directions_of(features, targets.root) @ targets.images.directions.T
         covered = torch.maximum(covered, correlation.clamp_min(0.0).square().amax(dim=0))
+    for features in context.blocks(context.pending, _row(size)):
+        images = embedded_images(context.learner, features, targets.root)
+        covered = torch.maximum(covered, images.similarity(targets.images).amax(dim=0))
     return covered
 
 

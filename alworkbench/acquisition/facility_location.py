@@ -80,7 +80,7 @@ def lazy_greedy(
     """
     count = min(context.batch_size, len(context.candidates))
     shuffled = iter(_shuffled(context, candidates.predicted).tolist())
-    turn = len(context.labelled) + len(context.refused)
+    turn = len(context.labelled) + len(context.refused) + len(context.pending)
     gains = candidates.gains.clone()
     uncertainty = candidates.uncertainty
     factors = torch.ones_like(gains)

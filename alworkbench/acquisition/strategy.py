@@ -51,6 +51,8 @@ class AcquisitionContext:
     """Class of each labelled image: its index in the class list."""
     refused: Int[Tensor, "R"] = field(default_factory=_none)
     """Rows of images that people answered without a class: skipped, or nobody could tell."""
+    pending: Int[Tensor, "A"] = field(default_factory=_none)
+    """Rows of images that an open round asks and nobody has answered yet. They are no candidates."""
     pool_is_target: bool = False
     """Whether the targets are a random sample of the pool. All candidates are then targets."""
     goal: Goal = Goal.BALANCED

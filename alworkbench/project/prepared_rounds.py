@@ -1,9 +1,10 @@
 """The next round, prepared while people still answer the open one, so that they never wait.
 
-When a share of a round's images is answered (`ProjectSettings.prepare_at`), a learner of the labels so far
-ranks the pool, and its batch is kept. When the round ends, `go_on` closes it and opens the kept batch in one
-short transaction. The price is that the batch was ranked without the last labels of the round. The learner
-of all labels is computed afterwards, while people answer.
+When a share of the answers that a round wants is given (`ProjectSettings.prepare_at`), a learner of the
+labels so far ranks the pool, and its batch is kept. When the round ends, `go_on` closes it and opens the
+kept batch in one short transaction. The price is that the batch was ranked without the last labels of the
+round; the strategy knows only which images will have them. The learner of all labels is computed
+afterwards, while people answer.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ class PreparedRounds:
             return prepared_for(reader, reader.rounds.current())
 
     def due(self) -> bool:
-        """Whether enough of the open round is answered, and nothing is prepared yet. Reads few rows."""
+        """Whether enough of the wanted answers are given, and nothing is prepared yet. Reads few rows.
+
+        An image that two people shall answer counts twice, and once after its first answer.
+        """
         with self._session.store.read() as reader:
             share = reader.settings().prepare_at
             current = reader.rounds.current()
@@ -100,16 +104,16 @@ class PreparedRounds:
         """Rank by a learner ahead and keep the batch; `prepare` does so with the wishes of the open round."""
         with self._session.store.read() as reader:
             asked = reader.rounds.items(current.id)
+            count = reader.rounds.progress(current.id)
         ranked = self._ranking.rank(wish, progress, found, {item.image_id for item in asked}).round
-        answered = sum(item.complete for item in asked)
         batch = replace(
             ranked,
             settings={
                 **ranked.settings,
                 "prepared": {
                     "after_round": current.number,
-                    "answered": answered,
-                    "asked": len(asked),
+                    "answered": count.answers,
+                    "asked": count.wanted,
                     "labels": found.labels,
                 },
             },

@@ -143,6 +143,7 @@ class Ranking:
             labelled=torch.tensor(list(given), dtype=torch.long),
             labels=torch.tensor(list(given.values()), dtype=torch.long),
             refused=torch.tensor(_refused(image_of_row, answered), dtype=torch.long),
+            pending=torch.tensor(_pending(image_of_row, answered, asked), dtype=torch.long),
             pool_is_target=wish.targets is None and not self.targets,
             goal=settings.goal,
             unknown_names=sum(
@@ -233,3 +234,11 @@ def _refused(image_of_row: Mapping[int, int], answered: Mapping[int, Label]) -> 
         for row, image in image_of_row.items()
         if image in answered and answered[image].kind is not AnswerKind.CLASS
     ]
+
+
+def _pending(
+    image_of_row: Mapping[int, int], answered: Mapping[int, Label], asked: Collection[int]
+) -> list[int]:
+    """Rows of images that the open round asks and nobody has answered."""
+    waiting = {image for image in asked if image not in answered}
+    return [row for row, image in image_of_row.items() if image in waiting]

@@ -93,6 +93,8 @@ class Case:
             found.append(self.similarity(context.labelled, told))
         if len(context.refused):
             found.append(self.correlations(context.refused, context.targets).square())
+        if len(context.pending):
+            found.append(self.similarity(context.pending, self.probabilities(context.pending)))
         return torch.cat(found).amax(0)
 
     def value(self) -> Callable[[Sequence[int]], float]:

@@ -29,6 +29,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "some refused": lambda: small_case(4).with_(
         refused=torch.tensor([4, 9]), candidates=torch.arange(10, POOL)
     ),
+    "some pending": lambda: small_case(4).with_(
+        pending=torch.tensor([4, 9]), candidates=torch.arange(10, POOL)
+    ),
     "every image counts alike": lambda: small_case(5).with_(goal=Goal.ACCURACY),
     "all": lambda: small_case(6).with_(batch_size=POOL),
     "one candidate": lambda: small_case(7).with_(candidates=torch.tensor([11])),
@@ -68,7 +71,8 @@ class TestEveryBatch:
         kernel = case.similarity(rows, case.probabilities(rows))
         uncertainty = case.uncertainty(rows)
         (weak, strong), covered = case.both_weights(), case.covered()
-        before = len(case.context.labelled) + len(case.context.refused)
+        context = case.context
+        before = len(context.labelled) + len(context.refused) + len(context.pending)
         free = torch.ones(len(kernel), dtype=torch.bool)
         found = case.select()
         assert len(found.rows) == min(case.context.batch_size, len(kernel))
@@ -86,6 +90,25 @@ class TestEveryBatch:
             assert score == pytest.approx(gain, abs=ROUNDING)
             covered = torch.maximum(covered, kernel[place])
             free[place] = False
+
+    def test_it_goes_on_with_the_same_images_where_its_first_ones_are_pending(
+        self, case: Case, strong_share: float
+    ) -> None:
+        """An open round that nobody has answered is a part of the batch that was picked already."""
+        whole, first = case.select(), case.with_(batch_size=3).select().rows
+        left = [row for row in case.context.candidates.tolist() if row not in first]
+        if not left:
+            return
+        rest = case.with_(
+            pending=torch.cat([case.context.pending, torch.tensor(first)]),
+            candidates=torch.tensor(left),
+            batch_size=max(1, len(whole.rows) - 3),
+        ).select()
+        gained = torch.tensor(whole.scores[3:]) > ROUNDING  # else rounding decides on the order
+        assert [row for row, more in zip(rest.rows, gained, strict=True) if more] == [
+            row for row, more in zip(whole.rows[3:], gained, strict=True) if more
+        ]
+        assert rest.scores == pytest.approx(whole.scores[3:], abs=ROUNDING)
 
     def test_gains_are_shares_of_the_uncertainty(self, case: Case) -> None:
         scores = case.select().scores

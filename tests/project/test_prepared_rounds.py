@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy
 from alworkbench.core.domain import Answer, AnswerKind, JobKind, LabelClass
 from alworkbench.core.errors import ChangedMeanwhile, NothingPrepared, PoolExhausted
-from alworkbench.project import learners
+from alworkbench.project import learners, ranked_batch
 from alworkbench.project.checkup import check_up
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
@@ -52,6 +53,50 @@ def test_a_round_is_due_for_preparing_from_the_share_of_answers_that_the_project
     assert workbench.prepared.due()
     workbench.prepared.prepare()
     assert not workbench.prepared.due()
+
+
+def test_where_several_people_answer_each_answer_that_is_wanted_counts(
+    workbench: Workbench, answers: Callable
+) -> None:
+    """Five images that two people answer want ten answers: five first answers are half of them."""
+    with workbench.session.store.write() as writer:
+        writer.save_settings(replace(writer.settings(), prepare_at=0.8, overlap=2))
+    workbench.rounds.propose("random")
+    answers(workbench, 5, annotator="ada")
+    due = []
+    for _ in range(4):
+        due.append(workbench.prepared.due())
+        answers(workbench, 1, annotator="bo")
+    assert due == [False, False, False, True]
+    made = workbench.prepared.prepare().batch.settings["prepared"]
+    assert (made["answered"], made["asked"], made["labels"]) == (9, 10, 5)
+
+
+def test_a_batch_is_ranked_as_if_the_images_still_to_be_labelled_were_picked_already(
+    workbench: Workbench, answers: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[int]] = []
+    plain = ranked_batch.find_strategy
+
+    def watched(name: str) -> Strategy:
+        found = plain(name)
+
+        def choose(context: AcquisitionContext) -> Batch:
+            seen.append(sorted(context.pending.tolist()))
+            return found.choose(context)
+
+        return replace(found, choose=choose)
+
+    monkeypatch.setattr(ranked_batch, "find_strategy", watched)
+    workbench.rounds.propose("coverage")
+    answers(workbench, 3)
+    workbench.prepared.prepare()
+    current = workbench.rounds.current()
+    assert current is not None
+    waiting = [item for item in workbench.rounds.items(current.id) if not item.complete]
+    rows = workbench.session.engine().table().rows_by_hash()
+    hashes = [workbench.images.get(item.image_id).hash for item in waiting]
+    assert seen == [[], sorted(rows[each] for each in hashes)]
 
 
 def test_preparing_changes_neither_the_open_round_nor_what_the_project_has_learned(

@@ -267,7 +267,7 @@ def test_a_page_offers_to_go_on_with_a_prepared_round_and_says_from_what_it_was_
     learned: list[object] = []
     fake.learners = SimpleNamespace(learn=lambda _progress, after: learned.append(after.id))
     app = draw("label")
-    assert "chosen when 8 of 10 were answered" in texts(app)
+    assert "chosen when 8 of 10 answers were given" in texts(app)
     app.button(key="go-on").click().run()
     made.jobs.wait(SECONDS)
     assert went.is_set()

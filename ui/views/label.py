@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from alworkbench.core.domain import AUDIT_STRATEGY, JobKind, PersonRole, PreparedRound, Round
+from alworkbench.core.domain import (
+    AUDIT_STRATEGY,
+    JobKind,
+    PersonRole,
+    PreparedRound,
+    Round,
+    RoundCount,
+)
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.project.class_sets import check_sets
 from ui.components.labeller import RoundProgress, labeller
@@ -55,7 +62,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     elif progress.complete:
         _closing(state, round_)
     else:
-        _closing_early(state, round_, progress)
+        _closing_early(state, round_, count_)
 
 
 def _redraw() -> None:
@@ -115,7 +122,8 @@ def _go_on(state: UiState, round_: Round, ready: PreparedRound) -> None:
     of = ready.batch.settings["prepared"]
     st.write(
         f"All images of this round are answered, and the next round is ready. Its images were chosen when "
-        f"{of['answered']} of {of['asked']} were answered. The model learns from all labels while you go on."
+        f"{of['answered']} of {of['asked']} answers were given. The model learns from all labels while you "
+        f"go on."
     )
     if st.button("Close the round and go on", type="primary", key="go-on"):
         try:
@@ -131,15 +139,15 @@ def _go_on(state: UiState, round_: Round, ready: PreparedRound) -> None:
         _close(state, round_)
 
 
-def _closing_early(state: UiState, round_: Round, progress: RoundProgress) -> None:
+def _closing_early(state: UiState, round_: Round, so_far: RoundCount) -> None:
     with st.popover("Close the round early", type="tertiary"):
-        left = progress.total - progress.answered
+        wants = "still wants answers" if so_far.items_left == 1 else "still want answers"
+        left = f"{count(so_far.items_left, 'image')} {wants}."
         st.write(
-            f"{count(left, 'image')} not answered yet. They stay in the audit set, and the next round of the "
-            f"audit set asks them first."
+            f"{left} Those without one stay in the audit set, and the next round of the audit set asks them "
+            f"first."
             if round_.strategy == AUDIT_STRATEGY
-            else f"{count(left, 'image')} not answered yet. They return to the pool, and the model "
-            f"learns from the given answers."
+            else f"{left} Those without one return to the pool, and the model learns from the given answers."
         )
         if st.button("Close it as it is", key="close-early"):
             _close(state, round_)

@@ -55,7 +55,9 @@ class ProjectSettings:
     """What is white in files of 16 bits that do not say so, 255 to 65,535. None before there was such a
     file."""
     prepare_at: float | None = None
-    """Share of a round's images, at most 1, at which the server prepares the next round. None or 0: never."""
+    """Share of the answers that a round wants, at most 1, at which the server prepares the next round.
+
+    None or 0: never."""
     overlap: int = 1
     """From how many people an answer is wanted, of `overlap_share` of the images of a round."""
     overlap_share: float = 1.0
