@@ -6,6 +6,7 @@ All other errors of SQLAlchemy are mistakes of this program and pass unchanged.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ from alworkbench.core.errors import (
     ProjectUnavailable,
     ServerUnavailable,
 )
+
+SMALLEST_SPACE = 1 << 16
+"""Bytes; with less, an error of input or output means a full disk."""
 
 
 def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
@@ -38,12 +42,22 @@ def as_project_error(error: BaseException, where: Path) -> ProjectError | None:
             return ProjectBusy(where)
         case 13:  # FULL
             return ProjectDiskFull(where)
+        case 10 | 14 if _no_space(where):  # the files beside the database cannot be made
+            return ProjectDiskFull(where)
         case 11 | 26:  # CORRUPT, NOTADB
             return ProjectDamaged(where, str(error))
         case 3 | 8 | 10 | 14:  # PERM, READONLY, IOERR, CANTOPEN
             return ProjectUnavailable(where, str(error))
         case _:
             return None
+
+
+def _no_space(where: Path) -> bool:
+    """Whether the disk has less space than SQLite needs to open a database: it makes files beside it."""
+    try:
+        return shutil.disk_usage(where).free < SMALLEST_SPACE
+    except OSError:
+        return False
 
 
 def _of_server(error: BaseException, state: str | None, where: Path) -> ProjectError | None:
