@@ -82,7 +82,7 @@ class Labels(Protocol):
         """Image id -> the newest answer of each annotator, oldest first.
 
         Answers that were taken back do not count. A person who answers again replaces the own answer,
-        and no other person's. A label from a file is an answer of the annotator that the import names.
+        and no other person's. A late answer replaces only late ones. A label from a file is an answer of the annotator that the import names.
         """
         ...
 

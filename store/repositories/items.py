@@ -76,8 +76,11 @@ def read_items(connection: Connection, *conditions: ColumnElement[bool]) -> list
         .order_by(LabelRow.id)
     ):
         label = Label(*row)
-        opinions[label.item_id].pop(label.annotator, None)  # the newest of each person, in order
-        opinions[label.item_id][label.annotator] = label
+        of_item = opinions[label.item_id]
+        before = of_item.get(label.annotator)
+        if label.late is None or before is None or before.late is not None:
+            of_item.pop(label.annotator, None)  # the newest of each person, in order
+            of_item[label.annotator] = label
     leases: dict[int, list[Lease]] = defaultdict(list)
     for item_id, annotator, token, until in connection.execute(
         select(LeaseRow.item_id, LeaseRow.annotator, LeaseRow.token, LeaseRow.until)

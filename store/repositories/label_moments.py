@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, select
 
 from alworkbench.core.domain import LabelMoment, Role, act_events
 from store.repositories.common import in_chunks
@@ -20,9 +20,13 @@ def still_counts(until: LabelMoment | None = None) -> ColumnElement[bool]:
 
 
 def newest_opinions(until: LabelMoment | None = None) -> Select:
-    """Ids of the newest label of each annotator to each image that counts, or counted `until` a moment."""
+    """Ids of the newest label of each annotator to each image that counts, or counted `until` a moment.
+
+    A late one only where the annotator gave none in time.
+    """
+    in_time = func.max(case((LabelRow.late.is_(None), LabelRow.id)))
     return (
-        select(func.max(LabelRow.id).label("id"))
+        select(func.coalesce(in_time, func.max(LabelRow.id)).label("id"))
         .where(still_counts(until))
         .group_by(LabelRow.image_id, LabelRow.annotator)
     )

@@ -1,0 +1,30 @@
+"""Rules of people who label together that the comparison with a plain model has found broken once."""
+
+from __future__ import annotations
+
+import pytest
+
+from alworkbench.core.domain import Late, Role
+from tests.project.office import Office
+
+
+def close_round(office: Office) -> None:
+    with office.store.write() as writer:
+        writer.rounds.close(office.round.id, office.time)
+
+
+@pytest.mark.parametrize("people", [("ann",), ("ann", "bob")])
+def test_a_late_answer_replaces_no_answer_in_time_of_the_same_person(people: tuple[str, ...]) -> None:
+    office = Office([len(people)])
+    in_time = [office.answer(who, office.claim(who)[0]) for who in people]
+    before = office.items()
+    close_round(office)
+    late = office.answer(people[-1], before[0], class_id=2)
+    assert late.late is Late.CLOSED
+    with office.store.read() as reader:
+        assert reader.labels.opinions(Role.POOL) == {1: in_time}
+        assert reader.labels.by_annotator(Role.POOL) == {1: in_time}
+        assert reader.labels.of_annotator(people[-1]) == {1: in_time[-1]}
+        assert reader.labels.history(1) == [*in_time, late]
+    (item,) = office.items()
+    assert (item.answered_by, item.label) == (people, in_time[-1])
