@@ -97,11 +97,13 @@ class Labels:
         """Take back an answer of an annotator in the open round; returns the answer.
 
         `answer` is its event id; None takes the newest. Nobody takes back the answer of another person. The
-        same event id acts once. Raises NothingToUndo.
+        same event id acts once, for the person who sent it first. Raises NothingToUndo.
         """
         with self._session.store.write() as writer:
             done = writer.labels.retracted_by(event_id)
-            if done is not None and done.annotator == annotator:
+            if done is not None:
+                if done.annotator != annotator:
+                    raise NothingToUndo(annotator)
                 return done
             current = writer.rounds.current()
             if current is None:

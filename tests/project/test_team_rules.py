@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alworkbench.core.domain import Late, Role
+from alworkbench.core.errors import NothingToUndo
 from tests.project.office import Office
 
 
@@ -28,3 +29,15 @@ def test_a_late_answer_replaces_no_answer_in_time_of_the_same_person(people: tup
         assert reader.labels.history(1) == [*in_time, late]
     (item,) = office.items()
     assert (item.answered_by, item.label) == (people, in_time[-1])
+
+
+def test_a_take_back_with_the_event_id_of_another_person_is_refused_and_takes_nothing_back() -> None:
+    office = Office([1, 1])
+    (anns,) = office.claim("ann", 1)
+    office.answer("ann", anns)
+    (bobs,) = office.claim("bob", 1)
+    label = office.answer("bob", bobs)
+    office.labels.undo("ann", "same")
+    with pytest.raises(NothingToUndo):
+        office.labels.undo("bob", "same")
+    assert office.current(2) == label
