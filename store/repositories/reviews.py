@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
 from alworkbench.core.domain import NewReview, Review, ReviewState
 from alworkbench.core.errors import NotInProject, ReviewClosed
 from store.repositories.common import new_id
+from store.schema import LabelRow
 from store.team_schema import ReviewRow
 
 # In the order of the fields of `Review`.
@@ -43,8 +44,8 @@ class ReviewRepository:
                 ReviewRow.reason == case.reason,
                 or_(
                     ReviewRow.state == ReviewState.OPEN,
-                    # A resolution is a label itself, newer than those that the case was about.
                     ReviewRow.newest_label_id >= case.newest_label_id,
+                    # Cases that were resolved before the newest label at their end was recorded.
                     ReviewRow.label_id >= case.newest_label_id,
                 ),
             )
@@ -87,10 +88,12 @@ class ReviewRepository:
         found = self.get(review_id)
         if found.state is not ReviewState.OPEN:
             raise ReviewClosed(review_id, found.state.value, found.closed_by)
+        newest = select(func.max(LabelRow.id)).where(LabelRow.image_id == found.image_id)
         self._connection.execute(
             update(ReviewRow)
             .where(ReviewRow.id == review_id)
             .values(
+                newest_label_id=newest.scalar_subquery(),
                 state=ReviewState.DISMISSED if label_id is None else ReviewState.RESOLVED,
                 closed_at=now,
                 closed_by=by,

@@ -7,6 +7,7 @@ import pytest
 from alworkbench.core.domain import Late, Role
 from alworkbench.core.errors import NothingToUndo
 from tests.project.office import Office
+from tests.project.test_working_together import disagreeing
 
 
 def close_round(office: Office) -> None:
@@ -41,3 +42,16 @@ def test_a_take_back_with_the_event_id_of_another_person_is_refused_and_takes_no
     with pytest.raises(NothingToUndo):
         office.labels.undo("bob", "same")
     assert office.current(2) == label
+
+
+def test_a_case_that_was_dismissed_after_an_answer_comes_back_only_after_a_later_one() -> None:
+    office = Office([2, 2])
+    reviews = disagreeing(office)
+    reviews.open_disagreements()
+    office.answer("ann", office.items()[0], 3)  # while the case is open
+    closed = reviews.dismiss(reviews.cases()[0].review.id, "eve")
+    with office.store.read() as reader:
+        assert closed.newest_label_id == reader.labels.history(1)[-1].id
+    assert reviews.open_disagreements() == 0
+    office.answer("bob", office.items()[0], 1)
+    assert reviews.open_disagreements() == 1

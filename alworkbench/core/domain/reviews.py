@@ -46,6 +46,7 @@ class Review:
     image_id: int
     reason: ReviewReason
     newest_label_id: int
+    """The newest label of the image when the case was opened; of a closed case, when it was closed."""
     probability: float | None
     opened_at: datetime
     state: ReviewState
