@@ -44,6 +44,10 @@ class Labels(Protocol):
         """The label with this event id; None for an unknown one."""
         ...
 
+    def known(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the event ids that labels have."""
+        ...
+
     def retract(
         self, label_id: int, event_id: str, annotator: str, now: datetime, *, recorded: bool = False
     ) -> None:
@@ -82,7 +86,8 @@ class Labels(Protocol):
         """Image id -> the newest answer of each annotator, oldest first.
 
         Answers that were taken back do not count. A person who answers again replaces the own answer,
-        and no other person's. A late answer replaces only late ones. A label from a file is an answer of the annotator that the import names.
+        and no other person's. A late answer replaces only late ones. A label from a file is an answer of
+        the annotator that the import names.
         """
         ...
 

@@ -90,7 +90,9 @@ class Labels:
         for annotator in {each.annotator for each in answers}:
             self._at_work.answers(annotator, now)
         with self._session.store.write() as writer:
-            arrivals = Arrivals(writer, now, writer.settings().late_answers, many=len(answers) > 1)
+            known = writer.labels.known([each.event_id for each in answers])
+            rule, many = writer.settings().late_answers, len(answers) > 1
+            arrivals = Arrivals(writer, now, rule, known, many=many)
             return writer.labels.add_many([arrivals.judged(each) for each in answers], now)
 
     def undo(self, annotator: str, event_id: str, answer: str | None = None) -> Label:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alworkbench.core.domain import Answer, ClassList, Item, Late, LateAnswers, Round
-from alworkbench.core.errors import AnswerTooLate, ClassNotInUse, LeaseLost, LoopError, UnknownItem
+from alworkbench.core.errors import AnswerTooLate, ClassNotInUse, LeaseLost, UnknownItem
 from alworkbench.core.ports import Reader
 
 WHY_LATE = {
@@ -31,12 +31,16 @@ class Arrivals:
     reader: Reader
     now: datetime
     rule: LateAnswers
+    known: set[str]
+    """Event ids that are recorded already, of the answers that arrive."""
     many: bool = False
     """Whether all items of a round are read at once, for many answers."""
     _current: Round | None = field(init=False)
     _classes: ClassList = field(init=False)
     _items: dict[int, Item | None] = field(default_factory=dict)
+    _asked: dict[int, Item] | None = None
     _answered_by: dict[int, set[str]] = field(default_factory=dict)
+    _late_by: dict[int, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._current = self.reader.rounds.current()
@@ -50,40 +54,52 @@ class Arrivals:
         LeaseLost where another person holds the item and this one never did, and AnswerTooLate where the
         project refuses late answers.
         """
-        try:
-            self._check_class(answer)
-            if answer.item_id is None:
-                return answer
-            judged = self._judged(answer, answer.item_id)
-        except (LoopError, ClassNotInUse):
-            if self.reader.labels.by_event(answer.event_id) is None:
-                raise
+        if answer.event_id in self.known:
             return answer
-        if judged.late is not None and self.rule is LateAnswers.REFUSE:
-            if self.reader.labels.by_event(answer.event_id) is None:
-                raise AnswerTooLate(WHY_LATE[judged.late])
-            return answer
-        return judged
+        self._check_class(answer)
+        late = self._late(answer)
+        if late is not None and self.rule is LateAnswers.REFUSE:
+            raise AnswerTooLate(WHY_LATE[late])
+        self.known.add(answer.event_id)
+        return answer if late is None else replace(answer, late=late)
 
-    def _judged(self, answer: Answer, item_id: int) -> Answer:
-        item = self._item(item_id)
+    def _late(self, answer: Answer) -> Late | None:
+        if answer.item_id is None:
+            asking = self._asking(answer.image_id) if self.many else None
+            if asking is not None:  # those that arrive with it are judged by it
+                self._people(asking).add(answer.annotator)
+            return None
+        item = self._item(answer.item_id)
         if item is None or item.image_id != answer.image_id:
             raise UnknownItem(
-                f"Item {item_id} with image {answer.image_id} was never asked in this "
+                f"Item {answer.item_id} with image {answer.image_id} was never asked in this "
                 f"project. Reload the labelling page; nothing was recorded."
             )
         if self._current is None or item.round_id != self._current.id:
-            asking = self.reader.rounds.asking(item.image_id)
+            asking = self._asking(item.image_id)
             if asking is None:
-                return replace(answer, late=Late.CLOSED)
-            item = self._items.setdefault(asking.id, asking) or asking
+                return Late.CLOSED
+            item = asking
         else:
             self._check_lease(answer, item)
-        people = self._answered_by.setdefault(item.id, set(item.answered_by))
+        people = self._people(item)
         if answer.annotator not in people and len(people) >= item.wanted:
-            return replace(answer, late=Late.ANSWERED)
+            self._late_by.setdefault(item.id, set()).add(answer.annotator)
+            return Late.ANSWERED
         people.add(answer.annotator)
-        return answer
+        return None
+
+    def _people(self, item: Item) -> set[str]:
+        """Who gave the answers that the item asked for, those that arrived here included."""
+        return self._answered_by.setdefault(item.id, set(item.answered_by))
+
+    def _asking(self, image_id: int) -> Item | None:
+        if not self.many:
+            return self.reader.rounds.asking(image_id)
+        if self._asked is None:
+            asked = self.reader.rounds.items(self._current.id) if self._current else []
+            self._asked = {each.image_id: each for each in asked}
+        return self._asked.get(image_id)
 
     def _item(self, item_id: int) -> Item | None:
         if item_id not in self._items:
@@ -102,18 +118,19 @@ class Arrivals:
     def _check_lease(self, answer: Answer, item: Item) -> None:
         """Raises LeaseLost where others hold the item now, and this person never held it.
 
-        A project that refuses late answers also refuses those whose lease ran out, once others hold the item.
+        Whoever gave one of the answers that it asked for corrects it, and takes nobody's place. A project
+        that refuses late answers also refuses those whose lease ran out, once others hold the item.
         """
-        held = [each for each in item.leases if each.annotator == answer.annotator]
-        known = any(each.token == answer.lease_token for each in held)
-        if known and (self.rule is LateAnswers.KEEP or any(e.until > self.now for e in held)):
+        own = [each for each in item.leases if each.annotator == answer.annotator]
+        known = any(each.token == answer.lease_token for each in own)
+        people = self._people(item)
+        if known and (self.rule is LateAnswers.KEEP or any(e.runs(self.now) for e in own)):
             return
-        others = [
-            each
-            for each in item.leases
-            if each.annotator not in (answer.annotator, *item.answered_by) and each.until > self.now
-        ]
-        if len(others) + len(item.answered_by) >= item.wanted and others:
+        done = {answer.annotator, *people, *self._late_by.get(item.id, ())}
+        others = [each for each in item.held(self.now) if each.annotator not in done]
+        if answer.annotator in people or not others:
+            return
+        if len(others) + len(people) >= item.wanted:
             raise LeaseLost(
                 f"Item {item.id} is being answered by another person until "
                 f"{others[0].until:%H:%M:%S} UTC. Go on with the next image; nothing was recorded."

@@ -82,13 +82,13 @@ def read_items(connection: Connection, *conditions: ColumnElement[bool]) -> list
             of_item.pop(label.annotator, None)  # the newest of each person, in order
             of_item[label.annotator] = label
     leases: dict[int, list[Lease]] = defaultdict(list)
-    for item_id, annotator, token, until in connection.execute(
-        select(LeaseRow.item_id, LeaseRow.annotator, LeaseRow.token, LeaseRow.until)
+    for item_id, *values in connection.execute(
+        select(LeaseRow.item_id, LeaseRow.annotator, LeaseRow.token, LeaseRow.until, LeaseRow.since)
         .join(ItemRow, ItemRow.id == LeaseRow.item_id)
         .where(*conditions)
         .order_by(LeaseRow.item_id, LeaseRow.annotator)
     ):
-        leases[item_id].append(Lease(annotator, token, until))
+        leases[item_id].append(Lease(*values))
     several = any(len(each) > 1 for each in opinions.values())
     counted = ClassRepository(connection).current().counted if several else None
     return [
@@ -141,4 +141,5 @@ def _item(
         blind=blind,
         answered_by=tuple(each.annotator for each in opinions if each.late is None),
         leases=leases,
+        late_by=tuple(each.annotator for each in opinions if each.late is not None),
     )

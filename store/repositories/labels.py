@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, true
 from sqlalchemy.orm import InstrumentedAttribute
@@ -36,6 +37,8 @@ from store.repositories.label_moments import (
 )
 from store.repositories.take_backs import retract, take_backs
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
+
+T = TypeVar("T")
 
 # In the order of the fields of `Label`.
 LABEL_COLUMNS = (
@@ -144,7 +147,7 @@ class LabelRepository:
         )
         return dict(rows.all())
 
-    def _known(self, column: InstrumentedAttribute[int], ids: Iterable[int]) -> set[int]:
+    def _known(self, column: InstrumentedAttribute[T], ids: Iterable[T]) -> set[T]:
         return {
             id_
             for chunk in in_chunks(ids)
@@ -160,6 +163,10 @@ class LabelRepository:
     def by_event(self, event_id: str) -> Label | None:
         """The label with this event id; None for an unknown one."""
         return self._by_events([event_id]).get(event_id)
+
+    def known(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the event ids that labels have."""
+        return self._known(LabelRow.event_id, event_ids)
 
     def _by_events(self, event_ids: Iterable[str]) -> dict[str, Label]:
         wanted = LabelRow.event_id.in_(list(event_ids))

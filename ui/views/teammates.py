@@ -32,10 +32,7 @@ def teammates(state: UiState, name: str) -> None:
 def held_by_others(items: Sequence[Item], name: str, now: datetime) -> dict[str, int]:
     """Person -> images that this person holds and has not answered, by name; without `name`."""
     held = Counter(
-        lease.annotator
-        for item in items
-        for lease in item.leases
-        if lease.until > now and lease.annotator not in (name, *item.answered_by)
+        lease.annotator for item in items for lease in item.held(now) if lease.annotator != name
     )
     return dict(sorted(held.items()))
 

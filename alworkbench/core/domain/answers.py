@@ -64,6 +64,14 @@ class Lease:
     annotator: str
     token: str
     until: datetime
+    since: datetime | None = None
+    """When it was given or last renewed; None where nobody knows."""
+
+    def runs(self, now: datetime) -> bool:
+        """Whether it has not ended. One with more than twice its length left ended: a clock was set back."""
+        if self.since is not None and self.until - now > 2 * (self.until - self.since):
+            return False
+        return now < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,13 @@ class Item:
     """Who gave the answers that were asked for, in the order of the answers. Not for other annotators."""
     leases: tuple[Lease, ...] = ()
     """Every lease on it, ended or not."""
+    late_by: tuple[str, ...] = ()
+    """Who gave late answers to it and no other."""
+
+    def held(self, now: datetime) -> tuple[Lease, ...]:
+        """The leases that run, of people who have not answered it."""
+        done = {*self.answered_by, *self.late_by}
+        return tuple(e for e in self.leases if e.runs(now) and e.annotator not in done)
 
     @property
     def complete(self) -> bool:
