@@ -62,9 +62,9 @@ class Rounds(Protocol):
         An item is given if the annotator has no answer to it, and if fewer other people have answered or
         hold it than are wanted. So of an item that wants n answers, at most n people hold it or have
         answered it at any time. Items held already in this `tab` (None outside of a browser) come back
-        with the same token and the later end. A lease that ran out before `now` keeps nobody away. Two
-        tabs never hold one item; a tab takes over what another one of its annotator last claimed before
-        `left_before`.
+        with the same token and the later end; with the new end where the clock was set back. A lease that
+        ran out before `now` keeps nobody away. Two tabs never hold one item; a tab takes over what another
+        one of its annotator last claimed before `left_before`.
         """
         ...
 

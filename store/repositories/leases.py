@@ -121,8 +121,12 @@ def _held_by_others(annotator: str, now: datetime) -> ColumnElement[int]:
 
 
 def _lease(connection: Connection, items: list[int], who: Claim) -> None:
-    """Lease these items. A lease of this tab keeps its token and its later end."""
+    """Lease these items. A lease of this tab keeps its token and its later end.
+
+    Where the clock was set back, the end is a new one, or else the lease would grow with each time.
+    """
     later = literal(who.until, LeaseRow.until.type)
+    in_order = _number(LeaseRow.since) <= microseconds(who.now)
     for ids in in_chunks(items):
         known = set(
             connection.scalars(
@@ -131,7 +135,7 @@ def _lease(connection: Connection, items: list[int], who: Claim) -> None:
                 .values(
                     since=who.now,
                     until=case(
-                        (and_(~_over(who.now), LeaseRow.until > later), LeaseRow.until),
+                        (and_(in_order, ~_over(who.now), LeaseRow.until > later), LeaseRow.until),
                         else_=later,
                     ),
                 )
