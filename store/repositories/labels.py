@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, true
 from sqlalchemy.orm import InstrumentedAttribute
@@ -37,8 +37,6 @@ from store.repositories.label_moments import (
 )
 from store.repositories.take_backs import retract, take_backs
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
-
-T = TypeVar("T")
 
 # In the order of the fields of `Label`.
 LABEL_COLUMNS = (
@@ -77,13 +75,8 @@ class LabelRepository:
 
     def add_recorded(self, recorded: Sequence[RecordedAnswer]) -> list[Label]:
         """As `add_many`, with the times and the origins of the answers. Known event ids add nothing."""
-        fresh = {
-            each.answer.event_id: each
-            for chunk in in_chunks(recorded)
-            for known in [self._by_events(each.answer.event_id for each in chunk)]
-            for each in chunk
-            if each.answer.event_id not in known
-        }
+        known = self.known([each.answer.event_id for each in recorded])
+        fresh = {a.answer.event_id: a for a in recorded if a.answer.event_id not in known}
         times = {event_id: each.recorded_at for event_id, each in fresh.items()}
         added = self._add([each.answer for each in fresh.values()], times, None)
         for pairs in in_chunks(zip(added, fresh.values(), strict=True)):
@@ -147,7 +140,7 @@ class LabelRepository:
         )
         return dict(rows.all())
 
-    def _known(self, column: InstrumentedAttribute[T], ids: Iterable[T]) -> set[T]:
+    def _known(self, column: InstrumentedAttribute, ids: Iterable[Any]) -> set[Any]:
         return {
             id_
             for chunk in in_chunks(ids)

@@ -1,8 +1,8 @@
 """Answers that come too late, and what a project does with them.
 
 Answers are never removed. Of each person the newest answer that was not taken back is that person's opinion
-of an image; a late one only where the person gave none in time. Of all opinions, those count that `answers.counting_opinions` gives; the others are kept and
-shown as second opinions.
+of an image; a late one only where the person gave none in time. Of all opinions, those count that
+`answers.counting_opinions` gives; the others are kept and shown as second opinions.
 """
 
 from __future__ import annotations
