@@ -82,13 +82,13 @@ def read_items(connection: Connection, *conditions: ColumnElement[bool]) -> list
             of_item.pop(label.annotator, None)  # the newest of each person, in order
             of_item[label.annotator] = label
     leases: dict[int, list[Lease]] = defaultdict(list)
-    for item_id, *values in connection.execute(
+    for item_id, annotator, token, until, since in connection.execute(
         select(LeaseRow.item_id, LeaseRow.annotator, LeaseRow.token, LeaseRow.until, LeaseRow.since)
         .join(ItemRow, ItemRow.id == LeaseRow.item_id)
         .where(*conditions)
         .order_by(LeaseRow.item_id, LeaseRow.annotator)
     ):
-        leases[item_id].append(Lease(*values))
+        leases[item_id].append(Lease(annotator, token, until, since))
     several = any(len(each) > 1 for each in opinions.values())
     counted = ClassRepository(connection).current().counted if several else None
     return [
