@@ -48,7 +48,7 @@ ALONE = {
     "calibrated_learners": "what calibrates the default learner; reads what `learners` does, takes long",
     "pool_recipe": "the parts of the pool-taught learner, each changed alone; takes half an hour",
     "tuning": "prompt tuning: seconds against the published way, and calibration; takes minutes",
-    "prepared": "what a round ranked from 80 % of the labels before it costs in accuracy; takes minutes",
+    "prepared": "what a round ranked from 80 % of the answers before it costs in accuracy; takes minutes",
     "answers": "how long an answer waits while a round of 1,000 labels closes: milliseconds",
     "hindsight": "how far selection could go if all classes were known; takes minutes",
 }
