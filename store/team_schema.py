@@ -34,6 +34,8 @@ class ReviewRow(Base):
         CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_at"),
         CheckConstraint("(state = 'open') = (closed_by IS NULL)", name="closed_by"),
         CheckConstraint("(state = 'resolved') = (label_id IS NOT NULL)", name="label_id"),
+        CheckConstraint("(reason = 'second_opinion') = (asked_by IS NOT NULL)", name="asked_by"),
+        CheckConstraint("opinion_class_id IS NULL OR state = 'passed_on'", name="opinion"),
         Index(
             "uq_review_open",
             "image_id",
@@ -56,3 +58,7 @@ class ReviewRow(Base):
     closed_by: Mapped[str | None]
     label_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
     note: Mapped[str | None]
+    predicted_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
+    predicted_probability: Mapped[float | None]
+    asked_by: Mapped[str | None]
+    opinion_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))

@@ -18,7 +18,7 @@ from alworkbench.cli.common import (
     tell,
 )
 from alworkbench.core.domain import Label, TakeBack
-from alworkbench.project.reviews import ReviewCase
+from alworkbench.project.reviews import ODDS, ReviewCase
 
 CaseArgument = Annotated[int, typer.Argument(help="Number of the case; `review list` shows it.")]
 ByOption = Annotated[
@@ -35,6 +35,9 @@ def register(app: typer.Typer) -> None:
     group.command("list", epilog="Example: alworkbench review list --errors -p birds")(list_)
     group.command(epilog="Example: alworkbench review resolve 3 'barn owl' -p birds")(resolve)
     group.command(epilog="Example: alworkbench review dismiss 3 -p birds")(dismiss)
+    group.command("pass-on", epilog="Example: alworkbench review pass-on 3 'tawny owl' -p birds")(
+        pass_on
+    )
     app.add_typer(group, name="review")
 
 
@@ -116,6 +119,13 @@ def list_(
     errors: Annotated[
         bool, typer.Option("--errors", help="Also look for labels that are probably wrong.")
     ] = False,
+    odds: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            help="With --errors: how many times as likely another class must be. Higher: fewer false alarms.",
+        ),
+    ] = ODDS,
     every: Annotated[
         bool, typer.Option("--all", help="Closed cases, too, with what became of them.")
     ] = False,
@@ -123,15 +133,15 @@ def list_(
 ) -> None:
     """Open a case for each image that people disagree about, and list the open cases.
 
-    With --errors also for labels that the model, without having seen them, thinks are wrong, and say
-    whether a review or a new label is worth more.
+    With --errors also for labels that the model, without having seen them, thinks are wrong, the most
+    doubtful first, and say whether a review or a new label is worth more.
     """
     with opened(project) as workbench:
         reviews = workbench.team.reviews
         reviews.open_disagreements()
         advice = None
         if errors:
-            reviews.open_label_errors()
+            reviews.open_label_errors(odds)
             advice = workbench.team.advice()
         cases = reviews.cases(closed=every)
         names = dict(workbench.classes.current().given_names)
@@ -145,7 +155,7 @@ def list_(
             [
                 ("case", "image", "why", "state", "answers"),
                 *(
-                    (str(c.review.id), c.path, _why(c), _state(c), _answers(c, names, gone))
+                    (str(c.review.id), c.path, _why(c, names), _state(c), _answers(c, names, gone))
                     for c in cases
                 ),
             ]
@@ -158,8 +168,8 @@ def list_(
         tell(
             False,
             None,
-            "Whether a review or a new label is worth more is not known before several people have answered "
-            "the same images at the labelling page.",
+            "Whether a review or a new label teaches the model more is not known before several people have "
+            "answered the same images at the labelling page.",
         )
 
 
@@ -197,15 +207,41 @@ def dismiss(
     tell(as_json, closed, f"Case {case} is dismissed; the answers stay as they are.")
 
 
-def _why(case: ReviewCase) -> str:
-    if case.review.probability is None:
+def pass_on(
+    case: CaseArgument,
+    class_name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CLASS]", help="What you see; none: you cannot tell.", show_default=False
+        ),
+    ] = None,
+    project: ProjectOption = HERE,
+    by: ByOption = None,
+    note: NoteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask another reviewer for a second opinion. What you see is kept with the case and counts nowhere."""
+    with opened(project) as workbench:
+        asked = workbench.team.reviews.pass_on(case, by or getpass.getuser(), class_name, note)
+    tell(as_json, asked, f"Case {case} is passed on; case {asked.id} waits for another reviewer.")
+
+
+def _why(case: ReviewCase, names: dict[int | None, str]) -> str:
+    found = case.review
+    if found.asked_by is not None:
+        return f"{found.asked_by} asks for a second opinion"
+    if found.probability is None:
         return "people disagree"
-    return f"the model gives the label {100 * case.review.probability:.0f} %"
+    given = f"the model gives the label {100 * found.probability:.1f} %"
+    if found.predicted_probability is None:
+        return given
+    predicted = names.get(found.predicted_class_id, "another class")
+    return f"{given}, {predicted} {100 * found.predicted_probability:.1f} %"
 
 
 def _state(case: ReviewCase) -> str:
     by = f" by {case.review.closed_by}" if case.review.closed_by else ""
-    return case.review.state.value + by
+    return case.review.state.value.replace("_", " ") + by
 
 
 def _answers(case: ReviewCase, names: dict[int | None, str], gone: list[TakeBack]) -> str:

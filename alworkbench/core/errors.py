@@ -870,6 +870,17 @@ class ReviewClosed(LoopError):
         )
 
 
+class SecondOpinionAsked(LoopError):
+    """The person who asks for a second opinion cannot give it."""
+
+    def __init__(self, review_id: int, by: str) -> None:
+        super().__init__(
+            f"Case {review_id} is a second opinion that {by!r} asked for, so another reviewer decides it. "
+            f"Nothing was changed. Wait for another reviewer, or dismiss the case to leave the answers as "
+            f"they are."
+        )
+
+
 # ------------------------------------------------------------------------------------------ people
 class PeopleError(WorkbenchError):
     """A person cannot be added, changed or signed in. Exit code 10."""

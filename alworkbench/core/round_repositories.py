@@ -88,8 +88,8 @@ class Reviews(Protocol):
     def open(self, cases: Sequence[NewReview], now: datetime) -> int:
         """Open cases, and return how many were opened.
 
-        A case is left out where the same doubt about the image is open already, or was closed after the
-        newest label of the image was given.
+        A case is left out where the same doubt about the image, or a second opinion, is open already, or was
+        closed after the newest label of the image was given.
         """
         ...
 
@@ -112,6 +112,22 @@ class Reviews(Protocol):
     ) -> Review:
         """Resolve an open case with an answer of the reviewer, or without one dismiss it.
 
+        Raises NotInProject, and ReviewClosed for a case that is closed.
+        """
+        ...
+
+    def pass_on(
+        self,
+        review_id: int,
+        *,
+        by: str,
+        opinion_class_id: int | None,
+        note: str | None,
+        now: datetime,
+    ) -> Review:
+        """Close the open cases of an image without an answer, and open one for a second opinion: this.
+
+        `opinion_class_id` is what the reviewer saw.
         Raises NotInProject, and ReviewClosed for a case that is closed.
         """
         ...

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from alworkbench.adaptation.learner_file import load_learner
 from alworkbench.adaptation.leave_one_out import leave_one_out, leaves_out
-from alworkbench.core.domain import Role
+from alworkbench.core.domain import SMALLEST_PROBABILITY, Role
 from alworkbench.core.errors import NoOpenRound, TooFewLabels
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session
@@ -32,6 +30,11 @@ class LeftOutLabel:
     probability: float
     """Of the given class, without the label."""
     of_predicted: float
+
+    @property
+    def odds(self) -> float:
+        """How many times as likely as the given class the most likely class is, without the label."""
+        return self.of_predicted / max(self.probability, SMALLEST_PROBABILITY)
 
 
 def left_out_labels(session: Session, learners: Learners) -> list[LeftOutLabel]:
@@ -74,17 +77,11 @@ def left_out_labels(session: Session, learners: Learners) -> list[LeftOutLabel]:
     ]
 
 
-def doubtful(labels: Sequence[LeftOutLabel]) -> list[LeftOutLabel]:
-    """Labels that are probably wrong (see `reviews`), the least probable first."""
-    if not labels:
-        return []
-    given = torch.tensor([each.given for each in labels])
-    probability = torch.tensor([each.probability for each in labels], dtype=torch.float64)
-    mean = {c: float(probability[given == c].mean()) for c in given.unique().tolist()}
-    found = [
-        each
-        for each in labels
-        if each.predicted != each.given
-        and each.of_predicted >= mean.get(each.predicted, float("inf"))
-    ]
-    return sorted(found, key=lambda each: each.probability)
+def doubtful(labels: Sequence[LeftOutLabel], odds: float) -> list[LeftOutLabel]:
+    """Labels without which another class is more than `odds` times as likely, the most doubtful first.
+
+    The cut and what it finds: E1 of docs/experiments/people.md.
+    """
+    return sorted(
+        (each for each in labels if each.odds > odds), key=lambda each: each.odds, reverse=True
+    )

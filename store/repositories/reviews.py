@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
-from alworkbench.core.domain import NewReview, Review, ReviewState
+from alworkbench.core.domain import NewReview, Review, ReviewReason, ReviewState
 from alworkbench.core.errors import NotInProject, ReviewClosed
 from store.repositories.common import new_id
 from store.schema import LabelRow
@@ -26,6 +27,10 @@ REVIEW_COLUMNS = (
     ReviewRow.closed_by,
     ReviewRow.label_id,
     ReviewRow.note,
+    ReviewRow.predicted_class_id,
+    ReviewRow.predicted_probability,
+    ReviewRow.asked_by,
+    ReviewRow.opinion_class_id,
 )
 
 
@@ -41,7 +46,7 @@ class ReviewRepository:
         for case in cases:
             settled = exists().where(
                 ReviewRow.image_id == case.image_id,
-                ReviewRow.reason == case.reason,
+                ReviewRow.reason.in_([case.reason, ReviewReason.SECOND_OPINION]),
                 or_(
                     ReviewRow.state == ReviewState.OPEN,
                     ReviewRow.newest_label_id >= case.newest_label_id,
@@ -51,19 +56,13 @@ class ReviewRepository:
             )
             if self._connection.scalar(select(settled)):
                 continue
-            new_id(
-                self._connection,
-                insert(ReviewRow).values(
-                    image_id=case.image_id,
-                    reason=case.reason,
-                    newest_label_id=case.newest_label_id,
-                    probability=case.probability,
-                    opened_at=now,
-                    state=ReviewState.OPEN,
-                ),
-            )
+            self._add(case, now)
             opened += 1
         return opened
+
+    def _add(self, case: NewReview, now: datetime) -> int:
+        values = {**asdict(case), "opened_at": now, "state": ReviewState.OPEN}
+        return new_id(self._connection, insert(ReviewRow).values(**values))
 
     def get(self, review_id: int) -> Review:
         """Raises NotInProject for an unknown id."""
@@ -85,21 +84,59 @@ class ReviewRepository:
         now: datetime,
     ) -> Review:
         """See `core.round_repositories.Reviews.close`."""
+        state = ReviewState.DISMISSED if label_id is None else ReviewState.RESOLVED
+        return self._close(review_id, state, by, note, now, label_id=label_id)
+
+    def pass_on(
+        self,
+        review_id: int,
+        *,
+        by: str,
+        opinion_class_id: int | None,
+        note: str | None,
+        now: datetime,
+    ) -> Review:
+        """See `core.round_repositories.Reviews.pass_on`."""
+        state = ReviewState.PASSED_ON
+        closed = self._close(review_id, state, by, note, now, opinion_class_id=opinion_class_id)
+        for other in self._reviews(
+            ReviewRow.image_id == closed.image_id, ReviewRow.state == ReviewState.OPEN
+        ):
+            self._close(other.id, state, by, note, now, opinion_class_id=opinion_class_id)
+        case = NewReview(
+            closed.image_id,
+            ReviewReason.SECOND_OPINION,
+            closed.newest_label_id,
+            closed.probability,
+            closed.predicted_class_id,
+            closed.predicted_probability,
+            asked_by=by,
+        )
+        return self.get(self._add(case, now))
+
+    def _close(
+        self,
+        review_id: int,
+        state: ReviewState,
+        by: str,
+        note: str | None,
+        now: datetime,
+        **values: int | None,
+    ) -> Review:
         found = self.get(review_id)
         if found.state is not ReviewState.OPEN:
             raise ReviewClosed(review_id, found.state.value, found.closed_by)
         newest = select(func.max(LabelRow.id)).where(LabelRow.image_id == found.image_id)
+        closing = {
+            "newest_label_id": newest.scalar_subquery(),
+            "state": state,
+            "closed_at": now,
+            "closed_by": by,
+            "note": note,
+            **values,
+        }
         self._connection.execute(
-            update(ReviewRow)
-            .where(ReviewRow.id == review_id)
-            .values(
-                newest_label_id=newest.scalar_subquery(),
-                state=ReviewState.DISMISSED if label_id is None else ReviewState.RESOLVED,
-                closed_at=now,
-                closed_by=by,
-                label_id=label_id,
-                note=note,
-            )
+            update(ReviewRow).where(ReviewRow.id == review_id).values(**closing)
         )
         return self.get(review_id)
 

@@ -33,6 +33,8 @@ BENCHES = {
     "audit_size": "how many random labels a temperature needs, on the bundled sample",
     "transfer": "a temperature carried from one data set, or half of the classes, to another",
     "renditions": "renditions of 12-megapixel pictures: CPU, bytes, distance from the full picture",
+    "relabelling": "whether a review or a new label teaches the model more, and what is advised",
+    "label_errors": "planted label errors: precision and recall of rules that look for them",
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
 ALONE = {

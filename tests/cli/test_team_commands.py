@@ -72,10 +72,12 @@ def test_a_disagreement_is_found_and_settled(labelled, run):
     why = {(c["review"]["image_id"], c["review"]["reason"]) for c in found["cases"]}
     assert (given[1].image_id, "disagreement") in why
     assert found["advice"]["accuracy"] == pytest.approx(0.9, abs=0.1)
-    assert "worth" in run("review", "list", "--errors").output
+    assert "To teach the model" in run("review", "list", "--errors").output
     name = next(c.name for c in workbench.classes.current().classes if c.id == given[1].class_id)
     for case in found["cases"]:
         if case["review"]["image_id"] == given[1].image_id:
+            if case["review"]["reason"] == "label_error":
+                continue  # closed with the disagreement about the same image
             run("review", "resolve", str(case["review"]["id"]), name, "--by", "eve")
         else:
             run("review", "dismiss", str(case["review"]["id"]), "--by", "eve", "--note", "fine")
@@ -83,6 +85,31 @@ def test_a_disagreement_is_found_and_settled(labelled, run):
     assert "resolved by eve" in run("review", "list", "--all").output
     with workbench.session.store.read() as reader:
         assert reader.labels.current(Role.POOL)[given[1].image_id].class_id == given[1].class_id
+
+
+def test_clear_errors_are_listed_first_and_a_case_is_passed_on(labelled, run):
+    """Image 0, to which both gave the same wrong class, and image 1 are found; a high cut finds nothing."""
+    _, given = labelled
+    none = json.loads(run("review", "list", "--errors", "--odds", "1e9", "--json").output)
+    assert {c["review"]["reason"] for c in none["cases"]} == {"disagreement"}
+    found = json.loads(run("review", "list", "--errors", "--json").output)["cases"]
+    errors = [c["review"] for c in found if c["review"]["reason"] == "label_error"]
+    assert {given[0].image_id, given[1].image_id} <= {e["image_id"] for e in errors}
+    odds = [e["predicted_probability"] / e["probability"] for e in errors]
+    assert odds == sorted(odds, reverse=True)
+    assert min(odds) > 5
+    case = str(errors[0]["id"])
+    assert "waits for another reviewer" in run("review", "pass-on", case, "--by", "eve").output
+    assert "eve asks for a second opinion" in run("review", "list").output
+    (asked,) = [
+        c["review"]["id"]
+        for c in json.loads(run("review", "list", "--json").output)["cases"]
+        if c["review"]["asked_by"] == "eve"
+    ]
+    refused = run("review", "resolve", str(asked), "--cannot-tell", "--by", "eve", ok=False)
+    assert refused.exit_code != 0
+    run("review", "resolve", str(asked), "--cannot-tell", "--by", "joe")
+    assert "passed on by eve" in run("review", "list", "--all").output
 
 
 def test_a_project_without_a_second_answer_says_what_to_do(run):

@@ -140,11 +140,19 @@ def test_accuracy_follows_from_the_probability_to_agree(classes: int, accuracy: 
     assert accuracy_of_people(agreeing, classes) == pytest.approx(accuracy)
 
 
-def test_a_doubtful_label_is_reviewed_and_sure_ones_are_left_alone() -> None:
-    doubtful = relabel_advice([0.95] * 20 + [0.001], 0.8, 3, 2.0, 2.0)
-    sure = relabel_advice([0.95] * 21, 0.8, 3, 2.0, 2.0)
-    assert doubtful.relabel
-    assert not sure.relabel
-    assert sure.relabel_per_second == pytest.approx(0.0)
-    slow = relabel_advice([0.95] * 20 + [0.001], 0.8, 3, 2.0, 200.0)
-    assert not slow.relabel
+def test_a_review_is_advised_for_a_doubtful_label_that_is_reviewed_fast() -> None:
+    doubtful, sure = [0.95] * 20 + [0.001], [0.95] * 21
+    assert relabel_advice(doubtful, 0.8, 3, 2.0, 0.5).relabel
+    assert not relabel_advice(doubtful, 0.8, 3, 2.0, 2.0).relabel
+    found = relabel_advice(sure, 0.8, 3, 2.0, 0.5)
+    assert not found.relabel
+    assert found.relabel_per_second == pytest.approx(0.0)
+
+
+def test_a_better_reviewer_teaches_more_and_as_good_a_one_is_the_default() -> None:
+    values = [
+        relabel_advice([0.9] * 9 + [0.01], 0.6, 5, 2.0, 2.0, right).relabel_per_second
+        for right in (accuracy_of_people(0.6, 5), 0.9, 1.0)
+    ]
+    assert values == sorted(set(values))
+    assert values[0] == relabel_advice([0.9] * 9 + [0.01], 0.6, 5, 2.0, 2.0).relabel_per_second

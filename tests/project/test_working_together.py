@@ -33,7 +33,6 @@ from alworkbench.core.errors import (
     UnknownClass,
 )
 from alworkbench.project.lease_time import LONGEST, SHORTEST, lease_time
-from alworkbench.project.left_out_labels import LeftOutLabel, doubtful
 from alworkbench.project.reviews import Reviews
 from alworkbench.project.shared_work import shared_out
 from alworkbench.project.team import Team
@@ -373,14 +372,3 @@ def test_the_database_refuses_to_change_a_closed_case(statement: str, tmp_path: 
         pytest.raises(sqlite3.IntegrityError, match="review: "),
     ):
         connection.execute(statement)
-
-
-def test_a_label_is_doubtful_where_another_class_is_as_probable_as_its_own_labels_are() -> None:
-    sure = [LeftOutLabel(n, n % 2, n % 2, 0.8, 0.8) for n in range(10)]
-    wrong = LeftOutLabel(20, 0, 1, 0.1, 0.9)
-    unsure = LeftOutLabel(21, 0, 1, 0.45, 0.55)
-    unknown = LeftOutLabel(
-        22, 0, 2, 0.1, 0.9
-    )  # nobody gave class 2, so nothing says how sure is sure
-    assert doubtful([*sure, wrong, unsure, unknown]) == [wrong]
-    assert doubtful([]) == []

@@ -145,13 +145,17 @@ class FakeWorkbench:
             close=self._close,
         )
         self.cases: list[ReviewCase] = []
+        self.all_cases: list[ReviewCase] = []
+        self.found_errors = 0
         self.closed_cases: list[tuple[int, str, str | None]] = []
         self.team = SimpleNamespace(
             reviews=SimpleNamespace(
                 open_disagreements=lambda: 0,
-                cases=lambda: list(self.cases),
-                resolve=lambda case, by, name, note: self._close_case(case, by, name),
-                dismiss=lambda case, by, note: self._close_case(case, by, "dismissed"),
+                open_label_errors=lambda: self.found_errors,
+                cases=lambda closed=False: list(self.all_cases if closed else self.cases),
+                resolve=lambda case, by, name, note, seconds: self._close_case(case, by, name),
+                dismiss=lambda case, by, note=None: self._close_case(case, by, "dismissed"),
+                pass_on=lambda case, by, name, note: self._close_case(case, by, f"asked: {name}"),
             )
         )
         self.audit = SimpleNamespace(

@@ -65,7 +65,13 @@ from alworkbench.core.domain.project_settings import (
     ProjectFolder,
     ProjectSettings,
 )
-from alworkbench.core.domain.reviews import NewReview, Review, ReviewReason, ReviewState
+from alworkbench.core.domain.reviews import (
+    SMALLEST_PROBABILITY,
+    NewReview,
+    Review,
+    ReviewReason,
+    ReviewState,
+)
 from alworkbench.core.domain.simulations import (
     BASELINE_METHODS,
     BASELINE_STRATEGY,
@@ -87,6 +93,7 @@ __all__ = [
     "POINT_COLUMNS",
     "RESERVED_KEYS",
     "REVIEW_SOURCE",
+    "SMALLEST_PROBABILITY",
     "AheadLearner",
     "Answer",
     "AnswerKind",
