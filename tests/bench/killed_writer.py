@@ -14,6 +14,7 @@ Counted at the end: acknowledged answers that are missing or differ, events and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import random
@@ -25,7 +26,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from rich.console import Console
@@ -79,23 +80,26 @@ def write(folder: str, address: str) -> None:
 
     from alworkbench.api import open_project
     from alworkbench.core.domain import Answer, AnswerKind
+    from alworkbench.core.errors import ServerUnavailable
 
     workbench = open_project(Path(folder) / "project")
 
     class Person(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            for line in self.rfile:
-                asked = json.loads(line)
-                if "claim" in asked:
-                    items = workbench.labels.claim(asked["claim"], HELD, asked["tab"])
-                    told = [
-                        (item.id, item.image_id, item.lease.token if item.lease else None)
-                        for item in items
-                    ]
-                else:
-                    kind = AnswerKind(asked.pop("kind"))
-                    told = [workbench.labels.record(Answer(kind=kind, **asked)).event_id]
-                self.wfile.write(json.dumps(told).encode() + b"\n")
+            with contextlib.suppress(ServerUnavailable):  # the person tries again
+                for line in self.rfile:
+                    told = self.told(json.loads(line))
+                    self.wfile.write(json.dumps(told).encode() + b"\n")
+
+        def told(self, asked: dict[str, Any]) -> list[object]:
+            if "claim" in asked:
+                items = workbench.labels.claim(asked["claim"], HELD, asked["tab"])
+                return [
+                    (item.id, item.image_id, item.lease.token if item.lease else None)
+                    for item in items
+                ]
+            kind = AnswerKind(asked.pop("kind"))
+            return [workbench.labels.record(Answer(kind=kind, **asked)).event_id]
 
     class Server(socketserver.ThreadingUnixStreamServer):
         daemon_threads = True
