@@ -244,6 +244,13 @@ class InvalidPredictionFile(DataError):
     """Predictions cannot be written as this kind of file."""
 
 
+class InvalidImageQuery(DataError):
+    """Images cannot be asked for like this."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Images cannot be listed so: {why}. Correct it and ask again.")
+
+
 class ContradictingLabels(DataError):
     """A source gives an image two different labels, or two different roles."""
 
@@ -702,6 +709,36 @@ class JobCancelled(LoopError):
         )
 
 
+class NotComputed(LoopError):
+    """What a gallery filters or sorts by was not computed for the images of this project."""
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(
+            f"This needs {what}, which this project does not have yet. Compute it with "
+            f"`alworkbench gallery {command}`, or with the button on the page Gallery."
+        )
+
+
+class GalleryChanged(LoopError):
+    """What further pages of a list were sorted by is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The predictions or comparisons that this list was made with were replaced meanwhile. Begin the "
+            "list again."
+        )
+
+
+class SelectionTooLarge(LoopError):
+    """More images than one act may label."""
+
+    def __init__(self, found: int, most: int) -> None:
+        super().__init__(
+            f"One act labels at most {most:,} images, and {found:,} are selected. Nothing was recorded. "
+            f"Select fewer."
+        )
+
+
 class NothingAnswered(LoopError):
     """A round without an answer is closed on purpose only."""
 
@@ -846,8 +883,8 @@ class NotReplayable(LoopError):
 class NothingToUndo(LoopError):
     """The annotator has no answer that can be undone."""
 
-    def __init__(self, annotator: str) -> None:
-        super().__init__(f"{annotator!r} has no answer in the open round that can be undone.")
+    def __init__(self, annotator: str, where: str = "in the open round") -> None:
+        super().__init__(f"{annotator!r} has no answer {where} that can be undone.")
 
 
 class NotYourAnswer(LoopError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -56,6 +56,10 @@ class Labels(Protocol):
         `recorded` take-backs come from a history, in which people could take back answers of others.
         Raises NotYourAnswer for the label of another person unless `recorded`.
         """
+        ...
+
+    def retract_many(self, events: Mapping[int, str], annotator: str, now: datetime) -> None:
+        """Take labels back, by label id -> event id of the take-back: all, or none. See `retract`."""
         ...
 
     def retracted_by(self, event_id: str) -> Label | None:

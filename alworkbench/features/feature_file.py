@@ -53,15 +53,13 @@ from typing import Literal
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from alworkbench.core.domain import FROM_FILE
 from alworkbench.encoders.base import encoder_id
 from alworkbench.encoders.head import Features, Head, ensemble_prompts
 from alworkbench.features.usable_rows import UnusableRow
 
 Split = Literal["pool", "test"]
 CollectionRole = Literal["dev", "report", "own"]
-FROM_FILE = "features:"
-"""What the spec of an encoder begins with whose features came from a file."""
-
 NEEDED = (
     "activations",
     "projection",

@@ -27,7 +27,6 @@ from alworkbench.core.errors import (
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Head, ensemble_prompts
-from alworkbench.features.feature_file import FROM_FILE
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.features.usable_rows import UnusableRow
@@ -192,7 +191,7 @@ def load_project_encoder(
 
 def refuse_file(record: EncoderRecord, wanted: str, instead: str) -> None:
     """Raises UnknownEncoder where features came from a file, as `load_project_encoder` does."""
-    if record.spec.startswith(FROM_FILE):
+    if record.from_file:
         raise UnknownEncoder(
             f"The features of this project came from a file ({record.spec}), so no model can "
             f"encode {wanted}. {instead}"

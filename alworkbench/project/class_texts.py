@@ -19,7 +19,6 @@ from torch import Tensor
 from alworkbench.core.domain import ClassList
 from alworkbench.core.errors import FeaturesMissing
 from alworkbench.encoders.context_length import cut_prompts
-from alworkbench.features.feature_file import FROM_FILE
 from alworkbench.project.session import Session
 
 CLOSEST = 1e-4
@@ -60,7 +59,7 @@ def cut_names(session: Session, classes: ClassList) -> tuple[str, ...]:
     Empty where features came from a file. Raises EncoderError where the tokenizer cannot be loaded.
     """
     record = session.encoder_record()
-    if record.spec.startswith(FROM_FILE):
+    if record.from_file:
         return ()
     cut = set(cut_prompts(record.spec, _prompts(classes)))
     return tuple(each.name for each in classes.classes if not cut.isdisjoint(each.prompts))

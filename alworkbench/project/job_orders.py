@@ -1,4 +1,4 @@
-"""What a queued job orders, and carrying it out: closing, learning, ranking, drawing, preparing."""
+"""What a queued job orders, and carrying it out: closing, learning, ranking, drawing, and so on."""
 
 from __future__ import annotations
 
@@ -52,5 +52,9 @@ def _carry_out(workbench: Workbench, order: Mapping[str, Any], progress: Progres
             workbench.audit.draw(order["images"])
         case "prepare":
             workbench.prepared.prepare(progress)
+        case "score":
+            workbench.gallery.score(progress, parts=bool(order.get("parts")))
+        case "group":
+            workbench.gallery.group(progress)
         case other:
             raise WorkbenchError(f"This version of alworkbench knows no job {other!r}.")

@@ -13,6 +13,12 @@ from alworkbench.core.ports import Reader, Writer
 from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.label_formats.protocol import Written
 from alworkbench.inputs.label_formats.registry import format_to_write
+from alworkbench.project.bulk_labels import (
+    ActOutcome,
+    SelectionAnswer,
+    record_selection,
+    undo_selection,
+)
 from alworkbench.project.fair_share import AtWork, Share, fair_share
 from alworkbench.project.label_export import export_of
 from alworkbench.project.label_intake import (
@@ -118,6 +124,17 @@ class Labels:
                 raise NothingToUndo(annotator)
             writer.labels.retract(newest.id, event_id, annotator, self._session.now())
             return newest
+
+    def record_selection(self, given: SelectionAnswer) -> ActOutcome:
+        """Store the same answer for each image of a selection, in one transaction; see `bulk_labels`.
+
+        Raises SelectionTooLarge, NotInProject for an unknown image, and ClassNotInUse.
+        """
+        return record_selection(self._session, given)
+
+    def undo_selection(self, annotator: str, act_id: str, event_id: str) -> list[Label]:
+        """Take back the answers of an act of this person; returns them. Raises NothingToUndo."""
+        return undo_selection(self._session, annotator, act_id, event_id)
 
     def import_file(
         self,

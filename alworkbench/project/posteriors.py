@@ -10,7 +10,6 @@ from alworkbench.core.domain import ClassList, NameKnowledge, PosteriorRecord, R
 from alworkbench.core.errors import FeaturesMissing, PosteriorMissing, ReplacesCaptions
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders import load_encoder
-from alworkbench.features.feature_file import FROM_FILE
 from alworkbench.features.store import FeatureStore
 from alworkbench.inputs.pairs import open_pairs
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, fit_posterior
@@ -104,7 +103,7 @@ class Posteriors:
             pool = reader.images.ids_and_hashes(Role.POOL)
             record = reader.computed.encoder()
         encoder = None
-        if record is not None and not record.spec.startswith(FROM_FILE):
+        if record is not None and not record.from_file:
             encoder = load_project_encoder(record, self._session.device, "prompts", "")
         features = FeatureStore(self._session.folder.features / engine.encoder_id)
         found = fit_from_pool(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from alworkbench.project.backup import BackupSummary
     from alworkbench.project.classes import Classes
     from alworkbench.project.explain import Explanations
+    from alworkbench.project.gallery import Gallery
     from alworkbench.project.image_features import ImageFeatures
     from alworkbench.project.jobs import Jobs
     from alworkbench.project.learners import Learners
@@ -74,6 +75,7 @@ class Workbench:
         rounds          the pool ranked, a batch asked, the round closed
         prepared        the next round, ready while one is open
         explanations    why the model is uncertain about an image
+        gallery         all images, filtered, sorted and searched
         audit           the audit set drawn, the accuracy report, the advice when to stop
         support_sets    labelled images chosen for a target
         tables          images, labels, predictions and rounds as pandas tables
@@ -211,6 +213,13 @@ class Workbench:
         from alworkbench.project.explain import Explanations
 
         return Explanations(self.session, self.learners, self.predictions)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """All images, filtered, sorted and searched."""
+        from alworkbench.project.gallery import Gallery
+
+        return Gallery(self.session, lambda: self.predictions)
 
     @cached_property
     def audit(self) -> Audit:

@@ -21,41 +21,35 @@ The count is an indication: copies whose features differ much are missed.
 
 Dimensions used in this file
     n  images of the pool, m of the test part
-    P  activation size
     R  directions that vary
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from alworkbench.features.table import FeatureTable
+from alworkbench.features.whitening import Whitening
 
 STANDS_OUT = 0.5
 """Ratio of the distances (1 - cosine) to the nearest and the second image; up to it the nearest is a copy."""
 SAME = 1e-3
 """Distance up to which the nearest image is a copy whatever the ratio: two equal copies have ratio 1."""
-_LEAST_VARIANCE = 1e-4
-"""Relative to the largest variance; directions below it hold rounding errors."""
-_BLOCK = 2048
 
 
 def near_duplicates(table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tensor, "m"]) -> int:
     """Number of test images with a near-duplicate in the pool, from whitened activations.
 
-    `pool` and `test` are rows of the table. Takes n m R operations; memory holds a few blocks of _BLOCK
-    images and _BLOCK**2 numbers.
+    `pool` and `test` are rows of the table. Takes n m R operations; memory holds a few blocks of images
+    (`features.whitening.BLOCK`), and its square of numbers.
     """
-    mean, whitening = _whitened(table, pool)
+    whitening = Whitening.of(table, pool)
     found = 0
-    for tested in _directions(table, test, mean, whitening):
+    for tested in whitening.directions(table, test):
         nearest = torch.full((len(tested), 2), torch.inf)
-        for held in _directions(table, pool, mean, whitening):
+        for held in whitening.directions(table, pool):
             together = torch.cat([nearest, 1 - tested @ held.T], dim=1)
             nearest = together.topk(2, dim=1, largest=False).values
         first, second = nearest.T
@@ -63,30 +57,3 @@ def near_duplicates(table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tenso
         out = (first <= STANDS_OUT * second) & second.isfinite()
         found += int((out | (first <= SAME)).sum())
     return found
-
-
-def _whitened(
-    table: FeatureTable, rows: Int[Tensor, "n"]
-) -> tuple[Float[Tensor, "P"], Float[Tensor, "P R"]]:
-    """Mean of the activations, and the linear map that gives every direction unit variance."""
-    size = table.gather(rows[:1]).activations.shape[1]
-    total, outer = torch.zeros(size).double(), torch.zeros(size, size).double()
-    for _, features in table.blocks(rows, _BLOCK):
-        activations = features.activations.double()
-        total += activations.sum(dim=0)
-        outer += activations.T @ activations
-    mean = total / len(rows)
-    variances, directions = torch.linalg.eigh(outer / len(rows) - torch.outer(mean, mean))
-    kept = variances > _LEAST_VARIANCE * variances[-1].clamp(min=0)
-    return mean.float(), (directions[:, kept] / variances[kept].sqrt()).float()
-
-
-def _directions(
-    table: FeatureTable,
-    rows: Int[Tensor, "n"],
-    mean: Float[Tensor, "P"],
-    whitening: Float[Tensor, "P R"],
-) -> Iterator[Float[Tensor, "b R"]]:
-    """Whitened activations of unit length, block by block."""
-    for _, features in table.blocks(rows, _BLOCK):
-        yield normalize((features.activations.float() - mean) @ whitening, dim=-1)

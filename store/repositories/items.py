@@ -20,7 +20,7 @@ from alworkbench.core.domain import (
 )
 from store.repositories.classes import ClassRepository
 from store.repositories.label_moments import still_counts
-from store.repositories.labels import LABEL_COLUMNS
+from store.repositories.label_rows import LABEL_COLUMNS
 from store.schema import ItemRow, LabelRow, RoundRow
 from store.team_schema import LeaseRow
 

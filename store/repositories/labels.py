@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -35,24 +35,10 @@ from store.repositories.label_moments import (
     touched,
     unanswered,
 )
-from store.repositories.take_backs import retract, take_backs
+from store.repositories.label_rows import LABEL_COLUMNS, values
+from store.repositories.origins import origins
+from store.repositories.take_backs import retract, retract_many, take_backs
 from store.schema import ImageRow, ItemRow, LabelRetractionRow, LabelRow, RoundRow
-
-# In the order of the fields of `Label`.
-LABEL_COLUMNS = (
-    LabelRow.id,
-    LabelRow.event_id,
-    LabelRow.image_id,
-    LabelRow.kind,
-    LabelRow.class_id,
-    LabelRow.annotator,
-    LabelRow.item_id,
-    LabelRow.recorded_at,
-    LabelRow.duration_ms,
-    LabelRow.suggested_class_id,
-    LabelRow.source,
-    LabelRow.late,
-)
 
 
 class LabelRepository:
@@ -101,7 +87,7 @@ class LabelRepository:
                 self._connection.execute(
                     insert(LabelRow),
                     [
-                        _values(a, asked.get(a.image_id, a.item_id), times.get(a.event_id, now))
+                        values(a, asked.get(a.image_id, a.item_id), times.get(a.event_id, now))
                         for a in fresh.values()
                     ],
                 )
@@ -153,6 +139,10 @@ class LabelRepository:
         """See `take_backs.retract`."""
         retract(self._connection, label_id, event_id, annotator, now, recorded=recorded)
 
+    def retract_many(self, events: Mapping[int, str], annotator: str, now: datetime) -> None:
+        """See `take_backs.retract_many`."""
+        retract_many(self._connection, events, annotator, now)
+
     def by_event(self, event_id: str) -> Label | None:
         """The label with this event id; None for an unknown one."""
         return self._by_events([event_id]).get(event_id)
@@ -180,9 +170,7 @@ class LabelRepository:
 
     def origins(self) -> dict[int, LabelOrigin]:
         """See `core.label_repository.Labels.origins`."""
-        columns = [getattr(LabelOriginRow, each.name) for each in fields(LabelOrigin)]
-        rows = self._connection.execute(select(LabelOriginRow.label_id, *columns))
-        return {label_id: LabelOrigin(*values) for label_id, *values in rows}
+        return origins(self._connection)
 
     def newest_of(self, annotator: str, round_id: int) -> Label | None:
         """The annotator's newest label in the round that was not taken back."""
@@ -282,19 +270,3 @@ class LabelRepository:
 
     def _labels(self, statement: Select) -> list[Label]:
         return [Label(*row) for row in self._connection.execute(statement)]
-
-
-def _values(answer: Answer, item_id: int | None, at: datetime | None) -> dict[str, object]:
-    return {
-        "event_id": answer.event_id,
-        "image_id": answer.image_id,
-        "kind": answer.kind,
-        "class_id": answer.class_id,
-        "annotator": answer.annotator,
-        "item_id": item_id,
-        "recorded_at": at,
-        "duration_ms": answer.duration_ms,
-        "suggested_class_id": answer.suggested_class_id,
-        "source": answer.source,
-        "late": answer.late,
-    }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, insert, select
+from sqlalchemy import Connection, insert, select
 
 from alworkbench.core.domain import TakeBack
 from alworkbench.core.errors import NotInProject, NotYourAnswer
+from store.repositories.common import in_chunks
 from store.schema import LabelRetractionRow, LabelRow
 
 
@@ -26,21 +28,54 @@ def retract(
     the answers of others. Raises NotInProject for an unknown label, and NotYourAnswer for that of another
     person unless `recorded`.
     """
-    done = exists().where(
-        (LabelRetractionRow.event_id == event_id) | (LabelRetractionRow.label_id == label_id)
-    )
-    if connection.scalar(select(done)):
-        return
-    owner = connection.scalar(select(LabelRow.annotator).where(LabelRow.id == label_id))
-    if owner is None:
-        raise NotInProject("label", label_id)
-    if owner != annotator and not recorded:
-        raise NotYourAnswer(annotator)
-    connection.execute(
-        insert(LabelRetractionRow).values(
-            event_id=event_id, label_id=label_id, annotator=annotator, recorded_at=now
+    retract_many(connection, {label_id: event_id}, annotator, now, recorded=recorded)
+
+
+def retract_many(
+    connection: Connection,
+    events: Mapping[int, str],
+    annotator: str,
+    now: datetime,
+    *,
+    recorded: bool = False,
+) -> None:
+    """Take labels back, by label id -> event id: all, or none. See `retract` for each."""
+    for chunk in in_chunks(events.items()):
+        fresh = _fresh(connection, dict(chunk))
+        rows = connection.execute(
+            select(LabelRow.id, LabelRow.annotator).where(LabelRow.id.in_(fresh))
         )
-    )
+        owners = dict(rows.all())
+        for label_id in fresh:
+            if label_id not in owners:
+                raise NotInProject("label", label_id)
+            if owners[label_id] != annotator and not recorded:
+                raise NotYourAnswer(annotator)
+        if fresh:
+            connection.execute(
+                insert(LabelRetractionRow),
+                [
+                    {
+                        "event_id": event_id,
+                        "label_id": label_id,
+                        "annotator": annotator,
+                        "recorded_at": now,
+                    }
+                    for label_id, event_id in fresh.items()
+                ],
+            )
+
+
+def _fresh(connection: Connection, events: Mapping[int, str]) -> dict[int, str]:
+    """Those whose label was not taken back yet and whose event id is new."""
+    rows = connection.execute(
+        select(LabelRetractionRow.label_id, LabelRetractionRow.event_id).where(
+            LabelRetractionRow.label_id.in_(events)
+            | LabelRetractionRow.event_id.in_(events.values())
+        )
+    ).all()
+    labels, known = {row.label_id for row in rows}, {row.event_id for row in rows}
+    return {la: event for la, event in events.items() if la not in labels and event not in known}
 
 
 def take_backs(connection: Connection) -> list[TakeBack]:

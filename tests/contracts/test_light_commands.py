@@ -84,6 +84,8 @@ def test_commands_that_need_no_tensors_do_not_load_torch(labelled: Project, tmp_
                 ["status", "--json"],
                 ["jobs"],
                 ["classes", "list"],
+                ["gallery"],
+                ["gallery", "--answered", "no", "--sort", "answered", "--json"],
                 ["set", "--strategy", "margin"],
                 ["round"],
                 ["round", "--json"],

@@ -33,6 +33,7 @@ from alworkbench.core.domain.class_list import (
 )
 from alworkbench.core.domain.class_sets import ClassSets, Selection
 from alworkbench.core.domain.computed import (
+    FROM_FILE,
     EncoderRecord,
     LearnerRecord,
     MetricRecord,
@@ -89,6 +90,7 @@ __all__ = [
     "DEFAULT_ADAPTATION",
     "DEFAULT_STRATEGY",
     "DEFAULT_TEMPLATES",
+    "FROM_FILE",
     "NO_CLASS",
     "POINT_COLUMNS",
     "RESERVED_KEYS",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+FROM_FILE = "features:"
+"""What the spec of an encoder begins with whose features came from a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecord:
@@ -16,6 +19,11 @@ class EncoderRecord:
     """Hash of architecture, weights, preprocessing and dtype."""
     spec: str
     """What the user wrote: `bundled`, `ARCH:TAG`, `ARCH:path` or `features:NAME`."""
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the features came from a file, so that no model can encode anything else."""
+        return self.spec.startswith(FROM_FILE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,11 @@ class ProjectFolder:
         return self.path / "thumbnails"
 
     @property
+    def gallery(self) -> Path:
+        """What was computed about all images for the gallery: a cache that may be deleted."""
+        return self.path / "gallery"
+
+    @property
     def views(self) -> Path:
         """Features of the views of images, which prompt tuning computes: a cache that may be deleted."""
         return self.path / "views"

@@ -1,0 +1,245 @@
+"""The images of a project, filtered, sorted and searched, page by page.
+
+All pages of a list are as of the moment of its first page: whoever answers meanwhile, each image that is in
+the list is on one page, once. What a page says of an image (its answer, for one) is of now.
+
+Predictions are not shown of an image of the audit set before it has an answer: it must be answered without
+a suggestion.
+
+Dimensions used in this file
+    N  images of the project
+    M  images of a list
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from alworkbench.core.domain import ClassList, Role
+from alworkbench.core.errors import GalleryChanged, NotComputed
+from alworkbench.core.ports import Reader
+from alworkbench.core.progress import Progress, silent
+from alworkbench.project.gallery_page import GalleryPage, GalleryState, describe
+from alworkbench.project.image_facts import (
+    CANNOT_TELL,
+    NONE,
+    SKIP,
+    FactsInMemory,
+    ImageFacts,
+)
+from alworkbench.project.image_groups import ImageGroups, group_images, stored_groups
+from alworkbench.project.image_matching import matching, shown_rows, sort_key, values_of
+from alworkbench.project.image_query import ImageQuery, Order, Place
+from alworkbench.project.image_scores import ImageScores, score_images, stored_scores
+from alworkbench.project.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alworkbench.project.image_similarity import Similarity
+    from alworkbench.project.predictions import Predictions
+
+PAGE = 96
+"""Images of a page unless somebody says otherwise."""
+MOST_OF_PAGE = 500
+_LISTS = 8
+"""Lists whose order is kept in memory, so that their further pages cost nothing."""
+PREDICTIONS = ("stored predictions of all images", "score")
+PARTS = ("the parts of the uncertainty of all images", "score --uncertainty")
+COMPARISON = ("a comparison of all images", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A list: the images that match, in order."""
+
+    facts: ImageFacts
+    order: Int[np.ndarray, "M"]
+    """Positions of the facts."""
+    similarity: Float[np.ndarray, "N"] | None
+    place: Place
+    scores: ImageScores | None
+    groups: ImageGroups | None
+
+
+class Gallery:
+    """Lists images. Plain filters read no features and load no tensors."""
+
+    def __init__(self, session: Session, predictions: Callable[[], Predictions]) -> None:
+        """`predictions` is a function, so that lists without predictions load no model."""
+        self._session = session
+        self._predictions = predictions
+        self._facts = FactsInMemory()
+        self._lists: OrderedDict[tuple[object, ...], _Listed] = OrderedDict()
+
+    @cached_property
+    def similarity(self) -> Similarity:
+        """The search by text and by image."""
+        from alworkbench.project.image_similarity import Similarity
+
+        return Similarity(self._session)
+
+    def page(
+        self,
+        query: ImageQuery | None = None,
+        cursor: str | None = None,
+        *,
+        start: int | None = None,
+        limit: int = PAGE,
+    ) -> GalleryPage:
+        """Up to `limit` images of a list, from its beginning or from where a cursor of it says.
+
+        `start` is another place of the same list, counted from 0. Raises InvalidImageQuery, UnknownClass,
+        UnknownRound, NotComputed, GalleryChanged where what the cursor was made with is gone, and for a
+        search FeaturesMissing and UnknownEncoder.
+        """
+        query = query or ImageQuery()
+        place = None if cursor is None else Place.read(cursor)
+        with self._session.store.read() as reader:
+            listed = self._listed(reader, query, place)
+            first = listed.place.start if start is None else max(0, start)
+            at = listed.order[first : first + max(1, min(limit, MOST_OF_PAGE))]
+            now, _ = self._facts.read(reader)
+            images = describe(
+                reader, now, listed.facts.ids[at].tolist(), listed.scores, listed.groups
+            )
+        if listed.similarity is not None:
+            images = [
+                replace(image, similarity=float(value))
+                for image, value in zip(images, listed.similarity[at].tolist(), strict=True)
+            ]
+        after, total = first + len(at), len(listed.order)
+        return GalleryPage(
+            images=tuple(images),
+            start=first,
+            total=total,
+            cursor=str(replace(listed.place, start=first)),
+            next=str(replace(listed.place, start=after)) if after < total else None,
+        )
+
+    def selected(self, query: ImageQuery, cursor: str | None = None) -> list[int]:
+        """Ids of all images of a list, in its order; raises what `page` raises."""
+        place = None if cursor is None else Place.read(cursor)
+        with self._session.store.read() as reader:
+            listed = self._listed(reader, query, place)
+        return [int(each) for each in listed.facts.ids[listed.order].tolist()]
+
+    def counts(self, query: ImageQuery | None = None) -> dict[str, dict[str, int]]:
+        """How many images of a list have each class as label, as prediction, and are in each cluster.
+
+        The parts are `label`, `predicted` and `cluster`; the two last are empty where nothing was computed.
+        """
+        with self._session.store.read() as reader:
+            listed = self._listed(reader, query or ImageQuery(), None)
+            classes = reader.classes.current()
+            groups = listed.groups or self._groups(reader, None)
+            scores = listed.scores or stored_scores(self._session.folder, classes)
+        facts, at, names = listed.facts, listed.order, classes.given_names
+        words = {NONE: "", SKIP: "skip", CANNOT_TELL: "cannot_tell"}
+        found: dict[str, dict[str, int]] = {"label": {}, "predicted": {}, "cluster": {}}
+        for number, count in Counter(facts.answer[at].tolist()).most_common():
+            found["label"][words.get(number) or names.get(number, "")] = count
+        if scores is not None:
+            likeliest = values_of(scores.likeliest(), shown_rows(facts, scores), 0)[at]
+            for number, count in Counter(likeliest.tolist()).most_common():
+                if number:
+                    found["predicted"][names[number]] = count
+        if groups is not None:
+            cluster = values_of(groups.column("cluster"), groups.rows(facts.keys), 0)[at]
+            for number, count in sorted(Counter(cluster.tolist()).items()):
+                if number:
+                    found["cluster"][str(number)] = count
+        return found
+
+    def state(self) -> GalleryState:
+        """What was computed for the images, and whether it is of the newest labels."""
+        with self._session.store.read() as reader:
+            classes, newest = reader.classes.current(), reader.computed.learner()
+            scores = stored_scores(self._session.folder, classes)
+            groups = self._groups(reader, None)
+            encoder = reader.computed.encoder()
+            images = sum(reader.images.count(role) for role in Role)
+        texts = encoder is not None and not encoder.from_file
+        return GalleryState.of(images, scores, groups, newest, encoder, texts)
+
+    def score(self, progress: Progress = silent, *, parts: bool = False) -> ImageScores:
+        """Predict all images and store it; see `image_scores.score_images`."""
+        return score_images(self._session, self._predictions(), progress, parts=parts)
+
+    def group(self, progress: Progress = silent, *, clusters: int | None = None) -> ImageGroups:
+        """Compare all images with each other and store it; see `image_groups.group_images`."""
+        return group_images(self._session, progress, clusters=clusters)
+
+    # ------------------------------------------------------------------------------------ the list
+    def _listed(self, reader: Reader, query: ImageQuery, place: Place | None) -> _Listed:
+        facts, moment = self._facts.read(reader, place.moment if place else None)
+        classes = reader.classes.current()
+        scores, groups = self._computed(reader, query, place, classes)
+        place = Place(
+            moment,
+            scores.number if scores else 0,
+            groups.number if groups else 0,
+            place.start if place else 0,
+        )
+        key = (query, replace(place, start=0), classes.id, reader.images.mark())
+        known = self._lists.get(key)
+        if known is not None:
+            self._lists.move_to_end(key)
+            return replace(known, place=place)
+        chosen = np.flatnonzero(matching(reader, facts, query.filter, classes, scores, groups))
+        similarity = self._similarity(reader, facts, query)
+        if similarity is not None and query.order is Order.SIMILARITY:
+            chosen = chosen[~np.isnan(similarity[chosen])]  # without features
+        by = sort_key(facts, query, classes, scores, groups, similarity)
+        order = chosen if by is None else chosen[np.lexsort((chosen, by[chosen]))]
+        if by is None and query.reverse:
+            order = order[::-1]
+        listed = self._lists[key] = _Listed(facts, order, similarity, place, scores, groups)
+        while len(self._lists) > _LISTS:
+            self._lists.popitem(last=False)
+        return listed
+
+    def _computed(
+        self, reader: Reader, query: ImageQuery, place: Place | None, classes: ClassList
+    ) -> tuple[ImageScores | None, ImageGroups | None]:
+        """The predictions and the comparison that a list uses: the newest, or those of its first page."""
+        folder = self._session.folder
+        scores = stored_scores(folder, classes, (place and place.scores) or None)
+        groups = self._groups(reader, (place and place.groups) or None)
+        if place and place.scores and scores is None:
+            if query.asks_predictions:
+                raise GalleryChanged
+            scores = stored_scores(folder, classes)  # they are shown, and sort nothing
+        if place and place.groups and groups is None:
+            if query.asks_groups:
+                raise GalleryChanged
+            groups = self._groups(reader, None)
+        if query.asks_predictions and scores is None:
+            raise NotComputed(*PREDICTIONS)
+        if query.order is Order.EPISTEMIC and not (scores and scores.has_parts):
+            raise NotComputed(*PARTS)
+        if query.asks_groups and groups is None:
+            raise NotComputed(*COMPARISON)
+        return scores, groups
+
+    def _groups(self, reader: Reader, number: int | None) -> ImageGroups | None:
+        encoder = reader.computed.encoder()
+        return stored_groups(self._session.folder, encoder.id, number) if encoder else None
+
+    def _similarity(
+        self, reader: Reader, facts: ImageFacts, query: ImageQuery
+    ) -> Float[np.ndarray, "N"] | None:
+        """Of each image with what is searched for; NaN without features."""
+        if query.text is None and not query.like:
+            return None
+        search = self.similarity
+        found = search.to_text(query.text) if query.text else search.to_images(query.like)
+        hash_of = {i: content for role in Role for i, content in reader.images.ids_and_hashes(role)}
+        rows = search.rows([hash_of[image] for image in facts.ids.tolist()])
+        return values_of(found, rows, np.nan)

@@ -1,0 +1,220 @@
+"""All images compared with each other: the most similar other image of each, and clusters; stored.
+
+The most similar image has the largest cosine of whitened activations (`features.whitening`): near-copies of a
+picture stand out there, while images of one kind do not. Clusters are those of MiniBatchKMeans
+(Sculley 2010, doi:10.1145/1772690.1772862) on image embeddings of unit length.
+
+Dimensions used in this file
+    N  images that have features
+    M  images asked for
+    D  embedding size
+    R  directions that vary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from alworkbench.core.domain import JobKind, ProjectFolder, Role
+from alworkbench.core.progress import Progress, silent
+from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
+from alworkbench.project.image_facts import key_of
+from alworkbench.project.session import Session
+
+if TYPE_CHECKING:
+    import torch
+
+    from alworkbench.encoders.head import Head
+    from alworkbench.features.table import FeatureTable
+
+KIND = "groups"
+NEAR = 0.7
+"""Cosine from which two images count as near-copies unless somebody says otherwise."""
+MOST_CLUSTERS = 200
+_SAMPLE = 50_000
+"""Images that the centres of clusters are fitted to; the others join the nearest centre."""
+_BLOCK = 4096
+_KEPT_NUMBERS = 1 << 28
+"""Numbers of whitened activations that are kept in memory (1 GiB); of more images they are read again."""
+
+
+@dataclass
+class ImageGroups:
+    """The stored comparison with this number. Columns are read when they are first needed."""
+
+    folder: ProjectFolder
+    number: int
+    facts: dict[str, Any]
+    _columns: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def images(self) -> int:
+        """How many images were compared."""
+        return int(self.facts["images"])
+
+    @property
+    def clusters(self) -> int:
+        """How many clusters there are; they are numbered from 1, the largest first."""
+        return int(self.facts["clusters"])
+
+    def rows(self, keys: Int[np.ndarray, "M"]) -> Int[np.ndarray, "M"]:
+        """Of images by their keys (`key_of`): the row of each, -1 for one that was not compared."""
+        known = self.column("key")
+        at = np.searchsorted(known, keys)
+        there = at < len(known)
+        there[there] = known[at[there]] == keys[there]
+        return np.where(there, at, -1)
+
+    def column(self, name: str) -> np.ndarray:
+        """`near` (cosine with the most similar image), `nearest` (its key), `cluster`, `central` (cosine with
+        the centre of the cluster)."""
+        if name not in self._columns:
+            found = read_column(self.folder, KIND, self.number, name)
+            if found is None:
+                raise LookupError(f"{KIND} {self.number} has no {name}")
+            self._columns[name] = found
+        return self._columns[name]
+
+
+def stored_groups(
+    folder: ProjectFolder, encoder_id: str, number: int | None = None
+) -> ImageGroups | None:
+    """The newest comparison by this encoder, or the one with this number; None where there is none."""
+    known = numbers(folder, KIND)
+    if number is not None:
+        known = [each for each in known if each == number]
+    for each in reversed(known):
+        facts = read_facts(folder, KIND, each)
+        if facts is not None and facts.get("encoder") == encoder_id:
+            return ImageGroups(folder, each, facts)
+    return None
+
+
+def group_images(
+    session: Session, progress: Progress = silent, *, clusters: int | None = None
+) -> ImageGroups:
+    """Compare all images with each other, and store it.
+
+    `clusters` is their number; None: the square root of half the images, at most MOST_CLUSTERS. Takes N^2 R
+    operations. Raises FeaturesMissing, JobRuns and JobCancelled.
+    """
+    with session.jobs.claim(JobKind.GROUP, lambda: "compare all images", progress) as told:
+        with session.store.read() as reader:
+            images = [each for role in Role for each in reader.images.ids_and_hashes(role)]
+        engine = session.engine()
+        table = engine.table()
+        hashes = [content for _, content in images]
+        usable = [h for h, has in zip(hashes, table.has(hashes), strict=True) if has]
+        keys = np.array([key_of(content) for content in usable], np.int64)
+        order = np.argsort(keys, kind="stable")
+        rows = table.rows_of([usable[at] for at in order.tolist()])
+        keys = keys[order]
+        near, nearest = nearest_other(table, rows, told)
+        count = min(clusters or usual_clusters(len(rows)), max(1, len(rows)))
+        cluster, central = clustered(table, engine.head, rows, count, session.settings().seed, told)
+        columns = {
+            "key": keys,
+            "near": near,
+            "nearest": keys[nearest] if len(keys) else keys,
+            "cluster": cluster,
+            "central": central,
+        }
+        facts = {
+            "encoder": engine.encoder_id,
+            "images": len(rows),
+            "clusters": int(cluster.max()) if len(rows) else 0,
+            "made_at": session.now().isoformat(),
+        }
+        told("storing", 0, 1)  # the last moment at which it can be stopped
+        number = write_next(session.folder, KIND, columns, facts)
+    return ImageGroups(session.folder, number, facts)
+
+
+def usual_clusters(images: int) -> int:
+    """The square root of half the images, between 2 and MOST_CLUSTERS."""
+    return max(2, min(MOST_CLUSTERS, round((images / 2) ** 0.5)))
+
+
+def nearest_other(
+    table: FeatureTable, rows: Int[torch.Tensor, "N"], progress: Progress = silent
+) -> tuple[Float[np.ndarray, "N"], Int[np.ndarray, "N"]]:
+    """Cosine and position of the most similar other image, by whitened activations.
+
+    The only image of a table has itself, with cosine 0. Of equally similar ones, the first.
+    """
+    import torch
+
+    from alworkbench.features.whitening import Whitening
+
+    if len(rows) < 2:
+        return np.zeros(len(rows), np.float32), np.arange(len(rows))
+    whitening = Whitening.of(table, rows, _BLOCK)
+    kept: list[torch.Tensor] = []
+    if len(rows) * whitening.matrix.shape[1] <= _KEPT_NUMBERS:
+        kept = list(whitening.directions(table, rows, _BLOCK))
+
+    def blocks() -> Iterator[torch.Tensor]:
+        yield from kept or whitening.directions(table, rows, _BLOCK)
+
+    best = torch.full((len(rows),), -torch.inf)
+    at = torch.zeros(len(rows), dtype=torch.long)
+    for number, one in enumerate(blocks()):
+        start = number * _BLOCK
+        for other_number, other in enumerate(blocks()):
+            cosines = one @ other.T
+            if other_number == number:
+                cosines.fill_diagonal_(-torch.inf)
+            value, place = cosines.max(dim=1)
+            part = slice(start, start + len(one))
+            better = value > best[part]
+            at[part] = torch.where(better, place + other_number * _BLOCK, at[part])
+            best[part] = torch.where(better, value, best[part])
+        progress("comparing images", start + len(one), len(rows))
+    return best.clamp(-1, 1).numpy(), at.numpy()
+
+
+def clustered(
+    table: FeatureTable,
+    head: Head,
+    rows: Int[torch.Tensor, "N"],
+    clusters: int,
+    seed: int,
+    progress: Progress = silent,
+) -> tuple[Int[np.ndarray, "N"], Float[np.ndarray, "N"]]:
+    """The cluster of each image, from 1, the largest first; and the cosine with its centre."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    from alworkbench.project.image_similarity import unit_embeddings
+    from alworkbench.project.session import some_of
+
+    if not len(rows):
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    import torch
+
+    sample = torch.tensor(some_of(list(range(len(rows))), _SAMPLE, seed))
+    fitted = np.concatenate(
+        [block.numpy() for block in unit_embeddings(table, head, rows[sample], _BLOCK)]
+    )
+    progress("finding clusters", 0, len(rows))
+    model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, batch_size=_BLOCK).fit(fitted)
+    centres = model.cluster_centers_
+    centres = centres / np.linalg.norm(centres, axis=1, keepdims=True).clip(1e-12)
+    label, central, done = [], [], 0
+    for block in unit_embeddings(table, head, rows, _BLOCK):
+        plain = block.numpy()
+        own = model.predict(plain)
+        label.append(own)
+        central.append((plain * centres[own]).sum(axis=1))
+        done += len(plain)
+        progress("finding clusters", done, len(rows))
+    found = np.concatenate(label)
+    sizes = np.bincount(found, minlength=clusters)
+    order = np.argsort(-sizes, kind="stable")
+    number = np.empty(clusters, np.int64)
+    number[order] = np.arange(1, clusters + 1)
+    return number[found], np.concatenate(central).astype(np.float32)

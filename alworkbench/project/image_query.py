@@ -1,0 +1,261 @@
+"""What a gallery asks for: which images, in which order, as of which moment. Loads no tensors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from alworkbench.core.domain import LabelMoment, Role
+from alworkbench.core.errors import InvalidImageQuery
+from alworkbench.project.image_facts import FactsMoment
+
+MOST_ALIKE = 1000
+"""Images whose mean direction may be searched for at once."""
+MOST_OF_TEXT = 500
+"""Characters of a text that is searched for."""
+
+
+class Answered(StrEnum):
+    """What kind of answer an image has."""
+
+    NO = "no"
+    """No answer that counts."""
+    YES = "yes"
+    CLASS = "class"
+    SKIP = "skip"
+    """None of the classes: the image was skipped."""
+    CANNOT_TELL = "cannot_tell"
+
+
+class Against(StrEnum):
+    """Whether what a model said is the class of the answer."""
+
+    DIFFERS = "differs"
+    AGREES = "agrees"
+
+
+class Order(StrEnum):
+    """By what images are sorted; each has the direction that is looked at most often."""
+
+    IMPORTED = "imported"
+    """Oldest first."""
+    ANSWERED = "answered"
+    """Newest answer first, images without an answer last."""
+    UNCERTAINTY = "uncertainty"
+    """Entropy of the prediction, largest first."""
+    EPISTEMIC = "epistemic"
+    """The part of the uncertainty that labels can remove, largest first."""
+    MARGIN = "margin"
+    """Probability of the likeliest class less that of the second, smallest first."""
+    PROBABILITY = "probability"
+    """Of the class `of`, largest first."""
+    SIMILARITY = "similarity"
+    """To the text or to the images of the query, most similar first."""
+    NEAR = "near"
+    """Cosine with the most similar other image, largest first: near-copies stand together."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFilter:
+    """Which images; an image meets all conditions that are given."""
+
+    role: Role | None = None
+    answered: Answered | None = None
+    classes: tuple[str, ...] = ()
+    """Names of classes for which the label that counts counts; any of them."""
+    round: int | None = None
+    """Number of a round that asked about the image."""
+    person: str | None = None
+    """Who gave an answer that counts."""
+    predicted: tuple[str, ...] = ()
+    """Names of likeliest classes; any of them."""
+    suggestion: Against | None = None
+    """What was suggested when the label was given, against the label."""
+    prediction: Against | None = None
+    """The likeliest class now, against the label."""
+    least_uncertainty: float | None = None
+    """Entropy of the prediction in nats."""
+    most_uncertainty: float | None = None
+    disagreement: bool = False
+    """Whether people gave different classes."""
+    near: float | None = None
+    """Least cosine with the most similar other image (see `image_groups`)."""
+    cluster: int | None = None
+
+    @property
+    def asks_predictions(self) -> bool:
+        """Whether it needs stored predictions."""
+        return (
+            bool(self.predicted)
+            or self.prediction is not None
+            or (self.least_uncertainty is not None or self.most_uncertainty is not None)
+        )
+
+    @property
+    def asks_groups(self) -> bool:
+        """Whether it needs images that were compared with each other."""
+        return self.near is not None or self.cluster is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery:
+    """Which images of a project, and in which order."""
+
+    filter: ImageFilter = field(default_factory=ImageFilter)
+    order: Order = Order.IMPORTED
+    of: str | None = None
+    """The class whose probability sorts."""
+    reverse: bool = False
+    text: str | None = None
+    """What images are searched for."""
+    like: tuple[str, ...] = ()
+    """Content hashes of images whose like is searched for; their mean direction, if several."""
+
+    def __post_init__(self) -> None:
+        if self.order is Order.PROBABILITY and not self.of:
+            raise InvalidImageQuery("a sort by probability needs the name of a class (`of`)")
+        if self.order is Order.SIMILARITY and bool(self.text) == bool(self.like):
+            raise InvalidImageQuery(
+                "a sort by similarity needs either a text or images whose like is searched for"
+            )
+
+    @property
+    def asks_predictions(self) -> bool:
+        """Whether it needs stored predictions."""
+        by = (Order.UNCERTAINTY, Order.EPISTEMIC, Order.MARGIN, Order.PROBABILITY)
+        return self.filter.asks_predictions or self.order in by
+
+    @property
+    def asks_groups(self) -> bool:
+        """Whether it needs images that were compared with each other."""
+        return self.filter.asks_groups or self.order is Order.NEAR
+
+
+_PLACE = re.compile(
+    r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})\.(\d{1,9})\.(\d{1,9})@(\d{1,12})", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: in the order as of a moment. As text, it is the cursor."""
+
+    moment: FactsMoment
+    scores: int = 0
+    """Number of the predictions that sort and filter; 0 for none."""
+    groups: int = 0
+    """Number of the comparison that sorts and filters; 0 for none."""
+    start: int = 0
+
+    def __str__(self) -> str:
+        labels = self.moment.labels
+        parts = (labels.label, labels.take_back, self.moment.image, self.scores, self.groups)
+        return ".".join(map(str, parts)) + f"@{self.start}"
+
+    @classmethod
+    def read(cls, text: str) -> Place:
+        """The place of a cursor. Raises InvalidImageQuery."""
+        found = _PLACE.fullmatch(text)
+        if found is None:
+            raise InvalidImageQuery("the cursor is not one that a page gave")
+        label, take_back, image, scores, groups, start = map(int, found.groups())
+        return cls(FactsMoment(LabelMoment(label, take_back), image), scores, groups, start)
+
+
+def read_query(given: Mapping[str, Any]) -> ImageQuery:
+    """A query from plain values, such as JSON. Raises InvalidImageQuery."""
+    _refuse_unknown(given, {"filter", "order", "of", "reverse", "text", "like"}, "query")
+    plain = {} if given.get("filter") is None else given["filter"]
+    if not isinstance(plain, Mapping):
+        raise InvalidImageQuery("`filter` must be an object")
+    _refuse_unknown(plain, {each.name for each in fields(ImageFilter)}, "filter")
+    like = _texts(given, "like")
+    if len(like) > MOST_ALIKE or not all(re.fullmatch("[0-9a-f]{64}", each) for each in like):
+        raise InvalidImageQuery(f"`like` must be at most {MOST_ALIKE:,} content hashes")
+    text = _text(given, "text")
+    if text is not None and len(text) > MOST_OF_TEXT:
+        raise InvalidImageQuery(f"`text` has more than {MOST_OF_TEXT} characters")
+    chosen = ImageFilter(
+        role=_word(plain, "role", Role),
+        answered=_word(plain, "answered", Answered),
+        classes=_texts(plain, "classes"),
+        round=_whole(plain, "round"),
+        person=_text(plain, "person"),
+        predicted=_texts(plain, "predicted"),
+        suggestion=_word(plain, "suggestion", Against),
+        prediction=_word(plain, "prediction", Against),
+        least_uncertainty=_number(plain, "least_uncertainty"),
+        most_uncertainty=_number(plain, "most_uncertainty"),
+        disagreement=_flag(plain, "disagreement"),
+        near=_number(plain, "near"),
+        cluster=_whole(plain, "cluster"),
+    )
+    return ImageQuery(
+        chosen,
+        _word(given, "order", Order) or Order.IMPORTED,
+        _text(given, "of"),
+        _flag(given, "reverse"),
+        text,
+        like,
+    )
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], what: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InvalidImageQuery(
+            f"the {what} has no part {unknown[0][:40]!r}; it has {', '.join(sorted(known))}"
+        )
+
+
+def _word(given: Mapping[str, Any], name: str, kind: type[StrEnum]) -> Any:
+    value = given.get(name)
+    if value is None or value == "":
+        return None
+    words = [each.value for each in kind]
+    if value not in words:
+        raise InvalidImageQuery(f"`{name}` must be one of {', '.join(words)}")
+    return kind(value)
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidImageQuery(f"`{name}` must be a text")
+    return (value or "").strip() or None
+
+
+def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = given.get(name) or []
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise InvalidImageQuery(f"`{name}` must be a list of texts")
+    return tuple(value)
+
+
+def _whole(given: Mapping[str, Any], name: str) -> int | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise InvalidImageQuery(f"`{name}` must be a whole number, 0 or more")
+    return value
+
+
+def _number(given: Mapping[str, Any], name: str) -> float | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise InvalidImageQuery(f"`{name}` must be a number")
+    return float(value)
+
+
+def _flag(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidImageQuery(f"`{name}` must be true or false")
+    return bool(value)

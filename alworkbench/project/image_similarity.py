@@ -1,0 +1,132 @@
+"""How similar images are to a text or to other images: cosines of embeddings, exact, over all features.
+
+Dimensions used in this file
+    N  images of the feature table
+    B  images of a block
+    D  embedding size
+    M  images whose like is searched for
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from alworkbench.project.artifacts import load_project_encoder, refuse_file
+from alworkbench.project.session import Session
+
+if TYPE_CHECKING:
+    from alworkbench.encoders.base import Encoder
+    from alworkbench.encoders.head import Head
+    from alworkbench.features.table import FeatureTable
+
+BLOCK = 8192
+_KEPT_NUMBERS = 1 << 28
+"""Numbers of embeddings that are kept in memory, at two bytes each: half a GiB. Of more images they are
+computed again for each search."""
+_SEARCHES = 8
+"""Searches whose cosines are kept, so that their further pages cost nothing."""
+INSTEAD = (
+    "Search by an image instead (its like), or make the project with a model that reads texts "
+    "(`alworkbench models` lists them)."
+)
+
+
+def unit_embeddings(
+    table: FeatureTable, head: Head, rows: Int[Tensor, "N"] | None = None, block: int = BLOCK
+) -> Iterator[Float[Tensor, "B D"]]:
+    """Image embeddings of unit length by the model before any label, block by block, on the CPU."""
+    device = head.image_projection.device
+    for _, features in table.blocks(rows, block, device):
+        yield normalize(head.embed_images(features), dim=-1).cpu()
+
+
+class Similarity:
+    """Searches the features of one project. Threads share it; the text tower is loaded once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._kept: tuple[tuple[str, int], list[Tensor]] | None = None
+        self._found: OrderedDict[tuple[object, ...], Float[np.ndarray, "N"]] = OrderedDict()
+
+    def refuse_texts(self) -> None:
+        """Raises UnknownEncoder where no model can read a text: the features came from a file."""
+        refuse_file(self._session.encoder_record(), "a text", INSTEAD)
+
+    def to_text(self, text: str) -> Float[np.ndarray, "N"]:
+        """Cosine of each row of the features with a text. Raises UnknownEncoder, EncoderMismatch."""
+        encoder = self._text_encoder()
+
+        def direction() -> Tensor:
+            activations = encoder.encode_prompts([text]).to(self._session.engine().device)
+            return self._session.engine().head.embed_texts(activations.float())[0]
+
+        return self._cosines(("text", text), direction)
+
+    def to_images(self, hashes: Sequence[str]) -> Float[np.ndarray, "N"]:
+        """Cosine of each row with the mean direction of these images. Raises FeaturesMissing."""
+        engine = self._session.engine()
+        rows = engine.table().rows_of(list(hashes))
+
+        def direction() -> Tensor:
+            features = engine.table().gather(rows, engine.device)
+            return normalize(engine.head.embed_images(features), dim=-1).mean(dim=0)
+
+        return self._cosines(("images", *hashes), direction)
+
+    def rows(self, hashes: Sequence[str]) -> Int[np.ndarray, "M"]:
+        """The row of each image, -1 for one without features."""
+        table = self._session.engine().table()
+        has = table.has(hashes)
+        known = [h for h, there in zip(hashes, has, strict=True) if there]
+        found = np.full(len(hashes), -1, np.int64)
+        found[np.array(has, bool)] = table.rows_of(known).numpy()
+        return found
+
+    def _cosines(
+        self, what: tuple[object, ...], direction: Callable[[], Tensor]
+    ) -> Float[np.ndarray, "N"]:
+        engine = self._session.engine()
+        table = engine.table()
+        key = (engine.encoder_id, len(table), *what)
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+            wanted = normalize(direction(), dim=-1).cpu().float()
+            parts = [block.float() @ wanted for block in self._embeddings(engine.encoder_id, table)]
+            found = torch.cat(parts).clamp(-1, 1).numpy() if parts else np.zeros(0, np.float32)
+            self._found[key] = found
+            while len(self._found) > _SEARCHES:
+                self._found.popitem(last=False)
+            return found
+
+    def _embeddings(self, encoder_id: str, table: FeatureTable) -> Iterator[Tensor]:
+        head = self._session.engine().head
+        if len(table) * head.image_projection.shape[0] > _KEPT_NUMBERS:
+            yield from unit_embeddings(table, head)
+            return
+        key = (encoder_id, len(table))
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, [block.half() for block in unit_embeddings(table, head)])
+        yield from self._kept[1]
+
+    def _text_encoder(self) -> Encoder:
+        self.refuse_texts()
+        with self._loading:
+            if self._encoder is None:
+                self._encoder = load_project_encoder(
+                    self._session.encoder_record(), self._session.device, "a text", INSTEAD
+                )
+            return self._encoder
