@@ -65,6 +65,10 @@ class Labels:
             done = not items and not writer.rounds.left_for(current.id, annotator)
         return Share(items, limit, people, done and count.answers < count.wanted)
 
+    def people_at_work(self) -> int:
+        """How many people work on the open round now, as this process sees it."""
+        return len(self._at_work.people(self._session.now()))
+
     def claim(self, annotator: str, limit: int, tab: str | None = None) -> list[Item]:
         """Lease up to `limit` items of the open round to an annotator, for a time that suits their pace.
 

@@ -131,6 +131,7 @@ class FakeWorkbench:
         self.labels = SimpleNamespace(
             claim=self._claim,
             take_share=self._take_share,
+            people_at_work=lambda: 1,
             record=self._record,
             undo=self._undo,
             release=self._release,

@@ -129,6 +129,10 @@ def test_an_answer_is_acknowledged_with_its_event_and_the_progress(
     reply = browser.answer(item)
     assert reply.status_code == 200
     assert reply.json()["stored"] is True
+    assert reply.json()["people"] == 1
+    name, _, milliseconds = reply.headers["server-timing"].partition(";dur=")
+    assert name == "route"
+    assert float(milliseconds) >= 0
     assert reply.json()["progress"]["answered"] == 1
     assert workbench.recorded() == [
         (f"0000000000000000-{item['item_id']}", item["item_id"], "class", 103)
@@ -149,6 +153,7 @@ def test_sending_an_answer_again_records_it_once_even_when_the_round_is_closed(
         "stored": True,
         "event_id": answer_to(item)["event_id"],
         "late": None,
+        "people": 1,
         "progress": None,
     }
     assert len(workbench.recorded()) == 1

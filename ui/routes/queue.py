@@ -93,6 +93,7 @@ class _Desk:
             "stored": True,
             "event_id": label.event_id,
             "late": None if label.late is None else f"{WHY_LATE[label.late]} {KEPT}",
+            "people": self._workbench.labels.people_at_work(),
             "progress": self._progress(),
         }
 

@@ -15,7 +15,7 @@ const RETRY_QUEUE_MS = 2000;
 const OTHERS_HOLD_MS = 2500; // others hold all that is left, and give back what is more than their share
 const DONE_HERE_MS = 8000; // only others may answer what is left
 // A tab that does not ask for so long counts as left: see TAB_LEFT in alworkbench/project/labels.py.
-const RENEW_MS = { shortest: 5000, longest: 20000 };
+const RENEW_MS = { shortest: 5000, longest: 10000 };
 
 class Desk {
   constructor(root, data, trigger) {
@@ -139,6 +139,7 @@ class Desk {
     this.tally.take(reply.progress, this.data.round.id);
     if (entry.kind === "answer") {
       if (reply.late) this.notice = reply.late;
+      this.queue.people = reply.people;
       this.topUp();
       return;
     }
