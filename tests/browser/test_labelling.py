@@ -164,6 +164,39 @@ def test_a_killed_server_neither_loses_nor_doubles_an_answer(
     desk.close()
 
 
+def test_a_hundred_keys_without_a_network_all_count_when_it_is_back(
+    chromium: Browser, make_project: Any
+) -> None:
+    """Twenty images, each answered, taken back, answered, taken back and answered again."""
+    project: Project = make_project(batch_size=30)
+    desk = Desk.open(chromium, project.url)
+    desk.press("1")
+    desk.saved(1)
+    # All pictures that wait are here before the network goes.
+    desk.page.wait_for_function(
+        "() => performance.getEntriesByType('resource')"
+        ".filter((entry) => entry.name.includes('/alw/image/')).length >= 24"
+    )
+    desk.page.context.set_offline(True)
+    said = []
+    for number in range(20):
+        keys = [KEYS[(number + n) % 10] for n in range(3)]
+        for wrong in keys[:2]:
+            item = desk.press(wrong)
+            desk.page.keyboard.press("z")
+            expect(desk.root).to_have_attribute("data-item", str(item))
+        assert desk.press(keys[2]) == item
+        said.append((item, "class", class_of(keys[2])))
+    expect(desk.root.locator(".saved")).to_have_text("100 unsaved · waiting for the server")
+    assert len(project.stored()) == 1
+    desk.page.context.set_offline(False)
+    desk.wait_until(lambda: desk.root.get_attribute("data-unsaved") == "0", seconds=200)
+    desk.saved(21)
+    assert [row[1:] for row in project.stored()][1:] == said
+    assert len(project.read()._labels) == 1 + 60
+    desk.close()
+
+
 def test_unsent_answers_survive_a_reload(chromium: Browser, make_project: Any) -> None:
     project: Project = make_project(batch_size=10)
     desk = Desk.open(chromium, project.url)

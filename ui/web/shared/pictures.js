@@ -1,6 +1,6 @@
 // Pictures ahead of their turn, and the one on screen at a size that suits it.
 
-const PREFETCH = 4;
+const AT_ONCE = 4; // pictures on their way at the same time: an answer does not wait behind more
 const KEEP = 16; // pictures kept for take-backs
 const TINY = 160; // px; a picture with no longer side is shown as crisp squares
 const TINY_SHOWN = 460; // px; larger squares are harder to read, not easier
@@ -12,6 +12,7 @@ export class Pictures {
     this.onReady = onReady;
     this.onMissing = onMissing;
     this.cache = new Map();
+    this.ahead = []; // addresses of those that wait, in order
     this.stopped = false;
   }
 
@@ -22,7 +23,10 @@ export class Pictures {
       picture = document.createElement("img");
       picture.decoding = "sync";
       picture.draggable = false;
-      picture.addEventListener("load", () => this.onReady(url));
+      picture.addEventListener("load", () => {
+        this.onReady(url);
+        this.fetchAhead();
+      });
       picture.addEventListener("error", () => this.retry(url, picture));
       picture.src = url;
     }
@@ -43,10 +47,22 @@ export class Pictures {
     }, RETRY_MS);
   }
 
+  // All that wait are fetched, a few at a time, so that a short outage stops nobody.
   prefetch(urls) {
-    for (const url of urls.slice(0, PREFETCH)) this.get(url);
-    for (const url of [...this.cache.keys()].slice(0, Math.max(0, this.cache.size - KEEP))) {
-      if (!urls.includes(url)) this.cache.delete(url);
+    this.ahead = urls;
+    for (const url of urls.slice(0, AT_ONCE)) this.get(url);
+    this.fetchAhead();
+    const past = [...this.cache.keys()].filter((url) => !urls.includes(url));
+    for (const url of past.slice(0, Math.max(0, past.length - KEEP))) this.cache.delete(url);
+  }
+
+  fetchAhead() {
+    let coming = [...this.cache.values()].filter((picture) => !picture.complete).length;
+    for (const url of this.ahead) {
+      if (this.stopped || coming >= AT_ONCE) return;
+      if (this.cache.has(url)) continue;
+      this.get(url);
+      coming += 1;
     }
   }
 
