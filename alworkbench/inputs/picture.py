@@ -111,10 +111,13 @@ def display(source: bytes | Path, white: int | None = None) -> DisplayImage:
 # --------------------------------------------------------------------------------------- displaying
 
 
-def is_shown_as_it_is(picture: PIL.Image.Image, data: bytes, *, transparent: bool = False) -> bool:
+def is_shown_as_it_is(
+    picture: PIL.Image.Image, data: bytes, *, transparent: bool = False, turned: bool = False
+) -> bool:
     """Whether a browser decodes these bytes to exactly the pixels of `read_image`.
 
-    With `transparent`, also if it does so where the page lays transparency on white.
+    With `transparent`, also if it does so where the page lays transparency on white. With `turned`, also if
+    it turns a JPEG upright by its EXIF orientation, as all browsers do since 2020.
     """
     modes = ("RGB", "L", "RGBA", "LA") if transparent else ("RGB", "L")
     plain = (
@@ -122,7 +125,7 @@ def is_shown_as_it_is(picture: PIL.Image.Image, data: bytes, *, transparent: boo
         and picture.mode in modes
         and (transparent or not picture.has_transparency_data)
         and not getattr(picture, "is_animated", False)
-        and orientation(picture) == 1
+        and (orientation(picture) == 1 or (turned and picture.format == "JPEG"))
         and _is_srgb(picture)
     )
     # The 25th byte of a PNG is its bit depth. Above 8 bits, browsers and Pillow round differently.

@@ -78,7 +78,8 @@ def make_rendition(
         read = opened.read(white, transparent=True)
         if shrinks:
             return _shrunk(read.rgb, size[::-1] if read.turned else size, side), False
-        if not whole.reduced and is_shown_as_it_is(whole.picture, data, transparent=True):
+        itself = is_shown_as_it_is(whole.picture, data, transparent=True, turned=True)
+        if itself and not whole.reduced:
             return DisplayImage(PIL.Image.MIME[whole.picture.format or ""], data), True
         return png_of(read.rgb), False
 

@@ -42,6 +42,7 @@ ALONE = {
     "killed_writer": "answers of four people while their writer is killed 200 times; takes minutes",
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "large_pool": "learning beside 100,000 and a million images: makes the projects and takes minutes",
+    "desk_pictures": "key press to the next picture with 12-megapixel files; needs Chromium",
     "pictures": "a folder of pictures through import and encode: counts, seconds, memory; needs a folder",
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",
     "stopping": "the adviser's past error on every collection: makes and encodes them first",

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,7 @@ from alworkbench.inputs.rendition import SIDES, make_rendition, rendition_size
 
 START = "import sys; from alworkbench.cli.main import main; sys.argv[0] = 'alworkbench'; main()"
 WIDTH, HEIGHT = 4000, 3000
-FILES = 60
+FILES = 20
 
 
 def photo(width: int, height: int, seed: int) -> PIL.Image.Image:
@@ -47,7 +48,7 @@ def photo(width: int, height: int, seed: int) -> PIL.Image.Image:
         for band in range(3):
             layer = PIL.Image.fromarray(noise[..., band])
             layer = layer.resize((width, height), PIL.Image.Resampling.BICUBIC)
-            made[..., band] += np.asarray(layer) * cells**-0.6
+            made[..., band] += np.asarray(layer) * cells**-0.35
         cells *= 2
     made = (made - made.mean()) / made.std() * 50 + 120
     y, x = np.mgrid[0:height, 0:width]
@@ -87,7 +88,7 @@ def files_of(picture: PIL.Image.Image) -> dict[str, bytes]:
 
 
 def on_white(data: bytes) -> np.ndarray:
-    drawn = PIL.Image.open(io.BytesIO(data)).convert("RGBA")
+    drawn = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data))).convert("RGBA")
     white = PIL.Image.new("RGBA", drawn.size, "white")
     return np.asarray(PIL.Image.alpha_composite(white, drawn).convert("RGB")).astype(int)
 

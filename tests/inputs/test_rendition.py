@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from alworkbench.inputs import decode_limits
 from alworkbench.inputs.picture import DisplayImage, Undecodable, read_image
@@ -30,11 +30,12 @@ def a_small_side(monkeypatch: pytest.MonkeyPatch):
 
 
 def on_white(image: DisplayImage) -> np.ndarray:
-    """What a browser draws on a white page: it would apply an orientation, of which none may be left."""
-    with Image.open(io.BytesIO(image.data)) as drawn:
-        assert Image.MIME[drawn.format or ""] == image.media_type
+    """What a browser draws on a white page. It turns a JPEG upright; no other file may need that."""
+    with Image.open(io.BytesIO(image.data)) as opened:
+        assert Image.MIME[opened.format or ""] == image.media_type
+        assert not opened.info.get("icc_profile")
+        drawn = ImageOps.exif_transpose(opened) if opened.format == "JPEG" else opened
         assert drawn.getexif().get(0x0112, 1) == 1
-        assert not drawn.info.get("icc_profile")
         white = Image.new("RGBA", drawn.size, "white")
         return pixels(Image.alpha_composite(white, drawn.convert("RGBA")))
 
@@ -59,6 +60,13 @@ def test_a_small_rendition_is_the_picture_of_the_model_resized(name: str):
     if image.media_type == "image/png":  # with transparency: lossless, up to the rounding of 8 bits
         assert np.abs(found - wanted).max() <= 3
     assert make_rendition(GOLDEN[name], SMALL)[0] == image
+
+
+def test_a_turned_jpeg_is_served_as_it_is_and_no_other_turned_file():
+    for turn in range(1, 9):
+        data = GOLDEN[f"exif-{turn}.jpg"]
+        assert make_rendition(data, None) == (DisplayImage("image/jpeg", data), True)
+        assert make_rendition(GOLDEN[f"exif-{turn}.webp"], None)[1] == (turn == 1)
 
 
 @pytest.mark.parametrize("name", ["alpha.png", "grey-alpha.png", "alpha.webp", "palette-alpha.png"])

@@ -23,7 +23,8 @@ def test_a_class_that_is_not_in_use_is_neither_shown_nor_accepted(change) -> Non
     opened = Round(
         1, 1, "random", 0, 5, 1, None, None, RoundState.OPEN, datetime(2024, 1, 1, tzinfo=UTC), None, 0.0
     )  # fmt: skip
-    state = SimpleNamespace(routes="/alw", project_key="p")
+    workbench = SimpleNamespace(images=SimpleNamespace(version=lambda: "1-65535"))
+    state = SimpleNamespace(routes="/alw", project_key="p", workbench=workbench)
     shown = component_data(state, SimpleNamespace(id=1), opened, RoundProgress(0, 5), classes)[
         "classes"
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alworkbench.core.domain import ClassList, Person, Round
-from alworkbench.inputs.rendition import THUMBNAIL
+from alworkbench.inputs.rendition import SIDES, THUMBNAIL
 from ui.components.mounting import component
 from ui.routes.pictures import picture_address
 from ui.state import UiState
@@ -52,6 +52,7 @@ def component_data(
     sets, keys = round_.class_sets, classes.keys
     return {
         "base": state.routes,
+        "sides": list(SIDES),
         "owner": f"person-{person.id}",
         "project": state.project_key,
         "round": {

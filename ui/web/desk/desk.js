@@ -3,7 +3,7 @@
 import { newId } from "../shared/ids.js";
 import { keys } from "../shared/keys.js";
 import { Outbox } from "../shared/outbox.js";
-import { Pictures } from "../shared/pictures.js";
+import { Pictures, sideFor } from "../shared/pictures.js";
 import { Server } from "../shared/server.js";
 import { meaningOf } from "./meanings.js";
 import { Queue } from "./queue.js";
@@ -49,10 +49,11 @@ class Desk {
       (reason) => this.onSignedOut(reason),
     );
     this.root = root;
-    this.pictures = new Pictures(
-      (url) => this.onPicture(url),
-      (url) => this.onMissing(url),
-    );
+    this.pictures = new Pictures({
+      onReady: (url) => this.onPicture(url),
+      onMissing: (url) => this.onMissing(url),
+      side: () => this.side,
+    });
     this.outbox = new Outbox({
       prefix: `alworkbench.outbox.${data.project}.${data.owner}.`,
       send: (entry) => this.server.send(entry),
@@ -75,6 +76,7 @@ class Desk {
     };
     this.onHide = () => this.server.release(this.queue.waiting());
     this.leaveKeys = keys.enter("desk", (press) => this.takeKey(press));
+    this.leaveViewer = this.screen.viewer.listen();
     window.addEventListener("beforeunload", this.onLeave);
     window.addEventListener("online", this.onOnline);
     window.addEventListener("pagehide", this.onHide);
@@ -160,7 +162,7 @@ class Desk {
     clearTimeout(this.refillTimer);
     const epoch = this.epoch;
     let again = RETRY_QUEUE_MS;
-    const reply = await this.server.queue();
+    const reply = await this.server.queue(this.side);
     this.refilling = false;
     if (this.stopped) return;
     if (reply !== null) {
@@ -192,6 +194,11 @@ class Desk {
   }
 
   // ------------------------------------------------------------------------ the image on screen
+
+  // Of the renditions that fit this frame and screen.
+  get side() {
+    return sideFor(this.screen.viewer.area, this.data.sides);
+  }
 
   drop() {
     this.queue.current = null;
@@ -225,13 +232,20 @@ class Desk {
 
   show() {
     const item = this.queue.current;
-    const picture = this.pictures.get(item.image_url);
-    if (!Pictures.loaded(picture)) {
-      this.screen.drawWaiting("Loading the image");
+    const { picture, ready, transparent } = this.pictures.get(item.image_url);
+    if (!ready) {
+      this.screen.viewer.say("Loading the image");
       return;
     }
     this.missing = false;
-    this.screen.drawPicture(picture, `Image ${item.position + 1} of this round, to be labelled`);
+    this.screen.viewer.show({
+      picture,
+      alt: `Image ${item.position + 1} of this round, to be labelled`,
+      width: item.width,
+      height: item.height,
+      full: item.image_url,
+      transparent,
+    });
     this.root.dataset.item = String(item.item_id);
     // Keys count from the frame in which the picture is painted, not earlier.
     requestAnimationFrame(() => {
@@ -252,7 +266,7 @@ class Desk {
     if (item === null || item.image_url !== url || this.armed) return;
     this.missing = true;
     this.exposure.begin();
-    this.screen.drawWaiting("The file of this image is gone or was changed. Skip it with s.");
+    this.screen.viewer.say("The file of this image is gone or was changed. Skip it with s.");
   }
 
   // ---------------------------------------------------------------------------------- answering
@@ -351,7 +365,7 @@ class Desk {
       `${doneHere ? this.othersAnswer() : ""}${this.savedText()}`,
       counted > 0,
     );
-    if (current === null && !done) this.screen.drawWaiting(this.waitingText());
+    if (current === null && !done) this.screen.viewer.say(this.waitingText());
     const lost = "This browser keeps nothing: answers that are not saved yet would not survive a reload.";
     this.screen.drawNotice(this.notice || this.outbox.reason || (this.outbox.durable ? "" : lost));
     this.report(done && this.outbox.size === 0);
@@ -390,6 +404,7 @@ class Desk {
     this.stopped = true;
     clearTimeout(this.refillTimer);
     this.leaveKeys();
+    this.leaveViewer();
     window.removeEventListener("beforeunload", this.onLeave);
     window.removeEventListener("online", this.onOnline);
     window.removeEventListener("pagehide", this.onHide);

@@ -1,7 +1,7 @@
 // What the annotator sees. Draws what it is told and reports clicks; decides nothing.
 
 import { keyCap, make } from "../shared/make.js";
-import { Pictures } from "../shared/pictures.js";
+import { Viewer } from "../shared/viewer.js";
 
 const FLASH_MS = 160;
 
@@ -25,9 +25,7 @@ export class Screen {
     bar.append(this.title, this.meter, this.count, this.saved);
 
     this.desk = make("div", "desk");
-    this.frame = make("figure", "frame");
-    this.waiting = make("div", "waiting");
-    this.frame.append(this.waiting);
+    this.viewer = new Viewer();
 
     const side = make("div", "side");
     this.suggestion = make("div", "suggestion");
@@ -54,7 +52,7 @@ export class Screen {
     this.examples.hidden = true;
     side.append(this.suggestion, this.likely, this.filter, this.grid, others, this.last, this.examples);
 
-    this.desk.append(this.frame, side);
+    this.desk.append(this.viewer.node, side);
     this.end = make("div", "end");
     this.endTitle = make("div", "end-title");
     this.endText = make("div", "end-text");
@@ -63,9 +61,6 @@ export class Screen {
     this.notice = make("div", "notice");
     this.notice.setAttribute("role", "alert");
     root.append(bar, this.desk, this.end, this.notice);
-
-    this.resizer = new ResizeObserver(() => this.fit());
-    this.resizer.observe(this.frame);
   }
 
   button(className, text, key, onClick) {
@@ -205,22 +200,6 @@ export class Screen {
     );
   }
 
-  drawPicture(picture, alt) {
-    picture.alt = alt;
-    this.frame.replaceChildren(picture);
-    this.fit();
-  }
-
-  drawWaiting(text) {
-    this.waiting.textContent = text;
-    this.frame.replaceChildren(this.waiting);
-  }
-
-  fit() {
-    const picture = this.frame.querySelector("img");
-    if (picture) Pictures.fit(picture, this.frame);
-  }
-
   enable(on) {
     this.desk.classList.toggle("idle", !on);
   }
@@ -239,7 +218,7 @@ export class Screen {
   }
 
   dispose() {
-    this.resizer.disconnect();
+    this.viewer.dispose();
     this.root.replaceChildren();
   }
 }

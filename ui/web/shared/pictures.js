@@ -1,49 +1,68 @@
-// Pictures ahead of their turn, and the one on screen at a size that suits it.
+// Pictures ahead of their turn, decoded, at the size that the screen needs.
 
 const AT_ONCE = 4; // pictures on their way at the same time: an answer does not wait behind more
 const KEEP = 16; // pictures kept for take-backs
-const TINY = 160; // px; a picture with no longer side is shown as crisp squares
-const TINY_SHOWN = 460; // px; larger squares are harder to read, not easier
 const RETRY_MS = 1500;
+const LOOK = 32; // pixels a side that are looked at for transparency
+
+// The smallest side whose rendition has as many pixels as an area of the screen, else the largest side.
+export function sideFor(area, sides) {
+  return sides.find((side) => side * side >= area) ?? sides[sides.length - 1];
+}
 
 export class Pictures {
-  // onMissing(url): the server is there and has no such picture.
-  constructor(onReady, onMissing) {
+  // onReady(url): the picture can be painted at once. onMissing(url): the server is there and has no such
+  // picture. side() gives the side of the renditions that are asked for.
+  constructor({ onReady, onMissing, side }) {
     this.onReady = onReady;
     this.onMissing = onMissing;
+    this.side = side;
     this.cache = new Map();
     this.ahead = []; // addresses of those that wait, in order
     this.stopped = false;
   }
 
-  // The element for this address; it loads, and tries again until it has loaded.
+  // What is known of the picture at this address: {picture, ready, transparent}. It loads, and tries again
+  // until it has loaded. The address is that of the full size.
   get(url) {
-    let picture = this.cache.get(url);
-    if (picture === undefined) {
-      picture = document.createElement("img");
+    let found = this.cache.get(url);
+    if (found === undefined) {
+      const picture = document.createElement("img");
+      const address = `${url}&side=${this.side()}`;
+      found = { picture, address, ready: false, transparent: false };
       picture.decoding = "sync";
       picture.draggable = false;
-      picture.addEventListener("load", () => {
-        this.onReady(url);
-        this.fetchAhead();
-      });
-      picture.addEventListener("error", () => this.retry(url, picture));
-      picture.src = url;
+      picture.addEventListener("load", () => this.prepare(url, found));
+      picture.addEventListener("error", () => this.retry(url, found));
+      picture.src = address;
     }
     this.cache.delete(url); // the order of the map is the order of use
-    this.cache.set(url, picture);
-    return picture;
+    this.cache.set(url, found);
+    return found;
   }
 
-  async retry(url, picture) {
+  async prepare(url, found) {
     try {
-      const response = await fetch(url, { credentials: "same-origin", cache: "no-store" });
+      await found.picture.decode(); // so that painting it takes no time
+    } catch {
+      return this.retry(url, found);
+    }
+    found.transparent = isTransparent(found.picture);
+    found.ready = true;
+    if (this.stopped) return;
+    this.onReady(url);
+    this.fetchAhead();
+  }
+
+  async retry(url, found) {
+    try {
+      const response = await fetch(found.address, { credentials: "same-origin", cache: "no-store" });
       if (response.status === 404 && !this.stopped) this.onMissing(url);
     } catch {
       // No connection: the answer to that is to try again.
     }
     setTimeout(() => {
-      if (!this.stopped && this.cache.get(url) === picture) picture.src = url;
+      if (!this.stopped && this.cache.get(url) === found) found.picture.src = found.address;
     }, RETRY_MS);
   }
 
@@ -57,7 +76,7 @@ export class Pictures {
   }
 
   fetchAhead() {
-    let coming = [...this.cache.values()].filter((picture) => !picture.complete).length;
+    let coming = [...this.cache.values()].filter((found) => !found.picture.complete).length;
     for (const url of this.ahead) {
       if (this.stopped || coming >= AT_ONCE) return;
       if (this.cache.has(url)) continue;
@@ -66,28 +85,21 @@ export class Pictures {
     }
   }
 
-  static loaded(picture) {
-    return picture.complete && picture.naturalWidth > 0;
-  }
-
-  // Whole multiples keep the squares of a tiny picture equal; larger ones fill the frame.
-  static fit(picture, frame) {
-    const style = getComputedStyle(frame);
-    const width = frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    const height = frame.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
-    const natural = Math.max(picture.naturalWidth, picture.naturalHeight);
-    if (natural === 0 || width <= 0 || height <= 0) return;
-    const scale = Math.min(width / picture.naturalWidth, height / picture.naturalHeight);
-    const tiny = natural <= TINY;
-    const most = Math.max(1, TINY_SHOWN / natural);
-    const used = tiny && scale >= 2 ? Math.floor(Math.min(scale, most)) : scale;
-    picture.style.width = `${Math.round(picture.naturalWidth * used)}px`;
-    picture.style.height = `${Math.round(picture.naturalHeight * used)}px`;
-    picture.classList.toggle("tiny", tiny);
-  }
-
   dispose() {
     this.stopped = true;
     this.cache.clear();
   }
+}
+
+// Whether a part of a loaded picture lets the page through.
+function isTransparent(picture) {
+  const canvas = document.createElement("canvas");
+  canvas.width = LOOK;
+  canvas.height = LOOK;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  if (pen === null) return false;
+  pen.drawImage(picture, 0, 0, LOOK, LOOK);
+  const pixels = pen.getImageData(0, 0, LOOK, LOOK).data;
+  for (let at = 3; at < pixels.length; at += 4) if (pixels[at] < 255) return true;
+  return false;
 }

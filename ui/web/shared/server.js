@@ -27,10 +27,10 @@ export class Server {
     return { ok: response.ok, reply };
   }
 
-  // The queue, or null when the server does not answer.
-  async queue() {
+  // The queue, or null when the server does not answer. `side` is that of the renditions to be shown.
+  async queue(side) {
     try {
-      const { ok, reply } = await this.call("/queue", { tab: this.tab });
+      const { ok, reply } = await this.call("/queue", { tab: this.tab, side });
       return ok ? reply : null;
     } catch {
       return null;
