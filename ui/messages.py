@@ -46,18 +46,18 @@ class UndoMessage:
     """The event id of the answer; None: the newest of the person."""
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Refused: not JSON, too long, not an object."""
+async def read_json(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
+    """The body, of at most `most` bytes, as a JSON object. Raises Refused for anything else."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Refused(415, "type", "The body must be application/json.")
     announced = content_length(request.headers)
-    if announced is not None and announced > MAX_BODY:
-        raise Refused(413, "size", f"The body is longer than {MAX_BODY} bytes.")
+    if announced is not None and announced > most:
+        raise Refused(413, "size", f"The body is longer than {most} bytes.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise Refused(413, "size", f"The body is longer than {MAX_BODY} bytes.")
+        if len(body) > most:
+            raise Refused(413, "size", f"The body is longer than {most} bytes.")
     try:
         parsed = json.loads(body.decode("utf-8", errors="strict"))
     except (ValueError, RecursionError):
@@ -70,7 +70,24 @@ async def read_json(request: Request) -> dict[str, Any]:
 def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
     """An answer of the labelling page. Raises Refused with the field that is wrong."""
     needed = {"event_id", "item_id", "lease_token", "kind", "class_id"}
-    _check_fields(body, needed, {"duration_ms", "suggested_class_id"})
+    check_fields(body, needed, {"duration_ms", "suggested_class_id"})
+    kind, class_id = parse_kind(body, classes)
+    token = body["lease_token"]
+    if not isinstance(token, str) or not 1 <= len(token) <= 200:
+        raise Refused(422, "lease_token", "`lease_token` must be a text of 1 to 200 characters.")
+    return AnswerMessage(
+        event_id=_event_id(body),
+        item_id=integer(body, "item_id", 0, _MAX_ID),
+        lease_token=token,
+        kind=kind,
+        class_id=class_id,
+        duration_ms=_optional_integer(body, "duration_ms", 0, _MAX_DURATION_MS),
+        suggested_class_id=_optional_integer(body, "suggested_class_id", 0, _MAX_ID),
+    )
+
+
+def parse_kind(body: dict[str, Any], classes: ClassList) -> tuple[AnswerKind, int | None]:
+    """Kind and class of an answer. Raises Refused with the field that is wrong."""
     try:
         kind = AnswerKind(body["kind"])
     except ValueError:
@@ -93,25 +110,14 @@ def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
         )
     if unknown:
         raise Refused(422, "class_id", "This project has no class with this `class_id`.")
-    token = body["lease_token"]
-    if not isinstance(token, str) or not 1 <= len(token) <= 200:
-        raise Refused(422, "lease_token", "`lease_token` must be a text of 1 to 200 characters.")
-    return AnswerMessage(
-        event_id=_event_id(body),
-        item_id=_integer(body, "item_id", 0, _MAX_ID),
-        lease_token=token,
-        kind=kind,
-        class_id=class_id,
-        duration_ms=_optional_integer(body, "duration_ms", 0, _MAX_DURATION_MS),
-        suggested_class_id=_optional_integer(body, "suggested_class_id", 0, _MAX_ID),
-    )
+    return kind, class_id
 
 
 def parse_undo(body: dict[str, Any]) -> UndoMessage:
     """A take-back of the labelling page. Raises Refused with the field that is wrong."""
-    _check_fields(body, {"event_id", "tab"}, {"answer"})
-    answer = None if body.get("answer") is None else _random_text(body, "answer")
-    return UndoMessage(_event_id(body), _random_text(body, "tab"), answer)
+    check_fields(body, {"event_id", "tab"}, {"answer"})
+    answer = None if body.get("answer") is None else random_text(body, "answer")
+    return UndoMessage(_event_id(body), random_text(body, "tab"), answer)
 
 
 def parse_queue(body: dict[str, Any]) -> tuple[str, int | None]:
@@ -119,24 +125,25 @@ def parse_queue(body: dict[str, Any]) -> tuple[str, int | None]:
 
     Raises Refused with the field that is wrong.
     """
-    _check_fields(body, {"tab"}, {"side"})
+    check_fields(body, {"tab"}, {"side"})
     side = _optional_integer(body, "side", min(SIDES), max(SIDES))
     if side is not None and side not in SIDES:
         raise Refused(422, "side", f"`side` must be one of {', '.join(map(str, SIDES))}.")
-    return _random_text(body, "tab"), side
+    return random_text(body, "tab"), side
 
 
 def parse_release(body: dict[str, Any]) -> tuple[str, list[int]]:
     """A tab, and the ids of the items that it gives back. Raises Refused with the field that is wrong."""
-    _check_fields(body, {"tab", "items"}, set())
+    check_fields(body, {"tab", "items"}, set())
     items = body["items"]
     if not isinstance(items, list) or len(items) > MOST_RELEASED:
         raise Refused(422, "items", f"`items` must be a list of at most {MOST_RELEASED} ids.")
-    ids = [_integer({"items": each}, "items", 0, _MAX_ID) for each in items]
-    return _random_text(body, "tab"), ids
+    ids = [integer({"items": each}, "items", 0, _MAX_ID) for each in items]
+    return random_text(body, "tab"), ids
 
 
-def _check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) -> None:
+def check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) -> None:
+    """Raises Refused for a missing field, and for one that is not expected."""
     if missing := needed - body.keys():
         raise Refused(422, "fields", f"These fields are missing: {', '.join(sorted(missing))}.")
     if len(body.keys() - needed - optional):
@@ -144,17 +151,19 @@ def _check_fields(body: dict[str, Any], needed: set[str], optional: set[str]) ->
 
 
 def _event_id(body: dict[str, Any]) -> str:
-    return _random_text(body, "event_id")
+    return random_text(body, "event_id")
 
 
-def _random_text(body: dict[str, Any], name: str) -> str:
+def random_text(body: dict[str, Any], name: str) -> str:
+    """A text that a browser made at random. Raises Refused."""
     found = body[name]
     if not isinstance(found, str) or not _EVENT_ID.fullmatch(found):
         raise Refused(422, name, f"`{name}` must be 16 to 64 letters, digits or hyphens.")
     return found
 
 
-def _integer(body: dict[str, Any], name: str, low: int, high: int) -> int:
+def integer(body: dict[str, Any], name: str, low: int, high: int) -> int:
+    """A whole number between both bounds. Raises Refused."""
     value = body[name]
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise Refused(422, name, f"`{name}` must be a whole number from {low} to {high}.")
@@ -162,4 +171,4 @@ def _integer(body: dict[str, Any], name: str, low: int, high: int) -> int:
 
 
 def _optional_integer(body: dict[str, Any], name: str, low: int, high: int) -> int | None:
-    return None if body.get(name) is None else _integer(body, name, low, high)
+    return None if body.get(name) is None else integer(body, name, low, high)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alworkbench.core.domain import Person, PersonRole
-from ui.views import curves, label, people, project, review
+from ui.views import curves, gallery, label, people, project, review
 from ui.views.trouble import Render
 
 
@@ -34,6 +34,7 @@ class PageEntry:
 PAGES = (
     PageEntry("Label", "label", Section.WORK, PersonRole.ANNOTATOR, label.render),
     PageEntry("Review", "review", Section.WORK, PersonRole.REVIEWER, review.render),
+    PageEntry("Gallery", "gallery", Section.IMAGES, PersonRole.MANAGER, gallery.render),
     PageEntry("Curves", "curves", Section.EVIDENCE, PersonRole.MANAGER, curves.render),
     PageEntry("Project", "project", Section.SET_UP, PersonRole.MANAGER, project.render),
     PageEntry("People", "people", Section.SET_UP, PersonRole.MANAGER, people.render),

@@ -14,6 +14,7 @@ Dimensions used in this file
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from alworkbench.core.domain import ClassList, Role
 from alworkbench.core.errors import GalleryChanged, NotComputed
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
-from alworkbench.project.gallery_page import GalleryPage, GalleryState, describe
+from alworkbench.project.gallery_page import GalleryImage, GalleryPage, GalleryState, describe
 from alworkbench.project.image_facts import (
     CANNOT_TELL,
     NONE,
@@ -129,6 +130,31 @@ class Gallery:
         with self._session.store.read() as reader:
             listed = self._listed(reader, query, place)
         return [int(each) for each in listed.facts.ids[listed.order].tolist()]
+
+    def images(self, ids: Sequence[int]) -> list[GalleryImage]:
+        """The images with these ids as they are now, in this order. Raises NotInProject."""
+        with self._session.store.read() as reader:
+            facts, _ = self._facts.read(reader)
+            scores = stored_scores(self._session.folder, reader.classes.current())
+            return describe(reader, facts, ids, scores, self._groups(reader, None))
+
+    def people(self) -> list[str]:
+        """Names of all people whose answers count, sorted."""
+        with self._session.store.read() as reader:
+            facts, _ = self._facts.read(reader)
+        return sorted(frozenset().union(*facts.people.values()))
+
+    def predicted(self, ids: Sequence[int]) -> dict[int, int]:
+        """Of these images, the class that lists show as the prediction: image id -> class id."""
+        with self._session.store.read() as reader:
+            facts, _ = self._facts.read(reader)
+            scores = stored_scores(self._session.folder, reader.classes.current())
+        if scores is None:
+            return {}
+        some = facts.at(facts.positions(ids))
+        found = values_of(scores.likeliest(), shown_rows(some, scores), 0).astype(np.int64)
+        pairs = zip(some.ids.tolist(), found.tolist(), strict=True)
+        return {int(image): int(class_id) for image, class_id in pairs if class_id}
 
     def counts(self, query: ImageQuery | None = None) -> dict[str, dict[str, int]]:
         """How many images of a list have each class as label, as prediction, and are in each cluster.

@@ -123,6 +123,7 @@ class FakeWorkbench:
             failed=lambda: None,
         )
         self.people = FakePeople(kept.path / "people.json")
+        self.gallery = SimpleNamespace(people=list)
         self.classes = SimpleNamespace(current=lambda: self._classes)
         self.images = SimpleNamespace(
             get=self._image, rendition=self._rendition, version=lambda: VERSION

@@ -49,7 +49,7 @@ def component_data(
     state: UiState, person: Person, round_: Round, progress: RoundProgress, classes: ClassList
 ) -> dict[str, Any]:
     """What the browser is told. `owner` keeps unsent answers of two people in one browser apart."""
-    sets, keys = round_.class_sets, classes.keys
+    sets = round_.class_sets
     return {
         "base": state.routes,
         "sides": list(SIDES),
@@ -68,16 +68,22 @@ def component_data(
             "total": progress.total,
         },
         "complete": progress.complete,
-        "classes": [
-            {
-                "id": c.id,
-                "name": c.name,
-                "key": keys[position],
-                "colour": c.colour,
-                "description": c.description,
-                "examples": [picture_address(state, content, THUMBNAIL) for content in c.examples],
-            }
-            for position in classes.shown_order
-            for c in (classes.classes[position],)
-        ],
+        "classes": plain_classes(state, classes),
     }
+
+
+def plain_classes(state: UiState, classes: ClassList) -> list[dict[str, Any]]:
+    """The classes as the browser is told, in the order of the screen."""
+    keys = classes.keys
+    return [
+        {
+            "id": c.id,
+            "name": c.name,
+            "key": keys[position],
+            "colour": c.colour,
+            "description": c.description,
+            "examples": [picture_address(state, content, THUMBNAIL) for content in c.examples],
+        }
+        for position in classes.shown_order
+        for c in (classes.classes[position],)
+    ]

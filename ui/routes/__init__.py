@@ -2,6 +2,8 @@
 
     queue      POST /alw/queue, /alw/answer, /alw/undo, /alw/release: what the desk asks and answers
     pictures   GET  /alw/image/{hash}?side=S: a picture, by content, cached for good
+    images     POST /alw/images, /alw/images/...: lists for the gallery, and what they are sorted by
+    labels     POST /alw/labels, /alw/labels/undo: one act labels a selection
     modules    GET  /alw/modules/{version}/{path}: the code of our components for the browser
 
 Who asks is found out by `ui.door.guard`; a request never says so. Each route names the least role that it
@@ -14,13 +16,15 @@ from starlette.routing import BaseRoute, Mount
 
 from ui.door.pages import door_routes
 from ui.door.settings import Door
-from ui.routes import modules, pictures, queue
+from ui.routes import images, labels, modules, pictures, queue
 from ui.routes.answering import OurRoute
 from ui.state import UiState
 
 RESOURCES = (
     queue.routes,
     pictures.routes,
+    images.routes,
+    labels.routes,
     modules.routes,
 )
 

@@ -28,7 +28,7 @@ from alworkbench.core.errors import (
 )
 from alworkbench.core.unexpected import keep_trace, what_to_do
 from ui.door.visitor import visitor_of
-from ui.messages import read_json
+from ui.messages import MAX_BODY, read_json
 from ui.refusal import Handler, Refused
 from ui.state import UiState
 
@@ -60,16 +60,19 @@ def reading(state: UiState, path: str, needed: PersonRole, work: Read) -> OurRou
     return OurRoute(path, handler, "GET", needed, state)
 
 
-def writing(state: UiState, path: str, needed: PersonRole, work: Write) -> OurRoute:
+def writing(
+    state: UiState, path: str, needed: PersonRole, work: Write, most: int = MAX_BODY
+) -> OurRoute:
     """A POST route. `work` gets the JSON object of the body and the person; it runs in a worker thread.
 
-    The header `Server-Timing` says how many milliseconds the route took, the wait for a thread included.
+    `most` are the bytes that a body may have. The header `Server-Timing` says how many milliseconds the route
+    took, the wait for a thread included.
     """
 
     async def handler(request: Request) -> Response:
         began = time.perf_counter()
         person = visitor_of(request.scope, needed).person
-        reply = as_json(await run_in_threadpool(work, await read_json(request), person))
+        reply = as_json(await run_in_threadpool(work, await read_json(request, most), person))
         reply.headers["Server-Timing"] = f"route;dur={1000 * (time.perf_counter() - began):.1f}"
         return reply
 

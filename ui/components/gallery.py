@@ -1,0 +1,28 @@
+"""The gallery component: images in a grid, filtered, selected and labelled; it asks our routes itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui.components.labeller import plain_classes
+from ui.components.mounting import component
+from ui.state import UiState
+
+_grid = component("gallery", "grid/grid.js")
+
+
+def gallery(state: UiState) -> None:
+    """Draw the gallery."""
+    _grid.draw(state, component_data(state))
+
+
+def component_data(state: UiState) -> dict[str, Any]:
+    """What the browser is told."""
+    workbench = state.workbench
+    return {
+        "base": state.routes,
+        "version": workbench.images.version(),
+        "classes": plain_classes(state, workbench.classes.current()),
+        "rounds": [each.number for each in workbench.rounds.all()],
+        "people": workbench.gallery.people(),
+    }

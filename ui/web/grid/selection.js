@@ -1,0 +1,49 @@
+// Which images of a list are selected, by their places; and where the keyboard is.
+
+export class Selection {
+  constructor() {
+    this.clear();
+    this.focus = 0;
+    this.anchor = 0;
+  }
+
+  clear() {
+    this.places = new Set();
+  }
+
+  has(place) {
+    return this.places.has(place);
+  }
+
+  get size() {
+    return this.places.size;
+  }
+
+  // One image alone.
+  only(place) {
+    this.places = new Set([place]);
+    this.focus = this.anchor = place;
+  }
+
+  toggle(place) {
+    if (!this.places.delete(place)) this.places.add(place);
+    this.focus = this.anchor = place;
+  }
+
+  // From the anchor to here, instead of what was selected, or beside it.
+  reach(place, beside = false) {
+    if (!beside) this.clear();
+    const [low, high] = place < this.anchor ? [place, this.anchor] : [this.anchor, place];
+    for (let at = low; at <= high; at += 1) this.places.add(at);
+    this.focus = place;
+  }
+
+  range() {
+    const all = [...this.places];
+    return all.length === 0 ? null : [Math.min(...all), Math.max(...all)];
+  }
+
+  move(place) {
+    this.focus = this.anchor = place;
+  }
+}
