@@ -719,6 +719,36 @@ class NotComputed(LoopError):
         )
 
 
+class MapNotComputed(LoopError):
+    """The map has no layout of this kind yet."""
+
+    def __init__(self, layout: str) -> None:
+        super().__init__(
+            f"The map has no layout {layout} of these features yet. Compute it with `alworkbench map map.csv "
+            f"--layout {layout}`, or with the button on the page Map."
+        )
+
+
+class MapTooSmall(LoopError):
+    """Too few images for a layout by neighbours."""
+
+    def __init__(self, found: int, least: int) -> None:
+        super().__init__(
+            f"A layout by UMAP needs at least {least} images with features, and this project has {found}. "
+            f"Use the layout pca, or import more images."
+        )
+
+
+class ExtraMissing(WorkbenchError):
+    """An optional package is not installed."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed. Install it with "
+            f"`pip install 'alworkbench[{extra}]'`."
+        )
+
+
 class GalleryChanged(LoopError):
     """What further pages of a list were sorted by is gone."""
 

@@ -32,6 +32,7 @@ from alworkbench.project.image_facts import (
     NONE,
     SKIP,
     FactsInMemory,
+    FactsMoment,
     ImageFacts,
 )
 from alworkbench.project.image_groups import ImageGroups, group_images, stored_groups
@@ -43,6 +44,7 @@ from alworkbench.project.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alworkbench.project.feature_map import FeatureMap
     from alworkbench.project.image_similarity import Similarity
     from alworkbench.project.predictions import Predictions
 
@@ -85,6 +87,13 @@ class Gallery:
         from alworkbench.project.image_similarity import Similarity
 
         return Similarity(self._session)
+
+    @cached_property
+    def map(self) -> FeatureMap:
+        """Where each image lies on a map of the features."""
+        from alworkbench.project.feature_map import FeatureMap
+
+        return FeatureMap(self._session)
 
     def page(
         self,
@@ -193,6 +202,11 @@ class Gallery:
             images = sum(reader.images.count(role) for role in Role)
         texts = encoder is not None and not encoder.from_file
         return GalleryState.of(images, scores, groups, newest, encoder, texts)
+
+    def columns(self, reader: Reader) -> tuple[ImageFacts, FactsMoment, ImageScores | None]:
+        """What answers say of all images now, as of which moment, and the newest predictions."""
+        facts, moment = self._facts.read(reader)
+        return facts, moment, stored_scores(self._session.folder, reader.classes.current())
 
     def score(self, progress: Progress = silent, *, parts: bool = False) -> ImageScores:
         """Predict all images and store it; see `image_scores.score_images`."""

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from alworkbench.core.domain import JobKind, ProjectFolder, Role
+from alworkbench.core.domain import JobKind, ProjectFolder
 from alworkbench.core.progress import Progress, silent
 from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
-from alworkbench.project.image_facts import key_of
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
@@ -103,17 +102,13 @@ def group_images(
     `clusters` is their number; None: the square root of half the images, at most MOST_CLUSTERS. Takes N^2 R
     operations. Raises FeaturesMissing, JobRuns and JobCancelled.
     """
+    from alworkbench.project.encoded_images import encoded_images
+
     with session.jobs.claim(JobKind.GROUP, lambda: "compare all images", progress) as told:
-        with session.store.read() as reader:
-            images = [each for role in Role for each in reader.images.ids_and_hashes(role)]
         engine = session.engine()
         table = engine.table()
-        hashes = [content for _, content in images]
-        usable = [h for h, has in zip(hashes, table.has(hashes), strict=True) if has]
-        keys = np.array([key_of(content) for content in usable], np.int64)
-        order = np.argsort(keys, kind="stable")
-        rows = table.rows_of([usable[at] for at in order.tolist()])
-        keys = keys[order]
+        with session.store.read() as reader:
+            keys, rows = encoded_images(reader, table)
         near, nearest = nearest_other(table, rows, told)
         count = min(clusters or usual_clusters(len(rows)), max(1, len(rows)))
         cluster, central = clustered(table, engine.head, rows, count, session.settings().seed, told)

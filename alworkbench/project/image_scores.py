@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from alworkbench.core.domain import ClassList, JobKind, ProjectFolder, Role
+from alworkbench.core.domain import ClassList, JobKind, ProjectFolder
 from alworkbench.core.progress import Progress, silent
 from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
-from alworkbench.project.image_facts import key_of
 from alworkbench.project.session import Session, stored_id
 
 if TYPE_CHECKING:
@@ -118,22 +117,18 @@ def score_images(
     four times as long as ranking the pool once by a strategy that draws. Raises FeaturesMissing,
     PosteriorMissing, JobRuns and JobCancelled.
     """
+    from alworkbench.project.encoded_images import encoded_images
 
     title = "predict all images" + (" with their uncertainty" if parts else "")
     with session.jobs.claim(JobKind.SCORE, lambda: title, progress) as told:
+        table = session.engine().table()
         with session.store.read() as reader:
             classes = reader.classes.current()
             newest = reader.computed.learner()
-            images = [each for role in Role for each in reader.images.ids_and_hashes(role)]
-        table = session.engine().table()
-        hashes = [content for _, content in images]
-        usable = [h for h, has in zip(hashes, table.has(hashes), strict=True) if has]
-        keys = np.array([key_of(content) for content in usable], np.int64)
-        order = np.argsort(keys, kind="stable")
-        rows = table.rows_of([usable[at] for at in order.tolist()])
+            keys, rows = encoded_images(reader, table)
         with session.computing:
             learner = predictions.newest()
-        columns = {"key": keys[order], **_columns(_blocks(session, learner, rows, told))}
+        columns = {"key": keys, **_columns(_blocks(session, learner, rows, told))}
         if parts:
             columns |= _parts(session, learner, rows, told)
         facts = {

@@ -56,5 +56,9 @@ def _carry_out(workbench: Workbench, order: Mapping[str, Any], progress: Progres
             workbench.gallery.score(progress, parts=bool(order.get("parts")))
         case "group":
             workbench.gallery.group(progress)
+        case "map":
+            from alworkbench.project.feature_map import Layout
+
+            workbench.gallery.map.compute(Layout.UMAP, progress)
         case other:
             raise WorkbenchError(f"This version of alworkbench knows no job {other!r}.")

@@ -21,7 +21,7 @@ class JobKind(StrEnum):
     SCORE = "score"
     """Predicting all images, so that they can be filtered and sorted by what the model says."""
     GROUP = "group"
-    """Comparing all images with each other: nearest neighbours and clusters."""
+    """Comparing all images with each other: nearest neighbours, clusters, and a map that keeps neighbours."""
 
 
 ASIDE = (JobKind.PREPARE, JobKind.SCORE, JobKind.GROUP)
