@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from alworkbench.features.table import FeatureTable
 
 KIND = "groups"
-NEAR = 0.7
-"""Cosine from which two images count as near-copies unless somebody says otherwise."""
 MOST_CLUSTERS = 200
 _SAMPLE = 50_000
 """Images that the centres of clusters are fitted to; the others join the nearest centre."""
