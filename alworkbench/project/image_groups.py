@@ -1,8 +1,12 @@
 """All images compared with each other: the most similar other image of each, and clusters; stored.
 
 The most similar image has the largest cosine of whitened activations (`features.whitening`): near-copies of a
-picture stand out there, while images of one kind do not. Clusters are those of MiniBatchKMeans
-(Sculley 2010, doi:10.1145/1772690.1772862) on image embeddings of unit length.
+picture stand out there, while images of one kind do not. With a cosine of 0.7, 82 to 93 % of copies of the
+bundled sample that are brighter or saved again are found, and 5 % of images without a copy. With a plain
+cosine of 0.99, it is 40 to 55 % and 43 % (`python -m tests.bench near_copies`).
+
+Clusters are those of MiniBatchKMeans (Sculley 2010, doi:10.1145/1772690.1772862) on image embeddings of unit
+length.
 
 Dimensions used in this file
     N  images that have features
