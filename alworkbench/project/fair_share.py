@@ -40,6 +40,8 @@ class Share:
     """Who work on the round now, this person included."""
     done: bool
     """Whether this person has answered every item that may still be asked of them, and others have not."""
+    in_other_tab: bool = False
+    """Whether this tab gets nothing and another open tab of this person holds images."""
 
 
 def fair_share(left: int, people: int, tabs: int = 1, *, pauses: bool = False) -> int:

@@ -63,7 +63,20 @@ class Labels:
             )
             items = _claimed(writer, current, annotator, limit, now, tab)
             done = not items and not writer.rounds.left_for(current.id, annotator)
-        return Share(items, limit, people, done and count.answers < count.wanted)
+        done = done and count.answers < count.wanted
+        elsewhere = not items and not done and self._holds(annotator, current.id, now)
+        return Share(items, limit, people, done, elsewhere)
+
+    def _holds(self, annotator: str, round_id: int, now: datetime) -> bool:
+        """Whether this person holds an item of a round that they have not answered."""
+        with self._session.store.read() as reader:
+            items = reader.rounds.items(round_id)
+        return any(
+            lease.annotator == annotator
+            for item in items
+            if annotator not in (*item.answered_by, *item.late_by)
+            for lease in item.held(now)
+        )
 
     def people_at_work(self) -> int:
         """How many people work on the open round now, as this process sees it."""

@@ -44,17 +44,27 @@ class Desk:
 
     @classmethod
     def open(
-        cls, browser: Browser, url: str, intercept: dict[str, Any] | None = None, **options: Any
+        cls,
+        browser: Browser,
+        url: str,
+        intercept: dict[str, Any] | None = None,
+        script: str = "",
+        seconds: float = 30,
+        **options: Any,
     ) -> Desk:
-        """The page of a served project; `intercept` handles requests to addresses from the start."""
+        """The page of a served project; `intercept` handles requests to addresses from the start.
+
+        `script` runs in the page before its own code, in the place of the one that notes what was on screen.
+        `seconds` is how long a page may take.
+        """
         context = browser.new_context(viewport={"width": 1280, "height": 860}, **options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(1000 * seconds)
         page = context.new_page()
         desk = cls(page)
         page.on("request", lambda request: desk._note(request.url, url))
         page.on("pageerror", lambda error: desk.errors.append(str(error)))
         page.on("dialog", lambda dialog: dialog.accept())
-        page.add_init_script(_WITNESS)
+        page.add_init_script(script or _WITNESS)
         for addresses, handle in (intercept or {}).items():
             page.route(addresses, handle)
         context.add_cookies(COOKIES.get(url, []))

@@ -43,11 +43,11 @@ class Picture:
         return np.append(values, 1.0)
 
 
-def sample_pictures() -> list[Picture]:
-    """The first `POOL` of the pool and `TEST` of the test part, as the manifest lists them."""
+def sample_pictures(pool: int = POOL) -> list[Picture]:
+    """The first `pool` of the pool and `TEST` of the test part, as the manifest lists them."""
     with zipfile.ZipFile(bundled_sample()) as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("manifest.csv").decode())))
-        chosen = [r for r in rows if r["split"] == "pool"][:POOL]
+        chosen = [r for r in rows if r["split"] == "pool"][:pool]
         test = [r for r in rows if r["split"] != "pool"]
         chosen += test[:: max(1, len(test) // TEST)][:TEST]
         return [
@@ -56,9 +56,9 @@ def sample_pictures() -> list[Picture]:
         ]
 
 
-def make_project(folder: Path, batch: int = 10) -> None:
+def make_project(folder: Path, batch: int = 10, pool: int = POOL) -> None:
     """A project in `folder` with images, features, a posterior and the audit set labelled."""
-    pictures = sample_pictures()
+    pictures = sample_pictures(pool)
     source = folder / "source"
     source.mkdir(parents=True)
     with (source / "manifest.csv").open("w", newline="", encoding="utf-8") as file:

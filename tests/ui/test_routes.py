@@ -429,6 +429,7 @@ def test_no_open_round_is_an_empty_queue(browser: Browser, workbench: FakeWorkbe
         "limit": 0,
         "people": 1,
         "done": False,
+        "in_other_tab": False,
         "lease_seconds": None,
     }
 

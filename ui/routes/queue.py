@@ -71,6 +71,7 @@ class _Desk:
             "limit": share.limit,
             "people": share.people,
             "done": share.done,
+            "in_other_tab": share.in_other_tab,
             "lease_seconds": max(0.0, (min(ends) - now).total_seconds()) if ends else None,
         }
 

@@ -1,4 +1,4 @@
-"""A page that is open notices by itself that a round was opened or closed, and that a job began or ended."""
+"""An open page notices that a round was opened, closed or prepared, and that a job began or ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ui.state import UiState
 
 _LOOK_SECONDS = 2.0
 
-Marker = tuple[int | None, int | None, bool, int | None]
+Marker = tuple[int | None, int | None, bool, int | None, bool]
 
 
 def follow(state: UiState) -> None:
@@ -17,7 +17,8 @@ def follow(state: UiState) -> None:
 
 
 def marker(state: UiState) -> Marker:
-    """The open round, the newest job that is shown, whether it runs, and a preparation that failed.
+    """The open round, the newest job that is shown, whether it runs, a preparation that failed, and
+    whether the next round is ready.
 
     Reads few rows.
     """
@@ -28,6 +29,7 @@ def marker(state: UiState) -> Marker:
         None if job is None else job.job.id,
         job is not None and job.running,
         None if failed is None else failed.id,
+        state.workbench.prepared.kept() is not None,
     )
 
 

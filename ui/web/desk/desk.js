@@ -30,6 +30,7 @@ class Desk {
     this.refilling = false;
     this.empty = false; // the server gave us no image
     this.doneHere = false; // what is left, others must answer
+    this.inOtherTab = false; // what is left, another tab of this person holds
     this.epoch = 0; // counts settled answers: an older queue does not know them
     this.refillTimer = null;
     this.stopped = false;
@@ -110,6 +111,7 @@ class Desk {
       this.history = [];
       this.tally.progress = null;
       this.doneHere = false;
+      this.inOtherTab = false;
       this.empty = false;
       this.reported = null;
       this.notice = "";
@@ -169,6 +171,7 @@ class Desk {
       const upToDate = epoch === this.epoch;
       if (upToDate) this.tally.take(reply.progress, this.data.round.id);
       this.doneHere = reply.done;
+      this.inOtherTab = reply.in_other_tab;
       this.empty = reply.items.length === 0;
       const { gone, spare } = this.queue.merge(reply, this.outbox.size > 0);
       this.server.release(spare);
@@ -387,9 +390,10 @@ class Desk {
   }
 
   waitingText() {
-    return this.empty && this.tally.left > 0
-      ? "Others have the last images. You get the next one that becomes free."
-      : "Loading";
+    if (!this.empty || this.tally.left === 0) return "Loading";
+    return this.inOtherTab
+      ? "Another tab of yours has the last images. Answer them there, or close that tab."
+      : "Others have the last images. You get the next one that becomes free.";
   }
 
   // Tell the page when the round becomes complete, or is no longer: it shows what comes next.
