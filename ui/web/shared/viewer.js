@@ -15,10 +15,9 @@ import { Light } from "./light.js";
 import { make } from "./make.js";
 import { View } from "./view.js";
 import { ViewBar } from "./viewbar.js";
+import { LINES, takePress } from "./viewkeys.js";
 
 const CRISP = 3; // CSS pixels of a pixel from which squares are shown as squares
-const ARROW = 0.2; // of the frame, moved by an arrow
-const PAGE = 0.9; // of the frame, moved by Page Up and Page Down
 const SAY_AFTER_MS = 500;
 const PLAIN_KEY = "alworkbench.viewer.plain"; // transparency on white, as the model sees it
 
@@ -141,61 +140,7 @@ export class Viewer {
   // ------------------------------------------------------------------------------------ keys
 
   listen(name = "picture") {
-    return keys.enter(name, (press) => this.takeKey(press), { sheet: () => Viewer.lines });
-  }
-
-  static lines = [
-    ["+ and -", "Zoom in and out"],
-    ["arrows, Page Up, Page Down, Home, End", "Move a picture that is larger than its frame"],
-    ["Shift+F", "See the whole picture"],
-    ["Shift+W", "Fill the frame with its short side"],
-    ["Shift+O", "One pixel of the picture for one of the page"],
-    ["Shift+R and Shift+L", "Turn it right and left"],
-    ["Shift+B", "Brightness and contrast"],
-    ["Shift+T", "Transparency on white, as the model sees it, or on squares"],
-    ["Escape", "The picture as it was at first"],
-  ];
-
-  // Letters need Shift: without it they belong to the classes.
-  takeKey(press) {
-    if (this.shown === null) return false;
-    const { key } = press;
-    if (key === "+" || key === "=") return this.act(() => this.view.step(1));
-    if (key === "-" || key === "_") return this.act(() => this.view.step(-1));
-    if (key === "escape") return this.leave();
-    if (this.isSlider(press.event)) return false;
-    const { width, height } = this.view.frame;
-    const moves = {
-      arrowleft: [ARROW * width, 0],
-      arrowright: [-ARROW * width, 0],
-      arrowup: [0, ARROW * height],
-      arrowdown: [0, -ARROW * height],
-      pageup: [PAGE * width * !this.view.fillsWidth, PAGE * height * this.view.fillsWidth],
-      pagedown: [-PAGE * width * !this.view.fillsWidth, -PAGE * height * this.view.fillsWidth],
-      home: [Infinity, Infinity],
-      end: [-Infinity, -Infinity],
-    };
-    if (moves[key]) return this.view.pannable && this.act(() => this.view.pan(...moves[key]));
-    if (!press.shift) return false;
-    const letters = {
-      f: () => this.act(() => this.view.fit("whole")),
-      w: () => this.act(() => this.view.fit("fill")),
-      o: () => this.original(),
-      r: () => this.act(() => this.view.rotate(1)),
-      l: () => this.act(() => this.view.rotate(-1)),
-      b: () => this.openLight(!this.light.isOpen),
-      t: () => this.setPlain(!this.plain),
-    };
-    // By their place too: on keyboards of other scripts the key has another name.
-    const letter = letters[key] ?? letters[/^Key([A-Z])$/.exec(press.event.code)?.[1].toLowerCase()];
-    if (letter === undefined) return false;
-    letter();
-    return true;
-  }
-
-  isSlider(event) {
-    const target = event.composedPath()[0];
-    return target instanceof HTMLInputElement && target.type === "range";
+    return keys.enter(name, (press) => takePress(this, press), { sheet: () => LINES });
   }
 
   // ------------------------------------------------------------------------------------ drawing
