@@ -83,6 +83,7 @@ def measure(folder: Path, files: int) -> tuple[list[list[float]], float]:
                 executable_path="/usr/bin/chromium", args=list(CHROMIUM_FLAGS)
             )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.set_default_timeout(120_000)
             page.add_init_script(CLOCK)
             open_desk(page, project)
             page.wait_for_timeout(2000)
