@@ -110,7 +110,7 @@ export class View {
     this.x = x - (x - this.x) * by;
     this.y = y - (y - this.y) * by;
     this.scale = wanted;
-    this.mode = "free";
+    this.mode = wanted === this.wholeScale ? "whole" : "free";
     this.clamp();
   }
 
