@@ -45,6 +45,7 @@ class ReviewRow(Base):
             postgresql_where=text("state = 'open'"),
         ),
         Index(None, "image_id"),
+        Index("uq_review_event_id", "event_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -62,3 +63,5 @@ class ReviewRow(Base):
     predicted_probability: Mapped[float | None]
     asked_by: Mapped[str | None]
     opinion_class_id: Mapped[int | None] = mapped_column(ForeignKey("label_class.id"))
+    event_id: Mapped[str | None]
+    """Of the act that closed it, on the case that the act named; null outside of a browser."""

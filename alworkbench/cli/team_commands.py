@@ -18,7 +18,8 @@ from alworkbench.cli.common import (
     tell,
 )
 from alworkbench.core.domain import Label, TakeBack
-from alworkbench.project.reviews import ODDS, ReviewCase
+from alworkbench.project.review_cases import ReviewCase
+from alworkbench.project.reviews import ODDS
 
 CaseArgument = Annotated[int, typer.Argument(help="Number of the case; `review list` shows it.")]
 ByOption = Annotated[

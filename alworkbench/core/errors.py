@@ -937,6 +937,16 @@ class ReviewClosed(LoopError):
         )
 
 
+class CaseChanged(LoopError):
+    """A case for a reviewer is not as the reviewer saw it."""
+
+    def __init__(self, review_id: int) -> None:
+        super().__init__(
+            f"Case {review_id} has changed since you saw it: its image has another answer or decision now. "
+            f"Nothing was stored. Look at the case again, and decide then."
+        )
+
+
 class SecondOpinionAsked(LoopError):
     """The person who asks for a second opinion cannot give it."""
 

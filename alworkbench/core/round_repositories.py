@@ -97,6 +97,10 @@ class Reviews(Protocol):
         """The case with this id. Raises NotInProject."""
         ...
 
+    def by_event(self, event_id: str) -> Review | None:
+        """The case that this event closed; None for an unknown event."""
+        ...
+
     def all(self) -> list[Review]:
         """Every case, oldest first."""
         ...
@@ -109,9 +113,11 @@ class Reviews(Protocol):
         label_id: int | None,
         note: str | None,
         now: datetime,
+        event_id: str | None = None,
     ) -> Review:
         """Resolve an open case with an answer of the reviewer, or without one dismiss it.
 
+        `event_id` names the act; it is kept with the case.
         Raises NotInProject, and ReviewClosed for a case that is closed.
         """
         ...
@@ -124,10 +130,11 @@ class Reviews(Protocol):
         opinion_class_id: int | None,
         note: str | None,
         now: datetime,
+        event_id: str | None = None,
     ) -> Review:
         """Close the open cases of an image without an answer, and open one for a second opinion: this.
 
-        `opinion_class_id` is what the reviewer saw.
+        `opinion_class_id` is what the reviewer saw. `event_id` names the act; it is kept with the named case.
         Raises NotInProject, and ReviewClosed for a case that is closed.
         """
         ...

@@ -10,8 +10,8 @@ reviewer gives. While one is asked for, the image has no other open case. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -26,8 +26,17 @@ from alworkbench.core.domain import (
     ReviewState,
     Role,
 )
-from alworkbench.core.errors import SecondOpinionAsked, UnknownClass
+from alworkbench.core.errors import CaseChanged, ReviewClosed, SecondOpinionAsked, UnknownClass
 from alworkbench.core.ports import Writer
+from alworkbench.project.review_cases import (
+    ReviewCase,
+    Waiting,
+    first_waiting,
+    newest_closed,
+    open_case,
+    open_in_order,
+    with_evidence,
+)
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
@@ -37,26 +46,6 @@ if TYPE_CHECKING:
 
 ODDS = 5.0
 """A label is probably wrong where another class is more times as likely (E1, docs/experiments/people.md)."""
-
-_ORDER = {
-    ReviewReason.SECOND_OPINION: 0,
-    ReviewReason.DISAGREEMENT: 1,
-    ReviewReason.LABEL_ERROR: 2,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewCase:
-    """A case with what a reviewer needs to see."""
-
-    review: Review
-    hash: str
-    path: str
-    """The newest place of the image."""
-    history: tuple[Label, ...]
-    """Every answer to the image, oldest first, those taken back included."""
-    earlier: tuple[Review, ...] = ()
-    """Closed cases of the same image that were opened before this one, oldest first."""
 
 
 class Reviews:
@@ -111,25 +100,33 @@ class Reviews:
         """The open cases: second opinions, disagreements, errors by their odds. Or all cases, by time."""
         with self._session.store.read() as reader:
             every = reader.reviews.all()
-            found = every
-            if not closed:
-                found = [each for each in every if each.state is ReviewState.OPEN]
-                found.sort(key=lambda each: (_ORDER[each.reason], -(each.odds or 0.0), each.id))
-            earlier: dict[int, list[Review]] = {}
-            for each in every:
-                if each.state is not ReviewState.OPEN:
-                    earlier.setdefault(each.image_id, []).append(each)
-            images = {each.image_id: reader.images.get(each.image_id) for each in found}
-            return [
-                ReviewCase(
-                    review=each,
-                    hash=images[each.image_id].hash,
-                    path=images[each.image_id].paths[0] if images[each.image_id].paths else "",
-                    history=tuple(reader.labels.history(each.image_id)),
-                    earlier=tuple(e for e in earlier.get(each.image_id, ()) if e.id < each.id),
-                )
-                for each in found
-            ]
+            return with_evidence(reader, every if closed else open_in_order(every), every)
+
+    def closed(self, most: int, before: datetime | None = None) -> list[ReviewCase]:
+        """At most that many closed cases, the newest first; with `before`, of those closed earlier."""
+        with self._session.store.read() as reader:
+            return newest_closed(reader, most, before)
+
+    def case(self, review_id: int) -> ReviewCase:
+        """An open case as it is now. Raises NotInProject, and ReviewClosed."""
+        with self._session.store.read() as reader:
+            return open_case(reader, review_id)
+
+    def waiting(
+        self,
+        by: str,
+        reason: ReviewReason | None = None,
+        *,
+        later: Sequence[int] = (),
+        most: int | None = None,
+    ) -> Waiting:
+        """The open cases of a kind (None: of every kind) in the order in which this reviewer is shown them.
+
+        The order is that of `cases`; the ids of `later` follow behind in their order, and what this reviewer
+        asked comes last.
+        """
+        with self._session.store.read() as reader:
+            return first_waiting(reader, by, reason, later, most)
 
     def resolve(
         self,
@@ -139,22 +136,28 @@ class Reviews:
         note: str | None = None,
         *,
         seconds: float | None = None,
+        event_id: str | None = None,
+        version: str | None = None,
     ) -> Review:
         """Settle the image with a class; None: nobody can tell. The answer counts alone from now on.
 
-        It closes every open case of the image. `seconds` is how long the reviewer looked. Raises
-        NotInProject, ReviewClosed, UnknownClass, and SecondOpinionAsked for whoever asked for this opinion.
+        It closes every open case of the image. `seconds` is how long the reviewer looked. A repeated
+        `event_id` returns what it did before. `version` is that of the `ReviewCase` that the reviewer saw.
+        Raises NotInProject, ReviewClosed, CaseChanged, UnknownClass, and SecondOpinionAsked for whoever asked
+        for this opinion.
         """
         now = self._session.now()
         with self._session.store.write() as writer:
-            case = writer.reviews.get(review_id)
+            if done := _done_before(writer, event_id, review_id, by):
+                return done
+            case = _as_seen(writer, review_id, version)
             others = _others(writer, case)
             for each in (case, *others):
                 _refuse_own(each, by)
             chosen = _class_id(writer, class_name)
             label = writer.labels.add(
                 Answer(
-                    event_id=f"review:{uuid4().hex}",
+                    event_id=f"review:{event_id or uuid4().hex}",
                     image_id=case.image_id,
                     kind=AnswerKind.CANNOT_TELL if chosen is None else AnswerKind.CLASS,
                     annotator=by,
@@ -166,35 +169,92 @@ class Reviews:
             )
             for each in others:
                 writer.reviews.close(each.id, by=by, label_id=label.id, note=note, now=now)
-            return writer.reviews.close(review_id, by=by, label_id=label.id, note=note, now=now)
+            return writer.reviews.close(
+                review_id, by=by, label_id=label.id, note=note, now=now, event_id=event_id
+            )
 
-    def dismiss(self, review_id: int, by: str, note: str | None = None) -> Review:
+    def dismiss(
+        self,
+        review_id: int,
+        by: str,
+        note: str | None = None,
+        *,
+        event_id: str | None = None,
+        version: str | None = None,
+    ) -> Review:
         """Leave the answers as they are. The same doubt comes back only after a new answer.
 
-        Raises NotInProject, and ReviewClosed.
+        `event_id` and `version` are those of `resolve`. Raises NotInProject, ReviewClosed and CaseChanged.
         """
         with self._session.store.write() as writer:
+            if done := _done_before(writer, event_id, review_id, by):
+                return done
+            _as_seen(writer, review_id, version)
             return writer.reviews.close(
-                review_id, by=by, label_id=None, note=note, now=self._session.now()
+                review_id,
+                by=by,
+                label_id=None,
+                note=note,
+                now=self._session.now(),
+                event_id=event_id,
             )
 
     def pass_on(
-        self, review_id: int, by: str, class_name: str | None, note: str | None = None
+        self,
+        review_id: int,
+        by: str,
+        class_name: str | None,
+        note: str | None = None,
+        *,
+        event_id: str | None = None,
+        version: str | None = None,
     ) -> Review:
         """Ask another reviewer: close every open case of the image, and return the new second opinion.
 
-        `class_name` is what this reviewer saw (None: cannot tell); it is kept and counts nowhere. Raises
-        NotInProject, ReviewClosed, UnknownClass, and SecondOpinionAsked for whoever asked for this opinion.
+        `class_name` is what this reviewer saw (None: cannot tell); it is kept and counts nowhere. `event_id`
+        and `version` are those of `resolve`. Raises NotInProject, ReviewClosed, CaseChanged, UnknownClass,
+        and SecondOpinionAsked for whoever asked for this opinion.
         """
         now = self._session.now()
         with self._session.store.write() as writer:
-            case = writer.reviews.get(review_id)
+            if done := _done_before(writer, event_id, review_id, by):
+                return _asked_with(writer, done)
+            case = _as_seen(writer, review_id, version)
             for each in (case, *_others(writer, case)):
                 _refuse_own(each, by)
             seen = _class_id(writer, class_name)
             return writer.reviews.pass_on(
-                review_id, by=by, opinion_class_id=seen, note=note, now=now
+                review_id, by=by, opinion_class_id=seen, note=note, now=now, event_id=event_id
             )
+
+
+def _as_seen(writer: Writer, review_id: int, version: str | None) -> Review:
+    """The case, which a reviewer saw in this version; None: whatever it is now."""
+    if version is None:
+        return writer.reviews.get(review_id)
+    case = open_case(writer, review_id)
+    if case.version != version:
+        raise CaseChanged(review_id)
+    return case.review
+
+
+def _done_before(writer: Writer, event_id: str | None, review_id: int, by: str) -> Review | None:
+    """The case that this event closed before; None where it is new. It acts once, for who sent it first."""
+    done = None if event_id is None else writer.reviews.by_event(event_id)
+    if done is not None and (done.closed_by, done.id) != (by, review_id):
+        raise ReviewClosed(done.id, done.state.value, done.closed_by)
+    return done
+
+
+def _asked_with(writer: Writer, passed: Review) -> Review:
+    """The second opinion that was asked for when this case was closed."""
+    return next(
+        each
+        for each in writer.reviews.all()
+        if each.image_id == passed.image_id
+        and each.id > passed.id
+        and each.reason is ReviewReason.SECOND_OPINION
+    )
 
 
 def _class_id(writer: Writer, class_name: str | None) -> int | None:

@@ -31,6 +31,7 @@ REVIEW_COLUMNS = (
     ReviewRow.predicted_probability,
     ReviewRow.asked_by,
     ReviewRow.opinion_class_id,
+    ReviewRow.event_id,
 )
 
 
@@ -70,6 +71,10 @@ class ReviewRepository:
             return found
         raise NotInProject("review", review_id)
 
+    def by_event(self, event_id: str) -> Review | None:
+        """See `core.round_repositories.Reviews.by_event`."""
+        return next(iter(self._reviews(ReviewRow.event_id == event_id)), None)
+
     def all(self) -> list[Review]:
         """Every case, oldest first."""
         return self._reviews()
@@ -82,10 +87,11 @@ class ReviewRepository:
         label_id: int | None,
         note: str | None,
         now: datetime,
+        event_id: str | None = None,
     ) -> Review:
         """See `core.round_repositories.Reviews.close`."""
         state = ReviewState.DISMISSED if label_id is None else ReviewState.RESOLVED
-        return self._close(review_id, state, by, note, now, label_id=label_id)
+        return self._close(review_id, state, by, note, now, label_id=label_id, event_id=event_id)
 
     def pass_on(
         self,
@@ -95,14 +101,17 @@ class ReviewRepository:
         opinion_class_id: int | None,
         note: str | None,
         now: datetime,
+        event_id: str | None = None,
     ) -> Review:
         """See `core.round_repositories.Reviews.pass_on`."""
-        state = ReviewState.PASSED_ON
-        closed = self._close(review_id, state, by, note, now, opinion_class_id=opinion_class_id)
+        state, saw = ReviewState.PASSED_ON, opinion_class_id
+        closed = self._close(
+            review_id, state, by, note, now, opinion_class_id=saw, event_id=event_id
+        )
         for other in self._reviews(
             ReviewRow.image_id == closed.image_id, ReviewRow.state == ReviewState.OPEN
         ):
-            self._close(other.id, state, by, note, now, opinion_class_id=opinion_class_id)
+            self._close(other.id, state, by, note, now, opinion_class_id=saw)
         case = NewReview(
             closed.image_id,
             ReviewReason.SECOND_OPINION,
@@ -121,7 +130,7 @@ class ReviewRepository:
         by: str,
         note: str | None,
         now: datetime,
-        **values: int | None,
+        **values: int | str | None,
     ) -> Review:
         found = self.get(review_id)
         if found.state is not ReviewState.OPEN:

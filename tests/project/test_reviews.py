@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alworkbench.core.domain import NewReview, Review, ReviewReason, ReviewState, Role
-from alworkbench.core.errors import ReviewClosed, SecondOpinionAsked, UnknownClass
+from alworkbench.core.errors import (
+    CaseChanged,
+    ReviewClosed,
+    SecondOpinionAsked,
+    UnknownClass,
+)
 from alworkbench.project.left_out_labels import LeftOutLabel, doubtful
 from alworkbench.project.reviews import Reviews
 from tests.project.test_working_together import Office
@@ -122,3 +129,66 @@ def test_a_clear_error_among_sure_labels_is_found() -> None:
     sure = [LeftOutLabel(n, n % 4, n % 4, 0.97, 0.97) for n in range(23)]
     wrong = LeftOutLabel(23, 0, 1, 0.08, 0.64)
     assert doubtful([*sure, wrong], 5.0) == [wrong]
+
+
+EVENT = "event-0000000000000"
+
+
+@pytest.mark.parametrize("act", ["resolve", "dismiss", "pass_on"])
+def test_the_same_event_acts_once_for_who_sent_it_first(office: Office, act: str) -> None:
+    reviews, name = reviews_of(office), class_names(office)[0]
+
+    def send(case: int, by: str) -> Review:
+        version = reviews.case(case).version if case in open_ids() else "gone"
+        more = () if act == "dismiss" else (name,)
+        return getattr(reviews, act)(case, by, *more, event_id=EVENT, version=version)
+
+    def open_ids() -> list[int]:
+        return [each.review.id for each in reviews.cases()]
+
+    first = send(2, "eve")
+    stands = everything(office), office.current(1)
+    assert send(2, "eve") == first
+    for case, by in ((2, "joe"), (1, "eve")):
+        with pytest.raises(ReviewClosed):
+            send(case, by)
+    assert (everything(office), office.current(1)) == stands
+
+
+@pytest.mark.parametrize("change", ["answer", "take-back", "case"])
+def test_a_case_that_changed_since_it_was_seen_is_not_decided(office: Office, change: str) -> None:
+    reviews, name = reviews_of(office), class_names(office)[0]
+    seen = reviews.case(1).version
+    if change == "answer":
+        office.answer("ann", office.items()[0], 3)
+    elif change == "take-back":
+        with office.store.write() as writer:
+            writer.labels.retract(1, "back", "ann", NOW)
+    else:
+        reviews.dismiss(2, "joe")
+    before = everything(office), office.current(1)
+    for act, more in ((reviews.resolve, [name]), (reviews.pass_on, [name]), (reviews.dismiss, [])):
+        with pytest.raises(CaseChanged, match="Look at the case again"):
+            act(1, "eve", *more, event_id=EVENT, version=seen)
+    assert (everything(office), office.current(1)) == before
+    reviews.dismiss(1, "eve", event_id=EVENT, version=reviews.case(1).version)
+    with pytest.raises(ReviewClosed):
+        reviews.case(1)
+
+
+def test_cases_wait_in_the_order_of_the_reviewer(office: Office) -> None:
+    reviews = reviews_of(office)
+
+    def order(**more: Any) -> list[int]:
+        return [each.review.id for each in reviews.waiting("eve", **more).cases]
+
+    assert (order(), order(later=[1]), order(later=[2, 1])) == ([1, 2], [2, 1], [2, 1])
+    one = reviews.waiting("eve", ReviewReason.LABEL_ERROR, most=1)
+    assert ([e.review.id for e in one.cases], one.total) == ([2], 1)
+    assert one.counts == {"disagreement": 1, "label_error": 1, "second_opinion": 0}
+    assert one.cases == [reviews.case(2)]
+    assert reviews.closed(5) == []
+    reviews.dismiss(1, "joe")
+    (closed,) = reviews.closed(5)
+    assert (closed.review.id, order()) == (1, [2])
+    assert reviews.closed(5, closed.review.closed_at) == []

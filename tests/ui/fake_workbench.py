@@ -60,7 +60,7 @@ from alworkbench.project.audit_set import AuditOffer, half_width
 from alworkbench.project.fair_share import Share, fair_share
 from alworkbench.project.jobs import Jobs
 from alworkbench.project.renditions import Rendition
-from alworkbench.project.reviews import ReviewCase
+from alworkbench.project.review_cases import ReviewCase
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
 from store import memory_store

@@ -17,7 +17,7 @@ from alworkbench.core.domain import (
     ReviewReason,
     ReviewState,
 )
-from alworkbench.project.reviews import ReviewCase
+from alworkbench.project.review_cases import ReviewCase
 from tests.ui.fake_workbench import FakeWorkbench
 from tests.ui.test_pages import draw, texts
 from ui.state import UiState

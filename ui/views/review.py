@@ -15,7 +15,7 @@ import streamlit as st
 from alworkbench.core.domain import ReviewReason, ReviewState
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.inputs.rendition import DESK
-from alworkbench.project.reviews import ReviewCase
+from alworkbench.project.review_cases import ReviewCase
 from ui.door.visitor import person_here
 from ui.routes.pictures import picture_address
 from ui.state import UiState

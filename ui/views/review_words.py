@@ -13,7 +13,7 @@ from alworkbench.core.domain import (
     ReviewReason,
     ReviewState,
 )
-from alworkbench.project.reviews import ReviewCase
+from alworkbench.project.review_cases import ReviewCase
 
 CANNOT_TELL = "Cannot tell"
 REASONS = {

@@ -75,6 +75,8 @@ class Review:
     """Who asks for this second opinion, and so does not give it; None for any other case."""
     opinion_class_id: int | None = None
     """What the reviewer saw who passed the case on. It is no answer and counts nowhere."""
+    event_id: str | None = None
+    """Of the act that closed it, where its sender named one. The same event closes one case, once."""
 
     @property
     def odds(self) -> float | None:
