@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alworkbench.core.domain import Person, PersonRole
-from ui.views import curves, gallery, label, people, project, review
+from ui.views import curves, gallery, label, map_page, people, project, review
 from ui.views.trouble import Render
 
 
@@ -35,6 +35,7 @@ PAGES = (
     PageEntry("Label", "label", Section.WORK, PersonRole.ANNOTATOR, label.render),
     PageEntry("Review", "review", Section.WORK, PersonRole.REVIEWER, review.render),
     PageEntry("Gallery", "gallery", Section.IMAGES, PersonRole.MANAGER, gallery.render),
+    PageEntry("Map", "map", Section.IMAGES, PersonRole.MANAGER, map_page.render),
     PageEntry("Curves", "curves", Section.EVIDENCE, PersonRole.MANAGER, curves.render),
     PageEntry("Project", "project", Section.SET_UP, PersonRole.MANAGER, project.render),
     PageEntry("People", "people", Section.SET_UP, PersonRole.MANAGER, people.render),

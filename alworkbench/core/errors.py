@@ -729,6 +729,16 @@ class MapNotComputed(LoopError):
         )
 
 
+class MapChanged(LoopError):
+    """A region was drawn on a map that has other points now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The map has other points since this region was drawn: images came, or it was laid out again. "
+            "Draw the region again on the page Map."
+        )
+
+
 class MapTooSmall(LoopError):
     """Too few images for a layout by neighbours."""
 

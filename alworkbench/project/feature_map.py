@@ -189,7 +189,7 @@ class FeatureMap:
             for name in ("key", "xy", "mean", "axes", "shares")
         )
         axes = PrincipalAxes(mean, directions, shares_)
-        at, there = _find(known, keys)
+        at, there = find_keys(known, keys)
         xy = np.zeros((len(keys), 2), np.float32)
         xy[there] = placed[at[there]]
         later = np.flatnonzero(~there)
@@ -216,7 +216,7 @@ class FeatureMap:
         placed = self._column(Layout.UMAP, number, "xy")
         facts = read_facts(self._session.folder, Layout.UMAP, number) or {}
         fitted = int(facts.get("fitted", len(known)))
-        at, there = _find(known, keys)
+        at, there = find_keys(known, keys)
         newer = int((~there).sum())
         xy = placed[at[there]].astype(np.float32)
         return MapPositions(Layout.UMAP, number, keys[there], xy, fitted, None, newer)
@@ -246,7 +246,7 @@ class FeatureMap:
         return write_next(self._session.folder, layout, columns, facts)
 
 
-def _find(
+def find_keys(
     known: Int[np.ndarray, "K"], keys: Int[np.ndarray, "N"]
 ) -> tuple[Int[np.ndarray, "N"], np.ndarray]:
     """Where each key stands among the known ones, and whether it is there."""

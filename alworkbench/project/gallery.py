@@ -39,6 +39,7 @@ from alworkbench.project.image_groups import ImageGroups, group_images, stored_g
 from alworkbench.project.image_matching import matching, shown_rows, sort_key, values_of
 from alworkbench.project.image_query import ImageQuery, Order, Place
 from alworkbench.project.image_scores import ImageScores, score_images, stored_scores
+from alworkbench.project.map_regions import in_region
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
@@ -232,7 +233,10 @@ class Gallery:
         if known is not None:
             self._lists.move_to_end(key)
             return replace(known, place=place)
-        chosen = np.flatnonzero(matching(reader, facts, query.filter, classes, scores, groups))
+        fits = matching(reader, facts, query.filter, classes, scores, groups)
+        if query.filter.region is not None:
+            fits &= in_region(self.map, facts, query.filter.region)
+        chosen = np.flatnonzero(fits)
         similarity = self._similarity(reader, facts, query)
         if similarity is not None and query.order is Order.SIMILARITY:
             chosen = chosen[~np.isnan(similarity[chosen])]  # without features

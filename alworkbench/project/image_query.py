@@ -15,6 +15,10 @@ from alworkbench.project.image_facts import FactsMoment
 
 MOST_ALIKE = 1000
 """Images whose mean direction may be searched for at once."""
+LAYOUTS = ("pca", "umap")
+"""Of the map."""
+MOST_CORNERS = 400
+"""Of a region of the map."""
 MOST_OF_TEXT = 500
 """Characters of a text that is searched for."""
 
@@ -60,6 +64,17 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MapRegion:
+    """A part of the map that somebody drew (see `map_regions`)."""
+
+    layout: str
+    of: str
+    """The mark of the map on which it was drawn."""
+    points: tuple[tuple[int, int], ...]
+    """Corners of the closed line, in steps of the grid."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFilter:
     """Which images; an image meets all conditions that are given."""
 
@@ -85,6 +100,7 @@ class ImageFilter:
     near: float | None = None
     """Least cosine with the most similar other image (see `image_groups`)."""
     cluster: int | None = None
+    region: MapRegion | None = None
 
     @property
     def asks_predictions(self) -> bool:
@@ -193,6 +209,7 @@ def read_query(given: Mapping[str, Any]) -> ImageQuery:
         disagreement=_flag(plain, "disagreement"),
         near=_number(plain, "near"),
         cluster=_whole(plain, "cluster"),
+        region=_region(plain.get("region")),
     )
     return ImageQuery(
         chosen,
@@ -202,6 +219,24 @@ def read_query(given: Mapping[str, Any]) -> ImageQuery:
         text,
         like,
     )
+
+
+def _region(given: Any) -> MapRegion | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise InvalidImageQuery("`region` must be an object")
+    _refuse_unknown(given, {"layout", "of", "points"}, "region")
+    layout, mark, points = given.get("layout"), given.get("of"), given.get("points")
+    if layout not in LAYOUTS or not isinstance(mark, str):
+        raise InvalidImageQuery(f"a region needs `layout` ({' or '.join(LAYOUTS)}) and `of`")
+    if not isinstance(points, list) or not 3 <= len(points) <= MOST_CORNERS:
+        raise InvalidImageQuery(f"a region has 3 to {MOST_CORNERS} points")
+    if not all(isinstance(each, list) and len(each) == 2 for each in points) or not all(
+        type(value) is int and abs(value) < 2**31 for each in points for value in each
+    ):
+        raise InvalidImageQuery("each point of a region is two whole numbers")
+    return MapRegion(layout, mark, tuple((x, y) for x, y in points))
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], what: str) -> None:

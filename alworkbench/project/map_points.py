@@ -22,6 +22,7 @@ from alworkbench.core.ports import Reader
 from alworkbench.project.image_facts import CANNOT_TELL, NONE, SKIP, ImageFacts
 from alworkbench.project.image_matching import shown_rows, values_of
 from alworkbench.project.image_scores import ImageScores
+from alworkbench.project.map_regions import STEPS, mark_of, on_grid
 from alworkbench.project.session import stored_id
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
 
 NO_CLASS, SKIPPED, UNCLEAR, FIRST_CLASS = 0, 1, 2, 3
 """Stand in the columns `label` and `predicted`; FIRST_CLASS + k is the class at position k of `classes`."""
-STEPS = 65_534
-"""Steps of positions and uncertainty; UNKNOWN is the value after the last."""
-UNKNOWN = 65_535
+UNKNOWN = STEPS + 1
+"""The uncertainty of an image without a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class MapPoints:
         found = self.positions
         head = {
             "layout": found.layout.value,
+            "mark": mark_of(found),
             "images": len(self.images),
             "fitted": found.fitted,
             "shares": found.shares,
@@ -119,14 +120,14 @@ def map_version(session: Session, gallery: Gallery, layout: Layout) -> str:
 
 def map_points(session: Session, gallery: Gallery, layout: Layout) -> MapPoints:
     """The points of a layout as of now. Raises what `FeatureMap.positions` raises."""
+    from alworkbench.project.feature_map import find_keys
+
     found = gallery.map.positions(layout)
     with session.store.read() as reader:
         facts, _, scores = gallery.columns(reader)
         classes = reader.classes.current()
         rounds = _rounds(reader, facts)
-    at = np.searchsorted(found.keys, facts.keys)
-    placed = at < len(found.keys)
-    placed[placed] = found.keys[at[placed]] == facts.keys[placed]
+    at, placed = find_keys(found.keys, facts.keys)
     known = (*classes.classes, *classes.former)
     number_of = {stored_id(c.id): FIRST_CLASS + k for k, c in enumerate(known)}
     number_of |= {NONE: NO_CLASS, SKIP: SKIPPED, CANNOT_TELL: UNCLEAR}
@@ -136,7 +137,7 @@ def map_points(session: Session, gallery: Gallery, layout: Layout) -> MapPoints:
         rows = shown_rows(facts, scores)
         predicted = values_of(scores.likeliest(), rows, NONE)
         entropy = values_of(scores.column("entropy"), rows, np.nan)
-    x, y = _on_grid(found.xy[at[placed]]).T
+    x, y = on_grid(found.xy)[at[placed]].T
     return MapPoints(
         positions=found,
         classes=known,
@@ -167,16 +168,6 @@ def _numbered(values: Int[np.ndarray, "N"], number_of: dict[int, int]) -> Int[np
     known = np.array(sorted(number_of), np.int64)
     numbers = np.array([number_of[each] for each in known.tolist()], np.int64)
     return numbers[np.searchsorted(known, values)]
-
-
-def _on_grid(xy: Float[np.ndarray, "N 2"]) -> Int[np.ndarray, "N 2"]:
-    """Whole numbers from 0 to STEPS; both directions have the same scale, and the shorter is centred."""
-    if not len(xy):
-        return np.zeros((0, 2), np.int64)
-    low, high = xy.min(axis=0).astype(np.float64), xy.max(axis=0).astype(np.float64)
-    side = max(float((high - low).max()), np.finfo(np.float32).tiny)
-    moved = (xy - (low + high) / 2) / side + 0.5
-    return np.rint(moved.clip(0, 1) * STEPS).astype(np.int64)
 
 
 def _steps(shares: Float[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:

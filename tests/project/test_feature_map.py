@@ -6,18 +6,23 @@ import csv
 import json
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from alworkbench.core.domain import ClassList, JobState, LabelClass, ProjectSettings, Role
 from alworkbench.core.errors import (
     ExtraMissing,
     FeaturesMissing,
+    InvalidImageQuery,
     JobCancelled,
+    MapChanged,
     MapNotComputed,
     MapTooSmall,
 )
@@ -26,17 +31,17 @@ from alworkbench.project import umap_layout as umap_module
 from alworkbench.project.encoded_images import encoded_images
 from alworkbench.project.feature_map import FeatureMap, Layout
 from alworkbench.project.gallery_files import numbers, path_of
-from alworkbench.project.image_query import ImageQuery
+from alworkbench.project.image_query import ImageQuery, read_query
 from alworkbench.project.map_points import (
     FIRST_CLASS,
     NO_CLASS,
     SKIPPED,
-    STEPS,
     UNCLEAR,
     UNKNOWN,
     map_points,
     map_version,
 )
+from alworkbench.project.map_regions import STEPS, mark_of
 from alworkbench.project.umap_layout import refuse_without_package, umap_layout
 from alworkbench.project.workbench import Workbench
 from store import create_store
@@ -93,8 +98,9 @@ def test_later_images_lie_where_the_same_axes_put_them_until_there_are_twice_as_
     pictures, features, truth = made
     project = Project(tmp_path / "project", features, truth)
     classes = ClassList(tuple(LabelClass(name) for name in NAMES))
-    settings = ProjectSettings("toy", encoder="features:toy")
-    create_store(project.folder, settings, classes, project.clock()).close()
+    create_store(
+        project.folder, ProjectSettings("toy", encoder="features:toy"), classes, project.clock()
+    ).close()
     with closing(project.open()) as workbench:
         workbench.images.add(pictures / before)
         workbench.features.take(features)
@@ -181,6 +187,46 @@ def test_points_keep_the_form_of_the_layout(full: Workbench) -> None:
         moved = (plain - plain.min()) / side
         assert (steps - steps.min()) / STEPS == pytest.approx(moved, abs=2e-4)
     assert max(np.ptp(points.x), np.ptp(points.y)) == STEPS
+
+
+CORNERS = st.tuples(st.integers(-9, STEPS + 9), st.integers(-9, STEPS + 9))
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(CORNERS, min_size=3, max_size=9))
+def test_the_gallery_lists_the_points_inside_a_region(
+    full: Workbench, line: list[tuple[int, int]]
+) -> None:
+    points = map_points(full.session, full.gallery, Layout.PCA)
+    region = {"layout": "pca", "of": mark_of(points.positions), "points": [list(c) for c in line]}
+    found = full.gallery.selected(read_query({"filter": {"region": region}}))
+    plain = [
+        image
+        for image, x, y in zip(points.images, points.x, points.y, strict=True)
+        if enclosed(line, int(x), int(y))
+    ]
+    assert found == plain
+
+
+def enclosed(line: list[tuple[int, int]], x: int, y: int) -> bool:
+    """A ray to the right crosses the line an odd number of times, in exact arithmetic."""
+    crossings = 0
+    for (x0, y0), (x1, y1) in zip(line, line[1:] + line[:1], strict=True):
+        if (y0 > y) != (y1 > y):
+            crossings += x < Fraction((x1 - x0) * (y - y0), y1 - y0) + x0
+    return crossings % 2 == 1
+
+
+def test_a_region_of_another_map_is_refused(full: Workbench) -> None:
+    line = [[0, 0], [STEPS, 0], [STEPS, STEPS]]
+    region: dict[str, Any] = {"layout": "pca", "of": "0.1", "points": line}
+    with pytest.raises(MapChanged):
+        full.gallery.page(read_query({"filter": {"region": region}}))
+    for wrong in ({"points": line[:2]}, {"points": [[0, 0.5]] * 3}, {"layout": "x"}, {"more": 1}):
+        with pytest.raises(InvalidImageQuery):
+            read_query({"filter": {"region": region | wrong}})
 
 
 def test_the_version_changes_with_answers_and_predictions(full: Workbench) -> None:

@@ -21,6 +21,7 @@ def component_data(state: UiState) -> dict[str, Any]:
     workbench = state.workbench
     return {
         "base": state.routes,
+        "project": state.project_key,
         "version": workbench.images.version(),
         "classes": plain_classes(state, workbench.classes.current()),
         "rounds": [each.number for each in workbench.rounds.all()],

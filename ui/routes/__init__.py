@@ -4,6 +4,7 @@
     pictures   GET  /alw/image/{hash}?side=S: a picture, by content, cached for good
     images     POST /alw/images, /alw/images/...: lists for the gallery, and what they are sorted by
     labels     POST /alw/labels, /alw/labels/undo: one act labels a selection
+    map        GET  /alw/map, /alw/map/...: every image as a point on a map of the features
     modules    GET  /alw/modules/{version}/{path}: the code of our components for the browser
 
 Who asks is found out by `ui.door.guard`; a request never says so. Each route names the least role that it
@@ -16,7 +17,7 @@ from starlette.routing import BaseRoute, Mount
 
 from ui.door.pages import door_routes
 from ui.door.settings import Door
-from ui.routes import images, labels, modules, pictures, queue
+from ui.routes import images, labels, map, modules, pictures, queue
 from ui.routes.answering import OurRoute
 from ui.state import UiState
 
@@ -25,6 +26,7 @@ RESOURCES = (
     pictures.routes,
     images.routes,
     labels.routes,
+    map.routes,
     modules.routes,
 )
 

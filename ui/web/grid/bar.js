@@ -14,9 +14,10 @@ const ORDERS = [["imported", "Order of import"], ["answered", "Newest answer"], 
 const BOUNDS = { low: [null, 0.1], middle: [0.1, 0.7], high: [0.7, null] };
 
 export class Bar {
-  // onQuery(query): the person asks for this list.
-  constructor(onQuery) {
+  // onQuery(query): the person asks for this list. handed: {region, words} from the map, or null.
+  constructor(onQuery, handed = null) {
     this.onQuery = onQuery;
+    this.handed = handed;
     this.node = make("div", "bar");
     this.controls = new Map();
     this.like = null; // {hashes, words}
@@ -32,8 +33,14 @@ export class Bar {
     this.likeNote = make("button", "quiet like");
     this.likeNote.type = "button";
     this.likeNote.addEventListener("click", () => this.showLike(null));
+    this.handedNote = make("button", "quiet like");
+    this.handedNote.type = "button";
+    this.handedNote.addEventListener("click", () => {
+      this.handed = null;
+      this.changed();
+    });
     const first = make("div", "row");
-    first.append(this.search, this.likeNote, this.select("answered", "Answers", ANSWERED), this.select("classes", "Label", []),
+    first.append(this.search, this.handedNote, this.likeNote, this.select("answered", "Answers", ANSWERED), this.select("classes", "Label", []),
       this.select("predicted", "Prediction", []), this.select("order", "Sorted by", ORDERS), this.select("of", "Class", []));
     this.reverse = this.check("reverse", "Reversed");
     first.append(this.reverse.parentElement);
@@ -95,6 +102,8 @@ export class Bar {
     this.controls.get("of").parentElement.hidden = this.value("order") !== "probability";
     const order = this.controls.get("order");
     order.disabled = this.like !== null || this.text() !== null;
+    this.handedNote.hidden = this.handed === null;
+    if (this.handed !== null) this.handedNote.textContent = `✕ ${this.handed.words}`;
     this.likeNote.hidden = this.like === null;
     if (this.like !== null) this.likeNote.textContent = `✕ ${this.like.words}`;
   }
@@ -130,6 +139,7 @@ export class Bar {
       if (name === "order") field.value = "imported";
     }
     this.search.value = "";
+    this.handed = null;
     this.showLike(null);
   }
 
@@ -147,6 +157,7 @@ export class Bar {
     const bounds = BOUNDS[this.value("uncertainty")];
     if (bounds?.[0] != null) filter.least_uncertainty = bounds[0];
     if (bounds?.[1] != null) filter.most_uncertainty = bounds[1];
+    if (this.handed !== null) filter.region = this.handed.region;
     if (this.controls.get("disagreement").checked) filter.disagreement = true;
     const reverse = this.controls.get("reverse").checked;
     if (this.like !== null) return { filter, order: "similarity", like: this.like.hashes, reverse };

@@ -1,16 +1,10 @@
 // One image of the grid. Cells are used again for other images, so that few elements move.
 
+import { initials } from "../shared/class_look.js";
 import { make } from "../shared/make.js";
 
 export function percent(value) {
   return `${Math.round(100 * value)} %`;
-}
-
-// Two letters that stand for a class, beside its colour.
-export function initials(name) {
-  const words = name.trim().split(/[\s/_-]+/u).filter(Boolean);
-  const letters = words.length > 1 ? [...words[0]][0] + [...words[1]][0] : [...name.trim()].slice(0, 2).join("");
-  return letters.toLocaleUpperCase();
 }
 
 const ANSWERS = { skip: "Skipped", cannot_tell: "Cannot tell" };

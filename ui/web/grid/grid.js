@@ -1,12 +1,13 @@
 // The gallery: a list of images, what is selected of it, and acts on the selection.
 
 import { meaningOf } from "../desk/meanings.js";
+import { coloursOf, initials } from "../shared/class_look.js";
+import { takeOver } from "../shared/handover.js";
 import { keys } from "../shared/keys.js";
 import { keyCap, make } from "../shared/make.js";
 import { Server } from "../shared/server.js";
 import { Acts } from "./acts.js";
 import { Bar } from "./bar.js";
-import { initials } from "./cell.js";
 import { ImageList } from "./list.js";
 import { Selection } from "./selection.js";
 import { View } from "./view.js";
@@ -56,7 +57,7 @@ class Gallery {
       colours: () => this.colours,
       onSelect: () => { this.view.node.focus({ preventScroll: true }); this.draw(); },
     });
-    this.bar = new Bar((query) => this.open(query));
+    this.bar = new Bar((query) => this.open(query), takeOver(data.project));
     this.head = make("div", "head");
     this.total = make("div", "total");
     this.total.setAttribute("role", "status");
@@ -82,7 +83,7 @@ class Gallery {
 
   take(data) {
     this.data = data;
-    this.colours = new Map(data.classes.map((c, n) => [c.id, c.colour ?? `hsl(${(n * 137) % 360} 55% 45%)`]));
+    this.colours = coloursOf(data.classes);
     this.bar.offer(data, Object.keys(this.counts.cluster));
     this.drawButtons();
   }
