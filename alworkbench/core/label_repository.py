@@ -36,8 +36,11 @@ class Labels(Protocol):
         """Record answers of another project, in order; known event ids add nothing. The labels added."""
         ...
 
-    def origins(self) -> dict[int, LabelOrigin]:
-        """Label id -> where it was asked for, of labels that another project recorded."""
+    def origins(self, labels: Sequence[int] | None = None) -> dict[int, LabelOrigin]:
+        """Label id -> where it was asked for, of labels that another project recorded.
+
+        `labels` are some ids of labels, such as those of one image; None for all.
+        """
         ...
 
     def by_event(self, event_id: str) -> Label | None:
@@ -66,8 +69,8 @@ class Labels(Protocol):
         """The label that this take-back took back, or None for an unknown event id."""
         ...
 
-    def take_backs(self) -> list[TakeBack]:
-        """Every take-back, oldest first."""
+    def take_backs(self, labels: Sequence[int] | None = None) -> list[TakeBack]:
+        """Every take-back, oldest first; `labels` as in `origins`."""
         ...
 
     def all(self) -> list[Label]:

@@ -79,7 +79,7 @@ class Gallery:
         """`predictions` is a function, so that lists without predictions load no model."""
         self._session = session
         self._predictions = predictions
-        self._facts = FactsInMemory()
+        self.facts = FactsInMemory()
         self._lists: OrderedDict[tuple[object, ...], _Listed] = OrderedDict()
 
     @cached_property
@@ -116,7 +116,7 @@ class Gallery:
             listed = self._listed(reader, query, place)
             first = listed.place.start if start is None else max(0, start)
             at = listed.order[first : first + max(1, min(limit, MOST_OF_PAGE))]
-            now, _ = self._facts.read(reader)
+            now, _ = self.facts.read(reader)
             images = describe(
                 reader, now, listed.facts.ids[at].tolist(), listed.scores, listed.groups
             )
@@ -144,20 +144,20 @@ class Gallery:
     def images(self, ids: Sequence[int]) -> list[GalleryImage]:
         """The images with these ids as they are now, in this order. Raises NotInProject."""
         with self._session.store.read() as reader:
-            facts, _ = self._facts.read(reader)
+            facts, _ = self.facts.read(reader)
             scores = stored_scores(self._session.folder, reader.classes.current())
             return describe(reader, facts, ids, scores, self._groups(reader, None))
 
     def people(self) -> list[str]:
         """Names of all people whose answers count, sorted."""
         with self._session.store.read() as reader:
-            facts, _ = self._facts.read(reader)
+            facts, _ = self.facts.read(reader)
         return sorted(frozenset().union(*facts.people.values()))
 
     def predicted(self, ids: Sequence[int]) -> dict[int, int]:
         """Of these images, the class that lists show as the prediction: image id -> class id."""
         with self._session.store.read() as reader:
-            facts, _ = self._facts.read(reader)
+            facts, _ = self.facts.read(reader)
             scores = stored_scores(self._session.folder, reader.classes.current())
         if scores is None:
             return {}
@@ -219,7 +219,7 @@ class Gallery:
 
     # ------------------------------------------------------------------------------------ the list
     def _listed(self, reader: Reader, query: ImageQuery, place: Place | None) -> _Listed:
-        facts, moment = self._facts.read(reader, place.moment if place else None)
+        facts, moment = self.facts.read(reader, place.moment if place else None)
         classes = reader.classes.current()
         scores, groups = self._computed(reader, query, place, classes)
         place = Place(
@@ -284,6 +284,4 @@ class Gallery:
             return None
         search = self.similarity
         found = search.to_text(query.text) if query.text else search.to_images(query.like)
-        hash_of = {i: content for role in Role for i, content in reader.images.ids_and_hashes(role)}
-        rows = search.rows([hash_of[image] for image in facts.ids.tolist()])
-        return values_of(found, rows, np.nan)
+        return values_of(found, search.rows(facts.keys), np.nan)

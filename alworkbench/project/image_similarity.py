@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alworkbench.project.artifacts import load_project_encoder, refuse_file
+from alworkbench.project.image_facts import key_of
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Similarity:
         self._loading = threading.Lock()
         self._encoder: Encoder | None = None
         self._kept: tuple[tuple[str, int], list[Tensor]] | None = None
+        self._keys: tuple[tuple[str, int], np.ndarray, np.ndarray] | None = None
+        """Keys of the rows, sorted, and where they stand."""
         self._found: OrderedDict[tuple[object, ...], Float[np.ndarray, "N"]] = OrderedDict()
 
     def refuse_texts(self) -> None:
@@ -85,14 +88,21 @@ class Similarity:
 
         return self._cosines(("images", *hashes), direction)
 
-    def rows(self, hashes: Sequence[str]) -> Int[np.ndarray, "M"]:
-        """The row of each image, -1 for one without features."""
-        table = self._session.engine().table()
-        has = table.has(hashes)
-        known = [h for h, there in zip(hashes, has, strict=True) if there]
-        found = np.full(len(hashes), -1, np.int64)
-        found[np.array(has, bool)] = table.rows_of(known).numpy()
-        return found
+    def rows(self, keys: Int[np.ndarray, "M"]) -> Int[np.ndarray, "M"]:
+        """The row of each image (its `image_facts.key_of`), -1 for one without features."""
+        engine = self._session.engine()
+        table = engine.table()
+        if not len(table):
+            return np.full(len(keys), -1, np.int64)
+        with self._lock:
+            known = (engine.encoder_id, len(table))
+            if self._keys is None or self._keys[0] != known:
+                own = np.array([key_of(content) for content in table.hashes], np.int64)
+                order = np.argsort(own, kind="stable")
+                self._keys = (known, own[order], order)
+        _, own, order = self._keys
+        at = np.minimum(np.searchsorted(own, keys), len(own) - 1)
+        return np.where(own[at] == keys, order[at], -1)
 
     def _cosines(
         self, what: tuple[object, ...], direction: Callable[[], Tensor]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from alworkbench.core.domain import Item, Label, Role, Round, TakeBack
+from alworkbench.core.domain import (
+    Image,
+    Item,
+    Label,
+    Role,
+    Round,
+    TakeBack,
+    counting_opinions,
+    deciding_label,
+)
 from alworkbench.core.ports import Reader
 from alworkbench.inputs.label_formats.protocol import Export
 from alworkbench.project.image_files import file_holding
@@ -22,31 +31,24 @@ class LabelRecords:
     merged class has the name of the class for which it counts; in a history it has its own.
     """
 
-    def __init__(self, reader: Reader, *, history: bool) -> None:
+    def __init__(self, reader: Reader, *, history: bool, image: Image | None = None) -> None:
+        """With `image`, only its labels, read without those of other images."""
         self._project = reader.settings().name
         classes = reader.classes.current()
         self._class_names = classes.given_names
         self._label_names = classes.given_names if history else classes.counted_names
-        self._asked: dict[int, tuple[Round, Item]] = {}
-        for round_ in reader.rounds.all():
-            self._asked |= {item.id: (round_, item) for item in reader.rounds.items(round_.id)}
-        self._place_of = {
-            image: (path, content, role)
-            for role in Role
-            for (image, content), (_, path) in zip(
-                reader.images.ids_and_hashes(role),
-                reader.images.hashes_and_paths(role),
-                strict=True,
-            )
-        }
-        self._counting = {
-            label.id for role in Role for label in reader.labels.current(role).values()
-        }
-        self._taken_back = {each.label_id: each for each in reader.labels.take_backs()}
-        self._origins = reader.labels.origins()
-        self._labels = [
-            label for label in reader.labels.all() if history or label.id in self._counting
-        ]
+        every = reader.labels.all() if image is None else reader.labels.history(image.id)
+        only = None if image is None else [label.id for label in every]
+        self._asked = _asked(reader) if image is None else _asked_of(reader, every)
+        self._place_of = (
+            _places(reader)
+            if image is None
+            else {image.id: (_newest_place(reader, image), image.hash, image.role)}
+        )
+        self._counting = {label.id for label in _counting(reader, image)}
+        self._taken_back = {each.label_id: each for each in reader.labels.take_backs(only)}
+        self._origins = reader.labels.origins(only)
+        self._labels = [label for label in every if history or label.id in self._counting]
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -98,6 +100,44 @@ class LabelRecords:
 
     def _name(self, class_id: int | None) -> str | None:
         return None if class_id is None else self._class_names[class_id]
+
+
+def _places(reader: Reader) -> dict[int, tuple[str, str, Role]]:
+    """Image id -> its newest place, its content hash and its role."""
+    return {
+        image: (path, content, role)
+        for role in Role
+        for (image, content), (_, path) in zip(
+            reader.images.ids_and_hashes(role), reader.images.hashes_and_paths(role), strict=True
+        )
+    }
+
+
+def _newest_place(reader: Reader, image: Image) -> str:
+    return reader.images.files([image.hash])[0].path
+
+
+def _asked(reader: Reader) -> dict[int, tuple[Round, Item]]:
+    """Item id -> the item and its round, of all rounds."""
+    return {
+        item.id: (round_, item)
+        for round_ in reader.rounds.all()
+        for item in reader.rounds.items(round_.id)
+    }
+
+
+def _asked_of(reader: Reader, labels: Sequence[Label]) -> dict[int, tuple[Round, Item]]:
+    """The same, of the items that these labels answer."""
+    items = [reader.rounds.item(i) for i in {label.item_id for label in labels} if i is not None]
+    return {item.id: (reader.rounds.get(item.round_id), item) for item in items if item}
+
+
+def _counting(reader: Reader, image: Image | None) -> list[Label]:
+    """The label that counts of each image, or of this one."""
+    if image is None:
+        return [label for role in Role for label in reader.labels.current(role).values()]
+    opinions = counting_opinions(reader.labels.opinions_of([image.id]).get(image.id, ()))
+    return [deciding_label(opinions, reader.classes.current().counted)] if opinions else []
 
 
 def _of_take_back(found: TakeBack | None) -> dict[str, Any]:

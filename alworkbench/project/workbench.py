@@ -1,8 +1,7 @@
 """Everything that can be done with one project, grouped by what it is done to.
 
-Screens, commands and simulations use these objects and nothing below them. An object is made, and its module
-imported, when it is first used: torch takes seconds and hundreds of MiB to load, and reading or recording
-labels needs no tensors.
+Screens, commands and simulations use these objects and nothing below them. An object that needs tensors is
+made, and its module imported, when it is first used: torch takes seconds and hundreds of MiB to load.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from alworkbench.core.domain import ProjectFolder
 from alworkbench.core.ports import Store
 from alworkbench.core.progress import Progress, silent
+from alworkbench.project.image_card import Cards
 from alworkbench.project.imports import Images
 from alworkbench.project.labels import Labels
 from alworkbench.project.people import People
@@ -76,6 +76,7 @@ class Workbench:
         prepared        the next round, ready while one is open
         explanations    why the model is uncertain about an image
         gallery         all images, filtered, sorted and searched
+        cards           all that is known of one image, for the person who looks
         audit           the audit set drawn, the accuracy report, the advice when to stop
         support_sets    labelled images chosen for a target
         tables          images, labels, predictions and rounds as pandas tables
@@ -109,6 +110,7 @@ class Workbench:
         self.people = People(self.session)
         self.roles = Roles(self.session)
         self.team = Team(self.session, lambda: self.learners)
+        self.cards = Cards(self.session, lambda: self.predictions, lambda: self.gallery)
         self._strengths = strengths
         self._targets = tuple(targets)
         self._take_snapshots = take_snapshots

@@ -164,13 +164,13 @@ class LabelRepository:
         """Every label ever recorded, those taken back included, oldest first."""
         return self._labels(select(*LABEL_COLUMNS).order_by(LabelRow.id))
 
-    def take_backs(self) -> list[TakeBack]:
-        """Every take-back, oldest first."""
-        return take_backs(self._connection)
+    def take_backs(self, labels: Sequence[int] | None = None) -> list[TakeBack]:
+        """See `core.label_repository.Labels.take_backs`."""
+        return take_backs(self._connection, labels)
 
-    def origins(self) -> dict[int, LabelOrigin]:
+    def origins(self, labels: Sequence[int] | None = None) -> dict[int, LabelOrigin]:
         """See `core.label_repository.Labels.origins`."""
-        return origins(self._connection)
+        return origins(self._connection, labels)
 
     def newest_of(self, annotator: str, round_id: int) -> Label | None:
         """The annotator's newest label in the round that was not taken back."""

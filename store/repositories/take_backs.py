@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -78,15 +78,15 @@ def _fresh(connection: Connection, events: Mapping[int, str]) -> dict[int, str]:
     return {la: event for la, event in events.items() if la not in labels and event not in known}
 
 
-def take_backs(connection: Connection) -> list[TakeBack]:
-    """Every take-back, oldest first."""
-    rows = connection.execute(
-        select(
-            LabelRetractionRow.id,
-            LabelRetractionRow.label_id,
-            LabelRetractionRow.event_id,
-            LabelRetractionRow.annotator,
-            LabelRetractionRow.recorded_at,
-        ).order_by(LabelRetractionRow.id)
-    )
-    return [TakeBack(*row) for row in rows]
+def take_backs(connection: Connection, labels: Sequence[int] | None = None) -> list[TakeBack]:
+    """Every take-back, oldest first; with `labels`, those of these labels."""
+    wanted = select(
+        LabelRetractionRow.id,
+        LabelRetractionRow.label_id,
+        LabelRetractionRow.event_id,
+        LabelRetractionRow.annotator,
+        LabelRetractionRow.recorded_at,
+    ).order_by(LabelRetractionRow.id)
+    if labels is not None:
+        wanted = wanted.where(LabelRetractionRow.label_id.in_(labels))
+    return [TakeBack(*row) for row in connection.execute(wanted)]

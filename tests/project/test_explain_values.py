@@ -13,11 +13,12 @@ from alworkbench.adaptation import predictive_variance
 from alworkbench.adaptation.learner import Learner, zero_shot
 from alworkbench.adaptation.learning import learn
 from alworkbench.adaptation.predictive_variance import label_covariance
-from alworkbench.core.domain import Image, Role
+from alworkbench.core.domain import Calibration, CalibrationSource, Image, Role
 from alworkbench.features.table import FeatureTable
 from alworkbench.project import explain as explain_module
 from alworkbench.project.calibration import CalibratedLearner
-from alworkbench.project.explain import SETTLED, class_beliefs, explain, in_conflict
+from alworkbench.project.explain import explain
+from alworkbench.project.image_belief import SETTLED, SPREAD, class_beliefs, in_conflict, spread
 from alworkbench.project.rank_in_pool import pool_scores, standing
 from alworkbench.project.uncertainty_parts import (
     IMAGE_DRAWS,
@@ -80,9 +81,12 @@ class TestBeliefs:
     draws = torch.tensor([0.0, 1.0, -3.0, 0.5]) + 2 * normal(1, 4000, 4)
     logits = torch.tensor([0.0, 1.0, -3.0, 0.5])
     shown = logits.softmax(dim=-1)
+    between = spread(draws.double().softmax(dim=-1))
 
     def believed(self):
-        return class_beliefs(NAMES, self.logits, self.draws.var(dim=0), self.draws, self.shown)
+        return class_beliefs(
+            NAMES, self.logits, self.draws.var(dim=0), self.draws, self.shown, self.between
+        )
 
     def test_they_are_probabilities_and_moments(self):
         found = self.believed()
@@ -106,9 +110,17 @@ class TestBeliefs:
         assert sum(wins[name] for name in conflict) >= SETTLED
         assert sum(wins[name] for name in conflict[:-1]) < SETTLED
 
+    def test_the_spread_of_a_class_holds_its_share_of_the_draws(self):
+        drawn = self.draws.double().softmax(dim=-1)
+        for belief in self.believed():
+            own = drawn[:, NAMES.index(belief.name)]
+            within = ((own >= belief.low) & (own <= belief.high)).double().mean()
+            assert float(within) == pytest.approx(SPREAD, abs=2 / len(own))
+            assert 0 <= belief.low <= belief.high <= 1
+
     def test_a_class_that_always_wins_is_in_no_conflict(self):
         close = self.logits + 0.01 * self.draws
-        found = class_beliefs(NAMES, self.logits, close.var(dim=0), close, self.shown)
+        found = class_beliefs(NAMES, self.logits, close.var(dim=0), close, self.shown, self.between)
         assert in_conflict(found) == ("bee",)
 
 
@@ -207,6 +219,17 @@ class TestInAPool:
         assert outside.by_bald.of == 31
         assert outside.uncertainty == inside.uncertainty
         assert explained(learner, table, 5, range(5, 6)).by_bald.percentile == 100
+
+    def test_a_temperature_narrows_the_spreads_with_the_shown_probabilities(self, labels):
+        """Probability and spread are on one scale; the parts are of the plain model."""
+        table, learner = table_and_learner(labels)
+        flat = CalibratedLearner(learner, Calibration(CalibrationSource.AUDIT, 40, 1e6))
+        pool = torch.arange(40)
+        found = explain(flat, table, 4, pool, IMAGE, NAMES, seed=3)
+        for belief in found.classes:
+            for value in (belief.low, belief.probability, belief.high):
+                assert value == pytest.approx(1 / len(NAMES), abs=1e-3)
+        assert found.uncertainty == explained(learner, table, 4, range(40)).uncertainty
 
     def test_the_same_seed_explains_the_same(self, labels):
         table, learner = table_and_learner(labels)
