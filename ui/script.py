@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from ui.components.card import image_card
 from ui.components.frame import frame
 from ui.door.visitor import person_here
 from ui.pages import PageEntry, first_page, pages_of
@@ -57,4 +58,5 @@ if person is None:
 else:
     shown.run()
     account(state, person)
+    image_card(state)
 frame(state)

@@ -65,6 +65,7 @@ from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
 from store import memory_store
 from tests.made_results import made_points, made_result
+from tests.ui.fake_cards import FakeCards
 from tests.ui.fake_people import FakePeople
 
 NAMES = (
@@ -122,6 +123,7 @@ class FakeWorkbench:
             unlearned=lambda: None,
             failed=lambda: None,
         )
+        self.cards = FakeCards(self)
         self.people = FakePeople(kept.path / "people.json")
         self.gallery = SimpleNamespace(people=list)
         self.classes = SimpleNamespace(current=lambda: self._classes)

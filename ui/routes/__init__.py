@@ -3,6 +3,7 @@
     queue      POST /alw/queue, /alw/answer, /alw/undo, /alw/release: what the desk asks and answers
     pictures   GET  /alw/image/{hash}?side=S: a picture, by content, cached for good
     images     POST /alw/images, /alw/images/...: lists for the gallery, and what they are sorted by
+    cards      GET  /alw/images/{hash}/card, .../model, .../nearest: all that is known of one image
     labels     POST /alw/labels, /alw/labels/undo: one act labels a selection
     map        GET  /alw/map, /alw/map/...: every image as a point on a map of the features
     modules    GET  /alw/modules/{version}/{path}: the code of our components for the browser
@@ -17,7 +18,7 @@ from starlette.routing import BaseRoute, Mount
 
 from ui.door.pages import door_routes
 from ui.door.settings import Door
-from ui.routes import images, labels, map, modules, pictures, queue
+from ui.routes import cards, images, labels, map, modules, pictures, queue
 from ui.routes.answering import OurRoute
 from ui.state import UiState
 
@@ -25,6 +26,7 @@ RESOURCES = (
     queue.routes,
     pictures.routes,
     images.routes,
+    cards.routes,
     labels.routes,
     map.routes,
     modules.routes,

@@ -27,6 +27,18 @@ export class Server {
     return { ok: response.ok, reply };
   }
 
+  // What a GET route says.
+  async read(path) {
+    const response = await fetch(this.base() + path, {
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+    });
+    const reply = await response.json();
+    if (response.status === 401 && reply.code === "session") this.onSignedOut(reply.reason);
+    return { ok: response.ok, reply };
+  }
+
   // The queue, or null when the server does not answer. `side` is that of the renditions to be shown.
   async queue(side) {
     try {
