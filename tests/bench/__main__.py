@@ -44,6 +44,7 @@ ALONE = {
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "gallery": "lists, acts and the grid with 100,000 images: makes the project, takes minutes; Chromium",
     "large_pool": "learning beside 100,000 and a million images: makes the projects and takes minutes",
+    "cards": "the card of one of 100,000 images: makes the project and takes minutes",
     "desk_pictures": "key press to the next picture with 12-megapixel files; needs Chromium",
     "pictures": "a folder of pictures through import and encode: counts, seconds, memory; needs a folder",
     "pool": "scores one and two million images: writes 3 GB of features and takes minutes",

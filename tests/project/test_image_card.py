@@ -45,7 +45,7 @@ def change(workbench: Workbench, **settings: float) -> None:
 
 
 # ------------------------------------------------------------------------------------------- history
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS)
 def test_the_history_of_a_card_is_that_of_the_export(tmp_path: Path, events: list[Event]) -> None:
     with project(tmp_path, "own") as own:
