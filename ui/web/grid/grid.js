@@ -1,5 +1,6 @@
 // The gallery: a list of images, what is selected of it, and acts on the selection.
 
+import { openCard } from "../card/card.js";
 import { meaningOf } from "../desk/meanings.js";
 import { coloursOf, initials } from "../shared/class_look.js";
 import { takeOver } from "../shared/handover.js";
@@ -27,6 +28,7 @@ const SHEET = [
   ["s", "no class (skip)"],
   ["u", "cannot tell"],
   ["z", "take the last act back"],
+  ["i", "open the card of the image where you are, unless a class has this key"],
   ["/", "search"],
 ];
 
@@ -192,6 +194,10 @@ class Gallery {
       return this.drawn();
     }
     const meant = meaningOf(press, this.data.classes);
+    if (meant === null && press.key === "i") {
+      const image = this.list.at(this.selection.focus);
+      return Boolean(image) && openCard(image.hash);
+    }
     if (meant === null) {
       if (press.key !== "a") return false;
       this.selectLoaded();
