@@ -53,7 +53,7 @@ def test_what_is_hidden_is_in_no_part(browser: Browser, workbench: FakeWorkbench
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", ["f" * 64, "1.png", "%2e%2e", "A" * 64, "0" * 63])
+@pytest.mark.parametrize("name", ["f" * 64, "1.png", "A" * 64, "0" * 63])
 def test_an_image_is_named_by_its_content_only(browser: Browser, part: str, name: str) -> None:
     """A path is no name here: a visitor must not find out which files the server has."""
     reply = browser.call("GET", f"/alw/images/{name}/{part}")
