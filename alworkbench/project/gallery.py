@@ -206,7 +206,7 @@ class Gallery:
 
     def columns(self, reader: Reader) -> tuple[ImageFacts, FactsMoment, ImageScores | None]:
         """What answers say of all images now, as of which moment, and the newest predictions."""
-        facts, moment = self._facts.read(reader)
+        facts, moment = self.facts.read(reader)
         return facts, moment, stored_scores(self._session.folder, reader.classes.current())
 
     def score(self, progress: Progress = silent, *, parts: bool = False) -> ImageScores:
