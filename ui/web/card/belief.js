@@ -23,7 +23,7 @@ function classes({ classes, others, calibration, draws }) {
     row.append(name, number, bar(each));
     list.append(row);
   }
-  const more = others > 0 ? `${others} more classes are less likely. ` : "";
+  const more = others > 0 ? `${others} more ${others === 1 ? "class is" : "classes are"} less likely. ` : "";
   const words =
     `${more}Probability: ${calibration}. The range holds 95 % of ${draws.toLocaleString("en")} draws of the model ` +
     "given its labels.";
