@@ -23,6 +23,11 @@ export function openCard(hash) {
   return true;
 }
 
+// The content hash in the address of a picture.
+export function hashOf(address) {
+  return /\/image\/([0-9a-f]{64})/.exec(address)?.[1] ?? "";
+}
+
 class Card {
   constructor(root, data) {
     this.data = data;

@@ -1,5 +1,6 @@
 // The labelling desk: which image is on screen, what a key means, what is still to be sent.
 
+import { hashOf, openCard } from "../card/card.js";
 import { newId } from "../shared/ids.js";
 import { keys } from "../shared/keys.js";
 import { Outbox } from "../shared/outbox.js";
@@ -250,6 +251,7 @@ class Desk {
       transparent,
     });
     this.root.dataset.item = String(item.item_id);
+    this.screen.about.href = `?image=${hashOf(item.image_url)}`;
     // Keys count from the frame in which the picture is painted, not earlier.
     requestAnimationFrame(() => {
       if (this.queue.current !== item || this.stopped) return;
@@ -320,8 +322,14 @@ class Desk {
     }
   }
 
+  // The card of the image that is painted.
+  openCard() {
+    return this.armed && openCard(hashOf(this.queue.current.image_url));
+  }
+
   takeKey(press) {
     const meant = meaningOf(press, this.data.classes);
+    if (press.key === "i" && (press.shift || meant === null)) return this.openCard();
     if (meant === null || (meant.act === "filter" && this.screen.filter.hidden)) return false;
     if (meant.act === "filter") this.screen.filter.focus();
     else this.actions[meant.act](meant.id);

@@ -48,9 +48,12 @@ export class Screen {
     this.undo = this.button("quiet", "Undo", "z", () => actions.undo());
     others.append(this.skip, this.cannotTell, this.undo);
     this.last = make("div", "last");
+    this.about = make("a", "about");
+    this.about.append("About this image ", keyCap("i"));
+    this.about.setAttribute("aria-keyshortcuts", "i Shift+I");
     this.examples = make("div", "examples");
     this.examples.hidden = true;
-    side.append(this.suggestion, this.likely, this.filter, this.grid, others, this.last, this.examples);
+    side.append(this.suggestion, this.likely, this.filter, this.grid, others, this.last, this.about, this.examples);
 
     this.desk.append(this.viewer.node, side);
     this.end = make("div", "end");
