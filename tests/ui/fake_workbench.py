@@ -60,7 +60,6 @@ from alworkbench.project.audit_set import AuditOffer, half_width
 from alworkbench.project.fair_share import Share, fair_share
 from alworkbench.project.jobs import Jobs
 from alworkbench.project.renditions import Rendition
-from alworkbench.project.review_cases import ReviewCase
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
 from store import memory_store
@@ -148,19 +147,9 @@ class FakeWorkbench:
             propose=self._propose,
             close=self._close,
         )
-        self.cases: list[ReviewCase] = []
-        self.all_cases: list[ReviewCase] = []
         self.found_errors = 0
-        self.closed_cases: list[tuple[int, str, str | None]] = []
         self.team = SimpleNamespace(
-            reviews=SimpleNamespace(
-                open_disagreements=lambda: 0,
-                open_label_errors=lambda: self.found_errors,
-                cases=lambda closed=False: list(self.all_cases if closed else self.cases),
-                resolve=lambda case, by, name, note, seconds: self._close_case(case, by, name),
-                dismiss=lambda case, by, note=None: self._close_case(case, by, "dismissed"),
-                pass_on=lambda case, by, name, note: self._close_case(case, by, f"asked: {name}"),
-            )
+            reviews=SimpleNamespace(open_label_errors=lambda: self.found_errors)
         )
         self.audit = SimpleNamespace(
             offer=self._offer, draw=self._draw_audit, report=self._report, advise=self._advise
@@ -186,10 +175,6 @@ class FakeWorkbench:
                 replace(item, label=label, answered_by=(label.annotator,) if label else ())
                 for item, label in given
             ]
-
-    def _close_case(self, case: int, by: str, how: str | None) -> None:
-        self.cases = [each for each in self.cases if each.review.id != case]
-        self.closed_cases.append((case, by, how))
 
     def _count(self, round_id: int) -> RoundCount:
         items = self._items_of(round_id)

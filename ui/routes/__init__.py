@@ -6,6 +6,7 @@
     cards      GET  /alw/images/{hash}/card, .../model, .../nearest: all that is known of one image
     labels     POST /alw/labels, /alw/labels/undo: one act labels a selection
     map        GET  /alw/map, /alw/map/...: every image as a point on a map of the features
+    reviews    POST /alw/reviews/queue, /look, /act, /closed: the cases of a reviewer
     modules    GET  /alw/modules/{version}/{path}: the code of our components for the browser
 
 Who asks is found out by `ui.door.guard`; a request never says so. Each route names the least role that it
@@ -18,7 +19,7 @@ from starlette.routing import BaseRoute, Mount
 
 from ui.door.pages import door_routes
 from ui.door.settings import Door
-from ui.routes import cards, images, labels, map, modules, pictures, queue
+from ui.routes import cards, images, labels, map, modules, pictures, queue, reviews
 from ui.routes.answering import OurRoute
 from ui.state import UiState
 
@@ -29,6 +30,7 @@ RESOURCES = (
     cards.routes,
     labels.routes,
     map.routes,
+    reviews.routes,
     modules.routes,
 )
 

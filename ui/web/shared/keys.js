@@ -1,11 +1,12 @@
 // One router for the keys of a page. A component enters a context and gets the keys while it is the right one.
 //
-//   const leave = keys.enter("desk", handler, { modal, sheet, blocked });
+//   const leave = keys.enter("desk", handler, { modal, sheet, blocked, unknown });
 //
 //   handler(press)          true when the press was taken: {key, digit, event}, `key` in lower case.
 //   modal                   true: while this context is entered, nothing entered before it gets a key.
 //   sheet()                 what this context understands, as [[keys, sentence], ...], for the sheet of `?`.
 //   blocked(press, reason)  a press that `handler` did not get, because something else is open.
+//   unknown(press)          a character that no context took; the newest that gets keys and listens is told.
 //
 // The newest context is asked first. A press counts once however long the key is held, on buttons too.
 // Presses with Control, Alt or Meta, and typing into a field, are left alone: a field hears its own keys.
@@ -44,8 +45,8 @@ class Keys {
     window.addEventListener("blur", () => this.taken.clear());
   }
 
-  enter(name, handler, { modal = false, sheet = () => [], blocked = () => {} } = {}) {
-    const context = { name, handler, modal, sheet, blocked };
+  enter(name, handler, { modal = false, sheet = () => [], blocked = () => {}, unknown = null } = {}) {
+    const context = { name, handler, modal, sheet, blocked, unknown };
     this.contexts.push(context);
     return () => {
       this.contexts = this.contexts.filter((other) => other !== context);
@@ -98,16 +99,23 @@ class Keys {
 
   offer(press) {
     let obstacle = this.obstacle;
+    let untaken = null;
     for (const context of [...this.contexts].reverse()) {
       if (obstacle !== null && !context.modal) {
         context.blocked(press, obstacle);
         continue;
       }
       if (context.handler(press)) return true;
+      untaken ??= context.unknown;
       if (context.modal) obstacle = `${context.name} is open`;
     }
+    if (untaken !== null && isCharacter(press)) untaken(press);
     return false;
   }
+}
+
+function isCharacter({ event }) {
+  return event.key.length === 1 && event.key !== " ";
 }
 
 // Digits by their place too: on some keyboards they need Shift.

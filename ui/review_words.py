@@ -14,6 +14,7 @@ from alworkbench.core.domain import (
     ReviewState,
 )
 from alworkbench.project.review_cases import ReviewCase
+from ui.review_messages import Act
 
 CANNOT_TELL = "Cannot tell"
 REASONS = {
@@ -27,15 +28,28 @@ MOST_TIMES = 1000
 """A larger ratio of two probabilities says no more."""
 
 
-def opened_words(case: ReviewCase, waiting: int) -> str:
-    """The number of a case, why it is one, since when, and how many are left."""
-    review = case.review
-    why = {
+def why_words(review: Review) -> str:
+    """Why it is a case."""
+    return {
         ReviewReason.DISAGREEMENT: "people gave different classes",
         ReviewReason.LABEL_ERROR: "the label is probably wrong",
         ReviewReason.SECOND_OPINION: f"{review.asked_by} asks for a second opinion",
     }[review.reason]
-    return f"Case {review.id}, 1 of {waiting}: {why}. Opened {_when(review.opened_at)}."
+
+
+def since_words(review: Review) -> str:
+    """When it was opened."""
+    return _when(review.opened_at)
+
+
+def done_words(act: Act, case_id: int, class_name: str | None) -> str:
+    """What an act has done."""
+    return {
+        Act.DECIDE: f"Case {case_id} is resolved: {class_name or CANNOT_TELL}.",
+        Act.KEEP: f"Case {case_id} is dismissed; the answers stay.",
+        Act.WITHDRAW: f"Case {case_id} is dismissed; the answers stay.",
+        Act.PASS_ON: f"Case {case_id} waits for another reviewer.",
+    }[act]
 
 
 def said_words(label: Label, classes: ClassList) -> str:
@@ -69,22 +83,20 @@ def trail_words(review: Review, classes: ClassList) -> str:
     return f"{review.closed_by} {did} ({when})" + (f": {review.note}" if review.note else "")
 
 
-def closed_table(cases: Sequence[ReviewCase], classes: ClassList) -> dict[str, list[str]]:
-    """Columns of a table of closed cases, the newest first."""
-    newest = sorted(
-        (case for case in cases if case.review.closed_at is not None),
-        key=lambda case: (case.review.closed_at, case.review.id),
-        reverse=True,
-    )
-    return {
-        "Case": [str(c.review.id) for c in newest],
-        "Image": [c.path for c in newest],
-        "Why": [REASONS[c.review.reason] for c in newest],
-        "Outcome": [_closed_words(c, classes) for c in newest],
-        "By": [c.review.closed_by or "" for c in newest],
-        "When": [_when(c.review.closed_at) if c.review.closed_at else "" for c in newest],
-        "Note": [c.review.note or "" for c in newest],
-    }
+def closed_rows(cases: Sequence[ReviewCase], classes: ClassList) -> list[dict[str, str]]:
+    """What became of closed cases: a row for each, by the names of the columns."""
+    return [
+        {
+            "Case": str(case.review.id),
+            "Image": case.path,
+            "Why": REASONS[case.review.reason],
+            "Outcome": _closed_words(case, classes),
+            "By": case.review.closed_by or "",
+            "When": _when(case.review.closed_at) if case.review.closed_at else "",
+            "Note": case.review.note or "",
+        }
+        for case in cases
+    ]
 
 
 def _closed_words(case: ReviewCase, classes: ClassList) -> str:
