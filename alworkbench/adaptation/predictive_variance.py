@@ -67,9 +67,13 @@ def label_variance(learner: Learner, features: Features) -> Float[Tensor, "N C"]
 
 def fits_closed_form(learner: Learner) -> bool:
     """Whether the C solves of one image stay within BLOCK_NUMBERS: up to 100 classes with 400 labels."""
-    classes = len(learner.model.classes.unit)
+    return covariance_numbers(learner) <= BLOCK_NUMBERS
+
+
+def covariance_numbers(learner: Learner) -> int:
+    """Numbers that the covariances of one image with itself and with the labels have: C^2 (n + 1)."""
     labels = 0 if learner.state is None else len(learner.state.images)
-    return classes**2 * (labels + 1) <= BLOCK_NUMBERS
+    return len(learner.model.classes.unit) ** 2 * (labels + 1)
 
 
 def label_covariance(learner: Learner, features: Features) -> Float[Tensor, "C C"]:

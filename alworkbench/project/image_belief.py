@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alworkbench.adaptation.learner import Learner
 from alworkbench.adaptation.predictive_variance import fits_closed_form, label_covariance
 from alworkbench.core.domain import Calibration
 from alworkbench.encoders.head import Features
@@ -91,13 +92,15 @@ def believe(
     names: Sequence[str],
     seed: int,
     joint: Callable[[], WeightUpdate],
+    exactly: Callable[[Learner], bool] = fits_closed_form,
 ) -> ImageBelief:
     """What a learner believes of the one image with these features; the same seed gives the same draws.
 
-    `joint` gives draws of the learner of the labels. They are used where there is no closed form.
+    `joint` gives draws of the learner of the labels. They are used where the closed form does not fit, or
+    costs more than `exactly` allows.
     """
     learner = predicting.learner
-    closed_form = fits_closed_form(learner)
+    closed_form = exactly(learner)
     mean = learner.logits(features)[0].cpu()
     if closed_form:
         covariance = label_covariance(learner, features).cpu()

@@ -22,8 +22,10 @@ from alworkbench.core.domain import (
     Role,
 )
 from alworkbench.core.errors import ImageNotFound
+from alworkbench.project import image_card
 from alworkbench.project.image_card import NEAREST, short_path
 from alworkbench.project.label_export import LabelRecords
+from alworkbench.project.uncertainty_parts import SET_OF_DRAWS
 from alworkbench.project.workbench import Workbench
 from tests.making_project import Project, closing, make_project
 from tests.project.history_making import EVENTS, Event, project, recorded, records
@@ -119,6 +121,22 @@ def test_a_card_says_the_same_as_the_explanation(learned: Workbench) -> None:
         ):
             assert getattr(said.belief, name) == getattr(explained, name)
         assert said.words == "Learned from 8 labels."
+
+
+def test_with_many_classes_and_labels_a_card_differs_from_the_explanation_by_its_error(
+    learned: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_card, "QUICK", 0)
+    for image in images(learned, Role.POOL)[:3]:
+        explained, said = learned.explanations.of(image.hash), learned.cards.model(image.hash)
+        assert said.belief is not None
+        assert (said.belief.draws, said.belief.closed_form) == (SET_OF_DRAWS, False)
+        error = 5 * (said.belief.error**2 + explained.error**2) ** 0.5
+        for part in ("total", "epistemic", "aleatoric"):
+            wanted = getattr(explained.uncertainty, part)
+            assert getattr(said.belief.uncertainty, part) == pytest.approx(wanted, abs=error)
+        shown = {each.name: each.probability for each in explained.classes}
+        assert {each.name: each.probability for each in said.belief.classes} == shown
 
 
 def test_the_nearest_labelled_images_are_those_of_the_greatest_cosine(learned: Workbench) -> None:
