@@ -56,6 +56,7 @@ ALONE = {
     "tuning": "prompt tuning: seconds against the published way, and calibration; takes minutes",
     "prepared": "what a round ranked from 80 % of the answers before it costs in accuracy; takes minutes",
     "answers": "how long an answer waits while a round of 1,000 labels closes: milliseconds",
+    "map": "100,000 images on a map: seconds of the principal axes, and how evenly Chromium draws them",
     "hindsight": "how far selection could go if all classes were known; takes minutes",
 }
 """Those that run only when they are named, and why."""

@@ -13,7 +13,6 @@ export class Layouts {
     this.onOpen = onOpen;
     this.state = null;
     this.wanted = false;
-    this.node = make("div", "layouts");
     const label = make("label", "pick");
     this.field = make("select", "field");
     this.field.setAttribute("aria-label", "Layout");
@@ -22,7 +21,7 @@ export class Layouts {
     label.append(make("span", "title", "Layout"), this.field);
     this.said = make("div", "said muted");
     this.said.setAttribute("role", "status");
-    this.node.append(label, this.said);
+    this.node = label;
   }
 
   get chosen() {

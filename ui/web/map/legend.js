@@ -20,7 +20,7 @@ export class Legend {
       button.type = "button";
       button.dataset.group = String(number);
       button.setAttribute("aria-pressed", String(number === chosen));
-      const mark = make("span", "mark", group.mark);
+      const mark = make("span", "sign", group.mark);
       mark.setAttribute("aria-hidden", "true");
       if (group.colour !== null) mark.style.setProperty("--of", group.colour);
       const name = make("bdi", "label", group.name);

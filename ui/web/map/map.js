@@ -80,7 +80,7 @@ class FeatureMap {
     button("Zoom in", "+", () => this.zoom(1.5));
     button("Zoom out", "-", () => this.zoom(1 / 1.5));
     button("Whole map", "0", () => this.fit());
-    bar.append(this.layouts.node, colour, tools);
+    bar.append(this.layouts.node, colour, tools, this.layouts.said);
     this.stage = make("div", "stage");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
@@ -214,8 +214,6 @@ class FeatureMap {
 
   draw() {
     if (this.painter.image === null) return;
-    const context = this.overlay.getContext("2d");
-    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
     if (this.points === null) {
       this.painter.canvas.hidden = true;
       return;
@@ -225,9 +223,19 @@ class FeatureMap {
     this.painter.draw(this.points, this.view, {
       ...look, of: this.colouring.of, chosen: this.chosen, selected: this.picked.length > 0 ? this.mask : null,
     });
-    this.lasso.draw(context, look.css);
-    if (this.tool === "rectangle") this.rectangle.draw(context, look.css);
-    this.hover.draw(context, this.points, this.view, look.css);
+    this.drawOver(look.css);
+  }
+
+  // A canvas that stays empty costs nothing, so it is cleared only where something was drawn.
+  drawOver(ink) {
+    const some = this.lasso.active || this.tool === "rectangle" || this.hover.point >= 0;
+    this.overlay.hidden = !some;
+    if (!some) return;
+    const context = this.overlay.getContext("2d");
+    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
+    this.lasso.draw(context, ink);
+    if (this.tool === "rectangle") this.rectangle.draw(context, ink);
+    this.hover.draw(context, this.points, this.view, ink);
   }
 
   // ----------------------------------------------------------------------------------- selecting

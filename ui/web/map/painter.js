@@ -31,12 +31,25 @@ export class Painter {
     const { x, y, count } = points;
     const marked = [];
     const some = chosen !== null || selected !== null;
+    const colours = some ? pale : groups;
+    const half = side >> 1;
     for (let i = 0; i < count; i += 1) {
-      const column = Math.round(left + x[i] * scale);
-      const row = Math.round(top - y[i] * scale);
+      const column = Math.floor(left + x[i] * scale + 0.5);
+      const row = Math.floor(top - y[i] * scale + 0.5);
       if (column < -side || row < -side || column >= wide + side || row >= high + side) continue;
-      if (some && (selected !== null ? selected[i] === 1 : of[i] === chosen)) marked.push(i, column, row);
-      else dot(pixels, wide, high, column, row, side, some ? pale[of[i]] : groups[of[i]]);
+      const group = of[i];
+      if (some && (selected !== null ? selected[i] === 1 : group === chosen)) marked.push(i, column, row);
+      else if (side > 3 || column < 2 || row < 2 || column > wide - 3 || row > high - 3) {
+        dot(pixels, wide, high, column, row, side, colours[group]);
+      } else {
+        const colour = colours[group]; // a small square, well inside
+        let at = (row - half) * wide + column - half;
+        for (let k = 0; k < side; k += 1, at += wide) {
+          pixels[at] = colour;
+          pixels[at + 1] = colour;
+          if (side === 3) pixels[at + 2] = colour;
+        }
+      }
     }
     for (let k = 0; k < marked.length; k += 3) dot(pixels, wide, high, marked[k + 1], marked[k + 2], side + 2, ink);
     for (let k = 0; k < marked.length; k += 3) {
@@ -48,19 +61,31 @@ export class Painter {
   // Pixels of the side of a point: larger where there are few, and where the map is zoomed in.
   sideOf(count, zoom) {
     const alone = count > 50000 ? 2 : count > 5000 ? 3 : count > 500 ? 5 : 8;
-    return Math.round((alone + Math.min(5, Math.log2(zoom))) * this.ratio);
+    return Math.max(2, Math.round((alone + Math.min(5, Math.log2(zoom))) * this.ratio));
   }
 }
 
+// Of each row of a disc with this side: the pixels that are left out at both ends.
+const discs = new Map();
+function discOf(side) {
+  if (!discs.has(side)) {
+    const radius = side / 2;
+    const left = (row) => Math.round(radius - Math.sqrt(radius ** 2 - (row + 0.5 - radius) ** 2));
+    discs.set(side, Uint8Array.from({ length: side }, (_, row) => (side < 4 ? 0 : left(row))));
+  }
+  return discs.get(side);
+}
+
 function dot(pixels, wide, high, column, row, side, colour) {
-  const half = side >> 1;
-  const [x0, x1] = [Math.max(0, column - half), Math.min(wide, column - half + side)];
-  const [y0, y1] = [Math.max(0, row - half), Math.min(high, row - half + side)];
-  const corner = side > 3 ? 1 : 0; // without its corners, a small square looks round
-  for (let y = y0; y < y1; y += 1) {
-    const edge = y === row - half || y === row - half + side - 1 ? corner : 0;
-    const from = y * wide;
-    for (let x = x0 + edge; x < x1 - edge; x += 1) pixels[from + x] = colour;
+  const insets = discOf(side);
+  const left = column - (side >> 1);
+  const top = row - (side >> 1);
+  for (let k = 0; k < side; k += 1) {
+    const y = top + k;
+    if (y < 0 || y >= high) continue;
+    const from = y * wide + Math.max(0, left + insets[k]);
+    const to = y * wide + Math.min(wide, left + side - insets[k]);
+    for (let at = from; at < to; at += 1) pixels[at] = colour;
   }
 }
 
