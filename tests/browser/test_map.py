@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
+from alworkbench.project.map_regions import STEPS
 from tests.browser.conftest import RealProject
 from tests.browser.desk import COOKIES
 
@@ -54,10 +55,19 @@ def test_the_map_is_drawn_and_a_rectangle_by_keys_selects_what_it_holds(
     counted = root.locator("table tbody td:nth-of-type(1)").all_inner_texts()
     assert sum(map(int, counted)) == held.sum()
 
-    # The pointer: the name under it, a lasso with Shift, and nothing selected by a click outside.
+    # The pointer: a point says its name, a click opens its card, and Shift draws a lasso.
     page.keyboard.press("Escape")
     box = root.locator(".stage").bounding_box()
     assert box is not None
+    side = min(box["width"], box["height"]) - 2 - 36
+    right, down = (x[0] - STEPS / 2) / STEPS * side, (STEPS / 2 - y[0]) / STEPS * side
+    page.mouse.move(box["x"] + box["width"] / 2 + right, box["y"] + box["height"] / 2 + down)
+    expect(root.locator(".tip .name")).to_contain_text(".png")
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.locator("dialog.card[open]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.card[open]")).to_have_count(0)
     corners = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)]
     places = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
     page.keyboard.down("Shift")

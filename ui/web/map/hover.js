@@ -19,8 +19,8 @@ export class Hover {
     this.picture.alt = "";
     this.name = make("bdi", "name");
     this.label = make("div", "line");
-    this.said = make("div", "line muted");
-    this.node.append(this.picture, this.name, this.label, this.said);
+    this.model = make("div", "line muted");
+    this.node.append(this.picture, this.name, this.label, this.model);
   }
 
   // True where something changed on screen.
@@ -32,12 +32,12 @@ export class Hover {
     if (i < 0) return true;
     const named = (value) => (value < FIRST_CLASS ? WORDS[value] : points.head.classes[value - FIRST_CLASS].name);
     this.label.replaceChildren(make("bdi", "", named(points.label[i]) || "No answer"));
-    this.said.replaceChildren();
+    this.model.replaceChildren();
     if (points.predicted[i] >= FIRST_CLASS) {
-      this.said.append("Prediction: ", make("bdi", "", named(points.predicted[i])));
+      this.model.append("Prediction: ", make("bdi", "", named(points.predicted[i])));
       if (points.uncertainty[i] !== UNKNOWN) {
         const nats = (points.uncertainty[i] / points.steps) * points.head.most_entropy;
-        this.said.append(`, uncertainty ${nats.toFixed(2)} nats`);
+        this.model.append(`, uncertainty ${nats.toFixed(2)} nats`);
       }
     }
     const [left, top] = view.toPixels(points.x[i], points.y[i]);
@@ -52,15 +52,22 @@ export class Hover {
   }
 
   async ask(image, i) {
+    const found = await this.said(image);
+    if (found !== null && i === this.point) this.fill(image);
+  }
+
+  // What the server says of an image; null without a connection, when the words here are all there is.
+  async said(image) {
+    if (this.known.has(image)) return this.known.get(image);
     try {
       const response = await fetch(`${this.data().base}/map/images/${image}`, { credentials: "same-origin", cache: "no-store" });
-      if (!response.ok) return;
+      if (!response.ok) return null;
       this.known.set(image, await response.json());
-      if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
-      if (i === this.point) this.fill(image);
     } catch {
-      // Without a connection there is no picture; the words are here.
+      return null;
     }
+    if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
+    return this.known.get(image);
   }
 
   fill(image) {

@@ -1,5 +1,6 @@
 // The map: every image is a point; images that the model sees alike lie close together.
 
+import { openCard } from "../card/card.js";
 import { coloursOf } from "../shared/class_look.js";
 import { keys } from "../shared/keys.js";
 import { make } from "../shared/make.js";
@@ -338,14 +339,13 @@ class FeatureMap {
     if (this.hover.show(this.points, this.pointAt(at), this.view)) this.redraw();
   }
 
-  // The card of an image, where the page has one, opens by this event.
-  openAt(at) {
+  async openAt(at) {
     if (this.points === null) return;
     const i = this.pointAt(at);
-    if (i < 0) return;
     this.hover.show(this.points, i, this.view);
-    const detail = { image: this.points.image[i] };
-    this.root.dispatchEvent(new CustomEvent("alworkbench:image", { bubbles: true, composed: true, detail }));
+    this.redraw();
+    const said = i < 0 ? null : await this.hover.said(this.points.image[i]);
+    if (said !== null && !this.stopped) openCard(said.hash);
   }
 
   // ---------------------------------------------------------------------------------------- keys
