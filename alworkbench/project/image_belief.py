@@ -106,8 +106,8 @@ def believe(
         covariance = label_covariance(learner, features).cpu()
         variance, draws = covariance.diagonal(), gaussian_draws(mean, covariance, seed)
     else:
-        scaled = joint().map(lambda part: learner.label_scale * part)
-        draws = drawn_logits(learner, features, scaled)[:, 0].cpu().double()
+        drawn = drawn_logits(learner, features, joint(), learner.label_scale)
+        draws = drawn[:, 0].cpu().double()
         variance = draws.var(dim=0)
     shown = predicting.logits(features)[0].cpu()
     between = spread((draws * _scale(mean, shown)).softmax(dim=-1))

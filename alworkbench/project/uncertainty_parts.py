@@ -140,10 +140,12 @@ def uncertainties(
             yield _split(total, left)
 
 
-def drawn_logits(learner: Learner, images: Features, draws: WeightUpdate) -> Float[Tensor, "K N C"]:
-    """The logits of some images under each draw."""
+def drawn_logits(
+    learner: Learner, images: Features, draws: WeightUpdate, scale: float = 1.0
+) -> Float[Tensor, "K N C"]:
+    """The logits of some images under each draw, whose distance from the mean is multiplied by `scale`."""
     model = learner.model
-    return learner.logits(images) + model.jvp(model.images(images), draws)
+    return learner.logits(images) + scale * model.jvp(model.images(images), draws)
 
 
 def _split(total: float, aleatoric: float) -> Uncertainty:
