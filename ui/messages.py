@@ -46,6 +46,18 @@ class UndoMessage:
     """The event id of the answer; None: the newest of the person."""
 
 
+@dataclass(frozen=True, slots=True)
+class RelabelMessage:
+    """A new answer in place of an earlier one."""
+
+    event_id: str
+    answer: str
+    """The event id of the earlier answer."""
+    kind: AnswerKind
+    class_id: int | None
+    duration_ms: int | None
+
+
 async def read_json(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
     """The body, of at most `most` bytes, as a JSON object. Raises Refused for anything else."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
@@ -84,6 +96,14 @@ def parse_answer(body: dict[str, Any], classes: ClassList) -> AnswerMessage:
         duration_ms=_optional_integer(body, "duration_ms", 0, _MAX_DURATION_MS),
         suggested_class_id=_optional_integer(body, "suggested_class_id", 0, _MAX_ID),
     )
+
+
+def parse_relabel(body: dict[str, Any], classes: ClassList) -> RelabelMessage:
+    """A new answer of the labelling page in place of an earlier one. Raises Refused with the wrong field."""
+    check_fields(body, {"event_id", "answer", "kind", "class_id"}, {"duration_ms"})
+    kind, class_id = parse_kind(body, classes)
+    duration = _optional_integer(body, "duration_ms", 0, _MAX_DURATION_MS)
+    return RelabelMessage(_event_id(body), random_text(body, "answer"), kind, class_id, duration)
 
 
 def parse_kind(body: dict[str, Any], classes: ClassList) -> tuple[AnswerKind, int | None]:

@@ -927,13 +927,23 @@ class NothingToUndo(LoopError):
         super().__init__(f"{annotator!r} has no answer {where} that can be undone.")
 
 
+class NothingToCorrect(LoopError):
+    """There is no answer of the annotator that a correction could replace."""
+
+    def __init__(self, annotator: str) -> None:
+        super().__init__(
+            f"{annotator!r} has no answer to this image that can be corrected: it was taken back, or never "
+            f"recorded. Answer the image when it is asked again; nothing was changed."
+        )
+
+
 class NotYourAnswer(LoopError):
     """An answer can be taken back by the person who gave it, and by nobody else."""
 
     def __init__(self, annotator: str) -> None:
         super().__init__(
-            f"{annotator!r} did not give this answer, so it was not taken back. Nobody can take back an "
-            f"answer of another person. Answer the image yourself; both answers are kept."
+            f"{annotator!r} did not give this answer, so it was not changed. Nobody takes back or corrects "
+            f"the answer of another person. Answer the image yourself; both answers are kept."
         )
 
 

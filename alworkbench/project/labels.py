@@ -19,6 +19,7 @@ from alworkbench.project.bulk_labels import (
     record_selection,
     undo_selection,
 )
+from alworkbench.project.corrections import Correction, correct, newest_answers
 from alworkbench.project.fair_share import AtWork, Share, fair_share
 from alworkbench.project.label_export import export_of
 from alworkbench.project.label_intake import (
@@ -117,6 +118,21 @@ class Labels:
             rule, many = writer.settings().late_answers, len(answers) > 1
             arrivals = Arrivals(writer, now, rule, known, many=many)
             return writer.labels.add_many([arrivals.judged(each) for each in answers], now)
+
+    def correct(self, correction: Correction) -> Label:
+        """Store a new answer of a person in place of an earlier one, in a round that is open or closed.
+
+        It stands where the earlier answer stood, which is kept. The same event id is stored once. Raises
+        NothingToCorrect where the person has no answer to the image, NotYourAnswer where the earlier
+        answer is that of another person, and ClassNotInUse.
+        """
+        with self._session.store.write() as writer:
+            return correct(writer, correction, self._session.now())
+
+    def newest(self, annotator: str) -> list[Label]:
+        """The answers that stand of the last `HISTORY` images that a person answered on the desk."""
+        with self._session.store.read() as reader:
+            return newest_answers(reader, annotator)
 
     def undo(self, annotator: str, event_id: str, answer: str | None = None) -> Label:
         """Take back an answer of an annotator in the open round; returns the answer.

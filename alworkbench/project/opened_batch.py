@@ -61,11 +61,13 @@ def still_to_ask(reader: Reader, ranked: NewRound) -> NewRound | None:
 def _settings_of(
     settings: Mapping[str, Any], items: Sequence[NewItem], keep: Sequence[int]
 ) -> dict[str, Any]:
-    """Settings of a round with some items only; its likely classes are listed by position."""
+    """Settings of a round with some items only; its classes are listed by position."""
     dropped = [item.image_id for place, item in enumerate(items) if place not in set(keep)]
     changed = {**settings, "answered_meanwhile": dropped}
     sets = ClassSets.from_record(settings.get("class_sets"))
     if sets is not None:
         kept = replace(sets, sets=tuple(sets.sets[place] for place in keep))
         changed["class_sets"] = kept.as_record()
+    if "likeliest" in settings:
+        changed["likeliest"] = [settings["likeliest"][place] for place in keep]
     return changed

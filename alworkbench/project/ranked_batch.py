@@ -16,6 +16,7 @@ from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
 from alworkbench.acquisition.catalogue import find_strategy
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch
 from alworkbench.core.domain import (
+    LIKELIEST,
     AnswerKind,
     ClassList,
     Label,
@@ -163,7 +164,7 @@ class Ranking:
         found = choose_askable(self._session, pool, taken, list(row_of), choose, wish.without)
         batch = found.choice
         progress("ranking the pool", 1, 2)
-        suggestions = self._suggest(predicting, classes, batch.rows)
+        suggestions, likeliest = self._suggest(predicting, classes, batch.rows)
         likely = wish.sets and class_sets(
             self._session, learner, classes, batch, found.candidates, wish.sets
         )
@@ -197,6 +198,7 @@ class Ranking:
                 **({"targets": wish.targets.name} if wish.targets else {}),
                 "calibration": predicting.calibration.as_record(),
                 **({"class_sets": likely.as_record()} if likely else {}),
+                **({"likeliest": likeliest} if classes.more_than_digits else {}),
                 "record": asked_at,
                 "versions": versions(self._session.engine().device),
                 **({} if newest or ahead else self._learners.snapshot(learner, classes, pool, ())),
@@ -216,15 +218,20 @@ class Ranking:
 
     def _suggest(
         self, learner: CalibratedLearner, classes: ClassList, rows: tuple[int, ...]
-    ) -> list[Suggestion]:
+    ) -> tuple[list[Suggestion], list[list[int]]]:
+        """For each row the most probable class, and the ids of the `LIKELIEST` most probable ones."""
         features = (
             self._session.engine().table().gather(torch.tensor(rows), self._session.engine().device)
         )
-        top = learner.probabilities(features).max(dim=-1)
-        return [
-            Suggestion(stored_id(classes.classes[index].id), probability)
-            for probability, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+        ids = [stored_id(each.id) for each in classes.classes]
+        # A stable order: of equal probabilities the first class comes first, on every run.
+        found = learner.probabilities(features).sort(dim=-1, descending=True, stable=True)
+        likeliest = [[ids[k] for k in best] for best in found.indices[:, :LIKELIEST].tolist()]
+        suggestions = [
+            Suggestion(best[0], probability)
+            for best, probability in zip(likeliest, found.values[:, 0].tolist(), strict=True)
         ]
+        return suggestions, likeliest
 
 
 def _refused(image_of_row: Mapping[int, int], answered: Mapping[int, Label]) -> list[int]:

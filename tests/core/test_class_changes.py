@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from alworkbench.core.domain import CLASS_KEYS, ClassList, LabelClass
+from alworkbench.core.domain import CLASS_KEYS, DIGITS, ClassList, LabelClass
 from alworkbench.core.domain.class_changes import renamed, reordered, shown_as
 from alworkbench.core.errors import InvalidClassList, UnknownClass
 
@@ -19,11 +19,12 @@ def shown(classes: ClassList) -> list[str]:
     return [classes.names[position] for position in classes.shown_order]
 
 
-@pytest.mark.parametrize("count", [2, 5, 31, 40])
-def test_without_chosen_keys_keys_follow_the_screen(count: int) -> None:
+@pytest.mark.parametrize("count", [2, 5, 10, 11, 40])
+def test_without_chosen_keys_digits_follow_the_screen_while_they_suffice(count: int) -> None:
     classes = reordered(listed(count), ["class 1"])
     keys = [classes.keys[position] for position in classes.shown_order]
-    assert keys == [CLASS_KEYS[k] if k < len(CLASS_KEYS) else None for k in range(count)]
+    assert keys == (list(DIGITS[:count]) if count <= len(DIGITS) else [None] * count)
+    assert classes.more_than_digits == (count > len(DIGITS))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -44,7 +45,8 @@ def test_random_changes_keep_ids_positions_and_distinct_keys(seed: int) -> None:
         assert [c.id for c in classes.classes] == [c.id for c in first.classes]
         assert sorted(classes.shown_order) == list(range(len(classes)))
         given = [key for key in classes.keys if key is not None]
-        assert len(set(given)) == len(given) == min(len(classes), len(CLASS_KEYS))
+        own = sum(c.key is not None for c in classes.classes)
+        assert len(set(given)) == len(given) == (own if classes.more_than_digits else len(classes))
         chosen = [(c.key, key) for c, key in zip(classes.classes, classes.keys, strict=True)]
         assert all(own is None or own == key for own, key in chosen)
 

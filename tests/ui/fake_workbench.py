@@ -26,6 +26,7 @@ from PIL import ImageDraw
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     DEFAULT_STRATEGY,
+    LIKELIEST,
     Answer,
     AnswerKind,
     ClassList,
@@ -47,6 +48,7 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import (
     LeaseLost,
     NoOpenRound,
+    NothingToCorrect,
     NothingToUndo,
     PoolExhausted,
     RoundStillOpen,
@@ -57,6 +59,7 @@ from alworkbench.evaluation.forecast import Forecast
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
+from alworkbench.project.corrections import HISTORY, Correction
 from alworkbench.project.fair_share import Share, fair_share
 from alworkbench.project.jobs import Jobs
 from alworkbench.project.renditions import Rendition
@@ -136,6 +139,8 @@ class FakeWorkbench:
             people_at_work=lambda: 1,
             record=self._record,
             undo=self._undo,
+            correct=self._correct,
+            newest=self._newest,
             release=self._release,
         )
         self.rounds = SimpleNamespace(
@@ -336,6 +341,32 @@ class FakeWorkbench:
             self._write({"do": "undo", "event_id": event_id, "answer": answer})
             return standing[-1]
 
+    def _correct(self, correction: Correction) -> Label:
+        with self._lock:
+            known = {label.event_id: label for label in self._labels}
+            if correction.event_id in known:
+                return known[correction.event_id]
+            old = known.get(correction.corrects)
+            if old is None or old.event_id in {x.event_id for x in self._taken_back.values()}:
+                raise NothingToCorrect(correction.annotator)
+            label = replace(
+                old, id=len(self._labels) + 1, event_id=correction.event_id, kind=correction.kind,
+                class_id=correction.class_id, recorded_at=datetime.now(UTC),
+            )  # fmt: skip
+            self._labels.append(label)
+            self._write({"do": "correct", "event_id": label.event_id, "kind": label.kind.value,
+                         "corrects": old.event_id, "class_id": label.class_id})  # fmt: skip
+            return label
+
+    def _newest(self, annotator: str) -> list[Label]:
+        current = sorted(self._current().values(), key=lambda each: -each.id)
+        return [each for each in current if each.annotator == annotator][:HISTORY]
+
+    def _likeliest(self, image_id: int) -> list[int]:
+        """The suggestion and the eight classes behind it, in a circle."""
+        first = self._suggest(image_id).class_id - 100
+        return [100 + (first + n) % len(self._classes) for n in range(LIKELIEST)]
+
     def _propose(
         self,
         strategy: str | None = None,
@@ -356,6 +387,9 @@ class FakeWorkbench:
             round_ = Round(
                 number, number, strategy or DEFAULT_STRATEGY, seed or 0, min(size, len(free)), 1, 1,
                 None if number == 1 else number - 1, RoundState.OPEN, datetime.now(UTC), None, 0.4,
+                {"likeliest": [self._likeliest(i) for i in free[:size]]}
+                if self._classes.more_than_digits
+                else {},
             )  # fmt: skip
             self._rounds.append(round_)
             self._items[round_.id] = [
@@ -454,6 +488,9 @@ class FakeWorkbench:
                     self._record(Answer(annotator="annotator", lease_token=token, **event))
                 case "undo":
                     self._undo("annotator", event["event_id"], event["answer"])
+                case "correct":
+                    kind = AnswerKind(event.pop("kind"))
+                    self._correct(Correction(annotator="annotator", kind=kind, **event))
                 case "propose":
                     self._propose(**event)
                 case "close":

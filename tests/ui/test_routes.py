@@ -184,6 +184,41 @@ def test_a_take_back_names_its_answer(browser: Browser, workbench: FakeWorkbench
     assert [row[1] for row in workbench.recorded()] == [second["item_id"]]
 
 
+def test_the_last_answers_are_listed_and_answered_anew(
+    browser: Browser, workbench: FakeWorkbench
+) -> None:
+    first, second = browser.queue()["items"][:2]
+    for item in (first, second):
+        browser.answer(item)
+
+    def listed() -> list[tuple[int, str, int | None]]:
+        found = browser.call("GET", "/alw/answered").json()["answers"]
+        return [(each["item_id"], each["kind"], each["class_id"]) for each in found]
+
+    assert listed() == [(second["item_id"], "class", 103), (first["item_id"], "class", 103)]
+    body = {
+        "event_id": "new-answer-00000001",
+        "answer": answer_to(first)["event_id"],
+        "kind": "skip",
+        "class_id": None,
+        "duration_ms": 40,
+    }
+    for _ in range(2):
+        reply = browser.call("POST", "/alw/relabel", json=body)
+        assert reply.json() == {"stored": True, "event_id": "new-answer-00000001"}
+    assert listed() == [(first["item_id"], "skip", None), (second["item_id"], "class", 103)]
+    assert len(workbench.recorded()) == 3
+    for wrong, status, code in (
+        ({"answer": "0" * 16, "event_id": "new-answer-00000002"}, 409, "nothing_to_correct"),
+        ({"answer": "x"}, 422, "answer"),
+        ({"kind": "class", "class_id": 999}, 422, "class_id"),
+        ({"annotator": "bo"}, 422, "fields"),
+    ):
+        refused = browser.call("POST", "/alw/relabel", json=body | wrong)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+        assert refused.json()["refused"] is True
+
+
 def test_a_closed_tab_gives_its_images_back(browser: Browser, workbench: FakeWorkbench) -> None:
     reply = browser.call("POST", "/alw/release", json={"tab": TAB, "items": [1000, 1001]})
     assert reply.status_code == 200

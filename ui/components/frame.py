@@ -1,4 +1,4 @@
-"""The frame around every page: the connection banner and the menu of narrow windows."""
+"""The frame around every page: connection banner, menu of narrow windows, sheet of keys."""
 
 from __future__ import annotations
 

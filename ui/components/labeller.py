@@ -68,6 +68,7 @@ def component_data(
             "total": progress.total,
         },
         "complete": progress.complete,
+        "many": classes.more_than_digits,
         "classes": plain_classes(state, classes),
     }
 

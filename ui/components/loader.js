@@ -10,10 +10,20 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 5000;
 
 // A browser may keep the failure of an address for as long as the page is open, so a later try has another one.
-function addressOf({ version, modules, entry }) {
+function addressOf({ version, modules }, file) {
   const attempt = window[ATTEMPT] ?? 0;
-  const path = `${modules}/${version}${attempt > 0 ? `-${attempt}` : ""}/${entry}`;
+  const path = `${modules}/${version}${attempt > 0 ? `-${attempt}` : ""}/${file}`;
   return new URL(path, location.origin).href;
+}
+
+// All modules at once: a browser would find out by reading each which others it imports.
+function preload(code) {
+  for (const file of code.files) {
+    const link = document.createElement("link");
+    link.rel = "modulepreload";
+    link.href = addressOf(code, file);
+    if (document.head.querySelector(`link[href="${link.href}"]`) === null) document.head.append(link);
+  }
 }
 
 async function reasonFor(address, problem) {
@@ -30,7 +40,8 @@ async function reasonFor(address, problem) {
 async function load(root, held) {
   let delay = FIRST_DELAY_MS;
   while (!held.disposed) {
-    const address = addressOf(held.code);
+    const address = addressOf(held.code, held.code.entry);
+    preload(held.code);
     try {
       const module = await import(address);
       if (held.disposed) return;

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ui.state import UiState
-from ui.web import browser_version, style
+from ui.web import browser_version, modules, style
 
 _LOADER = Path(__file__).with_name("loader.js").read_text(encoding="utf-8")
 
@@ -21,6 +21,7 @@ class Component:
 
     name: str
     entry: str
+    folders: tuple[str, ...]
     _mount: Callable[..., Any]
 
     def draw(self, state: UiState, data: Mapping[str, Any], **events: Callable[[], None]) -> None:
@@ -33,6 +34,7 @@ class Component:
             "modules": f"{state.routes}/modules",
             "version": browser_version(),
             "entry": self.entry,
+            "files": modules(*self.folders),
         }
         self._mount(key=self.name, data={"code": code, "given": dict(data)}, **events)
 
@@ -40,12 +42,14 @@ class Component:
 def component(name: str, entry: str, *folders: str) -> Component:
     """The component whose code is the module `entry` below `ui/web`.
 
-    Its styles are those of `shared/`, of the folder of the module, and of more `folders`.
+    Its styles are those of `shared/`, of the folder of the module, and of more `folders`. The modules of all
+    these folders are fetched at once.
     """
+    all_folders = ("shared", Path(entry).parent.as_posix(), *folders)
     mount = st.components.v2.component(
         f"alworkbench_{name}",
         html=f'<div class="alw" data-component="{name}"></div>',
-        css=style("shared", Path(entry).parent.as_posix(), *folders),
+        css=style(*all_folders),
         js=_LOADER,
     )
-    return Component(name, entry, mount)
+    return Component(name, entry, all_folders, mount)

@@ -1,6 +1,7 @@
 """The routes that our pages talk to, beside Streamlit's own: one module for each resource.
 
     queue      POST /alw/queue, /alw/answer, /alw/undo, /alw/release: what the desk asks and answers
+    answered   GET  /alw/answered, POST /alw/relabel: the last answers, and a new one in place of an earlier
     pictures   GET  /alw/image/{hash}?side=S: a picture, by content, cached for good
     images     POST /alw/images, /alw/images/...: lists for the gallery, and what they are sorted by
     cards      GET  /alw/images/{hash}/card, .../model, .../nearest: all that is known of one image
@@ -19,12 +20,23 @@ from starlette.routing import BaseRoute, Mount
 
 from ui.door.pages import door_routes
 from ui.door.settings import Door
-from ui.routes import cards, images, labels, map, modules, pictures, queue, reviews
+from ui.routes import (
+    answered,
+    cards,
+    images,
+    labels,
+    map,
+    modules,
+    pictures,
+    queue,
+    reviews,
+)
 from ui.routes.answering import OurRoute
 from ui.state import UiState
 
 RESOURCES = (
     queue.routes,
+    answered.routes,
     pictures.routes,
     images.routes,
     cards.routes,

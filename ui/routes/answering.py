@@ -20,6 +20,7 @@ from alworkbench.core.domain import Person, PersonRole
 from alworkbench.core.errors import (
     LeaseLost,
     NoOpenRound,
+    NothingToCorrect,
     NothingToUndo,
     NotInProject,
     ProjectError,
@@ -95,6 +96,8 @@ def _answered(handler: Handler, state: UiState) -> Handler:
             return problem.as_json()
         except LeaseLost as problem:
             final, status, code, reason = True, 409, "lease_lost", str(problem)
+        except NothingToCorrect as problem:
+            final, status, code, reason = True, 409, "nothing_to_correct", str(problem)
         except NothingToUndo as problem:
             final, status, code, reason = True, 409, "nothing_to_undo", str(problem)
         except (UnknownItem, NotInProject) as problem:

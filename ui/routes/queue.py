@@ -13,16 +13,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alworkbench.core.domain import (
-    Answer,
-    ClassList,
-    ClassSets,
-    Image,
-    Item,
-    Person,
-    PersonRole,
-    Round,
-)
+from alworkbench.core.domain import Answer, ClassList, Image, Item, Person, PersonRole, Round
 from alworkbench.core.errors import NoOpenRound
 from alworkbench.project.fair_share import Share
 from alworkbench.project.late_answers import KEPT, WHY_LATE
@@ -55,7 +46,7 @@ class _Desk:
             share = self._workbench.labels.take_share(person.name, tab)
         except NoOpenRound:
             share = Share([], 0, 1, done=False)
-        classes, sets = self._workbench.classes.current(), self._sets()
+        classes, round_ = self._workbench.classes.current(), self._workbench.rounds.current()
         images = [self._workbench.images.get(item.image_id) for item in share.items]
         if side is not None:
             self._state.pictures.wish([image.hash for image in images], side)
@@ -65,7 +56,7 @@ class _Desk:
         return {
             "progress": self._progress(),
             "items": [
-                self._item(item, image, version, classes, sets)
+                self._item(item, image, version, classes, round_)
                 for item, image in zip(share.items, images, strict=True)
             ],
             "limit": share.limit,
@@ -103,7 +94,8 @@ class _Desk:
         taken_back = self._workbench.labels.undo(person.name, message.event_id, message.answer)
         # The image is open again: lease it again, so that it can be answered at once.
         shown = None
-        if self._workbench.rounds.current() is not None:
+        classes, round_ = self._workbench.classes.current(), self._workbench.rounds.current()
+        if round_ is not None:
             claimed = self._workbench.labels.take_share(person.name, message.tab)
             again = next((i for i in claimed.items if i.id == taken_back.item_id), None)
             if again is not None:
@@ -111,8 +103,8 @@ class _Desk:
                     again,
                     self._workbench.images.get(again.image_id),
                     self._workbench.images.version(),
-                    self._workbench.classes.current(),
-                    self._sets(),
+                    classes,
+                    round_,
                 )
         return {
             "stored": True,
@@ -146,12 +138,8 @@ class _Desk:
             "total": count.wanted,
         }
 
-    def _sets(self) -> ClassSets | None:
-        round_ = self._workbench.rounds.current()
-        return None if round_ is None else round_.class_sets
-
     def _item(
-        self, item: Item, image: Image, version: str, classes: ClassList, sets: ClassSets | None
+        self, item: Item, image: Image, version: str, classes: ClassList, round_: Round | None
     ) -> Json:
         suggestion = None
         shown = item.shown_suggestion
@@ -163,6 +151,10 @@ class _Desk:
                     "name": classes.classes[index].name,
                     "probability": shown.probability,
                 }
+        # Of a blind item nothing that the model says is shown; lists by position belong to one round.
+        shows = round_ is not None and not item.blind and item.round_id == round_.id
+        sets = round_.class_sets if round_ is not None and shows else None
+        likeliest = round_.likeliest(item.position) if round_ is not None and shows else ()
         return {
             "item_id": item.id,
             "position": item.position,
@@ -171,5 +163,6 @@ class _Desk:
             "height": image.height,
             "lease_token": None if item.lease is None else item.lease.token,
             "suggestion": suggestion,
-            "likely": [] if sets is None or item.blind else list(sets.shown(item.position)),
+            "likely": [] if sets is None else list(sets.shown(item.position)),
+            "likeliest": list(likeliest),
         }

@@ -38,9 +38,18 @@ def browser_version() -> str:
 
 def style(*folders: str) -> str:
     """The styles of these folders, one after another."""
-    return "\n".join(
-        content.decode()
+    return "\n".join(browser_files()[path].decode() for path in _below(folders, ".css"))
+
+
+def modules(*folders: str) -> list[str]:
+    """The paths of the modules of these folders."""
+    return _below(folders, ".js")
+
+
+def _below(folders: tuple[str, ...], suffix: str) -> list[str]:
+    return [
+        path
         for folder in folders
-        for path, content in browser_files().items()
-        if path.startswith(f"{folder}/") and path.endswith(".css")
-    )
+        for path in browser_files()
+        if path.startswith(f"{folder}/") and path.endswith(suffix)
+    ]

@@ -165,6 +165,14 @@ class Round:
         """The likely classes of its images; None if it has none. A round of the audit set never has any."""
         return ClassSets.from_record(self.settings.get("class_sets"))
 
+    def likeliest(self, position: int) -> tuple[int, ...]:
+        """Ids of the classes that are most probable for the image at this position, the best first.
+
+        None in a round that keeps none: of a project with no more classes than digits, or of the audit set.
+        """
+        kept = self.settings.get("likeliest", ())
+        return tuple(kept[position]) if position < len(kept) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class NewRound:

@@ -19,11 +19,16 @@ MOST_EXAMPLES = 12
 """Example images of a class."""
 
 
-# One key per class in reading order; c and r belong to Streamlit, the rest to the labelling page.
+# c and r belong to Streamlit, the rest to the labelling page.
 RESERVED_KEYS = frozenset("crsuz")
 
 
-CLASS_KEYS = "1234567890" + "".join(k for k in string.ascii_lowercase if k not in RESERVED_KEYS)
+DIGITS = "1234567890"
+"""One for each class, in a project that has no more classes than digits."""
+CLASS_KEYS = DIGITS + "".join(k for k in string.ascii_lowercase if k not in RESERVED_KEYS)
+"""What a class may have as a key of its own."""
+LIKELIEST = 9
+"""Of more classes than digits, how many of the most probable ones of an image the digits answer with."""
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
@@ -126,22 +131,30 @@ class ClassList:
 
     @property
     def keys(self) -> tuple[str | None, ...]:
-        """The key of each class, by position; None past the last key.
+        """The key of each class, by position; None for a class without one.
 
-        A class without a key of its own has the key of its place on the screen, so that other keys stay
-        when one class gets its own. Where another class chose that key, the first unused key follows.
+        With no more classes than digits, each has one: its own, or the digit of its place on the screen, so
+        that other keys stay when one class gets its own. Where another class chose that digit, the first
+        unused digit follows. Of more classes, those have a key that were given one: the other digits answer
+        with the likeliest classes of each image, and letters find a class by its name.
         """
         keys = [c.key for c in self.classes]
+        if self.more_than_digits:
+            return tuple(keys)
         chosen = set(keys)
-        for place, position in enumerate(self.shown_order[: len(CLASS_KEYS)]):
-            if keys[position] is None and CLASS_KEYS[place] not in chosen:
-                keys[position] = CLASS_KEYS[place]
-        used = set(keys)
-        unused = iter([key for key in CLASS_KEYS if key not in used])
+        for digit, position in zip(DIGITS, self.shown_order, strict=False):
+            if keys[position] is None and digit not in chosen:
+                keys[position] = digit
+        unused = iter([digit for digit in DIGITS if digit not in keys])
         for position in self.shown_order:
             if keys[position] is None:
-                keys[position] = next(unused, None)
+                keys[position] = next(unused)
         return tuple(keys)
+
+    @property
+    def more_than_digits(self) -> bool:
+        """Whether there are more classes than digits, so that a digit cannot stand for one class."""
+        return len(self.classes) > len(DIGITS)
 
     def same_for_model(self, other: ClassList) -> bool:
         """Whether both have the same classes, names and templates by position, and count labels equally.

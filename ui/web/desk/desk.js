@@ -6,17 +6,14 @@ import { keys } from "../shared/keys.js";
 import { Outbox } from "../shared/outbox.js";
 import { Pictures, sideFor } from "../shared/pictures.js";
 import { Server } from "../shared/server.js";
-import { meaningOf } from "./meanings.js";
+import { drawDesk } from "./drawing.js";
+import { Finder } from "./finder.js";
+import { commandKeys, deskLines, digitsOf, meaningOf } from "./meanings.js";
 import { Queue } from "./queue.js";
+import { Reopening } from "./reopening.js";
 import { Screen } from "./screen.js";
+import { Supply } from "./supply.js";
 import { Exposure, Tally } from "./tally.js";
-
-const REFILL_AT = 6; // ask for more when fewer images wait
-const RETRY_QUEUE_MS = 2000;
-const OTHERS_HOLD_MS = 2500; // others hold all that is left, and give back what is more than their share
-const DONE_HERE_MS = 8000; // only others may answer what is left
-// A tab that does not ask for so long counts as left: see TAB_LEFT in alworkbench/project/labels.py.
-const RENEW_MS = { shortest: 5000, longest: 10000 };
 
 class Desk {
   constructor(root, data, trigger) {
@@ -28,12 +25,6 @@ class Desk {
     this.armed = false; // its picture has been painted, so keys answer it
     this.missing = false; // it has none: the file is gone, so it can be skipped only
     this.history = [];
-    this.refilling = false;
-    this.empty = false; // the server gave us no image
-    this.doneHere = false; // what is left, others must answer
-    this.inOtherTab = false; // what is left, another tab of this person holds
-    this.epoch = 0; // counts settled answers: an older queue does not know them
-    this.refillTimer = null;
     this.stopped = false;
     this.notice = "";
     this.reported = null;
@@ -44,8 +35,14 @@ class Desk {
       skip: () => this.answer("skip", null),
       cannotTell: () => this.answer("cannot_tell", null),
       undo: () => this.undo(),
+      find: (text) => this.finder.open(text),
+      refuse: (reason) => this.refuse(reason),
+      back: () => this.reopening.leave(),
     };
     this.screen = new Screen(root, this.actions);
+    this.finder = new Finder(this);
+    this.reopening = new Reopening(this);
+    this.supply = new Supply(this);
     this.server = new Server(
       () => this.data.base,
       (reason) => this.onSignedOut(reason),
@@ -74,21 +71,31 @@ class Desk {
     this.onVisibility = () => {
       this.exposure.visibilityChanged();
       // Another tab may have taken the images over while this one was hidden.
-      if (!document.hidden) this.refill();
+      if (!document.hidden) this.supply.refill();
     };
     this.onHide = () => this.server.release(this.queue.waiting());
-    this.leaveKeys = keys.enter("desk", (press) => this.takeKey(press));
+    this.leaveKeys = keys.enter("desk", (press) => this.takeKey(press), {
+      sheet: () => deskLines(this.data.many, this.reopening.open !== null),
+      blocked: (press, reason) => this.tellBlocked(press, reason),
+      unknown: (press) => this.refuse(`the key ${press.event.key} means nothing here`),
+    });
     this.leaveViewer = this.screen.viewer.listen();
     window.addEventListener("beforeunload", this.onLeave);
     window.addEventListener("online", this.onOnline);
     window.addEventListener("pagehide", this.onHide);
     document.addEventListener("visibilitychange", this.onVisibility);
 
-    this.screen.drawClasses(data.classes);
+    this.screen.drawClasses(data.classes, data.many);
     this.tally.take(data.progress, data.round.id);
     this.draw();
     this.outbox.wake(true);
-    this.refill();
+    this.supply.refill();
+    this.reopening.load();
+  }
+
+  // What is on the screen: an image opened again, or the one whose turn it is.
+  get shown() {
+    return this.reopening.open === null ? this.queue.current : this.reopening.open.item;
   }
 
   onSignedOut(reason) {
@@ -103,17 +110,16 @@ class Desk {
     this.trigger = trigger;
     this.data = data;
     if (JSON.stringify(before.classes) !== JSON.stringify(data.classes)) {
-      this.screen.drawClasses(data.classes);
+      this.screen.drawClasses(data.classes, data.many);
     }
     const newRound = before.round.id !== data.round.id;
     if (newRound) {
       this.queue.clear();
+      this.reopening.open = null;
       this.armed = false;
       this.history = [];
       this.tally.progress = null;
-      this.doneHere = false;
-      this.inOtherTab = false;
-      this.empty = false;
+      this.supply.clear();
       this.reported = null;
       this.notice = "";
     }
@@ -124,28 +130,34 @@ class Desk {
 
   reconnect() {
     this.outbox.wake(true);
-    this.refill();
+    this.supply.refill();
   }
 
   // -------------------------------------------------------------------------------- the server
 
   onSettled(entry, { state, reply }) {
-    this.epoch += 1;
+    this.supply.epoch += 1;
+    if (entry.kind === "relabel") {
+      if (state === "refused") this.notice = `The new answer was not recorded: ${reply.reason}`;
+      if (state === "refused") this.reopening.load();
+      return;
+    }
     if (state === "refused") {
       if (entry.kind === "answer") {
         this.queue.forget(entry.body.event_id);
         this.history = this.history.filter((past) => past.eventId !== entry.body.event_id);
+        this.reopening.strip.remove(entry.body.event_id);
       }
       const what = entry.kind === "answer" ? "One answer was not recorded" : "Nothing was taken back";
       this.notice = `${what}: ${reply.reason}`;
-      this.refill();
+      this.supply.refill();
       return;
     }
     this.tally.take(reply.progress, this.data.round.id);
     if (entry.kind === "answer") {
       if (reply.late) this.notice = reply.late;
       this.queue.people = reply.people;
-      this.topUp();
+      this.supply.topUp();
       return;
     }
     if (reply.item) {
@@ -156,45 +168,7 @@ class Desk {
         this.putBack(reply.item);
       }
     }
-    this.refill();
-  }
-
-  async refill() {
-    if (this.stopped || this.refilling) return;
-    this.refilling = true;
-    clearTimeout(this.refillTimer);
-    const epoch = this.epoch;
-    let again = RETRY_QUEUE_MS;
-    const reply = await this.server.queue(this.side);
-    this.refilling = false;
-    if (this.stopped) return;
-    if (reply !== null) {
-      const upToDate = epoch === this.epoch;
-      if (upToDate) this.tally.take(reply.progress, this.data.round.id);
-      this.doneHere = reply.done;
-      this.inOtherTab = reply.in_other_tab;
-      this.empty = reply.items.length === 0;
-      const { gone, spare } = this.queue.merge(reply, this.outbox.size > 0);
-      this.server.release(spare);
-      if (gone && upToDate && !this.queue.moreToClaim && !this.pendingUndo()) this.drop();
-      again = this.renewalDelay(reply);
-    }
-    if (again !== null) this.refillTimer = setTimeout(() => this.refill(), again);
-    this.advance();
-  }
-
-  // Leases are asked for again at half of their time.
-  renewalDelay(reply) {
-    if (reply.lease_seconds !== null) {
-      const half = 500 * reply.lease_seconds;
-      return Math.min(Math.max(half, RENEW_MS.shortest), RENEW_MS.longest);
-    }
-    if (this.finished()) return null;
-    return this.doneHere ? DONE_HERE_MS : OTHERS_HOLD_MS;
-  }
-
-  pendingUndo() {
-    return this.outbox.list().some((entry) => entry.kind === "undo");
+    this.supply.refill();
   }
 
   // ------------------------------------------------------------------------ the image on screen
@@ -206,6 +180,11 @@ class Desk {
 
   drop() {
     this.queue.current = null;
+    this.disarm();
+  }
+
+  disarm() {
+    if (this.reopening.open !== null) return; // the image on the screen is another one, and stays
     this.armed = false;
     this.missing = false;
   }
@@ -219,32 +198,26 @@ class Desk {
   advance() {
     if (this.queue.current === null && this.queue.upcoming.length > 0) {
       this.queue.next();
-      this.armed = false;
-      this.missing = false;
+      this.disarm();
       this.show();
     }
     this.pictures.prefetch(this.queue.upcoming.map((item) => item.image_url));
     this.draw();
   }
 
-  // Asked after an acknowledgement, so never in a loop and never of a dead server.
-  topUp() {
-    const short = this.queue.upcoming.length < REFILL_AT && this.queue.moreToClaim;
-    const without = this.queue.current === null && !this.finished();
-    if (short || without || this.queue.holdsMuch(this.tally.left)) this.refill();
-  }
-
   show() {
-    const item = this.queue.current;
+    const item = this.shown;
     const { picture, ready, transparent } = this.pictures.get(item.image_url);
     if (!ready) {
       this.screen.viewer.say("Loading the image");
       return;
     }
+    if (this.armed) return;
     this.missing = false;
+    const which = item.position === null ? "Answered image" : `Image ${item.position + 1} of this round`;
     this.screen.viewer.show({
       picture,
-      alt: `Image ${item.position + 1} of this round, to be labelled`,
+      alt: `${which}, to be labelled`,
       width: item.width,
       height: item.height,
       full: item.image_url,
@@ -254,7 +227,7 @@ class Desk {
     this.screen.about.href = `?image=${hashOf(item.image_url)}`;
     // Keys count from the frame in which the picture is painted, not earlier.
     requestAnimationFrame(() => {
-      if (this.queue.current !== item || this.stopped) return;
+      if (this.shown !== item || this.stopped) return;
       this.armed = true;
       this.exposure.begin();
       this.draw();
@@ -262,35 +235,48 @@ class Desk {
   }
 
   onPicture(url) {
-    const item = this.queue.current;
+    const item = this.shown;
     if (item !== null && !this.armed && item.image_url === url) this.show();
   }
 
   onMissing(url) {
-    const item = this.queue.current;
+    const item = this.shown;
     if (item === null || item.image_url !== url || this.armed) return;
     this.missing = true;
     this.exposure.begin();
-    this.screen.viewer.say("The file of this image is gone or was changed. Skip it with s.");
+    const [skip] = commandKeys(this.data.many);
+    this.screen.viewer.say(`The file of this image is gone or was changed. Skip it with ${skip}`);
   }
 
   // ---------------------------------------------------------------------------------- answering
 
   accept() {
-    const suggestion = this.queue.current?.suggestion;
+    const suggestion = this.shown?.suggestion;
     if (suggestion) this.answer("class", suggestion.class_id);
+    else this.refuse("there is no suggestion to accept");
   }
 
   answer(kind, classId) {
     const skipsMissing = this.missing && kind === "skip";
-    const item = this.queue.current;
-    if (item === null || !(this.armed || skipsMissing)) return;
+    const item = this.shown;
+    if (item === null || !(this.armed || skipsMissing)) {
+      this.refuse(this.missing ? "this image has no picture, it can be skipped only" : "no picture is on the screen yet");
+      return;
+    }
+    if (this.reopening.open !== null) {
+      this.reopening.answer(kind, classId);
+      return;
+    }
     const eventId = newId();
     this.drop();
     this.notice = "";
     this.queue.answered.set(item.item_id, eventId);
     this.history.push({ item, eventId, text: this.describe(kind, classId) });
-    this.screen.flash(classId);
+    const { item_id, image_url, width, height } = item;
+    const past = { event_id: eventId, item_id, image_url, width, height, kind, class_id: classId };
+    this.reopening.strip.add(past);
+    this.screen.answers.flash(classId);
+    this.screen.saying.clear();
     this.outbox.add("answer", {
       event_id: eventId,
       item_id: item.item_id,
@@ -310,37 +296,58 @@ class Desk {
   }
 
   undo() {
+    if (this.reopening.leave()) return;
     const past = this.history.pop();
     this.notice = "";
     if (past) {
       this.queue.answered.delete(past.item.item_id);
+      this.reopening.strip.remove(past.eventId);
       this.outbox.add("undo", { event_id: newId() }, past.eventId);
       this.putBack(past.item);
     } else if (this.outbox.size === 0) {
       // After a reload only the server knows the last answer: it says which image comes back.
       this.outbox.add("undo", { event_id: newId() }, null);
-    }
+    } else this.refuse("the last answers are not saved yet");
+  }
+
+  // -------------------------------------------------------------------------------------- keys
+
+  get digits() {
+    const current = this.shown;
+    return digitsOf(this.data.many && current !== null ? current.likeliest : [], this.data.classes);
   }
 
   // The card of the image that is painted.
   openCard() {
-    return this.armed && openCard(hashOf(this.queue.current.image_url));
+    return this.armed && openCard(hashOf(this.shown.image_url));
   }
 
   takeKey(press) {
-    const meant = meaningOf(press, this.data.classes);
+    if (press.key === "escape") return this.reopening.leave();
+    const meant = meaningOf(press, this.data, this.digits);
     if (press.key === "i" && (press.shift || meant === null)) return this.openCard();
-    if (meant === null || (meant.act === "filter" && this.screen.filter.hidden)) return false;
-    if (meant.act === "filter") this.screen.filter.focus();
+    if (meant === null) return false;
+    if (meant.act === "find") this.actions.find(meant.text);
     else this.actions[meant.act](meant.id);
     return true;
+  }
+
+  tellBlocked(press, reason) {
+    const meant = meaningOf(press, this.data, this.digits);
+    if (meant !== null) this.refuse(reason);
+  }
+
+  // A press that cannot be taken is shown, not dropped.
+  refuse(reason) {
+    if (!this.finished()) this.screen.saying.say(`Not taken: ${reason}.`);
   }
 
   // ------------------------------------------------------------------------------------ drawing
 
   unsent() {
     let net = 0;
-    for (const entry of this.outbox.list()) net += entry.kind === "answer" ? 1 : -1;
+    const counts = { answer: 1, undo: -1 };
+    for (const entry of this.outbox.list()) net += counts[entry.kind] ?? 0;
     return net;
   }
 
@@ -349,72 +356,13 @@ class Desk {
   }
 
   draw() {
-    if (this.stopped) return;
-    const { current } = this.queue;
-    const { total, counted } = this.tally;
-    const done = this.finished();
-    this.root.dataset.armed = String(this.armed);
-    this.root.dataset.answered = String(counted);
-    this.root.dataset.finished = String(done);
-    if (current === null) delete this.root.dataset.item;
-    this.screen.drawHead(`Round ${this.data.round.number}`, counted, total);
-    this.screen.drawSaved(this.outbox.size, this.outbox.failing);
-    this.screen.enable(this.armed);
-    this.screen.drawSuggestion(
-      current === null ? null : current.suggestion,
-      this.data.round.calibration,
-    );
-    this.screen.drawLikely(current === null ? [] : current.likely, this.data.round.likely);
-    const past = this.history[this.history.length - 1];
-    this.screen.last.textContent = past ? `Last answer: ${past.text}` : "";
-    this.screen.undo.disabled = !past && counted === 0;
-    const doneHere = !done && this.doneHere && current === null;
-    this.root.dataset.doneHere = String(doneHere);
-    this.screen.drawEnd(
-      done || doneHere,
-      doneHere ? "You are done with this round" : this.allAnswered(),
-      `${doneHere ? this.othersAnswer() : ""}${this.savedText()}`,
-      counted > 0,
-    );
-    if (current === null && !done) this.screen.viewer.say(this.waitingText());
-    const lost = "This browser keeps nothing: answers that are not saved yet would not survive a reload.";
-    this.screen.drawNotice(this.notice || this.outbox.reason || (this.outbox.durable ? "" : lost));
-    this.report(done && this.outbox.size === 0);
-  }
-
-  allAnswered() {
-    const { total } = this.tally;
-    return total === 1 ? "The image is answered" : `All ${total} images are answered`;
-  }
-
-  othersAnswer() {
-    const { left } = this.tally;
-    const what = left === 1 ? "1 answer that is left" : `${left} answers that are left`;
-    return `You have answered every image that you are asked. Others give the ${what}. `;
-  }
-
-  savedText() {
-    return this.outbox.size > 0 ? "The last answers are being saved." : "Everything is saved.";
-  }
-
-  waitingText() {
-    if (!this.empty || this.tally.left === 0) return "Loading";
-    return this.inOtherTab
-      ? "Another tab of yours has the last images. Answer them there, or close that tab."
-      : "Others have the last images. You get the next one that becomes free.";
-  }
-
-  // Tell the page when the round becomes complete, or is no longer: it shows what comes next.
-  report(complete) {
-    const pageKnows = this.reported === null ? this.data.complete : this.reported;
-    if (complete === pageKnows || this.tally.progress === null || this.outbox.size > 0) return;
-    this.reported = complete;
-    this.trigger("changed", { round: this.data.round.id, complete });
+    if (!this.stopped) drawDesk(this);
   }
 
   dispose() {
     this.stopped = true;
-    clearTimeout(this.refillTimer);
+    this.supply.dispose();
+    this.finder.palette.close();
     this.leaveKeys();
     this.leaveViewer();
     window.removeEventListener("beforeunload", this.onLeave);

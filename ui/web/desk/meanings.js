@@ -1,15 +1,62 @@
 // What a press means at the desk.
+//
+// With no more classes than digits each class has a key, and letters are commands. With more, digits answer
+// with the likeliest classes of the image, letters find a class by its name, and commands are punctuation.
 
-// One of {act: "accept" | "filter" | "skip" | "cannotTell" | "undo"}, {act: "choose", id}, or null.
-export function meaningOf(press, classes) {
+const FEW = { s: "skip", u: "cannotTell", z: "undo", backspace: "undo" };
+const MANY = { ",": "skip", ".": "cannotTell", backspace: "undo" };
+const CAPS = { few: ["s", "u", "z"], many: [",", ".", "⌫"] };
+const LETTER = /^\p{L}$/u;
+const DIGITS = "123456789";
+
+// The keys of Skip, Cannot tell and Undo, as they stand on their buttons.
+export function commandKeys(many) {
+  return many ? CAPS.many : CAPS.few;
+}
+
+// The lines of the sheet of keys.
+export function deskLines(many, reopened) {
+  const [skip, cannotTell, undo] = commandKeys(many);
+  const classes = many
+    ? [
+        ["1 … 9", "Answer with the likely class that shows this digit"],
+        ["a … z", "Find a class by words of its name, in any order"],
+      ]
+    : [["1 … 0", "Answer with the class that shows this key"]];
+  return [
+    ...classes,
+    ["Enter", "Accept the suggestion of the model"],
+    [skip, "Skip this image: no answer"],
+    [cannotTell, "Answer that nobody can tell"],
+    [undo, "Take the last answer back"],
+    ...(reopened ? [["Esc", "Leave this answered image as it is"]] : []),
+  ];
+}
+
+// Digit -> class id: the likeliest classes of an image on the digits that no class has.
+export function digitsOf(likeliest, classes) {
+  const own = new Set(classes.map((c) => c.key).filter(Boolean));
+  const keyed = new Set(classes.filter((c) => c.key).map((c) => c.id));
+  const known = new Set(classes.map((c) => c.id));
+  const free = [...DIGITS].filter((digit) => !own.has(digit));
+  const found = likeliest.filter((id) => known.has(id) && !keyed.has(id));
+  return new Map(free.slice(0, found.length).map((digit, n) => [digit, found[n]]));
+}
+
+// {act: "accept" | "skip" | "cannotTell" | "undo"}, {act: "choose", id}, {act: "find", text}, or null for a key
+// without a meaning here.
+export function meaningOf(press, { classes, many }, digits) {
   if (press.key === "enter") return { act: "accept" };
-  if (press.key === "/") return { act: "filter" };
-  const keys = [press.shift ? "" : press.key];
-  if (press.digit) keys.push(press.digit);
-  const chosen = classes.find((c) => c.key && keys.includes(c.key));
+  if (many && press.key === "/") return { act: "find", text: "" };
+  const plain = press.shift ? [] : [press.key];
+  if (press.digit) plain.push(press.digit);
+  const chosen = classes.find((c) => c.key && plain.includes(c.key));
   if (chosen) return { act: "choose", id: chosen.id };
-  if (keys.includes("s")) return { act: "skip" };
-  if (keys.includes("u")) return { act: "cannotTell" };
-  if (keys.includes("z") || keys.includes("backspace")) return { act: "undo" };
-  return null;
+  const digit = plain.find((key) => digits.has(key));
+  if (digit !== undefined) return { act: "choose", id: digits.get(digit) };
+  const character = press.event.key;
+  if (many && LETTER.test(character)) return { act: "find", text: character };
+  const commands = many ? MANY : FEW;
+  const command = many || !press.shift ? commands[press.key] : undefined;
+  return command === undefined ? null : { act: command };
 }

@@ -1,12 +1,14 @@
-// The frame around every page: the connection banner, and the menu of narrow windows.
+// The frame around every page: the connection banner, the menu of narrow windows, and the sheet of keys.
 
 import { Connection } from "./connection.js";
 import { Navigation } from "./navigation.js";
+import { Sheet } from "./sheet.js";
 
 class Frame {
   constructor(root, data) {
     this.connection = new Connection(root, data);
     this.navigation = new Navigation();
+    this.sheet = new Sheet(root);
     document.body.dataset.alwFrame = "";
   }
 
@@ -17,6 +19,7 @@ class Frame {
   dispose() {
     this.connection.dispose();
     this.navigation.dispose();
+    this.sheet.dispose();
     delete document.body.dataset.alwFrame;
   }
 }

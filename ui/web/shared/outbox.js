@@ -55,7 +55,7 @@ export class Outbox {
     try {
       const entry = JSON.parse(text);
       const usable =
-        (entry.kind === "answer" || entry.kind === "undo") &&
+        ["answer", "undo", "relabel"].includes(entry.kind) &&
         Number.isFinite(entry.sequence) &&
         typeof entry.body.event_id === "string";
       return usable ? entry : null;

@@ -49,6 +49,16 @@ export class Server {
     }
   }
 
+  // The last answers of the person, or null when the server does not answer.
+  async answered() {
+    try {
+      const response = await fetch(this.base() + "/answered", { credentials: "same-origin", cache: "no-store" });
+      return response.ok ? (await response.json()).answers : null;
+    } catch {
+      return null;
+    }
+  }
+
   // Gives images back when the tab is closed; the browser sends it although the page is gone.
   release(items) {
     if (items.length === 0) return;
@@ -65,7 +75,7 @@ export class Server {
     try {
       const undo = entry.kind === "undo";
       const body = undo ? { ...entry.body, tab: this.tab, answer: entry.target } : entry.body;
-      const { ok, reply } = await this.call(undo ? "/undo" : "/answer", body);
+      const { ok, reply } = await this.call(`/${entry.kind}`, body);
       if (ok && reply.stored === true && reply.event_id === entry.body.event_id) {
         return { state: "stored", reply };
       }
