@@ -43,6 +43,8 @@ from alworkbench.project.session import Session
 
 GROWTH = 2
 """The principal axes are computed again where there are so many times the images that they come from."""
+UMAP_TITLE = "lay out the map"
+"""Of the job that computes this layout."""
 COLUMNS = ("path", "hash", "x", "y")
 
 
@@ -115,7 +117,7 @@ class FeatureMap:
         from alworkbench.project.umap_layout import refuse_without_package, umap_layout
 
         refuse_without_package()
-        with self._session.jobs.claim(JobKind.GROUP, lambda: "lay out the map", progress) as told:
+        with self._session.jobs.claim(JobKind.GROUP, lambda: UMAP_TITLE, progress) as told:
             keys, rows = self._encoded()
             xy, fitted = umap_layout(
                 lambda some, step: self._embeddings(

@@ -1,4 +1,4 @@
-"""The map of 100,000 images: principal axes, the points as bytes, and how evenly Chromium draws them.
+"""The map of 100,000 images: seconds of both layouts, its bytes, and how evenly Chromium draws it.
 
 Activations (P = 768, fp16 shards on disk), D = 512, ten groups, made here from a seed. Chromium runs without
 a graphics card: it pans the whole map for 300 frames at 1440 x 900.
@@ -14,6 +14,8 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.image_similarity import unit_embeddings
 from alworkbench.project.map_regions import STEPS, on_grid
+from alworkbench.project.umap_layout import SAMPLE, umap_layout
 from tests.browser.conftest import CHROMIUM_FLAGS, CHROMIUM_NAMES
 
 IMAGES, P, D, GROUPS = 100_000, 768, 512, 10
@@ -52,16 +55,29 @@ def make_table(folder: Path) -> FeatureTable:
     return store.open_table()
 
 
-def places(table: FeatureTable) -> tuple[np.ndarray, float]:
+def embeddings(
+    table: FeatureTable, rows: torch.Tensor | None = None, _step: str = ""
+) -> Iterator[np.ndarray]:
     head = Head(normal(1, D, P) / P**0.5, normal(2, D, D) / D**0.5, 100.0)
+    for block in unit_embeddings(table, head, rows):
+        yield block.numpy()
 
-    def blocks() -> list[np.ndarray]:
-        return [block.numpy() for block in unit_embeddings(table, head)]
 
+def places(table: FeatureTable) -> tuple[np.ndarray, float]:
     began = time.perf_counter()
-    axes = PrincipalAxes.of(blocks(), 2)
-    xy = np.concatenate([axes.project(block) for block in blocks()])
+    axes = PrincipalAxes.of(embeddings(table), 2)
+    xy = np.concatenate([axes.project(block) for block in embeddings(table)])
     return xy, time.perf_counter() - began
+
+
+def umap_seconds(table: FeatureTable) -> float:
+    """Of a first layout of so many images as a layout is fitted to, the compiler's time included."""
+    some = torch.arange(SAMPLE)
+    began = time.perf_counter()
+    umap_layout(
+        lambda rows, step: embeddings(table, some if rows is None else some[rows], step), SAMPLE, 0
+    )
+    return time.perf_counter() - began
 
 
 def packed(xy: np.ndarray) -> bytes:
@@ -161,8 +177,11 @@ def main() -> None:
     for heading in ("what", "median", "95 %", "unit"):
         table.add_column(heading, justify="left" if heading in ("what", "unit") else "right")
     with tempfile.TemporaryDirectory() as scratch:
-        xy, seconds = places(make_table(Path(scratch)))
-    table.add_row("principal axes and places", f"{seconds:.1f}", "", "s")
+        features = make_table(Path(scratch))
+        xy, seconds = places(features)
+        table.add_row("principal axes and places", f"{seconds:.1f}", "", "s")
+        neighbours = f"{umap_seconds(features):.0f}" if find_spec("umap") else "not installed"
+        table.add_row(f"UMAP of {SAMPLE:,} images", neighbours, "", "s")
     data = packed(xy)
     table.add_row("points as bytes", f"{len(data) / 2**20:.2f}", "", "MiB")
     for name, values in frames(data).items():

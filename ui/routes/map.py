@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from alworkbench.core.domain import Job, JobKind, Person, PersonRole
 from alworkbench.core.errors import ExtraMissing, FeaturesMissing, MapNotComputed
-from alworkbench.project.feature_map import Layout
+from alworkbench.project.feature_map import UMAP_TITLE, Layout
 from alworkbench.project.map_points import map_points, map_version
 from alworkbench.project.umap_layout import refuse_without_package
 from ui.messages import check_fields
@@ -26,7 +26,6 @@ from ui.routes.images import plain_images
 from ui.state import UiState
 
 _ID = re.compile(r"[1-9]\d{0,15}", re.ASCII)
-_TITLE = "lay out the map"
 
 
 def routes(state: UiState) -> list[OurRoute]:
@@ -90,7 +89,7 @@ class _Map:
         check_fields(body, set(), set())
         refuse_without_package()
         order = {"do": "map"}
-        return {"started": self._state.jobs.start(JobKind.GROUP, _TITLE, person.name, order)}
+        return {"started": self._state.jobs.start(JobKind.GROUP, UMAP_TITLE, person.name, order)}
 
     def cancel(self, body: Json, person: Person) -> Json:
         check_fields(body, set(), set())
@@ -104,7 +103,7 @@ class _Map:
 
 
 def _is_ours(job: Job) -> bool:
-    return job.kind is JobKind.GROUP and job.title == _TITLE
+    return job.kind is JobKind.GROUP and job.title == UMAP_TITLE
 
 
 def _layout(text: str | None) -> Layout:

@@ -4,7 +4,8 @@
 export class Painter {
   constructor() {
     this.canvas = document.createElement("canvas");
-    this.context = this.canvas.getContext("2d", { alpha: false });
+    // Its pixels stay in the memory of the processor, where they are written.
+    this.context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: true });
     this.image = null;
   }
 
