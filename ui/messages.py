@@ -103,7 +103,10 @@ def parse_relabel(body: dict[str, Any], classes: ClassList) -> RelabelMessage:
     check_fields(body, {"event_id", "answer", "kind", "class_id"}, {"duration_ms"})
     kind, class_id = parse_kind(body, classes)
     duration = _optional_integer(body, "duration_ms", 0, _MAX_DURATION_MS)
-    return RelabelMessage(_event_id(body), random_text(body, "answer"), kind, class_id, duration)
+    answer = body["answer"]  # answers of acts, files and reviews have event ids of other forms
+    if not isinstance(answer, str) or not 1 <= len(answer) <= 200:
+        raise Refused(422, "answer", "`answer` must be a text of 1 to 200 characters.")
+    return RelabelMessage(_event_id(body), answer, kind, class_id, duration)
 
 
 def parse_kind(body: dict[str, Any], classes: ClassList) -> tuple[AnswerKind, int | None]:
