@@ -44,17 +44,20 @@ def normal(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def made_features(images: int) -> tuple[FeatureFile, torch.Tensor]:
-    """Features in float16, and the class of each image."""
-    centres, texts = normal(1, CLASSES, P), normal(2, CLASSES, D)
-    labels = torch.arange(images) % CLASSES
-    activations = torch.empty(images, P, dtype=torch.float16)
+def made_features(
+    images: int, width: int = P, size: int = D, count: int = CLASSES
+) -> tuple[FeatureFile, torch.Tensor]:
+    """Activations of this width in float16, and the class of each image; embeddings have this size."""
+    centres, texts = normal(1, count, width), normal(2, count, size)
+    labels = torch.arange(images) % count
+    activations = torch.empty(images, width, dtype=torch.float16)
     for part in torch.arange(images).split(65_536):
-        noise = normal(3 + int(part[0]), len(part), P)
+        noise = normal(3 + int(part[0]), len(part), width)
         activations[part] = (0.5 * centres[labels[part]] + noise).half()
     head = Head(
-        torch.linalg.lstsq(centres, texts).solution.T.contiguous() + 0.1 * normal(4, D, P) / P**0.5,
-        torch.eye(D),
+        torch.linalg.lstsq(centres, texts).solution.T.contiguous()
+        + 0.1 * normal(4, size, width) / width**0.5,
+        torch.eye(size),
         8.0,
     )
     hashes = tuple(hashlib.sha256(b"%d" % k).hexdigest() for k in range(images))
@@ -62,9 +65,9 @@ def made_features(images: int) -> tuple[FeatureFile, torch.Tensor]:
         encoder="made",
         head=head,
         features=Features(activations),
-        class_names=tuple(f"class {c}" for c in range(CLASSES)),
+        class_names=tuple(f"class {c}" for c in range(count)),
         prompt_activations=texts,
-        prompt_classes=torch.arange(CLASSES),
+        prompt_classes=torch.arange(count),
         hashes=hashes,
         labels=labels,
         split=("pool",) * images,
