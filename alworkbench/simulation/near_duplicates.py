@@ -31,7 +31,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from alworkbench.features.table import FeatureTable
-from alworkbench.features.whitening import Whitening
+from alworkbench.features.whitening import BLOCK, Whitening
 
 STANDS_OUT = 0.5
 """Ratio of the distances (1 - cosine) to the nearest and the second image; up to it the nearest is a copy."""
@@ -39,17 +39,19 @@ SAME = 1e-3
 """Distance up to which the nearest image is a copy whatever the ratio: two equal copies have ratio 1."""
 
 
-def near_duplicates(table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tensor, "m"]) -> int:
+def near_duplicates(
+    table: FeatureTable, pool: Int[Tensor, "n"], test: Int[Tensor, "m"], block: int = BLOCK
+) -> int:
     """Number of test images with a near-duplicate in the pool, from whitened activations.
 
-    `pool` and `test` are rows of the table. Takes n m R operations; memory holds a few blocks of images
-    (`features.whitening.BLOCK`), and its square of numbers.
+    `pool` and `test` are rows of the table. Takes n m R operations; memory holds a few blocks of `block`
+    images, and its square of numbers.
     """
-    whitening = Whitening.of(table, pool)
+    whitening = Whitening.of(table, pool, block)
     found = 0
-    for tested in whitening.directions(table, test):
+    for tested in whitening.directions(table, test, block):
         nearest = torch.full((len(tested), 2), torch.inf)
-        for held in whitening.directions(table, pool):
+        for held in whitening.directions(table, pool, block):
             together = torch.cat([nearest, 1 - tested @ held.T], dim=1)
             nearest = together.topk(2, dim=1, largest=False).values
         first, second = nearest.T

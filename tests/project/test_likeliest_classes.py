@@ -49,7 +49,7 @@ def test_a_round_of_few_classes_or_of_the_audit_set_keeps_none(workbench, answer
     opened = workbench.rounds.propose()
     assert "likeliest" not in opened.settings
     assert opened.likeliest(0) == ()
-    answers(bare, 5)
+    answers(workbench, 5)
     workbench.rounds.close()
     monkeypatch.setattr("alworkbench.core.domain.class_list.DIGITS", "12")
     assert workbench.audit.draw(10).likeliest(0) == ()

@@ -99,7 +99,8 @@ def test_asking_again_gives_the_same_items_with_the_same_tokens_and_the_later_en
     assert [i.id for i in again] == [i.id for i in held]
     for old, new in zip(held, again, strict=True):
         assert old.lease is not None
-        assert new.lease == replace(old.lease, until=NOW + 1.5 * MINUTE)
+        since, until = NOW + MINUTE / 2, NOW + 1.5 * MINUTE
+        assert new.lease == replace(old.lease, since=since, until=until)
     shorter = claim(store, "ann", 2, at=NOW + MINUTE / 2, lasts=MINUTE / 4)
     assert [i.lease for i in shorter] == [i.lease for i in again]
 
@@ -169,7 +170,7 @@ def test_an_annotator_who_claims_again_keeps_the_item_after_a_jump(
     before = claim(store, "ann", 1)[0].lease
     after = claim(store, "ann", 1, at=NOW + jump)[0].lease
     assert before is not None
-    assert after == replace(before, until=NOW + jump + MINUTE)
+    assert after == replace(before, since=NOW + jump, until=NOW + jump + MINUTE)
 
 
 def test_a_lease_survives_a_small_step_back_of_the_clock(store: Store) -> None:

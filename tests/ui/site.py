@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ from alworkbench.core.domain import (
 )
 from alworkbench.project.workbench import Workbench
 from store import create_store, open_store
+from tests.ui.event_loop import run
 from tests.ui.fake_workbench import FakeWorkbench
 from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
@@ -113,7 +113,7 @@ class Site:
             async with httpx.AsyncClient(transport=transport, base_url=base) as browser:
                 return await browser.request(method, path, **options)
 
-        return asyncio.run(send())
+        return run(send())
 
     def connect(self, headers: dict[str, str], *sent: bytes, between: Any = None) -> list[Message]:
         """What the server says on a WebSocket with these headers, to which the browser sends messages."""
@@ -138,7 +138,7 @@ class Site:
         async def send(message: Message) -> None:
             said.append(message)
 
-        asyncio.run(self.guarded()(scope, receive, send))
+        run(self.guarded()(scope, receive, send))
         return said
 
 

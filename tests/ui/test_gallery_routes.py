@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from alworkbench.core.domain import PersonRole
 from alworkbench.project.bulk_labels import MOST_IN_ACT
 from alworkbench.project.workbench import Workbench
 from tests.making_project import closing, make_project
+from tests.ui.event_loop import run
 from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
 from ui.door.settings import Door
@@ -44,7 +44,7 @@ class Manager:
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
                 return await client.post(f"/alw{path}", json=body, headers=self.headers)
 
-        reply = asyncio.run(send())
+        reply = run(send())
         return reply.status_code, reply.json()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from alworkbench.project import umap_layout
 from alworkbench.project.workbench import Workbench
 from tests.making_project import closing, make_project
 from tests.project.gallery_making import all_images, answer_at_random
+from tests.ui.event_loop import run
 from tests.ui.test_gallery_routes import BASE, Manager
 
 
@@ -41,7 +41,7 @@ def get(manager: Manager, path: str, **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             return await client.get(f"/alw{path}", headers=manager.headers | headers)
 
-    return asyncio.run(send())
+    return run(send())
 
 
 def test_each_image_is_given_once_and_again_only_after_a_change(

@@ -18,6 +18,7 @@ from alworkbench.core.domain import ClassSets, Selection
 from alworkbench.core.errors import LeaseLost, ProjectDiskFull
 from alworkbench.inputs.rendition import SIDES
 from alworkbench.project.renditions import Rendition
+from tests.ui.event_loop import run
 from tests.ui.fake_people import TOKEN
 from tests.ui.fake_workbench import FakeWorkbench
 from ui.components.labeller import RoundProgress, component_data
@@ -45,7 +46,7 @@ class Browser:
         )
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return asyncio.run(self.send(method, path, **options))
+        return run(self.send(method, path, **options))
 
     async def send(
         self, method: str, path: str, headers: dict[str, str | None] | None = None, **options: Any
@@ -210,7 +211,8 @@ def test_the_last_answers_are_listed_and_answered_anew(
     assert len(workbench.recorded()) == 3
     for wrong, status, code in (
         ({"answer": "0" * 16, "event_id": "new-answer-00000002"}, 409, "nothing_to_correct"),
-        ({"answer": "x"}, 422, "answer"),
+        ({"answer": ""}, 422, "answer"),
+        ({"answer": "x" * 201}, 422, "answer"),
         ({"kind": "class", "class_id": 999}, 422, "class_id"),
         ({"annotator": "bo"}, 422, "fields"),
     ):
@@ -490,6 +492,6 @@ def test_a_slow_write_does_not_block_other_requests(
         may_go.set()
         return await answer, queue
 
-    answer, queue = asyncio.run(both())
+    answer, queue = run(both())
     assert answer.json()["stored"] is True
     assert len(queue.json()["items"]) == 10
