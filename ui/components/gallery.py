@@ -24,6 +24,7 @@ def component_data(state: UiState) -> dict[str, Any]:
         "project": state.project_key,
         "version": workbench.images.version(),
         "classes": plain_classes(state, workbench.classes.current()),
+        "many": workbench.classes.current().more_than_digits,
         "rounds": [each.number for each in workbench.rounds.all()],
         "people": workbench.gallery.people(),
     }

@@ -8,9 +8,6 @@ from ui.components.labeller import plain_classes
 from ui.components.mounting import component
 from ui.state import UiState
 
-DIGITS = 10
-"""With more classes, letters find a class by its name."""
-
 # It looks as the desk does, and uses its list of classes and its search.
 _review = component("reviewer", "review/review.js", "desk")
 
@@ -22,7 +19,7 @@ def reviewer(state: UiState, person: Person, classes: ClassList, searches: int) 
         "sides": list(SIDES),
         "owner": f"person-{person.id}",
         "project": state.project_key,
-        "many": len(classes) > DIGITS,
+        "many": classes.more_than_digits,
         "classes": plain_classes(state, classes),
         "searches": searches,
     }

@@ -1,7 +1,8 @@
 // The gallery: a list of images, what is selected of it, and acts on the selection.
 
 import { openCard } from "../card/card.js";
-import { meaningOf } from "../desk/meanings.js";
+import { commandKeys, meaningOf } from "../desk/meanings.js";
+import { Palette } from "../desk/palette.js";
 import { coloursOf, initials } from "../shared/class_look.js";
 import { takeOver } from "../shared/handover.js";
 import { keys } from "../shared/keys.js";
@@ -16,21 +17,27 @@ import { View } from "./view.js";
 const ASK_ABOVE = 50; // images of an act that are labelled without a question
 const MOST_IN_ACT = 5000;
 const MOST_ALIKE = 1000;
-const MOST_BUTTONS = 12; // classes that have a button; all have their keys
+const MOST_BUTTONS = 12; // classes that have a button; the others are found by their name
 const WATCH_MS = 1000; // between two looks at what is computed
-const SHEET = [
-  ["← → ↑ ↓", "go to another image; with Shift, select on the way"],
-  ["Space", "select or release the image"],
-  ["a", "select all images that are loaded, unless a class has this key"],
-  ["Escape", "select nothing"],
-  ["class keys", "label the selection, or the image where you are"],
-  ["Enter", "confirm the prediction, if the selection has one prediction"],
-  ["s", "no class (skip)"],
-  ["u", "cannot tell"],
-  ["z", "take the last act back"],
-  ["i", "open the card of the image where you are, unless a class has this key"],
-  ["/", "search"],
-];
+
+// The lines of the sheet of keys.
+function linesOf(many) {
+  const [skip, cannotTell, undo] = commandKeys(many);
+  return [
+    ["← → ↑ ↓", "go to another image; with Shift, select on the way"],
+    ["Space", "select or release the image"],
+    [many ? "A" : "a", "select all images that are loaded, unless a class has this key"],
+    ["Escape", "select nothing"],
+    ["class keys", "label the selection, or the image where you are"],
+    ...(many ? [["a … z", "find a class by words of its name, in any order"]] : []),
+    ["Enter", "confirm the prediction, if the selection has one prediction"],
+    [skip, "no class (skip)"],
+    [cannotTell, "cannot tell"],
+    [undo, "take the last act back"],
+    [many ? "I" : "i", "open the card of the image where you are, unless a class has this key"],
+    ["/", "search"],
+  ];
+}
 
 class Gallery {
   constructor(root, data) {
@@ -77,7 +84,16 @@ class Gallery {
     this.stage.append(this.view.node, this.message);
     root.append(this.bar.node, this.head, this.stage, this.foot);
     this.view.node.addEventListener("keydown", (event) => this.onAll(event));
-    this.leaveKeys = keys.enter("grid", (press) => this.takeKey(press), { sheet: () => SHEET });
+    this.leaveKeys = keys.enter("grid", (press) => this.takeKey(press), {
+      sheet: () => linesOf(this.data.many),
+    });
+    this.palette = new Palette(root, {
+      onChoose: (choice) => {
+        this.label(this.answerOf(choice));
+        return true;
+      },
+      onClose: () => this.view.node.focus({ preventScroll: true }),
+    });
     this.take(data);
     this.open(this.bar.query());
     this.look();
@@ -193,18 +209,25 @@ class Gallery {
       this.selection.clear();
       return this.drawn();
     }
-    const meant = meaningOf(press, this.data.classes);
-    if (meant === null && press.key === "i") {
+    if (press.key === "/") {
+      this.bar.search.focus();
+      return true;
+    }
+    const { classes, many } = this.data;
+    const meant = meaningOf(press, { classes, many }, new Map());
+    // With many classes a small letter finds a class, so these two need Shift.
+    const free = meant === null || (meant.act === "find" && press.shift);
+    if (free && press.key === "i" && press.shift === many) {
       const image = this.list.at(this.selection.focus);
       return Boolean(image) && openCard(image.hash);
     }
-    if (meant === null) {
-      if (press.key !== "a") return false;
+    if (free && press.key === "a" && press.shift === many) {
       this.selectLoaded();
       return true;
     }
-    if (meant.act === "filter") this.bar.search.focus();
-    else if (meant.act === "undo") return this.acts.undo();
+    if (meant === null) return false;
+    if (meant.act === "undo") return this.acts.undo();
+    if (meant.act === "find") this.find(meant.text);
     else this.label(this.answerOf(meant));
     return true;
   }
@@ -212,6 +235,15 @@ class Gallery {
   drawn() {
     this.draw();
     return true;
+  }
+
+  // A class for the selection, by words of its name.
+  find(text) {
+    this.palette.open(text, [
+      ...this.data.classes.map((c) => ({ act: "choose", id: c.id, name: c.name, hint: "" })),
+      { act: "skip", id: null, name: "No class", hint: "skip" },
+      { act: "cannotTell", id: null, name: "Cannot tell", hint: "nobody can" },
+    ]);
   }
 
   // ---------------------------------------------------------------------------------- labelling
@@ -331,8 +363,9 @@ class Gallery {
       badge.setAttribute("aria-hidden", "true");
       button.prepend(badge);
     }
-    add("No class", "s", () => this.label(this.answerOf({ act: "skip" })));
-    add("Cannot tell", "u", () => this.label(this.answerOf({ act: "cannotTell" })));
+    const [skip, cannotTell] = commandKeys(this.data.many);
+    add("No class", skip, () => this.label(this.answerOf({ act: "skip" })));
+    add("Cannot tell", cannotTell, () => this.label(this.answerOf({ act: "cannotTell" })));
     this.similar = add("Similar to these", null, () => {
       const images = this.targets().map((place) => this.list.at(place)).filter(Boolean).slice(0, MOST_ALIKE);
       if (images.length > 0) this.showLike(images.map((image) => image.hash), images.length === 1 ? "like one image" : `like ${number(images.length)} images`, false);
@@ -385,7 +418,7 @@ class Gallery {
       button.addEventListener("click", work);
       this.outcome.append(button);
     };
-    if (acts.done.length > 0) add("Undo", "z", () => acts.undo());
+    if (acts.done.length > 0) add("Undo", commandKeys(this.data.many)[2], () => acts.undo());
     if (acts.last) {
       const { like, words: named } = acts.last;
       add("Next: the most similar without an answer", null, () => this.showLike(like, `like those answered with ${named}`, true));
