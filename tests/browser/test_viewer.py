@@ -174,6 +174,8 @@ def test_every_picture_can_be_looked_at_closely_and_nothing_is_labelled_by_that(
     assert [row[1] for row in served.stored()] == answered
     assert desk.errors == []
     assert desk.outside == []
-    made = [path.name for path in (Path(served.folder) / "thumbnails").rglob("*") if path.is_file()]
+    files = (Path(served.folder) / "thumbnails").rglob("*")
+    # The strip of the last answers shows small pictures of its own.
+    made = [path.name for path in files if path.is_file() and not path.name.endswith("-256")]
     assert len(made) == 1, "the other pictures are small enough as they are"
     desk.close()
