@@ -42,6 +42,7 @@ ALONE = {
     "growth": "recording, leasing and opening with up to a million images: milliseconds; takes minutes",
     "killed_writer": "answers of four people while their writer is killed 200 times; takes minutes",
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
+    "desks": "next picture and durable answer with 1, 4 and 8 real browsers: needs Chromium, takes minutes",
     "gallery": "lists, acts and the grid with 100,000 images: makes the project, takes minutes; Chromium",
     "large_pool": "learning beside 100,000 and a million images: makes the projects and takes minutes",
     "cards": "the card of one of 100,000 images: makes the project and takes minutes",
