@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ui.jobs import Jobs
+from ui.markers import Markers
 from ui.pictures_ahead import PicturesAhead
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ class UiState:
     """With this the guard signs what it tells pages about a request."""
     jobs: Jobs = field(init=False)
     """The computations of the project."""
+    markers: Markers = field(init=False)
+    """What open pages watch."""
     pictures: PicturesAhead = field(init=False)
     """Makes renditions before they are asked for."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", Jobs(self.workbench))
+        object.__setattr__(self, "markers", Markers(self.workbench, self.jobs))
         object.__setattr__(self, "pictures", PicturesAhead(self.workbench.images.rendition))
 
     @property

@@ -46,6 +46,9 @@ def options(host: str, port: int, base_path: str, upload_megabytes: int) -> dict
         "global.developmentMode": False,
         "logger.hideWelcomeMessage": True,
         "logger.level": "warning",
+        # Streamlit walks all objects after each drawing of a part of a page, about 0.1 s of one core with the
+        # libraries of the engine loaded. Python collects what is left by itself.
+        "runner.postScriptGC": False,
         "secrets.files": [],
         "theme.base": "light",
         **_theme(),

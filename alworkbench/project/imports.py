@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -60,6 +60,11 @@ class Images:
         """The image with this id. Raises UnknownImage."""
         with self._session.store.read() as reader:
             return reader.images.get(image_id)
+
+    def some(self, image_ids: Sequence[int]) -> list[Image]:
+        """The images with these ids, in this order, read at once. Raises NotInProject."""
+        with self._session.store.read() as reader:
+            return reader.images.some(image_ids)
 
     def display(self, content: str) -> DisplayImage:
         """The picture with this content hash as a browser can show it: the pixels that the model saw.

@@ -130,7 +130,10 @@ class FakeWorkbench:
         self.gallery = SimpleNamespace(people=list)
         self.classes = SimpleNamespace(current=lambda: self._classes)
         self.images = SimpleNamespace(
-            get=self._image, rendition=self._rendition, version=lambda: VERSION
+            get=self._image,
+            some=lambda ids: [self._image(each) for each in ids],
+            rendition=self._rendition,
+            version=lambda: VERSION,
         )
         self.measurements = SimpleNamespace(all=lambda: list(self._metrics))
         self.labels = SimpleNamespace(

@@ -47,7 +47,7 @@ class _Desk:
         except NoOpenRound:
             share = Share([], 0, 1, done=False)
         classes, round_ = self._workbench.classes.current(), self._workbench.rounds.current()
-        images = [self._workbench.images.get(item.image_id) for item in share.items]
+        images = self._workbench.images.some([item.image_id for item in share.items])
         if side is not None:
             self._state.pictures.wish([image.hash for image in images], side)
         version = self._workbench.images.version()
