@@ -12,9 +12,10 @@ from alworkbench.core.ports import Store
 from alworkbench.core.reasons import why_unreadable
 from store.engine import FileDatabase, MemoryDatabase, memory_engine, transaction
 from store.errors import translated
-from store.read_only import ReadOnlyDatabase, can_be_written
+from store.new_schema import make_new_schema
+from store.read_only import ReadOnlyDatabase
 from store.unit_of_work import SqlStore, SqlWriter
-from store.upgrades import bring_up_to_date, inspect, migrating, upgrade
+from store.upgrades import bring_up_to_date, inspect, migrating
 
 __all__ = ["create_store", "memory_store", "move_to_server", "open_store"]
 
@@ -30,11 +31,12 @@ def open_store(path: Path, *, must_exist: bool = True) -> Store:
     database = _database(path)
     folder = database.parent
     with translated(folder):
-        if ProjectFolder(folder).pointer.is_file():
+        place = ProjectFolder(folder)
+        if place.pointer.is_file():
             from store.server import open_server_store
 
             return open_server_store(folder)
-        if not can_be_written(database):
+        if database.exists() and not place.can_be_written:
             return SqlStore(ReadOnlyDatabase(database), folder)
         if must_exist and inspect(database).empty:
             raise ProjectMissing(folder)
@@ -70,7 +72,7 @@ def create_store(
         with migrating(database) as connection:
             if not inspect(database).empty:
                 raise ProjectExists(folder)
-            upgrade(connection)
+            make_new_schema(connection)
             SqlWriter(connection, folder).begin_project(settings, classes, now)
         return SqlStore(FileDatabase(database), folder)
 
@@ -79,7 +81,7 @@ def memory_store(settings: ProjectSettings, classes: ClassList, now: datetime) -
     """A store in memory, for tests and simulations. `close` deletes it."""
     engine = memory_engine()
     with engine.connect() as connection, transaction(connection):
-        upgrade(connection)
+        make_new_schema(connection)
         SqlWriter(connection, Path("memory")).begin_project(settings, classes, now)
     return SqlStore(MemoryDatabase(engine), Path("memory"))
 

@@ -22,9 +22,12 @@ from store.copies import copy_connected
 from store.errors import decode_json
 from store.lock import FairLock
 from store.sqlite_version import sqlite_module, warn_of_wal_reset_bug
+from store.statements import SharedStatements
 
 PATIENCE = 30.0
 """Seconds that a writer waits for the writers before it, in this process or in others."""
+
+STATEMENTS = SharedStatements()
 
 
 class Database(Protocol):
@@ -65,6 +68,7 @@ def make_engine(database: str, *pragmas: str, patience: float = PATIENCE, **pool
         module=sqlite_module(),
         isolation_level="AUTOCOMMIT",
         json_deserializer=decode_json,
+        execution_options={"compiled_cache": STATEMENTS},
         connect_args={"check_same_thread": False, "timeout": patience},
         **pool,
     )

@@ -7,7 +7,6 @@ end.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from contextlib import AbstractContextManager
@@ -18,13 +17,6 @@ from sqlalchemy import Connection
 from alworkbench.core.errors import ProjectReadOnly
 from store.engine import FileDatabase
 from store.upgrades import bring_up_to_date
-
-
-def can_be_written(database: Path) -> bool:
-    """Whether a project can be written: its folder, and the database if there is one."""
-    if not database.exists():
-        return True  # what is missing is another error
-    return os.access(database.parent, os.W_OK) and os.access(database, os.W_OK)
 
 
 class ReadOnlyDatabase:

@@ -5,7 +5,6 @@ Only they need the package psycopg.
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from store.upgrades import make_schema, upgrade
 
 def open_server_store(folder: Path) -> Store:
     """The store that the project's `store.json` names. See `store.open_store`."""
-    url = read_pointer(ProjectFolder(folder).pointer)
-    may_write = os.access(folder, os.W_OK)
+    place = ProjectFolder(folder)
+    url, may_write = read_pointer(place.pointer), place.can_be_written
     if bring_server_up_to_date(url, folder, may_write=may_write).empty:
         raise ProjectMissing(folder)
     return SqlStore(ServerDatabase(url, folder, read_only=not may_write), folder)

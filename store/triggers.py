@@ -1,6 +1,13 @@
-"""Triggers that keep answers, their origins, take-backs, changes of roles and cases of a review."""
+"""Triggers that keep answers, their origins, take-backs, notes, changes of roles and flags, and reviews."""
 
-APPEND_ONLY_TABLES = ("label", "label_retraction", "role_change", "label_origin")
+APPEND_ONLY_TABLES = (
+    "label",
+    "label_retraction",
+    "role_change",
+    "label_origin",
+    "note",
+    "flag_change",
+)
 
 APPEND_ONLY = tuple(
     f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "

@@ -22,6 +22,7 @@ from store.repositories import (
     ImageRepository,
     JobRepository,
     LabelRepository,
+    NoteRepository,
     PeopleRepository,
     PreparedRepository,
     ProjectRepository,
@@ -39,6 +40,7 @@ class SqlReader:
         self.classes = ClassRepository(connection)
         self.rounds = RoundRepository(connection)
         self.labels = LabelRepository(connection)
+        self.notes = NoteRepository(connection)
         self.people = PeopleRepository(connection)
         self.reviews = ReviewRepository(connection)
         self.computed = ComputedRepository(connection)

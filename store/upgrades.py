@@ -25,7 +25,7 @@ from store.triggers import POSTGRESQL_TRIGGERS
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0016"
+HEAD = "0019"
 """The newest revision in `migrations/versions`, which this program reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

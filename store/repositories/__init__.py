@@ -5,6 +5,7 @@ from store.repositories.computed import ComputedRepository
 from store.repositories.images import ImageRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.labels import LabelRepository
+from store.repositories.notes import NoteRepository
 from store.repositories.people import PeopleRepository
 from store.repositories.prepared import PreparedRepository
 from store.repositories.project import ProjectRepository
@@ -17,6 +18,7 @@ __all__ = [
     "ImageRepository",
     "JobRepository",
     "LabelRepository",
+    "NoteRepository",
     "PeopleRepository",
     "PreparedRepository",
     "ProjectRepository",

@@ -53,6 +53,13 @@ class ClassRepository:
             raise NotInProject("class list", class_list_id)
         return ClassList(tuple(used), class_list_id, tuple(former))
 
+    def stored_at(self) -> dict[int, datetime]:
+        """See `core.repositories.Classes.stored_at`."""
+        rows = self._connection.execute(
+            select(ClassListRow.id, ClassListRow.created_at).order_by(ClassListRow.id)
+        )
+        return dict(rows.all())
+
     def add(self, classes: ClassList, now: datetime) -> ClassList:
         """Store a new version.
 

@@ -123,6 +123,10 @@ class ImageRepository:
         changed = self._connection.scalar(select(func.max(RoleChangeRow.id)))
         return newest or 0, changed or 0
 
+    def newest_place(self) -> int:
+        """Id of the place of an image that was found last; 0 for none."""
+        return self._connection.scalar(select(func.max(ImagePathRow.id))) or 0
+
     def by_hash(self, content_hash: str) -> Image | None:
         """The image with this content; None for unknown content."""
         found = self._connection.scalar(select(ImageRow.id).where(ImageRow.hash == content_hash))
@@ -155,6 +159,16 @@ class ImageRepository:
         # The rows of the driver are plain tuples; a million of them need no further objects.
         with result:
             return result.cursor.fetchall()  # type: ignore[return-value]
+
+    def known(self, hashes: Iterable[str]) -> set[str]:
+        """See `core.repositories.Images.known`."""
+        return {
+            content
+            for part in in_chunks(hashes)
+            for content in self._connection.scalars(
+                select(ImageRow.hash).where(ImageRow.hash.in_(part))
+            )
+        }
 
     def hashes_and_paths(self, role: Role) -> list[tuple[str, str]]:
         """See `core.repositories.Images.hashes_and_paths`."""

@@ -32,14 +32,15 @@ def newest_opinions(until: LabelMoment | None = None) -> Select:
     )
 
 
-def moment(connection: Connection) -> LabelMoment:
-    """How far the records have come."""
-    newest = connection.execute(
-        select(
-            select(func.max(LabelRow.id)).scalar_subquery(),
-            select(func.max(LabelRetractionRow.id)).scalar_subquery(),
-        )
-    ).one()
+def moment(connection: Connection, role: Role | None = None) -> LabelMoment:
+    """See `core.label_repository.Labels.moment`."""
+    label, take_back = select(func.max(LabelRow.id)), select(func.max(LabelRetractionRow.id))
+    if role is not None:
+        of_role = (ImageRow.id == LabelRow.image_id) & (ImageRow.role == role)
+        label = label.join(ImageRow, of_role)
+        of_label = LabelRow.id == LabelRetractionRow.label_id
+        take_back = take_back.join(LabelRow, of_label).join(ImageRow, of_role)
+    newest = connection.execute(select(label.scalar_subquery(), take_back.scalar_subquery())).one()
     return LabelMoment(newest[0] or 0, newest[1] or 0)
 
 

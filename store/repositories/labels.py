@@ -221,9 +221,9 @@ class LabelRepository:
             found.setdefault(label.image_id, []).append(label)
         return found
 
-    def moment(self) -> LabelMoment:
-        """How far the records have come."""
-        return moment(self._connection)
+    def moment(self, role: Role | None = None) -> LabelMoment:
+        """See `core.label_repository.Labels.moment`."""
+        return moment(self._connection, role)
 
     def touched(self, since: LabelMoment) -> set[int]:
         """See `core.label_repository.Labels.touched`."""

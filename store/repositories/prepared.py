@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from alworkbench.core.domain import AheadLearner, NewItem, NewRound, PreparedRound, Suggestion
+from alworkbench.core.domain import AheadLearner, NewRound, PreparedRound
 from store.errors import UndecodableJson
 from store.prepared_schema import PreparedRoundRow
 
@@ -46,25 +45,12 @@ class PreparedRepository:
             return None
         after, learner, batch, created_at = row
         try:
-            return PreparedRound(after, AheadLearner(**learner), _batch(batch), created_at)
+            return PreparedRound(
+                after, AheadLearner(**learner), NewRound.from_record(batch), created_at
+            )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise UndecodableJson(f"the prepared round is not one: {error!r}") from error
 
     def drop(self) -> None:
         """Keep none."""
         self._connection.execute(delete(PreparedRoundRow))
-
-
-def _batch(stored: dict[str, Any]) -> NewRound:
-    items = [
-        NewItem(
-            int(item["image_id"]),
-            item["score"],
-            None if item["suggestion"] is None else Suggestion(**item["suggestion"]),
-            item["probability"],
-            item.get("wanted", 1),
-            item.get("blind", False),
-        )
-        for item in stored["items"]
-    ]
-    return NewRound(**{**stored, "items": items})

@@ -79,6 +79,13 @@ class ReviewRepository:
         """Every case, oldest first."""
         return self._reviews()
 
+    def count_open(self) -> int:
+        """How many cases are open."""
+        found = self._connection.scalar(
+            select(func.count()).where(ReviewRow.state == ReviewState.OPEN)
+        )
+        return found or 0
+
     def close(
         self,
         review_id: int,

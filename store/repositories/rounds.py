@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
-from alworkbench.core.domain import Item, NewRound, Round, RoundCount, RoundState
+from alworkbench.core.domain import CLOSED_BY, Item, NewRound, Round, RoundCount, RoundState
 from alworkbench.core.errors import NotInProject, RoundStillOpen
 from store.repositories.common import in_chunks, new_id
 from store.repositories.items import count_left_for, in_open_round, read_items, read_progress
@@ -109,12 +109,13 @@ class RoundRepository:
         """By number."""
         return self._rounds()
 
-    def close(self, round_id: int, now: datetime) -> Round:
+    def close(self, round_id: int, now: datetime, by: str = "") -> Round:
         """Closing a closed round changes nothing, its time included. Its leases end."""
+        settings = {**self.get(round_id).settings, **({CLOSED_BY: by} if by else {})}
         self._connection.execute(
             update(RoundRow)
             .where(RoundRow.id == round_id, RoundRow.state == RoundState.OPEN)
-            .values(state=RoundState.CLOSED, closed_at=now)
+            .values(state=RoundState.CLOSED, closed_at=now, settings=settings)
         )
         end_leases_of_round(self._connection, round_id)
         return self.get(round_id)

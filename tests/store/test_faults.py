@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import sqlite3
 import time
@@ -22,6 +21,7 @@ from alworkbench.core.errors import (
 )
 from alworkbench.core.ports import Store
 from store import create_store, open_store
+from tests.forking import FORKING
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, found, new_project
 from tests.store.processes import label_for_ever
 
@@ -40,12 +40,10 @@ def events(store: Store) -> list[str]:
 def test_a_killed_writer_loses_no_acknowledged_label(path: Path) -> None:
     new_project(path, images=4).close()
     chance = random.Random(0)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["store", "tests.store.processes"])
     acknowledged: set[str] = set()
     for kill in range(15):
-        mine, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=label_for_ever, args=(path, f"run{kill}", theirs))
+        mine, theirs = FORKING.Pipe(duplex=False)
+        process = FORKING.Process(target=label_for_ever, args=(path, f"run{kill}", theirs))
         process.start()
         theirs.close()
         for _ in range(chance.randrange(1, 12)):

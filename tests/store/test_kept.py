@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -17,6 +16,7 @@ from sqlalchemy import Engine, event
 from alworkbench.core.domain import AnswerKind, Role, RoundState
 from alworkbench.core.ports import Reader
 from store import open_store, upgrades
+from tests.forking import FORKING
 from tests.store.making import MINUTE, NOW, answer, content
 
 KEPT = Path(__file__).parent / "kept"
@@ -121,12 +121,9 @@ def upgrade_and_die(path: Path, at: int, told: Connection) -> None:
 
 
 def test_an_upgrade_killed_anywhere_leaves_the_old_schema_or_the_new(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["store.upgrades", "alembic.command", "tests.store.test_kept"])
-
     def run(path: Path, at: int) -> int | None:
-        mine, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=upgrade_and_die, args=(path, at, theirs))
+        mine, theirs = FORKING.Pipe(duplex=False)
+        process = FORKING.Process(target=upgrade_and_die, args=(path, at, theirs))
         process.start()
         theirs.close()
         try:

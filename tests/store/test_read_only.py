@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 import store
-from alworkbench.core.domain import Role
+from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.core.errors import ProjectReadOnly
-from store import read_only
 from tests.store.making import NOW, answer, new_project
 
 
@@ -29,7 +28,7 @@ def test_a_read_only_project_is_read_and_never_written(
         return {p.name: p.read_bytes() for p in path.iterdir() if not p.name.endswith("-shm")}
 
     before = content()
-    monkeypatch.setattr(read_only.os, "access", lambda *_: False)
+    monkeypatch.setattr(ProjectFolder, "can_be_written", False)
     with closing(store.open_store(path)) as found:
         with found.read() as reader:
             assert reader.images.count(Role.POOL) == 3

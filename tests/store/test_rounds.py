@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +14,7 @@ from alworkbench.core.domain import NewItem, RoundState, Suggestion
 from alworkbench.core.errors import NotInProject, RoundStillOpen
 from alworkbench.core.ports import Store
 from store import open_store
+from tests.forking import FORKING
 from tests.store.making import (
     HOUR,
     MINUTE,
@@ -210,11 +210,10 @@ def test_processes_never_hold_one_item_together(path: Path) -> None:
     new_project(path, images=100).close()
     with closing(open_store(path)) as store:
         open_round(store, list(range(1, 101)))
-    context = multiprocessing.get_context("forkserver")
     ends = []
     for n in range(4):
-        mine, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=claim_everything, args=(path, f"annotator {n}", theirs))
+        mine, theirs = FORKING.Pipe(duplex=False)
+        process = FORKING.Process(target=claim_everything, args=(path, f"annotator {n}", theirs))
         process.start()
         theirs.close()
         ends.append((process, mine))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +15,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from alworkbench.core.domain import Role
+from alworkbench.core.domain import ProjectFolder, Role
 from alworkbench.core.errors import (
     InvalidStoreUrl,
     ProjectBusy,
@@ -38,6 +37,7 @@ from store.postgresql import ServerDatabase
 from store.server_upgrades import migrating_server
 from store.server_url import parsed, read_pointer, without_password
 from store.upgrades import make_schema
+from tests.forking import FORKING
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, import_pictures, open_round
 from tests.store.processes import claim_everything, label_for_ever
 from tests.store.server import empty_database, run_on_server
@@ -260,23 +260,20 @@ def test_a_lost_connection_loses_the_open_block_and_nothing_else(opened: Store) 
 def test_two_processes_never_claim_one_item(folder: Path, opened: Store) -> None:
     import_pictures(opened, 30)
     open_round(opened, list(range(1, 31)))
-    context = multiprocessing.get_context("forkserver")
     pipes = []
     for name in ("ann", "bob"):
-        mine, theirs = context.Pipe(duplex=False)
-        context.Process(target=claim_everything, args=(folder, name, theirs)).start()
+        mine, theirs = FORKING.Pipe(duplex=False)
+        FORKING.Process(target=claim_everything, args=(folder, name, theirs)).start()
         pipes.append(mine)
     held = [pipe.recv() for pipe in pipes]
     assert sorted(held[0] + held[1]) == list(range(1, 31))
 
 
 def test_a_killed_writer_loses_no_acknowledged_label(folder: Path, opened: Store) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["store.server", "tests.store.processes"])
     acknowledged: list[str] = []
     for kill in range(4):
-        mine, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=label_for_ever, args=(folder, f"run{kill}", theirs))
+        mine, theirs = FORKING.Pipe(duplex=False)
+        process = FORKING.Process(target=label_for_ever, args=(folder, f"run{kill}", theirs))
         process.start()
         theirs.close()
         for _ in range(3 + 2 * kill):
@@ -299,7 +296,7 @@ def test_a_killed_writer_loses_no_acknowledged_label(folder: Path, opened: Store
 def test_a_project_whose_folder_cannot_be_written_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.os, "access", lambda *_: False)
+    monkeypatch.setattr(ProjectFolder, "can_be_written", False)
     with closing(open_store(folder)) as store:
         with store.read() as reader:
             assert reader.images.count(Role.POOL) == 4

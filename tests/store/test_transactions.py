@@ -259,3 +259,19 @@ def test_an_affected_sqlite_is_named_once(
     sqlite_version.warn_of_wal_reset_bug()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "3.51.3" in caplog.text
+
+
+def test_a_second_project_compiles_no_statement_again(tmp_path: Path) -> None:
+    def counts(store: Store) -> tuple[int, int]:
+        with store.read() as reader:
+            return reader.labels.count(), reader.images.count(Role.POOL)
+
+    with closing(new_project(tmp_path / "one", images=1)) as first:
+        label(first, "a")
+        assert counts(first) == (1, 1)
+    known = len(engine.STATEMENTS)
+    with closing(new_project(tmp_path / "two", images=3)) as second:
+        assert counts(second) == (0, 3)
+        label(second, "b")
+        assert counts(second) == (1, 3)
+    assert len(engine.STATEMENTS) == known

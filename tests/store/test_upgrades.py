@@ -16,6 +16,7 @@ from sqlalchemy import text
 from alworkbench.core.errors import ProjectDamaged, ProjectExists, ProjectMissing, ProjectTooNew
 from store import copies, create_store, open_store, upgrades
 from store.engine import memory_engine, transaction
+from store.new_schema import make_new_schema
 from store.schema import Base
 from store.triggers import TRIGGERS
 from tests.store.making import CLASSES, NOW, SETTINGS, answer, new_project
@@ -63,13 +64,16 @@ def files(path: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in path.parent.iterdir() if not p.name.endswith("-shm")}
 
 
-def test_the_steps_make_exactly_the_schema_that_the_program_uses() -> None:
-    def statements(sql: list[str]) -> list[str]:
-        """Column for column, constraint for constraint; their order within a table is free."""
-        plain = [re.sub(r"[\s\"]+", " ", s).strip() for s in sql if s]
-        return sorted(" ".join(sorted(re.split(r"[ ,()]+", s))) for s in plain)
+SCHEMA = "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
 
-    schema = "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+
+def statements(sql: list[str]) -> list[str]:
+    """Column for column, constraint for constraint; their order within a table is free."""
+    plain = [re.sub(r"[\s\"]+", " ", s).strip() for s in sql if s]
+    return sorted(" ".join(sorted(re.split(r"[ ,()]+", s))) for s in plain)
+
+
+def test_the_steps_make_exactly_the_schema_that_the_program_uses() -> None:
     found = []
     for build in (upgrades.upgrade, Base.metadata.create_all):
         engine = memory_engine()
@@ -78,8 +82,26 @@ def test_the_steps_make_exactly_the_schema_that_the_program_uses() -> None:
             if build is not upgrades.upgrade:
                 for trigger in TRIGGERS:
                     connection.execute(text(trigger))
-            found.append(statements(list(connection.scalars(text(schema)))))
+            found.append(statements(list(connection.scalars(text(SCHEMA)))))
         engine.dispose()
+    assert found[0] == found[1]
+
+
+def test_a_new_project_has_exactly_what_the_steps_make(tmp_path: Path) -> None:
+    """Whatever a step makes or writes, a new project has too, with its columns in the same order."""
+    found = []
+    for build in (upgrades.upgrade, make_new_schema):
+        database = tmp_path / build.__name__
+        with upgrades.migrating(database) as connection:
+            build(connection)
+        with closing(sqlite3.connect(database)) as file:
+            every = file.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+            columns = [
+                file.execute(f"PRAGMA table_xinfo({name!r})").fetchall() for name, _ in every
+            ]
+        rows = [line for line in contents(database) if line.startswith("INSERT")]
+        names, made = [name for name, _ in every], statements([sql for _, sql in every])
+        found.append((names, made, columns, rows))
     assert found[0] == found[1]
 
 
