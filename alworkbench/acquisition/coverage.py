@@ -99,7 +99,7 @@ def _row(size: Size) -> int:
     return size.logits_row + 4 * (2 * size.activation + 3 * target_count(size))
 
 
-@strategy("coverage", cost=_cost)
+@strategy("coverage", cost=_cost, streams=True)
 def coverage(context: AcquisitionContext) -> Batch:
     """The default strategy. The module states the method and its sources."""
     random_picks, strong_share = _random_picks(context), _strong_share(context)

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Cost, Size
-from alworkbench.acquisition.score import Score
+from alworkbench.acquisition.score import Score, all_scores
 from alworkbench.acquisition.strategy import AcquisitionContext, Batch, Strategy
 from alworkbench.acquisition.strategy_cards import strategy_card
 from alworkbench.acquisition.uncertainty import BALD, MARGIN
@@ -84,7 +84,7 @@ def sampler(score: Score) -> Callable[[AcquisitionContext], Batch]:
     """A choosing function that samples in proportion to a score. Negative scores count as 0."""
 
     def choose(context: AcquisitionContext) -> Batch:
-        values = score.of(context).cpu()
+        values = all_scores(context, score)
         weights = values.double().clamp_min(0.0)
         share = context.settings.uniform_share
         picks = sample(weights, context.batch_size, share, context.generator())
@@ -105,7 +105,7 @@ def power_strategy(score: Score) -> Strategy:
         scoring = score.cost(size)
         return Cost(scoring.operations + 4 * size.candidates * size.batch, scoring.memory)
 
-    return Strategy(strategy_card(f"power-{score.name}"), cost, sampler(score))
+    return Strategy(strategy_card(f"power-{score.name}"), cost, sampler(score), score.streams)
 
 
 power_margin = power_strategy(MARGIN)

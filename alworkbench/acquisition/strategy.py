@@ -15,12 +15,13 @@ from alworkbench.acquisition.cost import Cost, Estimate, Size
 from alworkbench.acquisition.strategy_cards import StrategyCard, strategy_card
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import Goal
-from alworkbench.core.errors import MemoryBudgetTooSmall
+from alworkbench.core.errors import EngineError, MemoryBudgetTooSmall
 from alworkbench.encoders.head import Features
 from alworkbench.posterior.linearisation import WeightUpdate
 
 if TYPE_CHECKING:
-    from alworkbench.features.table import FeatureTable
+    from alworkbench.engines.engine import Engine
+    from alworkbench.features.feature_rows import FeatureRows
 
 BLOCK_ROWS = 8192
 """Largest number of images that stream through the model at once."""
@@ -34,7 +35,7 @@ def _none() -> Int[Tensor, "L"]:
 class AcquisitionContext:
     """Everything that a strategy may look at. It has no labels but those that people gave."""
 
-    table: FeatureTable
+    table: FeatureRows
     candidates: Int[Tensor, "N"]
     """Rows of the table that can be picked."""
     targets: Int[Tensor, "M"]
@@ -65,6 +66,8 @@ class AcquisitionContext:
     """Bytes that a strategy may hold beside the features."""
     settings: AcquisitionSettings = DEFAULT_SETTINGS
     """The tuned numbers."""
+    engine: Engine | None = None
+    """Computes what strategies that stream need of each candidate; None: this process does."""
 
     @property
     def size(self) -> Size:
@@ -173,6 +176,8 @@ class Strategy:
     """Cost of a batch, known before it is chosen."""
     choose: Callable[[AcquisitionContext], Batch]
     """Picks min(batch size, N) distinct candidates. Call `select`, which checks the memory first."""
+    streams: bool = False
+    """Whether an engine can compute what grows with the pool: of each image alone."""
 
     @property
     def name(self) -> str:
@@ -185,7 +190,13 @@ class Strategy:
         return self.card.unit
 
     def select(self, context: AcquisitionContext) -> Batch:
-        """The batch. Raises MemoryBudgetTooSmall if it cannot be chosen within the memory."""
+        """The batch. Raises MemoryBudgetTooSmall if it cannot be chosen within the memory, and EngineError
+        if the context has an engine and the strategy needs the pool in one process."""
+        if context.engine is not None and not self.streams:
+            raise EngineError(
+                f"The strategy {self.name} compares the images of the pool with each other, in one process. "
+                f"Leave --engine out, or choose one that streams, such as coverage, margin or bald."
+            )
         needed = self.cost(context.size).memory
         if needed > context.memory:
             raise MemoryBudgetTooSmall(needed, context.memory, self.name)
@@ -198,7 +209,7 @@ class Strategy:
 
 
 def strategy(
-    name: str, *, cost: Callable[[Size], Cost]
+    name: str, *, cost: Callable[[Size], Cost], streams: bool = False
 ) -> Callable[[Callable[[AcquisitionContext], Batch]], Strategy]:
     """Decorator that turns a choosing function into the `Strategy` of the card with this name.
 
@@ -206,7 +217,7 @@ def strategy(
     """
 
     def described(choose: Callable[[AcquisitionContext], Batch]) -> Strategy:
-        return Strategy(strategy_card(name), cost, choose)
+        return Strategy(strategy_card(name), cost, choose, streams)
 
     return described
 

@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.pool_runs import Run, over_runs
 from alworkbench.acquisition.priority_sampling import priorities, priority_sample
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.acquisition.target_weights import TargetWeights
@@ -84,12 +85,7 @@ def subsample(context: AcquisitionContext, held: int, shares: Float[Tensor, "S"]
     if not context.pool_is_target and len(candidates) == few:
         return Subsample(context)
     target_weights = _target_weights(context, held)
-    weights = torch.cat(
-        [
-            target_weights.of(logits.softmax(dim=-1)).cpu()
-            for logits in context.streamed_logits(held)
-        ]
-    )
+    weights = _weights(context, target_weights, held)
     totals = weights.sum(dim=0)
     scale = shares.to(totals) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
     found = priorities(weights @ scale, context.generator())
@@ -111,3 +107,47 @@ def _target_weights(context: AcquisitionContext, held: int) -> TargetWeights:
     for logits in context.streamed_logits_of(rows, held):
         mass = mass + logits.softmax(dim=-1).sum(dim=0)
     return TargetWeights.for_goal(context.goal, mass, context.labels, context.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What the target weights of every candidate need."""
+
+    context: AcquisitionContext
+    target_weights: TargetWeights
+    held: int
+    """Bytes in use while images are streamed."""
+
+
+def weights_of_run(weighing: Weighing, run: Run) -> Float[Tensor, "n S"]:
+    """The target weights of a run of candidates, on the CPU."""
+    return _streamed_weights(
+        replace(weighing.context, candidates=run.rows()), weighing.target_weights, weighing.held
+    )
+
+
+def _weights(
+    context: AcquisitionContext, target_weights: TargetWeights, held: int
+) -> Float[Tensor, "N S"]:
+    """The target weights of all candidates: 8 bytes of each come back from an engine."""
+    if context.engine is None:
+        return _streamed_weights(context, target_weights, held)
+    found = over_runs(
+        context,
+        context.block_rows(context.size.logits_row, held),
+        weights_of_run,
+        lambda bare: Weighing(bare, target_weights, held),
+        "weighing the pool",
+    )
+    return torch.cat([weights for _, weights in found])
+
+
+def _streamed_weights(
+    context: AcquisitionContext, target_weights: TargetWeights, held: int
+) -> Float[Tensor, "N S"]:
+    return torch.cat(
+        [
+            target_weights.of(logits.softmax(dim=-1)).cpu()
+            for logits in context.streamed_logits(held)
+        ]
+    )

@@ -32,7 +32,8 @@ class MethodCard:
 CARDS = (
     MethodCard(
         POOL_TAUGHT,
-        "free-weights, and class Gaussians of the unlabelled pool; each counts as far as it predicts",
+        "free-weights, with a Gaussian of each class over the unlabelled pool; each part is weighted by how "
+        "well it predicts",
     ),
     MethodCard(
         FREE_WEIGHTS,

@@ -18,7 +18,7 @@ from alworkbench.encoders.head import Head
 from alworkbench.features.decode import Task, read_picture
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.artifacts import refuse_file
-from alworkbench.project.classes import WITHOUT_ENCODER
+from alworkbench.project.class_texts import WITHOUT_ENCODER
 from alworkbench.project.measurements import audit_truth
 from alworkbench.project.session import resolve, some_of
 from alworkbench.project.workbench import Workbench

@@ -41,7 +41,7 @@ from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.inputs.picture import Undecodable
 from alworkbench.project.artifacts import load_project_encoder
-from alworkbench.project.classes import WITHOUT_ENCODER
+from alworkbench.project.class_texts import WITHOUT_ENCODER
 from alworkbench.prompts.audit_figures import AuditPart
 from alworkbench.prompts.ensembles import unit_images
 from alworkbench.prompts.ranking import TemplateFigures, rank_templates

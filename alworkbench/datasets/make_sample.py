@@ -25,6 +25,7 @@ from PIL import Image
 from alworkbench.core.assets import SAMPLE_FOLDER
 from alworkbench.core.atomic_files import atomic_path, write_atomically
 from alworkbench.core.errors import UnreadableSource
+from alworkbench.core.words import percent
 from alworkbench.datasets.fashion_mnist import (
     CLASS_NAMES,
     DEFAULT_FOLDER,
@@ -183,7 +184,7 @@ def card(seed: int, archive: Path) -> str:
 
 The pool has a long tail: class sizes in geometric progression, the largest {SAMPLE.imbalance:.1f}
 times the smallest. The test part is balanced. The bundled model never saw four of the classes in
-its training ({unknown} pool images, {unknown / pool_images:.1%}); they stand on the ranks {ranks}.
+its training ({unknown} pool images, {percent(unknown / pool_images)}); they stand on the ranks {ranks}.
 
 | rank | class | pool | test | known to the bundled model |
 |---|---|---|---|---|

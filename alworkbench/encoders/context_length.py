@@ -7,6 +7,7 @@ long class name, or the words of the template that follow it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from alworkbench.core.errors import EncoderError
@@ -36,6 +37,7 @@ def cut_prompts(spec: str, prompts: Sequence[str]) -> list[str]:
     return [each for each, cut in zip(long, (counts[1] > counts[0]).tolist(), strict=True) if cut]
 
 
+@cache
 def _load_tokenizer(spec: str) -> Any:
     """Texts to token numbers, one row for each text."""
     import open_clip

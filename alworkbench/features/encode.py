@@ -9,8 +9,9 @@ without one, and its features are the same to the last bit.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from alworkbench.features.decode_workers import decode_apart
 from alworkbench.features.entry import Entry
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.usable_rows import reasons_against
-from alworkbench.features.writer import ShardBudget
+from alworkbench.features.writer import FeatureWriter, ShardBudget
 from alworkbench.inputs.decode_limits import MAX_SECONDS
 
 MEASURED = 32
@@ -56,6 +57,9 @@ class EncodeSummary:
     workers: int
     """Decoding processes; 0 where threads did it."""
     seconds: float
+    waited: float | None = field(default=None, compare=False)
+    """Seconds of them in which the tower waited for pictures: most of them, where decoding is the slower.
+    None where the workers of an engine encode: each has a tower of its own."""
 
 
 def encode_images(
@@ -86,40 +90,78 @@ def encode_images(
     if batch_size < 1:
         raise ValueError(f"a batch needs at least one image, found {batch_size}")
     started = time.perf_counter()
-    plan = [Task(content, str(path), white) for content, path in dict(images).items()]
-    settled = store.settled()
-    cuts = (plan[at : at + batch_size] for at in range(0, len(plan), batch_size))
-    left = ([task for task in batch if task.hash not in settled] for batch in cuts)
-    batches = [batch for batch in left if batch]
+    plan = dict(images)
+    batches = batches_left(plan, store.settled(), batch_size, white)
     tasks = list(chain.from_iterable(batches))
-    head = encoder.head.to("cpu", torch.float32)
     done = refused = 0
-    used = 0
+    used, waited = 0, 0.0
     if tasks:
         with store.writer(dtype=dtype, budget=budget) as writer:
             used, decoded = _start(encoder.preprocess, tasks, workers, batch_size, timeout)
-            try:
+            with closing(decoded):
                 progress("encoding images", 0, len(tasks))
-                for batch in batches:
-                    found = list(islice(decoded, len(batch)))
-                    pixels = [each.pixels for each in found if each.pixels is not None]
-                    features = _encode(encoder, pixels) if pixels else None
-                    entries, features = _usable(
-                        [each.entry for each in found], features, head, dtype
-                    )
-                    recorded = writer.add(entries, features)
-                    done += len(batch)
-                    refused += sum(entry.code is not None for entry in recorded)
+                clocked = _Clocked(decoded)
+                for seen, without in encode_batches(encoder, batches, clocked, writer, dtype):
+                    done, refused = done + seen, refused + without
                     progress("encoding images", done, len(tasks))
-            finally:
-                decoded.close()
+                waited = clocked.seconds
     return EncodeSummary(
         encoded=done - refused,
         quarantined=refused,
         known=len(plan) - len(tasks),
         workers=used,
         seconds=time.perf_counter() - started,
+        waited=waited,
     )
+
+
+class _Clocked:
+    """Pictures, and the seconds that somebody waited for them."""
+
+    def __init__(self, decoded: Iterator[Decoded]) -> None:
+        self._decoded = decoded
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Decoded]:
+        return self
+
+    def __next__(self) -> Decoded:
+        began = time.perf_counter()
+        try:
+            return next(self._decoded)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+def batches_left(
+    plan: Mapping[str, Path], settled: Collection[str], batch_size: int, white: int | None
+) -> list[list[Task]]:
+    """The batches of the whole plan (content hash -> file), without the images that are settled."""
+    tasks = [Task(content, str(path), white) for content, path in plan.items()]
+    cuts = (tasks[at : at + batch_size] for at in range(0, len(tasks), batch_size))
+    left = ([task for task in batch if task.hash not in settled] for batch in cuts)
+    return [batch for batch in left if batch]
+
+
+def encode_batches(
+    encoder: Encoder,
+    batches: Iterable[Sequence[Task]],
+    decoded: Iterator[Decoded],
+    writer: FeatureWriter,
+    dtype: torch.dtype,
+) -> Iterator[tuple[int, int]]:
+    """Encode and add one batch after the other: images, and how many of them are refused.
+
+    `decoded` are the pictures of all batches in their order.
+    """
+    head = encoder.head.to("cpu", torch.float32)
+    for batch in batches:
+        found = list(islice(decoded, len(batch)))
+        pixels = [each.pixels for each in found if each.pixels is not None]
+        features = _encode(encoder, pixels) if pixels else None
+        entries, features = _usable([each.entry for each in found], features, head, dtype)
+        recorded = writer.add(entries, features)
+        yield len(batch), sum(entry.code is not None for entry in recorded)
 
 
 def _usable(

@@ -18,25 +18,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alworkbench.core.atomic_files import sync, sync_folder, write_atomically
 from alworkbench.core.domain import QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import InvalidFeatureFile
-from alworkbench.features.entry import Entry
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from alworkbench.encoders.head import Features
 
 MAX_ROWS = 65_536
 DONE = "DONE.json"
@@ -58,6 +50,10 @@ META = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
+
+
+_UNSOUND = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException)
+"""What reading a damaged shard raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +82,11 @@ class Shard:
     residuals: Matrix | None
     meta: pa.Table
 
+    @property
+    def widths(self) -> tuple[int, int | None]:
+        """Numbers of an activation and of a residual; None without residuals."""
+        return self.activations.columns, self.residuals.columns if self.residuals else None
+
     def hashes(self) -> np.ndarray:
         """The content hash of each row, in row order: ASCII bytes, 64 a row."""
         rows = self.meta.filter(pc.is_valid(self.meta["row"])).sort_by("row")
@@ -98,70 +99,18 @@ class Shard:
         return dict(zip(rows["hash"].to_pylist(), codes, strict=True))
 
 
-# ---------------------------------------------------------------------------------------- writing
-
-
-def write_shard(folder: Path, entries: Sequence[Entry], features: Sequence[Features]) -> None:
-    """Write a new shard. `features` are batches on the CPU with one dtype and width; their rows are in
-    the order of the entries without a code."""
-    shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
-    folder.mkdir(parents=True)
-    sizes = {}
-    if features:
-        sizes["act.npy"] = _write_matrix(folder / "act.npy", [f.activations for f in features])
-        residuals = [f.residuals for f in features if f.residuals is not None]
-        if residuals:
-            sizes["res.npy"] = _write_matrix(folder / "res.npy", residuals)
-    sizes["meta.parquet"] = _write_meta(folder / "meta.parquet", entries)
-    sync_folder(folder)
-    done = {
-        "format": FORMAT,
-        "rows": sum(len(f) for f in features),
-        "inputs": len(entries),
-        "bytes": sizes,
-        "sha256": {name: _sha256(folder / name) for name in sizes},
-    }
-    write_atomically(folder / DONE, json.dumps(done, indent=1).encode())
-    sync_folder(folder.parent)
-
-
-def _write_matrix(path: Path, parts: Sequence[Tensor]) -> int:
-    header = {
-        "descr": np.lib.format.dtype_to_descr(parts[0].numpy().dtype),
-        "fortran_order": False,
-        "shape": (sum(len(part) for part in parts), parts[0].shape[1]),
-    }
-    with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for part in parts:
-            stream.write(part.contiguous().numpy().data)
-        return _finish(stream)
-
-
-def _write_meta(path: Path, entries: Sequence[Entry]) -> int:
-    rows, row = [], 0
-    for entry in entries:
-        rows.append({**asdict(entry), "row": row if entry.code is None else None})
-        row += entry.code is None
-    with path.open("wb") as stream:
-        pq.write_table(pa.Table.from_pylist(rows, META), stream, compression="zstd")
-        return _finish(stream)
-
-
-def _finish(stream: IO[bytes]) -> int:
-    stream.flush()
-    sync(stream.fileno())
-    return stream.tell()
-
-
-# ---------------------------------------------------------------------------------------- reading
-
-
 def finished_shards(folder: Path) -> list[Path]:
     """The shards that exist, in order."""
     if not folder.is_dir():
         return []
     return sorted(path.parent for path in folder.glob(f"[0-9]*/{DONE}"))
+
+
+def shards_mark(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Changes with the shards that exist: name, and when each was finished."""
+    return tuple(
+        (shard.name, (shard / DONE).stat().st_mtime_ns) for shard in finished_shards(folder)
+    )
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -178,33 +127,52 @@ def read_shard(folder: Path) -> Shard:
     another size than when it was finished, or has wrong content.
     """
     try:
-        done = json.loads((folder / DONE).read_bytes())
-        if done["format"] != FORMAT:
-            raise ValueError(f"it has the format {done['format']!r}, expected {FORMAT}")
-        if unknown := set(done) - KEYS:
-            raise ValueError(f"{DONE} holds {sorted(unknown)}")
-        if set(done.get("sha256", done["bytes"])) != set(done["bytes"]):
-            raise ValueError(f"{DONE} does not give the SHA-256 of every file")
+        done, meta = _described(folder)
         for name, size in done["bytes"].items():
-            if Path(name).name != name:
-                raise ValueError(f"{DONE} names the file {name!r}")
             if (found := (folder / name).stat().st_size) != size:
                 raise ValueError(f"{name} has {found} bytes, expected {size}")
-        _check_sha256(folder, done, "meta.parquet")
-        with pq.ParquetFile(folder / "meta.parquet") as file:
-            meta = file.read()
-        if not meta.schema.equals(META) or len(meta) != done["inputs"]:
-            raise ValueError("meta.parquet has wrong columns or a wrong number of rows")
-        rows = np.asarray(meta["row"].drop_null().to_pylist(), np.int64)
-        if not np.array_equal(np.sort(rows), np.arange(done["rows"])):
-            raise ValueError(f"meta.parquet does not number the rows 0 to {done['rows'] - 1}")
-        if unknown := set(pc.unique(meta["code"].drop_null()).to_pylist()) - set(QuarantineCode):
-            raise ValueError(f"meta.parquet has the unknown codes {sorted(unknown)}")
-        activations = _open_matrix(folder / "act.npy", done) if rows.size else _no_rows(folder)
+        has_rows = bool(done["rows"])
+        activations = _open_matrix(folder / "act.npy", done) if has_rows else _no_rows(folder)
         residuals = _open_matrix(folder / "res.npy", done) if "res.npy" in done["bytes"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+    except _UNSOUND as error:
         raise _damaged(folder, error) from error
     return Shard(folder.name, activations, residuals, meta)
+
+
+def read_inputs(folder: Path) -> pa.Table:
+    """The inputs of a shard as columns of `META`, checked; the matrices need not be there.
+
+    Raises InvalidFeatureFile, as `read_shard` does.
+    """
+    try:
+        return _described(folder)[1]
+    except _UNSOUND as error:
+        raise _damaged(folder, error) from error
+
+
+def _described(folder: Path) -> tuple[dict[str, Any], pa.Table]:
+    """DONE.json and the metadata of a shard. Raises one of `_UNSOUND`."""
+    done = json.loads((folder / DONE).read_bytes())
+    if done["format"] != FORMAT:
+        raise ValueError(f"it has the format {done['format']!r}, expected {FORMAT}")
+    if unknown := set(done) - KEYS:
+        raise ValueError(f"{DONE} holds {sorted(unknown)}")
+    if set(done.get("sha256", done["bytes"])) != set(done["bytes"]):
+        raise ValueError(f"{DONE} does not give the SHA-256 of every file")
+    for name in done["bytes"]:
+        if Path(name).name != name:
+            raise ValueError(f"{DONE} names the file {name!r}")
+    _check_sha256(folder, done, "meta.parquet")
+    with pq.ParquetFile(folder / "meta.parquet") as file:
+        meta = file.read()
+    if not meta.schema.equals(META) or len(meta) != done["inputs"]:
+        raise ValueError("meta.parquet has wrong columns or a wrong number of rows")
+    rows = np.asarray(meta["row"].drop_null().to_pylist(), np.int64)
+    if not np.array_equal(np.sort(rows), np.arange(done["rows"])):
+        raise ValueError(f"meta.parquet does not number the rows 0 to {done['rows'] - 1}")
+    if unknown := set(pc.unique(meta["code"].drop_null()).to_pylist()) - set(QuarantineCode):
+        raise ValueError(f"meta.parquet has the unknown codes {sorted(unknown)}")
+    return done, meta
 
 
 def encoded_hashes(folder: Path) -> set[str]:
@@ -247,11 +215,12 @@ def verify_shard(folder: Path) -> bool:
 
 def _check_sha256(folder: Path, done: dict[str, Any], name: str) -> None:
     """Raises ValueError if a file has another SHA-256 than when it was finished."""
-    if "sha256" in done and _sha256(folder / name) != done["sha256"][name]:
+    if "sha256" in done and sha256_of(folder / name) != done["sha256"][name]:
         raise ValueError(f"{name} has changed since it was written: its SHA-256 is another")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -264,10 +233,20 @@ def count_rows(folder: Path) -> int:
         raise _damaged(folder, error) from error
 
 
+def matrices_of(folder: Path) -> list[str]:
+    """The files of a shard that hold numbers, as its `DONE.json` names them. Raises InvalidFeatureFile."""
+    try:
+        names = set(json.loads((folder / DONE).read_bytes())["bytes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
+    return [name for name in ("act.npy", "res.npy") if name in names]
+
+
 def _damaged(folder: Path, error: Exception) -> InvalidFeatureFile:
     return InvalidFeatureFile(
         f"The features in {folder} are damaged: {error}. Delete that folder and run "
-        f"`alworkbench encode`: it encodes the images of this shard again."
+        f"`alworkbench encode`: it encodes the images of this shard again.",
+        str(error),
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ from alworkbench.features.shard import (
 )
 from alworkbench.features.table import FeatureTable
 from alworkbench.features.writer import FeatureWriter, ShardBudget
+
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 class FeatureStore:
@@ -77,6 +80,9 @@ class FeatureStore:
             encoder_id, spec = found["id"], found["spec"]
             if not (isinstance(encoder_id, str) and isinstance(spec, str)):
                 raise TypeError("id and spec must be text")
+            # A folder has this name, and what was received is not trusted.
+            if not _FOLDER_NAME.fullmatch(encoder_id):
+                raise ValueError(f"the id {encoder_id!r} is no name of a folder")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _unreadable(self.folder / "encoder.json", error) from error
         return EncoderRecord(encoder_id, spec)
@@ -105,14 +111,14 @@ class FeatureStore:
 
     def prompt_activations(self, prompts: Sequence[str]) -> Float[Tensor, "T Q"] | None:
         """The text activations of these prompts, or None if any was never encoded."""
-        known, activations = self._prompts()
+        known, activations = self.prompts()
         if not prompts or any(prompt not in known for prompt in prompts):
             return None
         return activations[torch.tensor([known[prompt] for prompt in prompts])]
 
     def missing_prompts(self, prompts: Sequence[str]) -> list[str]:
         """The prompts that were never encoded, each once, in order."""
-        known, _ = self._prompts()
+        known, _ = self.prompts()
         return [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
 
     def add_prompts(self, prompts: Sequence[str], activations: Float[Tensor, "T Q"]) -> None:
@@ -121,7 +127,7 @@ class FeatureStore:
         The file is replaced as a whole. If two processes add at the same moment, the prompts of one may
         be lost. The file is a cache: they are encoded again when they are needed.
         """
-        known, old = self._prompts()
+        known, old = self.prompts()
         fresh = {
             p: k for k, p in enumerate(prompts) if p not in known
         }  # the last row of a repeated prompt
@@ -134,22 +140,34 @@ class FeatureStore:
         data = sealed({"activations": joined.contiguous()}, metadata)
         write_atomically(self.folder / "prompts.safetensors", data)
 
-    def _prompts(self) -> tuple[dict[str, int], Float[Tensor, "T Q"]]:
-        """Row by prompt, and the rows."""
-        path = self.folder / "prompts.safetensors"
-        if not path.exists():
+    def prompts(self) -> tuple[dict[str, int], Float[Tensor, "T Q"]]:
+        """Row by prompt, and the text activations of all prompts that were ever encoded."""
+        found = [(path, *_read_prompts(path)) for path in self._prompt_files()]
+        if not found:
             return {}, torch.zeros(0, 0)
-        try:
-            check_seal(path)
-            with safe_open(path, framework="pt") as file:
-                prompts = json.loads((file.metadata() or {})["prompts"])
-                activations = floats(file.get_tensor("activations"), "activations")
-            if activations.ndim != 2 or len(prompts) != len(activations):
-                raise ValueError(f"{len(prompts)} prompts for {tuple(activations.shape)}")
-            known = {prompt: k for k, prompt in enumerate(prompts)}
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise _unreadable(path, error) from error
-        return known, activations
+        joined: dict[str, int] = {}
+        start = 0
+        for path, known, activations in found:
+            if activations.shape[1] != found[0][2].shape[1]:
+                raise _unreadable(path, ValueError("its width is not that of the other prompts"))
+            joined |= {prompt: start + row for prompt, row in known.items() if prompt not in joined}
+            start += len(activations)
+        if len(found) == 1:
+            return joined, found[0][2]
+        rows = torch.tensor(list(joined.values()))
+        every = torch.cat([activations for _, _, activations in found])[rows]
+        return {prompt: row for row, prompt in enumerate(joined)}, every
+
+    def prompts_mark(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Changes with the files of the prompts: place, time, size and number of each."""
+        found = [(path, path.stat()) for path in self._prompt_files()]
+        return tuple((str(p), s.st_mtime_ns, s.st_size, s.st_ino) for p, s in found)
+
+    def _prompt_files(self) -> list[Path]:
+        # A published folder has a file for each time that it was published with other prompts.
+        own = self.folder / "prompts.safetensors"
+        published = sorted(self.folder.glob("prompts-*.safetensors"))
+        return [path for path in (own, *published) if path.exists()]
 
     # -------------------------------------------------------------------------------- the images
 
@@ -229,5 +247,23 @@ def _head_bytes(head: Head) -> bytes:
 def _unreadable(path: Path, error: Exception) -> InvalidFeatureFile:
     return InvalidFeatureFile(
         f"{path} cannot be read: {error}. Delete this file and run `alworkbench encode`, which writes it "
-        f"again. Keep the other files in the folder."
+        f"again. Keep the other files in the folder.",
+        f"{path.name}: {error}",
     )
+
+
+def _read_prompts(path: Path) -> tuple[dict[str, int], Float[Tensor, "T Q"]]:
+    """Row by prompt, and the rows, of one file. Raises InvalidFeatureFile."""
+    try:
+        check_seal(path)
+        with safe_open(path, framework="pt") as file:
+            prompts = json.loads((file.metadata() or {})["prompts"])
+            activations = floats(file.get_tensor("activations"), "activations")
+        if activations.ndim != 2 or len(prompts) != len(activations):
+            raise ValueError(f"{len(prompts)} prompts for {tuple(activations.shape)}")
+        if not all(isinstance(prompt, str) for prompt in prompts):
+            raise TypeError("a prompt must be text")
+        known = {prompt: k for k, prompt in enumerate(prompts)}
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
+    return known, activations

@@ -20,11 +20,36 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from alworkbench.engines.engine import Engine, mapped, parts_alone
+from alworkbench.features.feature_rows import FeatureRows
 from alworkbench.features.table import FeatureTable
 
 LEAST_VARIANCE = 1e-4
 """Relative to the largest variance; directions below it hold rounding errors."""
 BLOCK = 2048
+PART_ROWS = 65_536
+"""Images that are summed apart, here or by a worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What the sums over every part of the rows need."""
+
+    table: FeatureRows
+    block: int
+
+
+def moments(
+    work: Moments, rows: Int[Tensor, "m"]
+) -> tuple[Float[Tensor, "P"], Float[Tensor, "P P"]]:
+    """Sums over some of the rows, float64: of the activations, and of their outer products."""
+    size = work.table.gather(rows[:1]).activations.shape[1]
+    total, outer = torch.zeros(size).double(), torch.zeros(size, size).double()
+    for _, features in work.table.blocks(rows, work.block):
+        activations = features.activations.double()
+        total += activations.sum(dim=0)
+        outer += activations.T @ activations
+    return total, outer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +60,35 @@ class Whitening:
     matrix: Float[Tensor, "P R"]
 
     @classmethod
-    def of(cls, table: FeatureTable, rows: Int[Tensor, "n"], block: int = BLOCK) -> Whitening:
-        """Of the images in these rows, at least one. Takes n P^2 operations."""
-        size = table.gather(rows[:1]).activations.shape[1]
-        total, outer = torch.zeros(size).double(), torch.zeros(size, size).double()
-        for _, features in table.blocks(rows, block):
-            activations = features.activations.double()
-            total += activations.sum(dim=0)
-            outer += activations.T @ activations
+    def of(
+        cls,
+        table: FeatureTable,
+        rows: Int[Tensor, "n"],
+        block: int = BLOCK,
+        engine: Engine | None = None,
+    ) -> Whitening:
+        """Of the images in these rows, at least one. Takes n P^2 operations.
+
+        An `engine` sums parts of the rows; they are added in the same order. Raises EngineError.
+        """
+        parts, what = rows.split(PART_ROWS), "taking the variances of the features"
+        work = Moments(table.without_names(), block)
+        sums = (
+            (moments(work, part) for part in parts)
+            if engine is None
+            else mapped(engine, moments, work, parts_alone(parts), what)
+        )
+        total, outer = next(sums)
+        for more_total, more_outer in sums:
+            total += more_total
+            outer += more_outer
         mean = total / len(rows)
         variances, directions = torch.linalg.eigh(outer / len(rows) - torch.outer(mean, mean))
         kept = variances > LEAST_VARIANCE * variances[-1].clamp(min=0)
         return cls(mean.float(), (directions[:, kept] / variances[kept].sqrt()).float())
 
     def directions(
-        self, table: FeatureTable, rows: Int[Tensor, "n"], block: int = BLOCK
+        self, table: FeatureRows, rows: Int[Tensor, "n"], block: int = BLOCK
     ) -> Iterator[Float[Tensor, "B R"]]:
         """Whitened activations of unit length, block by block."""
         for _, features in table.blocks(rows, block):

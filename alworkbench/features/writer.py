@@ -14,7 +14,8 @@ import torch
 from alworkbench.core.domain import QuarantineCode
 from alworkbench.encoders.head import Features
 from alworkbench.features.entry import Entry
-from alworkbench.features.shard import MAX_ROWS, finished_shards, write_shard
+from alworkbench.features.shard import MAX_ROWS, finished_shards
+from alworkbench.features.shard_writing import write_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class FeatureWriter:
         if self._is_due():
             self.flush()
         return recorded
+
+    @property
+    def next_shard(self) -> int:
+        """Number of the shard that is written next."""
+        return self._next
 
     def _is_due(self) -> bool:
         now, budget = self._clock(), self._budget

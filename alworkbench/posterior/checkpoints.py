@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.atomic_files import move_aside, write_atomically
 from alworkbench.core.sealed_tensors import check_seal, sealed
 from alworkbench.encoders.head import Head
 from alworkbench.posterior.curvature import KroneckerFactors, PairFactors
@@ -35,6 +36,8 @@ class Shard:
     """None if no pair of the shard could be used."""
     seen: int
     unreadable: int
+    problem: str = ""
+    """What was wrong with the first unreadable pair."""
 
 
 def key_of(encoder_id: str, files: Sequence[Path], batch: int, seed: int) -> str:
@@ -67,10 +70,23 @@ class PartialSums:
             yield shard
             index += 1
 
+    def missing(self, count: int) -> list[int]:
+        """Which of the first `count` shards are missing or damaged."""
+        return [index for index in range(count) if self._read(index) is None]
+
+    def has(self, index: int) -> bool:
+        """Whether this shard is here and sound."""
+        return self._read(index) is not None
+
     def save(self, index: int, shard: Shard) -> None:
-        """Write a shard, atomically."""
+        """Write a shard, atomically. Two machines may write the same one at once."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        metadata = {"format": FORMAT, "seen": str(shard.seen), "unreadable": str(shard.unreadable)}
+        metadata = {
+            "format": FORMAT,
+            "seen": str(shard.seen),
+            "unreadable": str(shard.unreadable),
+            "problem": shard.problem,
+        }
         tensors = {"none": torch.zeros(1)}
         if shard.factors is not None:
             sides = {"image": shard.factors.image, "text": shard.factors.text}
@@ -79,7 +95,9 @@ class PartialSums:
                 tensors[f"{name}.activation"] = side.activation.cpu().contiguous()
                 tensors[f"{name}.embedding"] = side.embedding.cpu().contiguous()
                 metadata[f"{name}.pairs"] = str(side.pairs)
-        write_atomically(self._path(index), sealed(tensors, metadata))
+        attempt = self.folder / f"attempt-{uuid.uuid4().hex}"
+        write_atomically(attempt, sealed(tensors, metadata))
+        move_aside(attempt, self._path(index))
 
     def remove(self) -> None:
         """Delete the partial sums."""
@@ -120,4 +138,5 @@ class PartialSums:
                     )
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
-        return Shard(factors, seen, unreadable) if seen > 0 else None
+        problem = facts.get("problem", "")
+        return Shard(factors, seen, unreadable, problem) if seen > 0 else None

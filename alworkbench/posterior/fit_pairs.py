@@ -9,39 +9,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alworkbench.core.errors import DataError, NothingToImport
-from alworkbench.core.prefetch import prefetch
+from alworkbench.core.errors import DataError, EngineError, NothingToImport
 from alworkbench.core.progress import Progress
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Features, Head
-from alworkbench.inputs.pairs import Pair, PairSource
+from alworkbench.engines.engine import Engine
+from alworkbench.inputs.pairs import PairSource
 from alworkbench.inputs.pairs.source import NEEDED
-from alworkbench.inputs.picture import Undecodable, read_image
 from alworkbench.posterior.checkpoints import PartialSums, Shard, key_of
 from alworkbench.posterior.curvature import PairFactors, pair_curvature
 from alworkbench.posterior.kronecker import KroneckerPosterior, Posterior
+from alworkbench.posterior.pair_pixels import decoded
+from alworkbench.posterior.pair_shards import PairFit, added, sum_on, sum_shard
 
 PAIR_BATCH = 1024
 """Pairs that the contrastive loss compares at once, by default."""
-TOWER_ROWS = 64
-"""Images that the tower sees at once."""
-AHEAD = 4 * TOWER_ROWS
-"""Images that are decoded in advance."""
 SHARD_PAIRS = 1024
 MOST_SHARDS = 64
 """An interruption loses at most one shard: a batch, 1,024 pairs or 1/64 of all pairs, whichever is most.
 A shard takes 8 (P^2 + Q^2 + 2 D^2) bytes on disk: 11 MB for ViT-B/32 (P = 768, Q = D = 512)."""
+WHAT = "summing curvature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +73,18 @@ def fit_posterior(
     seed: int,
     progress: Progress,
     partial: Path | None = None,
+    engine: Engine | None = None,
+    load: Callable[[], Encoder] | None = None,
+    gpus: int = 0,
 ) -> FittedPosterior:
     """Sum the curvature over shuffled batches of pairs; the prior precisions maximise the evidence.
 
     `batch` is the number of pairs that the contrastive loss compares; see `pair_curvature`. Pairs whose
     image cannot be read are left out and counted. Partial sums are kept in a folder below `partial`
     until the fit is finished; the same call continues from them and gives the same factors to the bit.
-    Raises NothingToImport for fewer than two pairs, DataError where no image could be read.
+    With an `engine` its workers sum the shards: `load` loads the encoder there, `gpus` devices for each, and
+    `partial` is a folder that all of them see. Raises NothingToImport for fewer than two pairs, DataError
+    where no image could be read, EngineError.
     """
     started = time.perf_counter()
     total = pairs.count()
@@ -95,11 +97,25 @@ def fit_posterior(
     if partial is not None:
         key = key_of(encoder.id, pairs.files, batch, seed)
         sums = PartialSums(partial / f"partial-{key}", encoder.head)
-    found = _sum(encoder, pairs, total, batch, seed, progress, sums)
+    shard_pairs = -(-max(SHARD_PAIRS, total // MOST_SHARDS) // batch) * batch
+    if engine is None:
+        found = _sum(encoder, pairs, total, batch, seed, shard_pairs, progress, sums)
+        ignored = pairs.ignored
+    else:
+        if sums is None or load is None:
+            raise ValueError(
+                "an engine needs a folder for partial sums, and how to load the encoder"
+            )
+        ignored = (
+            pairs.ignored
+        )  # as counting found; what only reading finds is missing from the sums
+        fit = PairFit(load, encoder.id, pairs, seed, batch, shard_pairs, sums)
+        found = _sum_on(engine, fit, total, gpus, progress)
+        ignored += total - found.seen
     if found.factors is None:
         raise DataError(
             f"Every batch of {batch} of the {total} pairs of {pairs.name} has fewer than two readable "
-            f"pairs. The first problem: {found.first_problem or 'too few'}. Paths are relative to the "
+            f"pairs. The first problem: {found.problem or 'too few'}. Paths are relative to the "
             f"file that names them."
         )
     posterior = posterior_of_factors(encoder.head, found.factors, encoder.id)
@@ -109,7 +125,7 @@ def fit_posterior(
         "source": pairs.name,
         "pairs": found.factors.image.pairs,
         "unreadable": found.unreadable,
-        "ignored": pairs.ignored,
+        "ignored": ignored,
         "class_batch": batch,
         "loss": encoder.head.loss,
         "prior_precision_image": posterior.image.prior_precision,
@@ -126,13 +142,15 @@ class _Total:
     seen: int = 0
     unreadable: int = 0
     shards: int = 0
-    first_problem: str = ""
+    problem: str = ""
+    """The first."""
 
     def add(self, shard: Shard) -> None:
-        self.factors = _added(self.factors, shard.factors)
+        self.factors = added(self.factors, shard.factors)
         self.seen += shard.seen
         self.unreadable += shard.unreadable
         self.shards += 1
+        self.problem = self.problem or shard.problem
 
 
 def _sum(
@@ -141,6 +159,7 @@ def _sum(
     total: int,
     batch: int,
     seed: int,
+    shard_pairs: int,
     progress: Progress,
     sums: PartialSums | None,
 ) -> _Total:
@@ -148,97 +167,39 @@ def _sum(
     done = _Total()
     for shard in sums.finished() if sums is not None else ():
         done.add(shard)
-    progress("summing curvature", done.seen, total)
-    per_shard = -(-max(SHARD_PAIRS, total // MOST_SHARDS) // batch) * batch
-    with closing(_decoded(encoder, islice(pairs.read(seed), done.seen, None))) as stream:
-        while True:
-            factors, seen, unreadable = None, 0, 0
-            while seen < per_shard:
-                part = _Batch.of(encoder, islice(stream, batch))
-                if not part.seen:
-                    break
-                factors = _added(factors, part.curvature(encoder, batch))
-                seen, unreadable = seen + part.seen, unreadable + part.unreadable
-                done.first_problem = done.first_problem or part.problem
-                progress("summing curvature", done.seen + seen, max(total, done.seen + seen))
-            if not seen:
-                break
-            shard = Shard(factors, seen, unreadable)
+
+    def told(seen: int) -> None:
+        progress(WHAT, done.seen + seen, max(total, done.seen + seen))
+
+    told(0)
+    left = islice(pairs.read(seed), done.seen, None)
+    threads = min(8, os.cpu_count() or 1)
+    with closing(decoded(encoder.preprocess, left, threads)) as stream:
+        while (shard := sum_shard(encoder, stream, batch, shard_pairs, told)).seen:
             if sums is not None:
                 sums.save(done.shards, shard)
             done.add(shard)
-    progress("summing curvature", done.seen, max(done.seen, 1))  # the count is an upper bound
+    progress(WHAT, done.seen, max(done.seen, 1))  # the count is an upper bound
     return done
 
 
-def _added(one: PairFactors | None, other: PairFactors | None) -> PairFactors | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
+def _sum_on(engine: Engine, fit: PairFit, total: int, gpus: int, progress: Progress) -> _Total:
+    """Have the workers write the shards that are missing, and read them all in their order."""
+    seen = 0
 
+    def told(more: int) -> None:
+        nonlocal seen
+        seen += more
+        progress(WHAT, min(seen, total), total)
 
-@dataclass(slots=True)
-class _Batch:
-    """The pairs that the loss compares with each other: activations and captions."""
-
-    features: list[Features] = field(default_factory=list)
-    captions: list[str] = field(default_factory=list)
-    seen: int = 0
-    unreadable: int = 0
-    problem: str = ""
-
-    @classmethod
-    def of(cls, encoder: Encoder, stream: Iterator[_Decoded]) -> _Batch:
-        made, waiting = cls(), list[Tensor]()
-        for item in stream:
-            made.seen += 1
-            if item.pixels is None:
-                made.unreadable += 1
-                made.problem = made.problem or item.problem
-                continue
-            made.captions.append(item.caption)
-            waiting.append(item.pixels)
-            if len(waiting) == TOWER_ROWS:
-                made.features.append(encoder.encode_images(torch.stack(waiting)))
-                waiting.clear()
-        if waiting:
-            made.features.append(encoder.encode_images(torch.stack(waiting)))
-        return made
-
-    def curvature(self, encoder: Encoder, batch: int) -> PairFactors | None:
-        """None for fewer than two pairs: they have no contrast."""
-        if len(self.captions) < 2:
-            return None
-        images, texts = Features.concatenate(self.features), encoder.encode_prompts(self.captions)
-        return _on_cpu(pair_curvature(encoder.head, images, texts, batch=batch))
-
-
-def _on_cpu(factors: PairFactors) -> PairFactors:
-    """The sums on the CPU, from where they are written: reading them back gives the same bits."""
-    return PairFactors(factors.image.to("cpu"), factors.text.to("cpu"))
-
-
-# ------------------------------------------------------------------------------------------ decoding
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    pixels: Tensor | None
-    """Input of the tower; None for an image that cannot be read."""
-    caption: str
-    problem: str = ""
-
-
-def _decoded(encoder: Encoder, pairs: Iterator[Pair]) -> Generator[_Decoded, None, None]:
-    """Pixels in the order of the pairs; threads decode up to AHEAD images in advance."""
-
-    def decode(pair: Pair) -> _Decoded:
-        if isinstance(pair.image, Path) and not pair.image.is_file():  # nor a device, nor a pipe
-            return _Decoded(None, pair.caption, f"there is no file {pair.image}")
-        try:
-            return _Decoded(encoder.preprocess(read_image(pair.image)), pair.caption)
-        except Undecodable as error:
-            where = pair.image if isinstance(pair.image, Path) else "a picture"
-            return _Decoded(None, pair.caption, f"{where}: {error.detail}")
-
-    return prefetch(decode, pairs, threads=min(8, os.cpu_count() or 1), ahead=AHEAD)
+    shards = sum_on(engine, fit, total, gpus, told)
+    done = _Total()
+    for shard in fit.sums.finished():
+        done.add(shard)
+    if done.shards < shards:
+        raise EngineError(
+            f"The partial sum {done.shards} of {shards} in {fit.sums.folder} is missing or damaged. Fit "
+            "again with the same command: the sound ones stay, and this one is computed again."
+        )
+    progress(WHAT, done.seen, max(done.seen, 1))
+    return done

@@ -23,8 +23,8 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,8 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.head import Head
 from alworkbench.encoders.vocabulary import vocabulary_prompts
+from alworkbench.engines.engine import Engine, mapped, parts_alone
+from alworkbench.features.feature_rows import FeatureRows
 from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
@@ -56,41 +58,78 @@ LEARNING_WEIGHT = 1e-6
 the pool varies, and labels must move just those (L19). Draws without labels keep all of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class PoolSide:
+    """What the curvature of every part of the pool needs."""
+
+    head: Head
+    table: FeatureRows
+    prompts: Float[Tensor, "T Q"]
+
+
+PartSums = tuple[Float[Tensor, "P P"], Float[Tensor, "D D"], Float[Tensor, "D D"]]
+"""Sums over a part of the pool, in float64: activations, image side, and text side against this part."""
+
+
+def part_sums(side: PoolSide, part: Int[Tensor, "n"]) -> PartSums:
+    """The curvature of some rows of the pool against all prompts, on the device of the prompts."""
+    head = side.head
+    scale, bias = head.logit_scale, head.logit_bias
+    texts = head.embed_texts(side.prompts)  # T D
+    features = side.table.gather(part, side.prompts.device)
+    images = head.embed_images(features)  # n D
+    return (
+        activation_factor(features.activations),
+        embedding_factor(images, texts, scale, bias, head.loss),
+        embedding_factor(texts, images, scale, bias, head.loss),
+    )
+
+
 def pool_factors(
     head: Head,
-    table: FeatureTable,
+    table: FeatureRows,
     rows: Int[Tensor, "N"],
     prompts: Float[Tensor, "T Q"],
     *,
     batch: int,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> PairFactors:
     """Factors of both projections from images (rows of the table) and prompts.
 
     `batch` is the number of images that a prompt is compared with at once, in the denominator of the
-    text side. The batches are averaged, so that their sizes differ by one at most.
+    text side. The batches are averaged, so that their sizes differ by one at most. An `engine` computes
+    each batch on the CPU of a worker; they are added in the same order. Raises EngineError.
     """
-    device, scale, bias = prompts.device, head.logit_scale, head.logit_bias
-    texts = head.embed_texts(prompts)  # T D
+    side = PoolSide(head, table, prompts)
     d, p = head.image_projection.shape
+    parts = rows.tensor_split(max(1, round(len(rows) / batch)))
+    what = "summing curvature over the pool"
+    sums: Iterable[PartSums]
+    if engine is None:
+        sums = (part_sums(side, part) for part in parts)
+        device = prompts.device
+    else:
+        apart = PoolSide(head.to("cpu", torch.float32), table.without_names(), prompts.cpu())
+        sums = mapped(engine, part_sums, apart, parts_alone(parts), what)
+        device = torch.device("cpu")
     activation = torch.zeros(p, p, dtype=torch.float64, device=device)
     image_side = torch.zeros(d, d, dtype=torch.float64, device=device)
     text_side = torch.zeros_like(image_side)
-    parts = rows.tensor_split(max(1, round(len(rows) / batch)))
     done = 0
     share = len(rows) / len(prompts)  # pairs that one prompt represents
-    for part in parts:
-        features = table.gather(part, device)
-        images = head.embed_images(features)  # n D
-        activation += activation_factor(features.activations)
-        image_side += embedding_factor(images, texts, scale, bias, head.loss)
-        text_side += embedding_factor(texts, images, scale, bias, head.loss)
+    for part, (of_activations, of_images, of_texts) in zip(parts, sums, strict=True):
+        activation += of_activations
+        image_side += of_images
+        text_side += of_texts
         done += len(part)
-        progress("summing curvature over the pool", done, len(rows))
+        progress(what, done, len(rows))
     return PairFactors(
         KroneckerFactors(activation, image_side, len(rows)),
         KroneckerFactors(
-            share * activation_factor(prompts), share / len(parts) * text_side, len(rows)
+            share * activation_factor(prompts.to(device)),
+            share / len(parts) * text_side,
+            len(rows),
         ),
     )
 
@@ -134,9 +173,12 @@ def fit_from_pool(
     *,
     batch: int,
     seed: int,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> FittedPosterior:
     """The posterior from a seeded sample of at most `POOL_MOST` images and from prompts.
+
+    An `engine` computes the sums; see `pool_factors`.
 
     Images whose embedding has no direction are left out; see `features.usable_rows`. Raises
     NothingToImport for fewer than two other images or prompts: they have no contrast.
@@ -150,7 +192,9 @@ def fit_from_pool(
             f"The pool has {len(chosen)} images with usable features and {len(prompts)} prompts. A fit "
             f"needs at least 2 of each. Import and encode images first (`alworkbench encode`)."
         )
-    factors = pool_factors(head, table, chosen, prompts, batch=batch, progress=progress)
+    factors = pool_factors(
+        head, table, chosen, prompts, batch=batch, engine=engine, progress=progress
+    )
     posterior = posterior_of_factors(
         head, PairFactors(factors.image.to("cpu"), factors.text.to("cpu")), encoder_id
     )

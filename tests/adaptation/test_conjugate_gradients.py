@@ -207,12 +207,13 @@ def test_any_truncated_newton_step_lowers_the_quadratic_model():
 def test_contradicting_answers_to_one_image_have_an_optimum_too(strength):
     """Their covariance is singular: what differs between the copies moves no logit."""
     m, images, targets = many_classes(strength)
-    rows = torch.arange(60).repeat_interleave(3)
-    answers = torch.stack([targets, targets, targets.roll(1, 1)], dim=1).reshape(180, -1)
+    images, targets = images[torch.arange(6)], targets[:6]
+    rows = torch.arange(6).repeat_interleave(3)
+    answers = torch.stack([targets, targets, targets.roll(1, 1)], dim=1).reshape(18, -1)
     found = fit(m, images[rows], answers)
     assert found.gradient <= 1e-10
-    thrice = torch.full((60,), 3.0, dtype=torch.float64)
-    soft = fit(m, images, answers.reshape(60, 3, -1).mean(dim=1), thrice)
+    thrice = torch.full((6,), 3.0, dtype=torch.float64)
+    soft = fit(m, images, answers.reshape(6, 3, -1).mean(dim=1), thrice)
     assert torch.allclose(found.probabilities[::3], soft.probabilities, atol=1e-6)
 
 

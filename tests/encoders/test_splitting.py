@@ -92,10 +92,11 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 @pytest.fixture(scope="module", params=list(MODELS))
 def model(request: pytest.FixtureRequest) -> nn.Module:
     """Random weights everywhere: biases, norms and zero-initialised residual branches included, so
-    that a part which is left out or swapped cannot hide behind a zero."""
+    that a part which is left out or swapped cannot hide behind a zero. In double precision, since the
+    rounding of whole towers in single precision depends on the processor."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # timm's, about its own registry
-        made = MODELS[request.param]().eval()
+        made = MODELS[request.param]().eval().double()
     generator = torch.Generator().manual_seed(5)
     for name, weights in made.named_parameters():
         if name == "text_decoder.text_projection":  # CoCa's, not initialised: whatever was there
@@ -108,7 +109,8 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
 def pixels_of(model: nn.Module, count: int = 3) -> Tensor:
     size = model.visual.image_size
     height, width = (size, size) if isinstance(size, int) else size
-    return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1))
+    drawn = torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1))
+    return drawn.to(next(model.parameters()).dtype)
 
 
 def tokens_of(model: nn.Module, count: int = 4) -> Tensor:
@@ -117,8 +119,8 @@ def tokens_of(model: nn.Module, count: int = 4) -> Tensor:
 
 def head_of(model: nn.Module) -> Head:
     return Head(
-        split_image_tower(model).projection,
-        split_text_tower(model).projection,
+        split_image_tower(model).projection.double(),
+        split_text_tower(model).projection.double(),
         model.logit_scale.exp().item(),
         0.0 if model.logit_bias is None else model.logit_bias.item(),
     )
@@ -127,7 +129,7 @@ def head_of(model: nn.Module) -> Head:
 @torch.inference_mode()
 def test_projected_image_activations_are_the_models_own_embeddings(model: nn.Module) -> None:
     pixels = pixels_of(model)
-    features = split_image_tower(model)(pixels)
+    features = split_image_tower(model)(pixels).to("cpu", torch.float64)
     wanted = model.encode_image(pixels, normalize=False)
     torch.testing.assert_close(head_of(model).embed_images(features), wanted, rtol=1e-5, atol=1e-5)
 
@@ -135,7 +137,7 @@ def test_projected_image_activations_are_the_models_own_embeddings(model: nn.Mod
 @torch.inference_mode()
 def test_projected_text_activations_are_the_models_own_embeddings(model: nn.Module) -> None:
     tokens = tokens_of(model)
-    activations = split_text_tower(model)(tokens).activations
+    activations = split_text_tower(model)(tokens).activations.double()
     wanted = model.encode_text(tokens, normalize=False)
     torch.testing.assert_close(
         head_of(model).embed_texts(activations), wanted, rtol=1e-5, atol=1e-5
@@ -145,8 +147,8 @@ def test_projected_text_activations_are_the_models_own_embeddings(model: nn.Modu
 @torch.inference_mode()
 def test_logits_are_the_models_own(model: nn.Module) -> None:
     pixels, tokens = pixels_of(model), tokens_of(model)
-    features = split_image_tower(model)(pixels)
-    classes = split_text_tower(model)(tokens).activations
+    features = split_image_tower(model)(pixels).to("cpu", torch.float64)
+    classes = split_text_tower(model)(tokens).activations.double()
     images = model.encode_image(pixels, normalize=True)
     texts = model.encode_text(tokens, normalize=True)
     wanted = model.logit_scale.exp() * images @ texts.T + (model.logit_bias or 0.0)

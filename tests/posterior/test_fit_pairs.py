@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import re
+import signal
 import tarfile
 from dataclasses import dataclass
 
@@ -11,16 +13,22 @@ import pytest
 import torch
 
 import alworkbench.posterior.fit_pairs as fitting
-from alworkbench.core.errors import DataError, NothingToImport
+import alworkbench.posterior.pair_pixels as pair_pixels
+import alworkbench.posterior.pair_shards as pair_shards
+from alworkbench.core.errors import DataError, EngineError, NothingToImport
 from alworkbench.core.progress import silent
 from alworkbench.encoders.head import Features, Head
+from alworkbench.engines.engine import GroupFailed
 from alworkbench.inputs.pairs import open_pairs
 from alworkbench.posterior.checkpoints import PartialSums, Shard, key_of
 from alworkbench.posterior.curvature import pair_curvature
 from alworkbench.posterior.fit_pairs import fit_posterior
+from tests.engines.inline_engine import InlineEngine
 from tests.factories import generator, normal, small_model
 
 COUNT, BATCH = 50, 6
+DEADLY = (13, 13)
+"""Size of the picture that ends whoever prepares it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class ToyEncoder:
     """Images that it encodes before it fails."""
 
     def preprocess(self, image):
+        if image.size == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
         values = torch.tensor(list(image.tobytes()), dtype=torch.float32)
         return values.reshape(12, 12, 3).permute(2, 0, 1) / 255
 
@@ -58,23 +68,28 @@ def encoder():
     return ToyEncoder(small_model(dtype=torch.float32).head)
 
 
+def pairs_in(folder, count=COUNT):
+    """A table of pictures with captions, and the pictures."""
+    rows = []
+    for k in range(count):
+        pixels = torch.randint(0, 256, (12, 12, 3), generator=generator(k), dtype=torch.uint8)
+        PIL.Image.fromarray(pixels.numpy()).save(folder / f"{k}.png")
+        rows.append((f"{k}.png", "a caption " * (k % 7) + str(k)))
+    with (folder / "pairs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "caption"), *rows])
+    return folder / "pairs.csv"
+
+
 @pytest.fixture
 def source(tmp_path):
-    rows = []
-    for k in range(COUNT):
-        pixels = torch.randint(0, 256, (12, 12, 3), generator=generator(k), dtype=torch.uint8)
-        PIL.Image.fromarray(pixels.numpy()).save(tmp_path / f"{k}.png")
-        rows.append((f"{k}.png", "a caption " * (k % 7) + str(k)))
-    with (tmp_path / "pairs.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("image", "caption"), *rows])
-    return tmp_path / "pairs.csv"
+    return pairs_in(tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     monkeypatch.setattr(fitting, "SHARD_PAIRS", 12)
-    monkeypatch.setattr(fitting, "TOWER_ROWS", 4)
-    monkeypatch.setattr(fitting, "AHEAD", 5)
+    monkeypatch.setattr(pair_shards, "TOWER_ROWS", 4)
+    monkeypatch.setattr(pair_pixels, "AHEAD", 5)
 
 
 def fit(encoder, path, partial=None, progress=silent, **change):
@@ -215,20 +230,125 @@ def test_no_readable_pair_is_an_error_with_the_reason(encoder, source):
         fit(encoder, source)
 
 
-def test_a_tar_file_of_pairs_can_be_fitted_and_resumed(encoder, source, tmp_path):
-    path = tmp_path / "pairs.tar"
+def as_tar(source, path, caption_of_last=None):
     with source.open(newline="") as file, tarfile.open(path, "w") as opened:
         for k, row in enumerate(csv.DictReader(file)):
+            last = caption_of_last is not None and k == COUNT - 1
             for name, content in (
                 (f"{k}.png", (source.parent / row["image"]).read_bytes()),
-                (f"{k}.txt", row["caption"].encode()),
+                (f"{k}.txt", (caption_of_last if last else row["caption"]).encode()),
             ):
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
                 opened.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_a_tar_file_of_pairs_can_be_fitted_and_resumed(encoder, source, tmp_path):
+    path = as_tar(source, tmp_path / "pairs.tar")
     unbroken = fit(encoder, path)
     assert unbroken.provenance["pairs"] == COUNT
     count[0] = 0
     with pytest.raises(KeyboardInterrupt):
         fit(ToyEncoder(encoder.head, most=30), path, tmp_path / "posteriors")
     assert same(fit(encoder, path, tmp_path / "posteriors"), unbroken)
+
+
+# ------------------------------------------------------------------------------------ on an engine
+
+
+def load_toy():
+    return ToyEncoder(small_model(dtype=torch.float32).head)
+
+
+class Told:
+    def __init__(self):
+        self.steps = []
+
+    def __call__(self, what, done, total):
+        self.steps.append((done, total))
+
+
+class FailingEngine(InlineEngine):
+    """Shards `crash` end their worker unless they are decoded apart; the engine is lost after `most`."""
+
+    def __init__(self, crash=(), most=100):
+        super().__init__()
+        self.crash, self.most = crash, most
+
+    def map_groups(self, function, shared, groups, *, gpus=0):
+        for group in groups:
+            if self.groups == self.most:
+                raise EngineError("the engine is lost")
+            if group.index in self.crash and not group.apart:
+                yield GroupFailed(True, "killed")
+            else:
+                yield from super().map_groups(function, shared, [group], gpus=gpus)
+
+
+@pytest.fixture
+def on(encoder, tmp_path):
+    """A fit by an engine, and its fit in this process with one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    folder = tmp_path / "posteriors"
+    yield lambda engine, path, **change: fit(
+        encoder, path, folder, engine=engine, load=load_toy, **change
+    )
+    torch.set_num_threads(threads)
+
+
+def test_an_engine_sums_the_shards_of_one_process(encoder, source, on, tmp_path):
+    """It is lost, and the next call sums what is left; from a table and from a stream of pictures."""
+    tar = as_tar(source, tmp_path / "pairs.tar", caption_of_last=" ")
+    # One pair more than whole batches has no contrast.
+    for path, seen, known in ((source, COUNT, COUNT), (tar, COUNT - 1, COUNT - 2)):
+        alone, said = fit(encoder, path), Told()
+        with pytest.raises(EngineError, match="is lost"):
+            on(FailingEngine(most=2), path)
+        engine = FailingEngine()
+        found = on(engine, path, progress=said)
+        assert same(found, alone)
+        assert engine.groups == 3
+        assert engine.returned / engine.groups < 100
+        for name in ("pairs", "ignored", "unreadable"):
+            assert found.provenance[name] == alone.provenance[name]
+        assert found.provenance["pairs"] == known
+        assert said.steps[:3] == [(24, COUNT), (36, COUNT), (48, COUNT)]
+        assert said.steps[3:] == [(seen, COUNT), (seen, seen)]
+        assert list((tmp_path / "posteriors").glob("*")) == []
+
+
+def test_a_picture_that_ends_its_worker_is_left_out_and_named(source, on, monkeypatch):
+    last = list(open_pairs(source).read(0))[-1].image
+    PIL.Image.new("RGB", DEADLY).save(last)
+    shards = []
+    monkeypatch.setattr(PartialSums, "remove", lambda sums: shards.extend(sums.finished()))
+    found = on(FailingEngine(crash=(4,)), source)
+    assert (found.provenance["pairs"], found.provenance["unreadable"]) == (COUNT - 2, 1)
+    assert re.fullmatch(rf"{last}: the process .* was killed by signal 9 .*", shards[-1].problem)
+
+
+def test_a_folder_that_workers_do_not_share_is_named(source, on, monkeypatch):
+    monkeypatch.setattr(pair_shards, "SEEN_SECONDS", 0.0)
+    monkeypatch.setattr(PartialSums, "has", lambda sums, index: False)
+    with pytest.raises(EngineError, match="Workers wrote 5 partial sums into"):
+        on(FailingEngine(), source)
+
+
+def test_a_partial_sum_that_gets_lost_is_an_error_and_summed_again(
+    encoder, source, on, monkeypatch
+):
+    known = PartialSums.has
+
+    def lose(sums, index):
+        found = known(sums, index)
+        if index == 1:
+            sums._path(1).unlink()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialSums, "has", lose)
+        with pytest.raises(EngineError, match=r"The partial sum 1 of 5 in .* is missing or"):
+            on(FailingEngine(), source)
+    assert same(on(FailingEngine(), source), fit(encoder, source))

@@ -12,8 +12,11 @@ from alworkbench.core.domain import ClassList, LabelClass
 from alworkbench.core.errors import FeaturesMissing, NothingToImport
 from alworkbench.encoders.head import Features
 from alworkbench.encoders.vocabulary import imagenet_names, vocabulary_prompts
+from alworkbench.engines.local_engine import LocalEngine
+from alworkbench.features.entry import Entry
 from alworkbench.features.store import FeatureStore
 from alworkbench.features.table import FeatureTable
+from alworkbench.features.writer import ShardBudget
 from alworkbench.posterior.curvature import activation_factor, embedding_factor, pair_curvature
 from alworkbench.posterior.fit_pool import fit_from_pool, pool_factors, prompts_of
 from alworkbench.posterior.predictive import logit_moments
@@ -187,3 +190,34 @@ def test_the_vocabulary_has_no_name_twice():
     names = imagenet_names()
     assert len(names) == len(set(names)) > 900
     assert vocabulary_prompts()[0] == f"a photo of a {names[0]}."
+
+
+def test_an_engine_gives_the_factors_of_one_process(tmp_path):
+    """To the last bit, from shards on disk: the batches and the order of the sums are the same."""
+    model = small_model(images=40, residuals=True, dtype=torch.float32)
+    store = FeatureStore(tmp_path)
+    with store.writer(dtype=torch.float32, budget=ShardBudget(rows=15)) as writer:
+        for at in range(0, 40, 8):
+            part = model.images[torch.arange(at, at + 8)]
+            writer.add([Entry(f"{k:064d}", "") for k in range(at, at + 8)], part)
+    table, rows = store.open_table(), torch.arange(39, 3, -1)
+    told: list[int] = []
+    found = pool_factors(
+        model.head,
+        table,
+        rows,
+        model.classes,
+        batch=6,
+        engine=LocalEngine(2),
+        progress=lambda what, done, total: told.append(done),
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    alone = pool_factors(model.head, table, rows, model.classes, batch=6)
+    torch.set_num_threads(before)
+    assert told == [6, 12, 18, 24, 30, 36]
+    for side in ("image", "text"):
+        one, other = getattr(found, side), getattr(alone, side)
+        assert torch.equal(one.activation, other.activation)
+        assert torch.equal(one.embedding, other.embedding)
+        assert one.pairs == other.pairs

@@ -80,6 +80,10 @@ class AnswerFile:
         named = harmless(path), harmless(self._classes[best])
         self._rows[content_hash] = [content_hash, *named, *map(_digits, (values[best], *values))]
 
+    def probabilities(self, content_hash: str) -> list[float]:
+        """The probability of each class in the answer for this image. Raises KeyError where it has none."""
+        return [float(value) for value in self._rows[content_hash][len(COLUMNS) :]]
+
     def save(self) -> None:
         """Write all answers. They are on the disk when this returns."""
         began = time.perf_counter()
