@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -106,9 +108,81 @@ def make_project(
     return found
 
 
+@pytest.fixture(scope="session")
+def kept_project(
+    tmp_path_factory: pytest.TempPathFactory, made: tuple[Path, Path, dict[str, str]]
+) -> Project:
+    """What `make_project` makes, made once, to be copied and never opened: an import takes seconds."""
+    return make_project(tmp_path_factory.mktemp("kept") / "project", made)
+
+
+def copied(kept: Project, folder: Path) -> Project:
+    """The project of a closed store in another folder, with a clock of its own."""
+    shutil.copytree(kept.folder, folder)
+    return Project(folder, kept.features, kept.truth)
+
+
+def times_of(pictures: Path) -> dict[Path, int]:
+    """When each picture below a folder was changed, in nanoseconds."""
+    return {path: path.stat().st_mtime_ns for path in pictures.rglob("*.png")}
+
+
 @pytest.fixture
-def project(tmp_path: Path, made: tuple[Path, Path, dict[str, str]]) -> Project:
-    return make_project(tmp_path / "project", made)
+def project(
+    tmp_path: Path, kept_project: Project, made: tuple[Path, Path, dict[str, str]]
+) -> Iterator[Project]:
+    before = times_of(made[0])
+    yield copied(kept_project, tmp_path / "project")
+    assert times_of(made[0]).items() >= before.items(), (
+        "this test changed pictures that all tests share"
+    )
+
+
+Life = Callable[["Workbench", Callable], object]
+"""What people do in a project: with its workbench, and what answers for them (see `answering`)."""
+
+
+@pytest.fixture(scope="session")
+def kept_lives(
+    tmp_path_factory: pytest.TempPathFactory, kept_project: Project
+) -> Callable[[Life], Project]:
+    """The project after such a life, made once for each, to be copied and never opened."""
+
+    @functools.cache
+    def after(life: Life) -> Project:
+        found = copied(kept_project, tmp_path_factory.mktemp("lived") / "project")
+        with closing(found.open()) as workbench:
+            life(workbench, answering(found))
+        return found
+
+    return after
+
+
+@pytest.fixture
+def lived(
+    project: Project, kept_lives: Callable[[Life], Project]
+) -> Iterator[Callable[[Life], Workbench]]:
+    """Open the fresh project after a life. Learning takes a second, and a copy none."""
+    opened = []
+
+    def after(life: Life) -> Workbench:
+        kept = kept_lives(life)
+        shutil.rmtree(project.folder)
+        shutil.copytree(kept.folder, project.folder)
+        project.clock.now = kept.clock.now
+        opened.append(project.open())
+        return opened[-1]
+
+    yield after
+    for workbench in opened:
+        workbench.session.store.close()
+
+
+def one_round(workbench: Workbench, answers: Callable) -> None:
+    """One round of five images that was learned from."""
+    workbench.rounds.propose("random")
+    answers(workbench, 5)
+    workbench.rounds.close()
 
 
 class closing:

@@ -21,7 +21,7 @@ from tests.factories import generator, normal, small_model
 
 CLASSES = ClassList(tuple(LabelClass(name) for name in ("ant", "bee", "cat", "dog")))
 POOL, TEST = 60, 30
-LONG_PLAN = Plan(("random",), ("linearised",), (4,), seeds=24, labels=8, audit=4)
+LONG_PLAN = Plan(("random",), ("linearised",), (4,), seeds=16, labels=8, audit=4)
 """Many short runs: some seconds of work."""
 
 

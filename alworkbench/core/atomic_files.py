@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,13 +35,32 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The file is on the disk after the block. If the block raises, `path` stays as it was. The folder of
     `path` must exist. Raises OutputUnwritable where the file cannot be written.
     """
-    # Threads and processes that write the same file at the same time need different drafts.
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    with _finished_draft(path, lambda draft: draft.replace(path)) as draft:
+        yield draft
+
+
+@contextmanager
+def atomic_new_path(path: Path) -> Iterator[Path]:
+    """The same for a name that nothing may have yet: the first writer makes it, and no other replaces it.
+
+    Raises FileExistsError at the end of the block where something has the name by then, and OutputUnwritable
+    where the file cannot be written. The file system must know hard links.
+    """
+    with _finished_draft(path, lambda draft: os.link(draft, path)) as draft:
+        yield draft
+
+
+@contextmanager
+def _finished_draft(path: Path, give_name: Callable[[Path], object]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; what the block makes there is brought to the disk and named."""
+    # Threads, processes and machines that write the same file at the same time need different drafts.
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        draft.unlink(missing_ok=True)
         yield draft
         _sync(draft)
-        draft.replace(path)
+        give_name(draft)
+    except FileExistsError:
+        raise  # only a new name can be taken: by another writer
     except OSError as error:
         raise _unwritable(path, draft, error) from error
     finally:
@@ -51,14 +70,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path, *, alone: bool = True) -> Iterator[Path]:
     """Yield a new folder; at the end of the block it gets the name `folder`, with all that it holds.
 
     Its files are on the disk after the block. `folder` must be missing or empty. If the block raises,
-    nothing stays. Only one process may make the same folder at a time. Raises OutputUnwritable where the
-    folder cannot be written.
+    nothing stays. Only one thread may make the same folder at a time; where it is not `alone`, several may,
+    the first one to end makes it, and what a killed process left is not removed. Raises OutputUnwritable
+    where the folder cannot be written.
     """
-    draft = folder.with_name(f".{folder.name}.part")
+    own = "" if alone else f".{uuid.uuid4().hex}"
+    draft = folder.with_name(f".{folder.name}{own}.part")
     shutil.rmtree(draft, ignore_errors=True)  # a killed process may have left it
     try:
         draft.mkdir(parents=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import errno
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from alworkbench.core.names import shown, twin_of
@@ -56,6 +56,13 @@ class ProjectExists(ProjectError):
             f"{path} holds a project already. Continue it with "
             f"`alworkbench status --project {path}`, or name another folder."
         )
+
+
+class InvalidProjectName(ProjectError):
+    """No project can have this name."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"The name {name!r} {why}. No project was made. Give another name.")
 
 
 class ProjectTooNew(ProjectError):
@@ -128,6 +135,16 @@ class ProjectUnavailable(ProjectError):
             f"The project in {path} cannot be used ({detail}). The folder and its files project.db* "
             f"must be on a local disk, and you need permission to read and write them. Check them "
             f"with `ls -l {path}`."
+        )
+
+
+class ProjectClosing(ProjectError):
+    """The project was moved while it was open, and is not closed at its old place yet."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"The project in {path} is still being closed at the place where it lay before. Try again in "
+            f"some seconds."
         )
 
 
@@ -329,6 +346,32 @@ class InvalidAnswerFile(DataError):
 class InvalidFeatureFile(DataError):
     """A features file does not have the documented layout."""
 
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
+        """What is wrong, without what to do about it: that depends on whose file it is."""
+
+
+class AlreadyPublished(DataError):
+    """Another content has the name of a published file."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"{place} exists and holds something else. Nothing that was published is overwritten: publish "
+            f"the features of this project under another address."
+        )
+
+
+class StoreUnreachable(DataError):
+    """An object store does not answer, or refuses."""
+
+    def __init__(self, place: str, verb: str, cause: str) -> None:
+        super().__init__(
+            f"{place} cannot be {verb}: {cause}. Check the address, the network and the credentials "
+            f"(AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_PROFILE), and run the "
+            f"command again: it goes on where it stopped."
+        )
+
 
 class InvalidTargets(DataError):
     """A target set cannot be used."""
@@ -386,7 +429,17 @@ class SameResult(DataError):
 class ImagesRefused(DataError):
     """Most images of an import or an encoding were set aside."""
 
-    def __init__(self, what: str, refused: int, total: int, reasons: str, again: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        refused: int,
+        total: int,
+        reasons: str,
+        again: str,
+        files: Sequence[tuple[str, str, str]] = (),
+    ) -> None:
+        """`files` are (path, code, detail) of what was set aside, for a report of it."""
+        self.files = tuple(files)
         super().__init__(
             f"{refused} of {total} {what} were set aside: {reasons}. If they are on a disk or a share, "
             f"check that it is mounted. Then run `{again}` again. What succeeded is kept."
@@ -502,6 +555,27 @@ class UnsupportedModel(EncoderError):
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class PreviewTooLarge(EncoderError):
+    """A class list has more new prompts than a preview encodes."""
+
+    def __init__(self, found: int, most: int) -> None:
+        super().__init__(
+            f"The preview of this class list needs {found:,} prompts that are not encoded yet; a preview "
+            f"encodes at most {most:,}. Use fewer templates, or add the classes in parts. Storing the list "
+            f"is not limited: it encodes the prompts in a job with its progress."
+        )
+
+
+class PreviewReplaced(EncoderError):
+    """The person who asked for a preview asked for a newer one before it was made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A newer preview was asked for meanwhile, so this one was stopped. Change the list to see it "
+            "again."
+        )
 
 
 class PromptsNotTunable(EncoderError):
@@ -664,10 +738,11 @@ class TimeLimitTooSmall(LoopError):
         needed: float,
         given: float,
         mend: str = "take fewer images with `--images`, or tune once for all images with `--without-images`",
+        higher: str = "Raise the limit with `--most-seconds`",
     ) -> None:
         super().__init__(
             f"Tuning needs about {needed:,.1f} s, but the limit is {given:,.1f} s. Nothing was written. "
-            f"Raise the limit with `--most-seconds`, {mend}."
+            f"{higher}, {mend}."
         )
 
 
@@ -685,6 +760,26 @@ class ChangedMeanwhile(LoopError):
         super().__init__(
             f"While this was computed, {what}. Nothing was changed. Look at the project "
             f"(`alworkbench status`), and where it is still needed, start again: `{command}`."
+        )
+
+
+class NoPreview(LoopError):
+    """No batch was chosen to be looked at before its round is opened."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No batch was previewed, so no round was opened. Choose one with `alworkbench propose "
+            "--preview`, or on the page Rounds."
+        )
+
+
+class PreviewOutdated(LoopError):
+    """The previewed batch is not the one that would be chosen now."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The previewed images do not fit any more: since they were chosen, {what}. No round was opened. "
+            f"Choose anew with `alworkbench propose --preview`, or with Propose anew on the page Rounds."
         )
 
 
@@ -770,12 +865,22 @@ class GalleryChanged(LoopError):
 
 
 class SelectionTooLarge(LoopError):
-    """More images than one act may label."""
+    """More images than one act may label, or mark with a note or a flag."""
 
-    def __init__(self, found: int, most: int) -> None:
+    def __init__(self, found: int, most: int, does: str = "labels") -> None:
         super().__init__(
-            f"One act labels at most {most:,} images, and {found:,} are selected. Nothing was recorded. "
+            f"One act {does} at most {most:,} images, and {found:,} are selected. Nothing was recorded. "
             f"Select fewer."
+        )
+
+
+class InvalidNote(LoopError):
+    """A note, or the reason of a flag, that cannot be stored."""
+
+    def __init__(self, what: str, fault: str, most: int) -> None:
+        super().__init__(
+            f"This is not {what} that can be stored: it {fault}. Write 1 to {most} characters in one line, "
+            f"without control characters. Nothing was recorded."
         )
 
 
@@ -901,6 +1006,7 @@ class UnconfirmedRoleChange(LoopError):
     """A change of roles has a consequence for what was learned or will be learned."""
 
     def __init__(self, role: str, consequence: str) -> None:
+        self.consequence = consequence
         super().__init__(
             f"{consequence} Nothing was changed. To change these roles nevertheless: "
             f"`alworkbench role {role} IMAGES --yes`."
@@ -1007,12 +1113,20 @@ class PersonExists(PeopleError):
 
 
 class UnknownPerson(PeopleError):
-    """The project has no person with this name."""
+    """The project has no person with this name, or none of several projects has."""
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        known: Iterable[str],
+        projects_have: str = "This project has",
+        unread: Iterable[str] = (),
+    ) -> None:
+        """`unread` are sentences about projects that cannot be read: each may have the person."""
+        missed = [f" A project that cannot be read may have this person: {each}" for each in unread]
         super().__init__(
-            f"This project has no person {name!r}.{did_you_mean(name, known)} Nothing was changed. "
-            f"`alworkbench people list` shows all, `alworkbench people add NAME` adds one."
+            f"{projects_have} no person {name!r}.{did_you_mean(name, known)} Nothing was changed. "
+            f"`alworkbench people list` shows all, `alworkbench people add NAME` adds one.{''.join(missed)}"
         )
 
 
@@ -1063,6 +1177,10 @@ class DeviceUnavailable(WorkbenchError):
     """The machine does not have this device. Exit code 8."""
 
     exit_code = 8
+
+
+class EngineError(WorkbenchError):
+    """An engine cannot be reached, has no room for the work, or lost a part of it."""
 
 
 class InvalidServing(WorkbenchError):

@@ -107,8 +107,8 @@ class Labels(Protocol):
         """
         ...
 
-    def moment(self) -> LabelMoment:
-        """How far the records have come."""
+    def moment(self, role: Role | None = None) -> LabelMoment:
+        """How far the records have come; with `role`, those of the images that have this role now."""
         ...
 
     def touched(self, since: LabelMoment) -> set[int]:

@@ -20,6 +20,10 @@ from pathlib import Path
 _REFUSED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """The general categories Cc (control characters) and Cs (surrogates)."""
 
+_REORDERS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates of the Bidirectional Algorithm (Unicode Standard Annex 9). Marks and
+joiners, which names need, are not among them."""
+
 
 def fault_of_name(name: str) -> str | None:
     """Why this name cannot be used, in words that follow "it"; None for a name that can be used."""
@@ -27,6 +31,19 @@ def fault_of_name(name: str) -> str | None:
     if found is None:
         return None
     return "is not valid UTF-8" if found[0] >= "\ud800" else "holds a control character"
+
+
+def fault_of_given_name(name: str) -> str | None:
+    """The same for the name of a person or a project, by which people know each other.
+
+    It may not hold the characters either that turn the order of the text around, because `evil` would be read
+    as `live`.
+    """
+    if (fault := fault_of_name(name)) is not None:
+        return fault
+    return (
+        "holds a character that changes the order of the text" if _REORDERS.search(name) else None
+    )
 
 
 def shown(name: str) -> str:

@@ -13,9 +13,9 @@ A caller may rely on this:
 - Database rows never leave the store: every method takes and returns values of `core.domain`.
 - Clocks: the store never asks for the time. Callers pass it in, always aware and in UTC.
 
-`alworkbench.core.repositories`, `label_repository`, `round_repositories`, `people_repository` and
-`job_repository` have the protocols of what a store holds. All protocols are `runtime_checkable` because the
-test run checks annotations, these included.
+`alworkbench.core.repositories`, `label_repository`, `round_repositories`, `people_repository`,
+`note_repository` and `job_repository` have the protocols of what a store holds. All protocols are
+`runtime_checkable` because the test run checks annotations, these included.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Protocol, runtime_checkable
 from alworkbench.core.domain import ProjectSettings
 from alworkbench.core.job_repository import Jobs
 from alworkbench.core.label_repository import Labels
+from alworkbench.core.note_repository import Notes
 from alworkbench.core.people_repository import People
 from alworkbench.core.repositories import Classes, Computed, Images, Prepared
 from alworkbench.core.round_repositories import Reviews, Rounds
@@ -73,6 +74,11 @@ class Reader(Protocol):
     @property
     def reviews(self) -> Reviews:
         """The cases for a reviewer."""
+        ...
+
+    @property
+    def notes(self) -> Notes:
+        """Notes and flags of images."""
         ...
 
     @property

@@ -55,6 +55,10 @@ class Images(Protocol):
         """Ids of the newest image and of the newest change of a role; 0 for none."""
         ...
 
+    def newest_place(self) -> int:
+        """Id of the place of an image that was found last; 0 for none."""
+        ...
+
     def by_hash(self, content_hash: str) -> Image | None:
         """The image with this content; None for unknown content."""
         ...
@@ -65,6 +69,10 @@ class Images(Protocol):
 
     def ids_and_hashes(self, role: Role) -> list[tuple[int, str]]:
         """(image id, content hash) of every image with this role, by id."""
+        ...
+
+    def known(self, hashes: Iterable[str]) -> set[str]:
+        """Those of the content hashes that images of the project have."""
         ...
 
     def hashes_and_paths(self, role: Role) -> list[tuple[str, str]]:
@@ -116,6 +124,10 @@ class Classes(Protocol):
 
     def get(self, class_list_id: int) -> ClassList:
         """This version. Raises NotInProject."""
+        ...
+
+    def stored_at(self) -> dict[int, datetime]:
+        """When each version was stored, by its number, oldest first."""
         ...
 
     def add(self, classes: ClassList, now: datetime) -> ClassList:

@@ -76,8 +76,11 @@ class Rounds(Protocol):
         """Give back the items that are held with these tokens, whoever holds them."""
         ...
 
-    def close(self, round_id: int, now: datetime) -> Round:
-        """Close a round, and end its leases. Closing it again changes nothing."""
+    def close(self, round_id: int, now: datetime, by: str = "") -> Round:
+        """Close a round, and end its leases. Closing it again changes nothing.
+
+        `by` is who closes it; it is kept in the settings of the round.
+        """
         ...
 
 
@@ -103,6 +106,10 @@ class Reviews(Protocol):
 
     def all(self) -> list[Review]:
         """Every case, oldest first."""
+        ...
+
+    def count_open(self) -> int:
+        """How many cases are open."""
         ...
 
     def close(

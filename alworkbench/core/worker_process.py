@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 READY = b"ready"
 READY_SECONDS = 120.0
@@ -56,6 +56,8 @@ class WorkerProcess:
     ) -> None:
         self.line, theirs = Pipe()
         self._argument = argument
+        self.waited = False
+        """Whether it has waited for this work since it ended another one; it may have died meanwhile."""
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         handed_over = [theirs.fileno(), *descriptors]
@@ -70,10 +72,16 @@ class WorkerProcess:
                 stderr=self._output,
             )
 
+    def take_up(self, argument: bytes) -> None:
+        """Give it another argument, which `await_ready` sends. Its function must expect that."""
+        self._argument = argument
+        self.waited = True
+
     def await_ready(self) -> None:
         """Raises WorkerEnded where it does not come to work."""
         try:
             self.line.send_bytes(self._argument)
+            self._argument = b""  # it may be large, and is sent once
             ready = self.line.poll(READY_SECONDS) and self.line.recv_bytes(16) == READY
         except (EOFError, OSError):
             ready = False
@@ -119,8 +127,13 @@ def cores() -> int:
 
 
 def packed(argument: object) -> bytes:
-    """What a WorkerProcess takes as its `argument`."""
+    """What a WorkerProcess takes as its `argument`: values alone, with nothing of them in shared memory."""
     return pickle.dumps(argument)
+
+
+def unpacked(data: bytes) -> Any:
+    """What was `packed`, by this program or by a worker that it started; never what a file holds."""
+    return pickle.loads(data)
 
 
 def ending(status: int) -> str:
@@ -153,12 +166,19 @@ class WorkerPool(Generic[Worker]):
             if not known.has_ended():
                 return known
             self.dismiss()
-        with self._lock:
-            if self._closed:
-                raise WorkerEnded("was not started: the work was given up")
-            fresh = self._workers[thread] = self._start(self._argument)
-        fresh.await_ready()
-        return fresh
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise WorkerEnded("was not started: the work was given up")
+                fresh = self._workers[thread] = self._start(self._argument)
+            try:
+                fresh.await_ready()
+            except WorkerEnded:
+                if not fresh.waited:
+                    raise
+                self.dismiss()  # another one takes its place
+            else:
+                return fresh
 
     def dismiss(self) -> None:
         """End the worker of this thread, if it has one."""
@@ -173,6 +193,13 @@ class WorkerPool(Generic[Worker]):
             self._closed = True
             for worker in self._workers.values():
                 worker.kill()
+
+    def release(self) -> list[Worker]:
+        """Give away all workers that go on, when no thread uses one any more."""
+        with self._lock:
+            given = [worker for worker in self._workers.values() if not worker.has_ended()]
+            self._workers = {k: w for k, w in self._workers.items() if w.has_ended()}
+        return given
 
     def close(self) -> None:
         """Let go of all workers, when no thread uses one any more."""

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alworkbench.core.words import counted, percent
+
 Floats = NDArray[np.float64]
 
 LEAST_POINTS = 4
@@ -54,7 +56,8 @@ def forecast(labels: Sequence[int], right: Sequence[str], target: float, left: i
     """
     by_labels = {n: marks for n, marks in zip(labels, right, strict=True) if n > 0}
     if len(by_labels) < LEAST_POINTS:
-        why = f"{len(by_labels)} measurements after labels; a forecast needs {LEAST_POINTS}"
+        known = counted(len(by_labels), "measurement")
+        why = f"{known} after labels; a forecast needs {LEAST_POINTS}"
         return Forecast(target, None, None, None, why)
     counts = np.array(sorted(by_labels), dtype=np.float64)  # R
     marks = np.array(
@@ -67,9 +70,9 @@ def forecast(labels: Sequence[int], right: Sequence[str], target: float, left: i
     needed = labels_to(target, *fit(counts, curves)) - counts[-1]
     farthest = min((FARTHEST - 1) * counts[-1], left)
     reached = needed[1:] <= farthest
-    basis = f"{len(counts)} measurements on {images} audit images"
+    basis = f"{len(counts)} measurements on {images:,} audit images"
     if reached.mean() < 0.5:
-        share = f"{reached.mean():.0%} of resampled curves reach it with {farthest:.0f} labels more"
+        share = f"{percent(reached.mean(), 0)} of resampled curves reach it with {farthest:.0f} labels more"
         return Forecast(target, None, None, None, f"{share}; {basis}")
     ends = np.quantile(np.clip(needed[1:], 0, farthest), [0.1, 0.5, 0.9])
     high = float(ends[2]) if reached.mean() >= SURE else None

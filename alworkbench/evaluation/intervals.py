@@ -43,6 +43,19 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def paired_difference(gained: int, lost: int, count: int) -> tuple[float, float, float]:
+    """Change of a share between two answers to the same `count` images, and its 95 % interval.
+
+    `gained` images became right and `lost` ones wrong. The interval is that of Agresti and Min (2005): half
+    an image is added to each cell of the table, so that it is never empty; within [-1, 1].
+    """
+    total = count + 2
+    centre = (gained - lost) / total
+    half = Z95 * math.sqrt((gained + lost + 1) / total - centre**2) / math.sqrt(total)
+    difference = (gained - lost) / count
+    return difference, max(-1.0, centre - half), min(1.0, centre + half)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean over seeds. With one seed, standard error and interval are nan."""

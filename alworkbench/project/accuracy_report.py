@@ -15,6 +15,7 @@ from alworkbench.evaluation import lure
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.project.class_versions import same_versions
 from alworkbench.project.counterfactual_file import Counterfactual, newest_counterfactual
+from alworkbench.project.round_history import RoundReports
 from alworkbench.project.stability import Snapshot
 from alworkbench.project.stopping import History, history_of
 
@@ -38,7 +39,7 @@ class AccuracyReport:
     """Every estimate of a project's accuracy that its records hold."""
 
     audit: tuple[MetricRecord, ...]
-    """Measurements on the audit set, oldest first, with their 95 % intervals."""
+    """Measurements on the audit set, by round, then by time, with their 95 % intervals."""
     population: AuditPopulation
     drawn: tuple[RoundEstimate, ...]
     """LURE estimates of rounds whose strategy logged its probabilities."""
@@ -51,21 +52,21 @@ class AccuracyReport:
     random, so it says nothing about the pool."""
 
 
-def accuracy_report(reader: Reader, folder: ProjectFolder) -> AccuracyReport:
-    """Collect the report from the records. Raises InvalidResult for a damaged counterfactual file."""
-    rounds = reader.rounds.all()
+def accuracy_report(
+    reader: Reader, folder: ProjectFolder, rounds: RoundReports, *, replayed: bool = True
+) -> AccuracyReport:
+    """Collect the report from the records.
+
+    Raises InvalidResult for a damaged counterfactual file, unless it is left out (`replayed`).
+    """
     newest = reader.computed.learner()
-    estimates = [
-        found
-        for each in rounds
-        if (found := lure.of_round(each, reader.rounds.items(each.id))) is not None
-    ]
+    estimates = rounds.estimates(reader)
     return AccuracyReport(
         tuple(reader.computed.metrics()),
         _population(reader),
         tuple(estimates),
         lure.pooled(estimates),
-        newest_counterfactual(folder, reader.labels.count()),
+        newest_counterfactual(folder, reader.labels.count()) if replayed else None,
         newest.settings.get("leave_one_out") if newest else None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -41,15 +41,11 @@ def choose_askable(
     """
     if not pool:
         raise NoImages("pool")
-    content_of: Mapping[int, str] = dict(pool)
     left_out = set(without)
     lost = ""
     while True:
-        candidates = [
-            image
-            for image in encoded
-            if image not in answered and content_of[image] not in left_out
-        ]
+        gone = {image for image, content in pool if content in left_out} if left_out else set()
+        candidates = [image for image in encoded if image not in answered and image not in gone]
         if not candidates:
             unencoded = len(pool) - len(encoded)
             answers = sum(image in answered for image, _ in pool)
@@ -59,13 +55,19 @@ def choose_askable(
         choice, chosen = choose(candidates)
         if not session.has_files:
             return Chosen(choice, len(candidates), tuple(sorted(left_out)))
-        asked = {content_of[image] for image in chosen}
+        asked = _contents(pool, chosen)
         if not hashes_of(file_faults(session, asked)):
             return Chosen(choice, len(candidates), tuple(sorted(left_out)))
         # Where one file is gone, more may be: all are looked at once, so that few choices are in vain.
-        found = file_faults(session, {content_of[image] for image in candidates})
+        found = file_faults(session, _contents(pool, candidates))
         left_out |= hashes_of(found)
         lost = in_words(found) if found else lost
+
+
+def _contents(pool: Sequence[tuple[int, str]], images: Sequence[int]) -> set[str]:
+    """The content hashes of these images. A dictionary of the whole pool would take more memory."""
+    wanted = set(images)
+    return {content for image, content in pool if image in wanted}
 
 
 def refuse_nothing_to_ask(

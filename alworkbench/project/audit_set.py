@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,11 +24,17 @@ from alworkbench.core.provenance import circumstances, versions
 from alworkbench.evaluation.intervals import Z95, wilson
 from alworkbench.project.accuracy_report import AccuracyReport, accuracy_report, history
 from alworkbench.project.askable import Chosen, choose_askable, refuse_nothing_to_ask
+from alworkbench.project.evidence import Evidence
 from alworkbench.project.image_files import file_faults, hashes_of
+from alworkbench.project.opened_batch import opened_by
 from alworkbench.project.session import Session, refuse_open, stored_id
 from alworkbench.project.shared_work import shared_out
 from alworkbench.project.status import newest_accuracy
 from alworkbench.project.stopping import Advice, advise
+
+if TYPE_CHECKING:
+    from alworkbench.project.learners import Learners
+    from alworkbench.project.predictions import Predictions
 
 UNKNOWN_ACCURACY = 0.5
 """Expected where no accuracy is known. No other value needs more images for the same width."""
@@ -78,8 +86,20 @@ class AuditOffer:
 class Audit:
     """Draws the audit set, and says what was measured with it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self,
+        session: Session,
+        learners: Callable[[], Learners],
+        predictions: Callable[[], Predictions],
+    ) -> None:
+        """Functions, so that nothing is loaded before it is asked for."""
         self._session = session
+        self._learners, self._predictions = learners, predictions
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Labelled images against predictions that did not learn their label: errors and calibration."""
+        return Evidence(self._session, self._learners, self._predictions)
 
     def offer(self, count: int) -> AuditOffer:
         """What drawing `count` images would give, at the newest accuracy that is known.
@@ -183,20 +203,25 @@ class Audit:
             refuse_open(writer)
             now = session.now()
             writer.images.set_role(drawn, Role.AUDIT, now)
-            return writer.rounds.open(new, now)
+            return writer.rounds.open(opened_by(new, session.jobs.asked_by(JobKind.RANK)), now)
 
-    def report(self) -> AccuracyReport:
-        """What the project's records say of its accuracy, each source under its own name."""
+    def report(self, *, replayed: bool = True) -> AccuracyReport:
+        """What the project's records say of its accuracy, each source under its own name.
+
+        Raises InvalidResult for a damaged file of the replay, unless it is left out (`replayed`).
+        """
         with self._session.store.read() as reader:
-            return accuracy_report(reader, self._session.folder)
+            reports = self._session.round_reports
+            return accuracy_report(reader, self._session.folder, reports, replayed=replayed)
 
     def advise(self, target: float | None = None) -> Advice:
         """Whether to go on labelling, from what was recorded when rounds were closed.
 
-        `target` is the accuracy that is wanted, between 0 and 1.
+        `target` is the accuracy that is wanted, between 0 and 1; None: that of the settings, if there is one.
         """
         with self._session.store.read() as reader:
-            return advise(history(reader, target))
+            wanted = reader.settings().target_accuracy if target is None else target
+            return advise(history(reader, wanted or None))
 
 
 def _leftover(reader: Reader) -> list[int]:

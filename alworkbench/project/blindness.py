@@ -7,14 +7,16 @@ An image is answered blind while the open round asks for it and the person has n
 - answers of several people are wanted: the answers of others are hidden.
 
 Of an image of the audit set, the opinion of the model is hidden while nobody has answered: it will be asked.
-The rule is one of the image and the person, whatever the role of the person and the page.
+The rule is one of the image and the person, whatever the role of the person. The desk, the grid, the card
+and the review follow it, and notes and flags on every page. Lists of a manager (gallery, map, errors, export)
+do not hide labels and predictions: whoever also answers blind should not open them meanwhile.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alworkbench.core.domain import Image, Role
+from alworkbench.core.domain import Image, Item, Role
 from alworkbench.core.ports import Reader
 
 _MODEL = "Hidden until you have answered: nothing of the model and of others may pull this answer."
@@ -39,11 +41,29 @@ def hidden_from(reader: Reader, person: str | None, image: Image) -> Hidden:
     item = reader.rounds.asking(image.id)
     audit = image.role is Role.AUDIT
     if item is not None:
-        if person in item.answered_by or person in item.late_by:
-            return Hidden()
-        if item.blind or audit:
-            return Hidden(_MODEL, _MODEL)
-        return Hidden(others=_OTHERS if item.wanted > 1 else "")
+        return _asked(item, person, audit)
     if audit and not reader.labels.opinions_of([image.id]):
         return Hidden(_AUDIT)
     return Hidden()
+
+
+def others_hidden(reader: Reader, person: str | None) -> set[int]:
+    """Ids of the images whose answers of others are hidden from this person now: see `hidden_from`."""
+    current = reader.rounds.current()
+    if person is None or current is None:
+        return set()
+    audit = {image for image, _ in reader.images.ids_and_hashes(Role.AUDIT)}
+    return {
+        item.image_id
+        for item in reader.rounds.items(current.id)
+        if _asked(item, person, item.image_id in audit).others
+    }
+
+
+def _asked(item: Item, person: str, audit: bool) -> Hidden:
+    """What is hidden of an image that an item of the open round asks for."""
+    if person in item.answered_by or person in item.late_by:
+        return Hidden()
+    if item.blind or audit:
+        return Hidden(_MODEL, _MODEL)
+    return Hidden(others=_OTHERS if item.wanted > 1 else "")

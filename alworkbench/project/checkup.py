@@ -59,8 +59,10 @@ class Checkup:
 def check_up(session: Session, progress: Progress = silent, *, record: bool = True) -> Checkup:
     """Check everything that a project consists of.
 
-    With `record`, modification times of intact image files are recorded, so that later checks are quick.
+    With `record`, modification times of intact image files are recorded, so that later checks are quick;
+    a project that cannot be written is checked without that.
     """
+    record = record and not session.read_only
     faults = file_faults(session, full=True, record=record, progress=progress)
     damaged = verify(session.folder, progress).damaged
     repairs = find_repairs(session, damaged)

@@ -32,6 +32,7 @@ from alworkbench.core.domain import (
     Selection,
 )
 from alworkbench.core.ports import Reader
+from alworkbench.core.words import percent
 from alworkbench.evaluation.calibration.conformal import conformal_sets
 from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.learned_images import learned_hashes
@@ -128,7 +129,7 @@ class SetCheck:
     def words(self) -> str:
         """Such as `Of the 50 labelled images of round 3, 43 had their class among the likely classes`."""
         low, high = self.interval
-        share = f"{100 * self.held / self.labelled:.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f}"
+        share = f"{percent(self.held / self.labelled, 0)}, 95 % interval {100 * low:.0f} to {100 * high:.0f}"
         promised = f"{100 * self.promised:g} %"
         said = (
             f"Of the {self.labelled:,} labelled images of round {self.round}, {self.held:,} had their class "

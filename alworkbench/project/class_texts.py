@@ -17,14 +17,44 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.core.domain import ClassList
-from alworkbench.core.errors import FeaturesMissing
+from alworkbench.core.errors import EncoderMismatch, FeaturesMissing
+from alworkbench.core.progress import Progress, silent
+from alworkbench.encoders.base import Encoder
 from alworkbench.encoders.context_length import cut_prompts
+from alworkbench.features.prompts import encode_missing
+from alworkbench.features.store import FeatureStore
+from alworkbench.project.artifacts import load_project_encoder
 from alworkbench.project.session import Session
 
 CLOSEST = 1e-4
 """Distance of two unit vectors below which they are the same: rounding alone explains it."""
 ROWS = 512
 """Rows that are compared with all others at once."""
+WITHOUT_ENCODER = (
+    "Encode its prompts where the file was made, and start a new project with the new file."
+)
+"""What to do where features came from a file and new prompts are needed."""
+
+
+def encode_classes(
+    session: Session, classes: ClassList, encoder: Encoder | None, progress: Progress = silent
+) -> None:
+    """Encode the prompts that have no features yet, by the project's encoder or by `encoder`.
+
+    Raises FeaturesMissing before the first encoding, EncoderMismatch, and UnknownEncoder where the features
+    came from a file.
+    """
+    record = session.encoder_record()
+    features = FeatureStore(session.folder.features / record.id)
+    if not features.missing_prompts(_prompts(classes)):
+        return
+    if encoder is None:
+        encoder = load_project_encoder(
+            record, session.device, "the prompts of a class", WITHOUT_ENCODER
+        )
+    elif encoder.id != record.id:
+        raise EncoderMismatch("The project's features", record.id, encoder.id)
+    encode_missing(features, encoder, _prompts(classes), progress)
 
 
 def same_rows(activations: Float[Tensor, "C Q"]) -> list[list[int]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from alworkbench.core.domain import ClassList
+from alworkbench.core.domain import ClassDraft, ClassList, Fault, LabelClass, Role
+from alworkbench.core.domain.class_words import changes_between
 from alworkbench.core.errors import InvalidClassList
 from alworkbench.core.names import twin_key
 from alworkbench.core.ports import Reader
@@ -23,12 +27,50 @@ class ChangeEffect:
     """Stored learners of the present list, if the model learns again. Curves leave them out from then on."""
     learns_again: bool
     """Whether the model learns again from all labels."""
+    measured_again: bool = False
+    """Whether the accuracy is measured again on the audit set, with the changed list."""
+    by_class: tuple[ClassLabels, ...] = ()
+    """Classes with such answers, and what becomes of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLabels:
+    """Answers that name a class which the model will know otherwise."""
+
+    name: str
+    """Present name of the class."""
+    labels: int
+    counts_for: str | None
+    """Name of the class for which they will count; None: they will teach nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassVersion:
+    """A stored version of the class list."""
+
+    number: int
+    stored_at: datetime
+    classes: int
+    """In use."""
+    changes: tuple[str, ...]
+    """What differs from the version before, in sentences; empty for the first."""
 
 
 def versions(reader: Reader) -> list[ClassList]:
     """Every version of the class list, oldest first."""
     newest = stored_id(reader.classes.current().id)
     return [reader.classes.get(number) for number in range(1, newest + 1)]
+
+
+def history(reader: Reader) -> list[ClassVersion]:
+    """Every version with what changed, oldest first."""
+    stored_at, before, found = reader.classes.stored_at(), None, []
+    for each in versions(reader):
+        number = stored_id(each.id)
+        changes = () if before is None else changes_between(before, each)
+        found.append(ClassVersion(number, stored_at[number], len(each), changes))
+        before = each
+    return found
 
 
 def same_versions(reader: Reader, classes: ClassList) -> frozenset[int]:
@@ -41,20 +83,32 @@ def refuse_earlier_names(reader: Reader, changed: ClassList) -> None:
 
     So a name means one class in all files and records of the project.
     """
+    for _, words in _earlier_names(reader, changed.classes):
+        raise InvalidClassList(words)
+
+
+def earlier_name_faults(reader: Reader, draft: ClassDraft) -> list[Fault]:
+    """A fault for each class of a draft that has the earlier name of another class."""
+    return [Fault(place, "name", words) for place, words in _earlier_names(reader, draft.classes)]
+
+
+def _earlier_names(reader: Reader, classes: Sequence[LabelClass]) -> Iterator[tuple[int, str]]:
+    """Place and sentence of each class that has a name which was the name of another class."""
     earlier = {
         twin_key(c.name): c
         for version in versions(reader)
         for c in (*version.classes, *version.former)
     }
     now = reader.classes.current().given_names
-    for c in changed.classes:
+    for place, c in enumerate(classes):
         other = earlier.get(twin_key(c.name))
         if now.get(c.id) == c.name or other is None or other.id == c.id:
             continue
         if other.id in now:
-            raise InvalidClassList(
+            yield (
+                place,
                 f"{c.name!r} was a name of the class that is now {now[other.id]!r}, and "
-                f"records and exported files use it for that class. Choose another name."
+                f"records and exported files use it for that class. Choose another name.",
             )
 
 
@@ -80,7 +134,22 @@ def effect_of(reader: Reader, changed: ClassList) -> ChangeEffect:
     same = same_versions(reader, present)
     learners = [each for each in reader.computed.learners() if each.class_list_id in same]
     learns_again = reader.computed.learner() is not None
-    return ChangeEffect(len(labels), len(rounds), len(learners), learns_again)
+    was_measured = any(each.learner_id is None for each in reader.computed.metrics())
+    measured_again = was_measured or (learns_again and bool(reader.labels.current(Role.AUDIT)))
+    counted = changed.counted
+    names = {c.id: c.name for c in (*present.classes, *present.former)}
+    by_class = tuple(
+        ClassLabels(
+            names[class_id],
+            count,
+            changed.names[counted[class_id]] if class_id in counted else None,
+        )
+        for class_id, count in sorted(Counter(each.class_id for each in labels).items())
+        if class_id is not None
+    )
+    return ChangeEffect(
+        len(labels), len(rounds), len(learners), learns_again, measured_again, by_class
+    )
 
 
 def _meanings(classes: ClassList) -> dict[int, tuple[str, tuple[str, ...]] | None]:

@@ -9,35 +9,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 
-from alworkbench.core.domain import ClassList, JobKind, LabelClass, refuse_twins
+from alworkbench.core.domain import ClassDraft, ClassList, Fault, JobKind, LabelClass
 from alworkbench.core.domain.class_changes import (
+    added,
     prompted,
-    refuse_former,
     renamed,
     reordered,
     shown_as,
     with_examples,
 )
+from alworkbench.core.domain.class_draft import drafted, faults_of
+from alworkbench.core.domain.class_words import returned
 from alworkbench.core.domain.classes_in_use import merged, restored, retired
-from alworkbench.core.errors import ChangedMeanwhile, EncoderMismatch
-from alworkbench.core.names import tidy_name
+from alworkbench.core.errors import ChangedMeanwhile
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.base import Encoder
-from alworkbench.features.prompts import encode_missing
-from alworkbench.features.store import FeatureStore
-from alworkbench.project.artifacts import load_project_encoder
-from alworkbench.project.class_texts import cut_names, same_names
-from alworkbench.project.class_versions import ChangeEffect, effect_of, refuse_earlier_names
+from alworkbench.project.class_preview import ClassPreviews
+from alworkbench.project.class_texts import cut_names, encode_classes, same_names
+from alworkbench.project.class_versions import (
+    ChangeEffect,
+    ClassVersion,
+    earlier_name_faults,
+    effect_of,
+    history,
+    refuse_earlier_names,
+)
 from alworkbench.project.find_image import find_image
 from alworkbench.project.learners import Learners
 from alworkbench.project.session import Session, refuse_open
-
-WITHOUT_ENCODER = (
-    "Encode its prompts where the file was made, and start a new project with the new file."
-)
-"""What to do where features came from a file and new prompts are needed."""
 
 
 class Classes:
@@ -50,6 +52,11 @@ class Classes:
     def current(self) -> ClassList:
         """The newest version of the class list."""
         return self._session.classes()
+
+    @cached_property
+    def previews(self) -> ClassPreviews:
+        """What the model would say with a class list that is not stored."""
+        return ClassPreviews(self._session)
 
     def cut_names(self) -> tuple[str, ...]:
         """Names of classes with a prompt that the model cannot read to its end; see `class_texts`."""
@@ -65,7 +72,7 @@ class Classes:
             return reader.classes.get(number)
 
     def add(
-        self, added: LabelClass, encoder: Encoder | None = None, progress: Progress = silent
+        self, new: LabelClass, encoder: Encoder | None = None, progress: Progress = silent
     ) -> ClassList:
         """Store a new version of the class list with one more class. All answers stay.
 
@@ -77,12 +84,7 @@ class Classes:
         changed the classes. Nothing is stored where it ends early, whatever ends it.
         """
         with self._session.computing:
-            added = replace(added, name=tidy_name(added.name))
-            present = self.current()
-            refuse_former(present, added.name)
-            refuse_twins([added.name], [c.name for c in (*present.classes, *present.former)])
-            larger = replace(present, classes=(*present.classes, added))
-            return self._change(larger, encoder, progress)
+            return self._change(added(self.current(), new), encoder, progress)
 
     def use_templates(
         self,
@@ -202,6 +204,39 @@ class Classes:
                 refuse_earlier_names(reader, changed)
             return effect_of(reader, changed)
 
+    def faults(self, draft: ClassDraft) -> list[Fault]:
+        """Everything that is wrong with a draft, each with its class and field; empty for a good one."""
+        with self._session.store.read() as reader:
+            present = reader.classes.current()
+            found = list(faults_of(present, draft))
+            return found or earlier_name_faults(reader, draft)
+
+    def apply(
+        self, draft: ClassDraft, encoder: Encoder | None = None, progress: Progress = silent
+    ) -> ClassList:
+        """Store all changes of a draft as one new version; the model learns once.
+
+        What happens then, and the errors, are those of `add`; InvalidClassList for a draft with a fault,
+        ChangedMeanwhile for one that was made from an earlier version.
+        """
+        with self._session.computing:
+            return self._change(drafted(self.current(), draft), encoder, progress)
+
+    def go_back(
+        self, number: int, encoder: Encoder | None = None, progress: Progress = silent
+    ) -> ClassList:
+        """Store a new version that is like the earlier version `number`; see `class_words.returned`.
+
+        What happens then, and the errors, are those of `add`; NotInProject for an unknown version.
+        """
+        with self._session.computing:
+            return self._change(returned(self.current(), self.version(number)), encoder, progress)
+
+    def history(self) -> list[ClassVersion]:
+        """Every version of the class list with what changed, oldest first."""
+        with self._session.store.read() as reader:
+            return history(reader)
+
     def _change(self, classes: ClassList, encoder: Encoder | None, progress: Progress) -> ClassList:
         """Store a new version; where the model reads it otherwise, encode its prompts, learn and measure."""
         session, present = self._session, self.current()
@@ -224,7 +259,7 @@ class Classes:
             refuse_earlier_names(reader, changed)
             last = reader.rounds.all()[-1:] if reader.computed.learner() is not None else []
             was_measured = any(each.learner_id is None for each in reader.computed.metrics())
-        self._encode_prompts(changed, encoder, progress)
+        encode_classes(session, changed, encoder, progress)
         with session.store.write() as writer:
             refuse_open(writer)
             # No version names the ids of new classes before the end.
@@ -248,23 +283,6 @@ class Classes:
         if found is not None:
             self._learners.keep(found, learner)
         return stored
-
-    def _encode_prompts(
-        self, classes: ClassList, encoder: Encoder | None, progress: Progress
-    ) -> None:
-        """Encode the prompts that have no features yet. Raises what `add` raises."""
-        record = self._session.encoder_record()
-        features = FeatureStore(self._session.folder.features / record.id)
-        prompts = [prompt for each in classes.classes for prompt in each.prompts]
-        if not features.missing_prompts(prompts):
-            return
-        if encoder is None:
-            encoder = load_project_encoder(
-                record, self._session.device, "the prompts of a class", WITHOUT_ENCODER
-            )
-        elif encoder.id != record.id:
-            raise EncoderMismatch("The project's features", record.id, encoder.id)
-        encode_missing(features, encoder, prompts, progress)
 
 
 def _refuse_other(reader: Reader, changed: ClassList) -> None:

@@ -14,15 +14,36 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-from alworkbench.core.domain import Consensus
+from alworkbench.core.domain import ClassList, Consensus, Label, Role
+from alworkbench.core.ports import Reader
 
 Given = Sequence[Sequence[tuple[str, int]]]
 """For each image the answers that count: (person, class index), at least one."""
+
+
+def answers_that_teach(
+    reader: Reader, classes: ClassList, role: Role, annotators: Collection[str] = ()
+) -> list[list[Label]]:
+    """For each image with one, the answers that teach, oldest first; images by their oldest answer.
+
+    Of each annotator the newest answer counts. Those of retired classes teach nothing. With `annotators`, the
+    answers of everybody else are left out.
+    """
+    found = []
+    for answers in reader.labels.by_annotator(role).values():
+        named = [
+            each
+            for each in answers
+            if each.class_id in classes.counted and (not annotators or each.annotator in annotators)
+        ]
+        if named:
+            found.append(named)
+    return sorted(found, key=lambda answers: answers[0].id)
 
 
 def soft_labels(

@@ -72,12 +72,15 @@ def correct(writer: Writer, correction: Correction, now: datetime) -> Label:
 
 
 def newest_answers(reader: Reader, annotator: str, limit: int = HISTORY) -> list[Label]:
-    """The newest answers at the labelling page that still are the opinion of their person, newest first."""
-    found: list[Label] = []
+    """What a person says now of the images that the person answered last at the labelling page, newest first.
+
+    An answer that was changed elsewhere, such as on a card, keeps the place of its image.
+    """
+    found: dict[int, Label] = {}
     for label in reader.labels.recent(annotator, _LOOK_BACK):
         opinion = reader.labels.opinion(annotator, label.image_id)
-        if opinion is not None and opinion.id == label.id:
-            found.append(label)
+        if opinion is not None:
+            found.setdefault(label.image_id, opinion)
         if len(found) == limit:
             break
-    return found
+    return list(found.values())

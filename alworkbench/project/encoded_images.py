@@ -13,7 +13,7 @@ from jaxtyping import Int
 from alworkbench.core.domain import Role
 from alworkbench.core.ports import Reader
 from alworkbench.features.table import FeatureTable
-from alworkbench.project.image_facts import key_of
+from alworkbench.project.image_facts import keys_of
 
 
 def encoded_images(
@@ -21,8 +21,13 @@ def encoded_images(
 ) -> tuple[Int[np.ndarray, "N"], Int[torch.Tensor, "N"]]:
     """The keys (`key_of`) of all images of pool and audit set that have features, in increasing order, and
     their rows."""
-    hashes = [content for role in Role for _, content in reader.images.ids_and_hashes(role)]
-    usable = [h for h, has in zip(hashes, table.has(hashes), strict=True) if has]
-    keys = np.array([key_of(content) for content in usable], np.int64)
+    parts = []
+    for role in Role:
+        images = reader.images.ids_and_hashes(role)
+        parts.append(np.fromiter((content for _, content in images), "S64", len(images)))
+    hashes = np.concatenate(parts)
+    rows = table.find(hashes)
+    hashes, rows = hashes[rows >= 0], rows[rows >= 0]
+    keys = keys_of(hashes)
     order = np.argsort(keys, kind="stable")
-    return keys[order], table.rows_of([usable[at] for at in order.tolist()])
+    return keys[order], torch.from_numpy(rows[order])

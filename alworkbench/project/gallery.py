@@ -13,8 +13,9 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,22 +23,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from alworkbench.core.domain import ClassList, Role
-from alworkbench.core.errors import GalleryChanged, NotComputed
+from alworkbench.core.domain import Role
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
-from alworkbench.project.gallery_page import GalleryImage, GalleryPage, GalleryState, describe
-from alworkbench.project.image_facts import (
-    CANNOT_TELL,
-    NONE,
-    SKIP,
-    FactsInMemory,
-    FactsMoment,
-    ImageFacts,
+from alworkbench.project.computed_for_lists import computed_for, groups_of
+from alworkbench.project.gallery_page import (
+    GalleryImage,
+    GalleryPage,
+    GalleryState,
+    counted,
+    describe,
 )
-from alworkbench.project.image_groups import ImageGroups, group_images, stored_groups
-from alworkbench.project.image_matching import matching, shown_rows, sort_key, values_of
-from alworkbench.project.image_query import ImageQuery, Order, Place
+from alworkbench.project.gallery_place import Place
+from alworkbench.project.image_facts import FactsInMemory, FactsMoment, ImageFacts
+from alworkbench.project.image_groups import ImageGroups, group_images
+from alworkbench.project.image_matching import marked, matching, shown_rows, sort_key, values_of
+from alworkbench.project.image_query import ImageQuery, Order
 from alworkbench.project.image_scores import ImageScores, score_images, stored_scores
 from alworkbench.project.map_regions import in_region
 from alworkbench.project.session import Session
@@ -45,6 +46,9 @@ from alworkbench.project.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alworkbench.engines.engine import Engine
+    from alworkbench.project.evidence import Evidence
+    from alworkbench.project.evidence_images import EvidenceImages
     from alworkbench.project.feature_map import FeatureMap
     from alworkbench.project.image_similarity import Similarity
     from alworkbench.project.predictions import Predictions
@@ -54,9 +58,6 @@ PAGE = 96
 MOST_OF_PAGE = 500
 _LISTS = 8
 """Lists whose order is kept in memory, so that their further pages cost nothing."""
-PREDICTIONS = ("stored predictions of all images", "score")
-PARTS = ("the parts of the uncertainty of all images", "score --uncertainty")
-COMPARISON = ("a comparison of all images", "group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,16 @@ class _Listed:
 class Gallery:
     """Lists images. Plain filters read no features and load no tensors."""
 
-    def __init__(self, session: Session, predictions: Callable[[], Predictions]) -> None:
-        """`predictions` is a function, so that lists without predictions load no model."""
+    def __init__(
+        self,
+        session: Session,
+        predictions: Callable[[], Predictions],
+        evidence: Callable[[], Evidence],
+    ) -> None:
+        """Both are functions, so that lists without predictions load no model."""
         self._session = session
         self._predictions = predictions
+        self._evidence = evidence
         self.facts = FactsInMemory()
         self._lists: OrderedDict[tuple[object, ...], _Listed] = OrderedDict()
 
@@ -103,22 +110,21 @@ class Gallery:
         *,
         start: int | None = None,
         limit: int = PAGE,
+        person: str | None = None,
     ) -> GalleryPage:
         """Up to `limit` images of a list, from its beginning or from where a cursor of it says.
 
-        `start` is another place of the same list, counted from 0. Raises InvalidImageQuery, UnknownClass,
+        `start` is another place of the same list, counted from 0. Flags and notes are those that the `person`
+        may see (None: a script, which sees all; see `notes`). Raises InvalidImageQuery, UnknownClass,
         UnknownRound, NotComputed, GalleryChanged where what the cursor was made with is gone, and for a
         search FeaturesMissing and UnknownEncoder.
         """
-        query = query or ImageQuery()
-        place = None if cursor is None else Place.read(cursor)
-        with self._session.store.read() as reader:
-            listed = self._listed(reader, query, place)
+        with self._reading(query or ImageQuery(), cursor, person) as (reader, listed):
             first = listed.place.start if start is None else max(0, start)
             at = listed.order[first : first + max(1, min(limit, MOST_OF_PAGE))]
             now, _ = self.facts.read(reader)
             images = describe(
-                reader, now, listed.facts.ids[at].tolist(), listed.scores, listed.groups
+                reader, now, listed.facts.ids[at].tolist(), listed.scores, listed.groups, person
             )
         if listed.similarity is not None:
             images = [
@@ -134,19 +140,19 @@ class Gallery:
             next=str(replace(listed.place, start=after)) if after < total else None,
         )
 
-    def selected(self, query: ImageQuery, cursor: str | None = None) -> list[int]:
+    def selected(
+        self, query: ImageQuery, cursor: str | None = None, person: str | None = None
+    ) -> list[int]:
         """Ids of all images of a list, in its order; raises what `page` raises."""
-        place = None if cursor is None else Place.read(cursor)
-        with self._session.store.read() as reader:
-            listed = self._listed(reader, query, place)
-        return [int(each) for each in listed.facts.ids[listed.order].tolist()]
+        with self._reading(query, cursor, person) as (_, listed):
+            return [int(each) for each in listed.facts.ids[listed.order].tolist()]
 
-    def images(self, ids: Sequence[int]) -> list[GalleryImage]:
+    def images(self, ids: Sequence[int], person: str | None = None) -> list[GalleryImage]:
         """The images with these ids as they are now, in this order. Raises NotInProject."""
         with self._session.store.read() as reader:
             facts, _ = self.facts.read(reader)
             scores = stored_scores(self._session.folder, reader.classes.current())
-            return describe(reader, facts, ids, scores, self._groups(reader, None))
+            return describe(reader, facts, ids, scores, self._groups(reader), person)
 
     def people(self) -> list[str]:
         """Names of all people whose answers count, sorted."""
@@ -166,39 +172,25 @@ class Gallery:
         pairs = zip(some.ids.tolist(), found.tolist(), strict=True)
         return {int(image): int(class_id) for image, class_id in pairs if class_id}
 
-    def counts(self, query: ImageQuery | None = None) -> dict[str, dict[str, int]]:
+    def counts(
+        self, query: ImageQuery | None = None, person: str | None = None
+    ) -> dict[str, dict[str, int]]:
         """How many images of a list have each class as label, as prediction, and are in each cluster.
 
         The parts are `label`, `predicted` and `cluster`; the two last are empty where nothing was computed.
         """
-        with self._session.store.read() as reader:
-            listed = self._listed(reader, query or ImageQuery(), None)
+        with self._reading(query or ImageQuery(), None, person) as (reader, listed):
             classes = reader.classes.current()
-            groups = listed.groups or self._groups(reader, None)
+            groups = listed.groups or self._groups(reader)
             scores = listed.scores or stored_scores(self._session.folder, classes)
-        facts, at, names = listed.facts, listed.order, classes.given_names
-        words = {NONE: "", SKIP: "skip", CANNOT_TELL: "cannot_tell"}
-        found: dict[str, dict[str, int]] = {"label": {}, "predicted": {}, "cluster": {}}
-        for number, count in Counter(facts.answer[at].tolist()).most_common():
-            found["label"][words.get(number) or names.get(number, "")] = count
-        if scores is not None:
-            likeliest = values_of(scores.likeliest(), shown_rows(facts, scores), 0)[at]
-            for number, count in Counter(likeliest.tolist()).most_common():
-                if number:
-                    found["predicted"][names[number]] = count
-        if groups is not None:
-            cluster = values_of(groups.column("cluster"), groups.rows(facts.keys), 0)[at]
-            for number, count in sorted(Counter(cluster.tolist()).items()):
-                if number:
-                    found["cluster"][str(number)] = count
-        return found
+        return counted(listed.facts, listed.order, classes, scores, groups)
 
     def state(self) -> GalleryState:
         """What was computed for the images, and whether it is of the newest labels."""
         with self._session.store.read() as reader:
             classes, newest = reader.classes.current(), reader.computed.learner()
             scores = stored_scores(self._session.folder, classes)
-            groups = self._groups(reader, None)
+            groups = self._groups(reader)
             encoder = reader.computed.encoder()
             images = sum(reader.images.count(role) for role in Role)
         texts = encoder is not None and not encoder.from_file
@@ -213,27 +205,56 @@ class Gallery:
         """Predict all images and store it; see `image_scores.score_images`."""
         return score_images(self._session, self._predictions(), progress, parts=parts)
 
-    def group(self, progress: Progress = silent, *, clusters: int | None = None) -> ImageGroups:
+    def group(self, progress: Progress = silent, *, engine: Engine | None = None) -> ImageGroups:
         """Compare all images with each other and store it; see `image_groups.group_images`."""
-        return group_images(self._session, progress, clusters=clusters)
+        return group_images(self._session, progress, engine=engine)
 
     # ------------------------------------------------------------------------------------ the list
-    def _listed(self, reader: Reader, query: ImageQuery, place: Place | None) -> _Listed:
+    @contextmanager
+    def _reading(
+        self, query: ImageQuery, cursor: str | None, person: str | None
+    ) -> Iterator[tuple[Reader, _Listed]]:
+        """A list and the reader that sees it. What a model says is computed before: it takes long."""
+        place = None if cursor is None else Place.read(cursor)
+        source = query.filter.evidence
+        evidence = None if source is None else self._evidence().images(source)
+        with self._session.store.read() as reader:
+            yield reader, self._listed(reader, query, place, evidence, person)
+
+    def _listed(
+        self,
+        reader: Reader,
+        query: ImageQuery,
+        place: Place | None,
+        evidence: EvidenceImages | None,
+        person: str | None,
+    ) -> _Listed:
         facts, moment = self.facts.read(reader, place.moment if place else None)
         classes = reader.classes.current()
-        scores, groups = self._computed(reader, query, place, classes)
+        scores, groups = computed_for(self._session.folder, reader, query, place, classes)
         place = Place(
             moment,
             scores.number if scores else 0,
             groups.number if groups else 0,
             place.start if place else 0,
+            place.notes if place else reader.notes.moment(),
         )
-        key = (query, replace(place, start=0), classes.id, reader.images.mark())
+        key: tuple[object, ...] = (
+            query,
+            replace(place, start=0),
+            classes.id,
+            reader.images.mark(),
+            evidence,
+        )
+        if query.filter.flagged or query.filter.noted:  # which of them the person sees
+            asking = reader.rounds.current()
+            key = (*key, person, asking.id if asking else None)
         known = self._lists.get(key)
         if known is not None:
             self._lists.move_to_end(key)
             return replace(known, place=place)
-        fits = matching(reader, facts, query.filter, classes, scores, groups)
+        fits = matching(reader, facts, query.filter, classes, scores, groups, evidence)
+        fits &= marked(reader, facts, query.filter, place.notes, self._session.folder, person)
         if query.filter.region is not None:
             fits &= in_region(self.map, facts, query.filter.region)
         chosen = np.flatnonzero(fits)
@@ -249,32 +270,8 @@ class Gallery:
             self._lists.popitem(last=False)
         return listed
 
-    def _computed(
-        self, reader: Reader, query: ImageQuery, place: Place | None, classes: ClassList
-    ) -> tuple[ImageScores | None, ImageGroups | None]:
-        """The predictions and the comparison that a list uses: the newest, or those of its first page."""
-        folder = self._session.folder
-        scores = stored_scores(folder, classes, (place and place.scores) or None)
-        groups = self._groups(reader, (place and place.groups) or None)
-        if place and place.scores and scores is None:
-            if query.asks_predictions:
-                raise GalleryChanged
-            scores = stored_scores(folder, classes)  # they are shown, and sort nothing
-        if place and place.groups and groups is None:
-            if query.asks_groups:
-                raise GalleryChanged
-            groups = self._groups(reader, None)
-        if query.asks_predictions and scores is None:
-            raise NotComputed(*PREDICTIONS)
-        if query.order is Order.EPISTEMIC and not (scores and scores.has_parts):
-            raise NotComputed(*PARTS)
-        if query.asks_groups and groups is None:
-            raise NotComputed(*COMPARISON)
-        return scores, groups
-
-    def _groups(self, reader: Reader, number: int | None) -> ImageGroups | None:
-        encoder = reader.computed.encoder()
-        return stored_groups(self._session.folder, encoder.id, number) if encoder else None
+    def _groups(self, reader: Reader) -> ImageGroups | None:
+        return groups_of(self._session.folder, reader)
 
     def _similarity(
         self, reader: Reader, facts: ImageFacts, query: ImageQuery

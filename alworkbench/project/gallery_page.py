@@ -1,16 +1,25 @@
-"""What a page of the gallery says of each image, and what was computed for the images of a project."""
+"""What a page of the gallery says of each image, and what was computed for the images of a project.
+
+Dimensions used in this file
+    M  images of a list
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alworkbench.core.domain import EncoderRecord, LearnerRecord, Role
+import numpy as np
+from jaxtyping import Int
+
+from alworkbench.core.domain import ClassList, EncoderRecord, LearnerRecord, Role
 from alworkbench.core.ports import Reader
 from alworkbench.project.image_facts import CANNOT_TELL, NONE, SKIP, ImageFacts
 from alworkbench.project.image_groups import ImageGroups
-from alworkbench.project.image_matching import shown_rows
+from alworkbench.project.image_matching import shown_rows, values_of
 from alworkbench.project.image_scores import ImageScores
+from alworkbench.project.notes import ImageNotes, notes_of
 
 _WORDS = {NONE: None, SKIP: "skip", CANNOT_TELL: "cannot_tell"}
 
@@ -47,6 +56,9 @@ class GalleryImage:
     cluster: int | None
     similarity: float | None = None
     """To what is searched for; None outside of a search."""
+    flagged: bool = False
+    notes: int = 0
+    """How many notes people wrote about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +131,12 @@ def describe(
     images: Sequence[int],
     scores: ImageScores | None,
     groups: ImageGroups | None,
+    person: str | None = None,
 ) -> list[GalleryImage]:
-    """The images with these ids, in this order. `facts` are those of now."""
+    """The images with these ids, in this order. `facts` are those of now.
+
+    Flags and notes are those that the `person` may see (None: a script, which sees all).
+    """
     names = reader.classes.current().given_names
     at = facts.positions(images)
     some = facts.at(at)
@@ -141,8 +157,10 @@ def describe(
             (float(near[row]), int(cluster[row])) if row >= 0 else None
             for row in groups.rows(some.keys).tolist()
         ]
+    shown = reader.images.some(images)
+    notes, none = notes_of(reader, shown, person), ImageNotes()
     found = []
-    for place, image in enumerate(reader.images.some(images)):
+    for place, image in enumerate(shown):
         answer = int(some.answer[place])
         said, group = predicted[place], compared[place]
         found.append(
@@ -164,6 +182,37 @@ def describe(
                 entropy=said[2] if said else None,
                 near=group[0] if group else None,
                 cluster=group[1] if group else None,
+                flagged=notes.get(image.id, none).flagged,
+                notes=len(notes.get(image.id, none).notes),
             )
         )
+    return found
+
+
+def counted(
+    facts: ImageFacts,
+    at: Int[np.ndarray, "M"],
+    classes: ClassList,
+    scores: ImageScores | None,
+    groups: ImageGroups | None,
+) -> dict[str, dict[str, int]]:
+    """How many images at these positions have each class as label, as prediction, and are in each cluster.
+
+    The parts are `label`, `predicted` and `cluster`.
+    """
+    names = classes.given_names
+    found: dict[str, dict[str, int]] = {"label": {}, "predicted": {}, "cluster": {}}
+    for number, count in Counter(facts.answer[at].tolist()).most_common():
+        word = _WORDS[number] or "" if number in _WORDS else names.get(number, "")
+        found["label"][word] = count
+    if scores is not None:
+        likeliest = values_of(scores.likeliest(), shown_rows(facts, scores), 0)[at]
+        for number, count in Counter(likeliest.tolist()).most_common():
+            if number:
+                found["predicted"][names[number]] = count
+    if groups is not None:
+        cluster = values_of(groups.column("cluster"), groups.rows(facts.keys), 0)[at]
+        for number, count in sorted(Counter(cluster.tolist()).items()):
+            if number:
+                found["cluster"][str(number)] = count
     return found

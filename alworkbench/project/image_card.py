@@ -7,7 +7,8 @@ labelling page: what is hidden there until the own answer is hidden here (see `b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from alworkbench.core.domain import Image, Label
@@ -20,6 +21,7 @@ from alworkbench.core.errors import (
 from alworkbench.core.ports import Reader
 from alworkbench.project.blindness import Hidden, hidden_from
 from alworkbench.project.image_history import PastAnswer, history_of
+from alworkbench.project.notes import ImageNotes, notes_of
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class ImageCard:
     own: Label | None
     """The person's own answer that stands, which the person may correct."""
     hidden: Hidden
+    notes: ImageNotes = field(default_factory=ImageNotes)
+    """Notes and flags; only the own ones where the answers of others are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,10 @@ class _Warm:
     key: tuple[object, ...]
     learner: CalibratedLearner
     labels: int
+    """That it learned from."""
+    names: tuple[str, ...]
+    """Of the classes that it knows, in order."""
+    seed: int
     joint: Callable[[], WeightUpdate]
 
 
@@ -123,6 +131,7 @@ class Cards:
                 ),
                 own=None if person is None else reader.labels.opinion(person, image.id),
                 hidden=hidden,
+                notes=notes_of(reader, [image], person).get(image.id, ImageNotes()),
             )
 
     def model(self, content: str, person: str | None = None) -> ModelOpinion:
@@ -185,8 +194,8 @@ class Cards:
             belief = believe(
                 warm.learner,
                 table.gather(row, device),
-                self._session.classes().names,
-                self._session.settings().seed,
+                warm.names,
+                warm.seed,
                 warm.joint,
                 lambda learner: covariance_numbers(learner) <= QUICK and fits_closed_form(learner),
             )
@@ -194,32 +203,32 @@ class Cards:
 
     def _learner(self) -> _Warm:
         """The newest learner, calibrated; kept until learner, classes, posterior or calibration change."""
-        from alworkbench.project.uncertainty_parts import SET_OF_DRAWS
+        key, labels, names, seed = self._moment()
+        while self._warm is None or self._warm.key != key:
+            learner, before = self._predictions().newest(), key
+            key, labels, names, seed = self._moment()
+            if key == before:  # else something changed while the learner was loaded
+                self._warm = _Warm(key, learner, labels, names, seed, _joint(learner, seed))
+        return self._warm
 
+    def _moment(self) -> tuple[tuple[object, ...], int, tuple[str, ...], int]:
+        """What the learner of now is made of; its labels, the names of its classes, and the seed."""
+        encoded = len(self._session.engine().table())  # images are encoded after they are imported
         with self._session.store.read() as reader:
-            newest = reader.computed.learner()
-            settings = reader.settings()
+            newest, classes, settings = (
+                reader.computed.learner(), reader.classes.current(), reader.settings()
+            )  # fmt: skip
             posterior = self._session.posterior_record(reader)
             key = (
                 newest.id if newest else None,
-                reader.classes.current().id,
+                classes.id,
                 posterior.id if posterior else None,
-                len(reader.computed.metrics()),
+                reader.computed.metrics(),  # a new one of the same learner replaces the one before
                 settings,
                 reader.images.mark(),
+                encoded,
             )
-        if self._warm is not None and self._warm.key == key:
-            return self._warm
-        learner = self._predictions().newest()
-        drawn: list[WeightUpdate] = []
-
-        def joint() -> WeightUpdate:
-            if not drawn:
-                drawn.append(learner.learner.base.draws(SET_OF_DRAWS, settings.seed))
-            return drawn[0]
-
-        self._warm = _Warm(key, learner, newest.labels if newest else 0, joint)
-        return self._warm
+        return key, newest.labels if newest else 0, classes.names, settings.seed
 
     def _unusable(self, image: Image) -> str:
         why = self._session.engine().table().quarantined().get(image.hash)
@@ -233,6 +242,13 @@ def short_path(stored: str) -> str:
     parts = stored.split("/")
     absolute = stored.startswith("/") or parts[0].endswith(":") or ".." in parts
     return "/".join(parts[-2:]) if absolute else stored
+
+
+def _joint(learner: CalibratedLearner, seed: int) -> Callable[[], WeightUpdate]:
+    """The draws of the weights of a learner, made when they are first asked for."""
+    from alworkbench.project.uncertainty_parts import SET_OF_DRAWS
+
+    return cache(lambda: learner.learner.base.draws(SET_OF_DRAWS, seed))
 
 
 def _words(labels: int) -> str:

@@ -16,7 +16,8 @@ from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 
-from alworkbench.core.domain import ImageFile, ProjectFolder
+from alworkbench.core.domain import ImageFile, ProjectFolder, Role
+from alworkbench.core.ports import Reader
 from alworkbench.core.prefetch import prefetch
 from alworkbench.core.progress import Progress, silent
 from alworkbench.inputs.picture import hash_file
@@ -158,3 +159,14 @@ def in_words(faults: Sequence[FileFault]) -> str:
     counts = [f"{number} {fault}" for fault, number in count_faults(faults).items()]
     listed = " and ".join([", ".join(counts[:-1]), counts[-1]] if counts[1:] else counts)
     return f"{listed} ({faults[0].path}: {faults[0].detail})"
+
+
+def places(reader: Reader) -> dict[int, tuple[str, str, Role]]:
+    """Image id -> its newest place, its content hash and its role."""
+    return {
+        image: (path, content, role)
+        for role in Role
+        for (image, content), (_, path) in zip(
+            reader.images.ids_and_hashes(role), reader.images.hashes_and_paths(role), strict=True
+        )
+    }

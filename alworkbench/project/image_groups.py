@@ -1,10 +1,5 @@
 """All images compared with each other: the most similar other image of each, and clusters; stored.
 
-The most similar image has the largest cosine of whitened activations (`features.whitening`): near-copies of a
-picture stand out there, while images of one kind do not. With a cosine of 0.7, 82 to 93 % of copies of the
-bundled sample that are brighter or saved again are found, and 5 % of images without a copy. With a plain
-cosine of 0.99, it is 40 to 55 % and 43 % (`python -m tests.bench near_copies`).
-
 Clusters are those of MiniBatchKMeans (Sculley 2010, doi:10.1145/1772690.1772862) on image embeddings of unit
 length.
 
@@ -12,12 +7,11 @@ Dimensions used in this file
     N  images that have features
     M  images asked for
     D  embedding size
-    R  directions that vary
+    R  directions of activations that vary (`most_similar`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from alworkbench.encoders.head import Head
+    from alworkbench.engines.engine import Engine
     from alworkbench.features.table import FeatureTable
 
 KIND = "groups"
@@ -40,8 +35,6 @@ MOST_CLUSTERS = 200
 _SAMPLE = 50_000
 """Images that the centres of clusters are fitted to; the others join the nearest centre."""
 _BLOCK = 4096
-_KEPT_NUMBERS = 1 << 28
-"""Numbers of whitened activations that are kept in memory (1 GiB); of more images they are read again."""
 
 
 @dataclass
@@ -97,23 +90,30 @@ def stored_groups(
 
 
 def group_images(
-    session: Session, progress: Progress = silent, *, clusters: int | None = None
+    session: Session,
+    progress: Progress = silent,
+    *,
+    clusters: int | None = None,
+    engine: Engine | None = None,
 ) -> ImageGroups:
     """Compare all images with each other, and store it.
 
     `clusters` is their number; None: the square root of half the images, at most MOST_CLUSTERS. Takes N^2 R
-    operations. Raises FeaturesMissing, JobRuns and JobCancelled.
+    operations, which an `engine` does. Raises FeaturesMissing, JobRuns, JobCancelled and EngineError.
     """
     from alworkbench.project.encoded_images import encoded_images
+    from alworkbench.project.most_similar import most_similar
 
     with session.jobs.claim(JobKind.GROUP, lambda: "compare all images", progress) as told:
-        engine = session.engine()
-        table = engine.table()
+        project = session.engine()
+        table = project.table()
         with session.store.read() as reader:
             keys, rows = encoded_images(reader, table)
-        near, nearest = nearest_other(table, rows, told)
+        near, nearest = most_similar(table, rows, told, engine)
         count = min(clusters or usual_clusters(len(rows)), max(1, len(rows)))
-        cluster, central = clustered(table, engine.head, rows, count, session.settings().seed, told)
+        cluster, central = clustered(
+            table, project.head, rows, count, session.settings().seed, told
+        )
         columns = {
             "key": keys,
             "near": near,
@@ -122,7 +122,7 @@ def group_images(
             "central": central,
         }
         facts = {
-            "encoder": engine.encoder_id,
+            "encoder": project.encoder_id,
             "images": len(rows),
             "clusters": int(cluster.max()) if len(rows) else 0,
             "made_at": session.now().isoformat(),
@@ -135,44 +135,6 @@ def group_images(
 def usual_clusters(images: int) -> int:
     """The square root of half the images, between 2 and MOST_CLUSTERS."""
     return max(2, min(MOST_CLUSTERS, round((images / 2) ** 0.5)))
-
-
-def nearest_other(
-    table: FeatureTable, rows: Int[torch.Tensor, "N"], progress: Progress = silent
-) -> tuple[Float[np.ndarray, "N"], Int[np.ndarray, "N"]]:
-    """Cosine and position of the most similar other image, by whitened activations.
-
-    The only image of a table has itself, with cosine 0. Of equally similar ones, the first.
-    """
-    import torch
-
-    from alworkbench.features.whitening import Whitening
-
-    if len(rows) < 2:
-        return np.zeros(len(rows), np.float32), np.arange(len(rows))
-    whitening = Whitening.of(table, rows, _BLOCK)
-    kept: list[torch.Tensor] = []
-    if len(rows) * whitening.matrix.shape[1] <= _KEPT_NUMBERS:
-        kept = list(whitening.directions(table, rows, _BLOCK))
-
-    def blocks() -> Iterator[torch.Tensor]:
-        yield from kept or whitening.directions(table, rows, _BLOCK)
-
-    best = torch.full((len(rows),), -torch.inf)
-    at = torch.zeros(len(rows), dtype=torch.long)
-    for number, one in enumerate(blocks()):
-        start = number * _BLOCK
-        for other_number, other in enumerate(blocks()):
-            cosines = one @ other.T
-            if other_number == number:
-                cosines.fill_diagonal_(-torch.inf)
-            value, place = cosines.max(dim=1)
-            part = slice(start, start + len(one))
-            better = value > best[part]
-            at[part] = torch.where(better, place + other_number * _BLOCK, at[part])
-            best[part] = torch.where(better, value, best[part])
-        progress("comparing images", start + len(one), len(rows))
-    return best.clamp(-1, 1).numpy(), at.numpy()
 
 
 def clustered(

@@ -7,18 +7,24 @@ Dimensions used in this file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from alworkbench.core.domain import ClassList, Role
+from alworkbench.core.domain import ClassList, NotesMoment, ProjectFolder, Role
 from alworkbench.core.errors import UnknownClass, UnknownRound
 from alworkbench.core.ports import Reader
-from alworkbench.project.image_facts import CANNOT_TELL, NONE, ROLES, SKIP, ImageFacts
+from alworkbench.project.image_facts import CANNOT_TELL, NONE, ROLES, SKIP, ImageFacts, key_of
 from alworkbench.project.image_groups import ImageGroups
 from alworkbench.project.image_query import Against, Answered, ImageFilter, ImageQuery, Order
 from alworkbench.project.image_scores import ImageScores
+from alworkbench.project.kept_targets import load_targets
+from alworkbench.project.notes import flagged_for, noted_for
 from alworkbench.project.session import stored_id
+
+if TYPE_CHECKING:
+    from alworkbench.project.evidence_images import EvidenceImages
 
 
 def shown_rows(facts: ImageFacts, scores: ImageScores) -> Int[np.ndarray, "N"]:
@@ -39,14 +45,20 @@ def matching(
     classes: ClassList,
     scores: ImageScores | None,
     groups: ImageGroups | None,
+    evidence: EvidenceImages | None = None,
 ) -> Bool[np.ndarray, "N"]:
-    """Whether each image meets all conditions. Raises UnknownClass, UnknownRound."""
+    """Whether each image meets all conditions. Raises UnknownClass, UnknownRound.
+
+    `evidence` is that of the filter, which is empty without it.
+    """
     fits = np.ones(len(facts), bool)
+    if wanted.evidence is not None:
+        fits &= _in_evidence(facts, wanted, classes, evidence)
     if wanted.role is not None:
         fits &= facts.role == ROLES.index(wanted.role)
     if wanted.answered is not None:
         fits &= _answered(facts, wanted.answered)
-    if wanted.classes:
+    if wanted.classes and wanted.evidence is None:
         fits &= np.isin(facts.answer, ids_of(classes, wanted.classes))
     if wanted.round is not None:
         rounds = {each.number: each.id for each in reader.rounds.all()}
@@ -73,6 +85,31 @@ def matching(
     return fits
 
 
+def marked(
+    reader: Reader,
+    facts: ImageFacts,
+    wanted: ImageFilter,
+    moment: NotesMoment,
+    folder: ProjectFolder,
+    person: str | None = None,
+) -> Bool[np.ndarray, "N"]:
+    """Whether each image has the flag and the note of a moment, and is in the target set, that are asked for.
+
+    Flags and notes are those that the `person` may see (None: a script, which sees all). Raises
+    InvalidTargets.
+    """
+    fits = np.ones(len(facts), bool)
+    if wanted.flagged:
+        fits &= _at(facts, facts.positions(flagged_for(reader, person, moment)))
+    if wanted.noted:
+        fits &= _at(facts, facts.positions(noted_for(reader, person, moment)))
+    if wanted.targets is not None:
+        fits &= np.isin(
+            facts.keys, [key_of(each) for each in load_targets(folder, wanted.targets).hashes]
+        )
+    return fits
+
+
 def _answered(facts: ImageFacts, wanted: Answered) -> np.ndarray:
     match wanted:
         case Answered.NO:
@@ -87,15 +124,32 @@ def _answered(facts: ImageFacts, wanted: Answered) -> np.ndarray:
             return facts.answer == CANNOT_TELL
 
 
+def _in_evidence(
+    facts: ImageFacts, wanted: ImageFilter, classes: ClassList, evidence: EvidenceImages | None
+) -> np.ndarray:
+    """The images of the evidence with these labels and predictions."""
+    if evidence is None:
+        return np.zeros(len(facts), bool)
+    labels, said = evidence.class_ids(evidence.labels), evidence.class_ids(evidence.predicted)
+    fits = np.ones(len(evidence), bool)
+    if wanted.classes:
+        fits &= np.isin(labels, ids_of(classes, wanted.classes))
+    if wanted.predicted:
+        fits &= np.isin(said, ids_of(classes, wanted.predicted))
+    if wanted.prediction is not None:
+        fits &= (labels == said) == (wanted.prediction is Against.AGREES)
+    return _at(facts, facts.positions(evidence.images[fits].tolist()))
+
+
 def _predicted(
     facts: ImageFacts, wanted: ImageFilter, classes: ClassList, scores: ImageScores
 ) -> np.ndarray:
     rows = shown_rows(facts, scores)
     likeliest = values_of(scores.likeliest(), rows, 0)
     fits = rows >= 0
-    if wanted.predicted:
+    if wanted.predicted and wanted.evidence is None:
         fits &= np.isin(likeliest, ids_of(classes, wanted.predicted))
-    if wanted.prediction is not None:
+    if wanted.prediction is not None and wanted.evidence is None:
         same = likeliest == facts.answer
         fits &= (facts.answer > 0) & (same if wanted.prediction is Against.AGREES else ~same)
     entropy = values_of(scores.column("entropy"), rows, np.nan)

@@ -1,4 +1,4 @@
-"""What a gallery asks for: which images, in which order, as of which moment. Loads no tensors."""
+"""What a gallery asks for: which images, and in which order. Loads no tensors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from alworkbench.core.domain import LabelMoment, Role
+from alworkbench.core.domain import Role
 from alworkbench.core.errors import InvalidImageQuery
-from alworkbench.project.image_facts import FactsMoment
 
 MOST_ALIKE = 1000
 """Images whose mean direction may be searched for at once."""
@@ -40,6 +39,16 @@ class Against(StrEnum):
 
     DIFFERS = "differs"
     AGREES = "agrees"
+
+
+class EvidenceSet(StrEnum):
+    """Labelled images whose label the model did not learn before it predicted them (see `evidence`)."""
+
+    AUDIT = "audit"
+    """The audit set. It measures the pool."""
+    LEFT_OUT = "left-out"
+    """Labels of the pool, each left out when its image is predicted. They were chosen, so they do not
+    measure the pool."""
 
 
 class Order(StrEnum):
@@ -101,14 +110,20 @@ class ImageFilter:
     """Least cosine with the most similar other image (see `image_groups`)."""
     cluster: int | None = None
     region: MapRegion | None = None
+    flagged: bool = False
+    noted: bool = False
+    """Whether somebody wrote a note about the image."""
+    targets: str | None = None
+    """Name of a kept target set that holds the image."""
+    evidence: EvidenceSet | None = None
+    """Only images of this set; `classes`, `predicted` and `prediction` then mean what it says of them."""
 
     @property
     def asks_predictions(self) -> bool:
         """Whether it needs stored predictions."""
-        return (
-            bool(self.predicted)
-            or self.prediction is not None
-            or (self.least_uncertainty is not None or self.most_uncertainty is not None)
+        said = bool(self.predicted) or self.prediction is not None
+        return (said and self.evidence is None) or (
+            self.least_uncertainty is not None or self.most_uncertainty is not None
         )
 
     @property
@@ -151,37 +166,6 @@ class ImageQuery:
         return self.filter.asks_groups or self.order is Order.NEAR
 
 
-_PLACE = re.compile(
-    r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})\.(\d{1,9})\.(\d{1,9})@(\d{1,12})", re.ASCII
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page begins: in the order as of a moment. As text, it is the cursor."""
-
-    moment: FactsMoment
-    scores: int = 0
-    """Number of the predictions that sort and filter; 0 for none."""
-    groups: int = 0
-    """Number of the comparison that sorts and filters; 0 for none."""
-    start: int = 0
-
-    def __str__(self) -> str:
-        labels = self.moment.labels
-        parts = (labels.label, labels.take_back, self.moment.image, self.scores, self.groups)
-        return ".".join(map(str, parts)) + f"@{self.start}"
-
-    @classmethod
-    def read(cls, text: str) -> Place:
-        """The place of a cursor. Raises InvalidImageQuery."""
-        found = _PLACE.fullmatch(text)
-        if found is None:
-            raise InvalidImageQuery("the cursor is not one that a page gave")
-        label, take_back, image, scores, groups, start = map(int, found.groups())
-        return cls(FactsMoment(LabelMoment(label, take_back), image), scores, groups, start)
-
-
 def read_query(given: Mapping[str, Any]) -> ImageQuery:
     """A query from plain values, such as JSON. Raises InvalidImageQuery."""
     _refuse_unknown(given, {"filter", "order", "of", "reverse", "text", "like"}, "query")
@@ -210,6 +194,10 @@ def read_query(given: Mapping[str, Any]) -> ImageQuery:
         near=_number(plain, "near"),
         cluster=_whole(plain, "cluster"),
         region=_region(plain.get("region")),
+        flagged=_flag(plain, "flagged"),
+        noted=_flag(plain, "noted"),
+        targets=_text(plain, "targets"),
+        evidence=_word(plain, "evidence", EvidenceSet),
     )
     return ImageQuery(
         chosen,

@@ -15,17 +15,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from alworkbench.project.artifacts import load_project_encoder, refuse_file
-from alworkbench.project.image_facts import key_of
+from alworkbench.project.artifacts import refuse_file
+from alworkbench.project.image_facts import keys_of
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
-    from alworkbench.encoders.base import Encoder
     from alworkbench.encoders.head import Head
     from alworkbench.features.table import FeatureTable
 
@@ -51,13 +49,11 @@ def unit_embeddings(
 
 
 class Similarity:
-    """Searches the features of one project. Threads share it; the text tower is loaded once."""
+    """Searches the features of one project. Threads share it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lock = threading.Lock()
-        self._loading = threading.Lock()
-        self._encoder: Encoder | None = None
         self._kept: tuple[tuple[str, int], list[Tensor]] | None = None
         self._keys: tuple[tuple[str, int], np.ndarray, np.ndarray] | None = None
         """Keys of the rows, sorted, and where they stand."""
@@ -69,7 +65,7 @@ class Similarity:
 
     def to_text(self, text: str) -> Float[np.ndarray, "N"]:
         """Cosine of each row of the features with a text. Raises UnknownEncoder, EncoderMismatch."""
-        encoder = self._text_encoder()
+        encoder = self._session.text_encoder("a text", INSTEAD)
 
         def direction() -> Tensor:
             activations = encoder.encode_prompts([text]).to(self._session.engine().device)
@@ -97,7 +93,7 @@ class Similarity:
         with self._lock:
             known = (engine.encoder_id, len(table))
             if self._keys is None or self._keys[0] != known:
-                own = np.array([key_of(content) for content in table.hashes], np.int64)
+                own = keys_of(table.names)
                 order = np.argsort(own, kind="stable")
                 self._keys = (known, own[order], order)
         _, own, order = self._keys
@@ -115,8 +111,12 @@ class Similarity:
                 self._found.move_to_end(key)
                 return self._found[key]
             wanted = normalize(direction(), dim=-1).cpu().float()
-            parts = [block.float() @ wanted for block in self._embeddings(engine.encoder_id, table)]
-            found = torch.cat(parts).clamp(-1, 1).numpy() if parts else np.zeros(0, np.float32)
+            # One array for all: a small result of each block would keep the memory of large ones apart.
+            found, start = np.zeros(len(table), np.float32), 0
+            for block in self._embeddings(engine.encoder_id, table):
+                cosines = (block.float() @ wanted).clamp(-1, 1)
+                found[start : start + len(block)] = cosines.numpy()
+                start += len(block)
             self._found[key] = found
             while len(self._found) > _SEARCHES:
                 self._found.popitem(last=False)
@@ -131,12 +131,3 @@ class Similarity:
         if self._kept is None or self._kept[0] != key:
             self._kept = (key, [block.half() for block in unit_embeddings(table, head)])
         yield from self._kept[1]
-
-    def _text_encoder(self) -> Encoder:
-        self.refuse_texts()
-        with self._loading:
-            if self._encoder is None:
-                self._encoder = load_project_encoder(
-                    self._session.encoder_record(), self._session.device, "a text", INSTEAD
-                )
-            return self._encoder

@@ -31,6 +31,7 @@ from alworkbench.inputs.white_point import LEAST
 from alworkbench.project.given_labels import record_changes
 from alworkbench.project.image_files import THREADS
 from alworkbench.project.import_plan import MANIFEST_ANNOTATOR, by_role, plan_import
+from alworkbench.project.import_words import unreadable
 from alworkbench.project.learned_images import LearnedImages, write_knowing_learned
 from alworkbench.project.mass_refusal import counted_reasons, is_mass_refusal, reasons_in_words
 from alworkbench.project.renditions import Rendition, Renditions, original_bytes
@@ -186,6 +187,7 @@ class Images:
                 total.files,
                 reasons_in_words(counted_reasons(total.quarantined)),
                 f"alworkbench import {location}",
+                unreadable(total),
             )
         return total
 

@@ -114,6 +114,11 @@ class Jobs:
         with self._store.read() as reader:
             return reader.jobs.get(job_id)
 
+    def asked_by(self, kind: JobKind) -> str:
+        """Who asked for the work of this kind that this thread does now."""
+        held: dict[JobKind, Recorder] = self._mine.__dict__.get("held", {})
+        return held[kind].job.asked_by if kind in held else self._asked_by
+
     # ------------------------------------------------------------------------------------ changing
     def cancel(self, job_id: int, reason: str | None = None) -> Job:
         """End a queued job; a running one stops at its next step. Raises NotInProject."""
@@ -191,6 +196,11 @@ class Jobs:
                 job = writer.jobs.add(new, self._clock(), running=True)
             with self._recorded(job, progress) as recorder:
                 yield recorder
+
+    def held(self, kind: JobKind) -> Job | None:
+        """The job of this kind that this thread works on now."""
+        found: Recorder | None = self._mine.__dict__.get("held", {}).get(kind)
+        return None if found is None else found.job
 
     @contextmanager
     def work_on(self, job: Job, progress: Progress = silent) -> Iterator[Progress]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -19,9 +19,11 @@ from alworkbench.core.domain import (
     deciding_label,
 )
 from alworkbench.core.ports import Reader
-from alworkbench.inputs.label_formats.protocol import Export
-from alworkbench.project.image_files import file_holding
+from alworkbench.inputs.label_formats.protocol import Export, Records
+from alworkbench.inputs.label_formats.record import KINDS
+from alworkbench.project.image_files import file_holding, places
 from alworkbench.project.session import Session
+from alworkbench.project.soft_records import SoftRecords
 
 
 class LabelRecords:
@@ -31,8 +33,19 @@ class LabelRecords:
     merged class has the name of the class for which it counts; in a history it has its own.
     """
 
-    def __init__(self, reader: Reader, *, history: bool, image: Image | None = None) -> None:
-        """With `image`, only its labels, read without those of other images."""
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        history: bool,
+        image: Image | None = None,
+        role: Role | None = None,
+        annotators: Collection[str] = (),
+    ) -> None:
+        """With `image`, only its labels, read without those of other images.
+
+        `role` leaves out images of the other set, and `annotators` the labels of everybody else.
+        """
         self._project = reader.settings().name
         classes = reader.classes.current()
         self._class_names = classes.given_names
@@ -41,14 +54,23 @@ class LabelRecords:
         only = None if image is None else [label.id for label in every]
         self._asked = _asked(reader) if image is None else _asked_of(reader, every)
         self._place_of = (
-            _places(reader)
+            places(reader)
             if image is None
             else {image.id: (_newest_place(reader, image), image.hash, image.role)}
         )
         self._counting = {label.id for label in _counting(reader, image)}
         self._taken_back = {each.label_id: each for each in reader.labels.take_backs(only)}
         self._origins = reader.labels.origins(only)
-        self._labels = [label for label in every if history or label.id in self._counting]
+        newest = reader.notes.of(None if image is None else [image.id])
+        self._notes = {note.image_id: note.text for note in newest}  # the newest is the last one
+        self._flagged = set(reader.notes.flagged())
+        self._labels = [
+            label
+            for label in every
+            if (history or label.id in self._counting)
+            and (not annotators or label.annotator in annotators)
+            and (role is None or self._place_of[label.image_id][2] is role)
+        ]
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -59,6 +81,8 @@ class LabelRecords:
                 **self._of_label(label),
                 **_of_take_back(self._taken_back.get(label.id)),
                 **self._of_origin(label),
+                "note": self._notes.get(label.image_id),
+                "flagged": label.image_id in self._flagged,
             }
 
     def _of_label(self, label: Label) -> dict[str, Any]:
@@ -102,17 +126,6 @@ class LabelRecords:
         return None if class_id is None else self._class_names[class_id]
 
 
-def _places(reader: Reader) -> dict[int, tuple[str, str, Role]]:
-    """Image id -> its newest place, its content hash and its role."""
-    return {
-        image: (path, content, role)
-        for role in Role
-        for (image, content), (_, path) in zip(
-            reader.images.ids_and_hashes(role), reader.images.hashes_and_paths(role), strict=True
-        )
-    }
-
-
 def _newest_place(reader: Reader, image: Image) -> str:
     return reader.images.files([image.hash])[0].path
 
@@ -149,11 +162,26 @@ def _of_take_back(found: TakeBack | None) -> dict[str, Any]:
 
 
 def export_of(
-    session: Session, reader: Reader, *, history: bool, place: Literal["copy", "link"] = "copy"
+    session: Session,
+    reader: Reader,
+    *,
+    history: bool,
+    place: Literal["copy", "link"] = "copy",
+    role: Role | None = None,
+    annotators: Collection[str] = (),
+    soft: bool = False,
 ) -> Export:
     """What a format is given to write. Read it within the read block."""
+    rows: Records
+    if soft:
+        rows = SoftRecords(reader, role=role, annotators=annotators)
+        kinds = rows.kinds
+    else:
+        rows = LabelRecords(reader, history=history, role=role, annotators=annotators)
+        kinds = KINDS
     return Export(
-        rows=LabelRecords(reader, history=history),
+        rows=rows,
+        kinds=kinds,
         class_names=tuple(reader.classes.current().given_names.values()),
         project=reader.settings().name,
         picture=_pictures(session, reader),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from alworkbench.core.domain import Answer, Item, Label, RoleMismatch, Round
-from alworkbench.core.errors import NoOpenRound, NothingToUndo
+from alworkbench.core.domain import Answer, Item, Label, Role, RoleMismatch, Round
+from alworkbench.core.errors import InvalidLabelFile, NoOpenRound, NothingToUndo
 from alworkbench.core.ports import Reader, Writer
 from alworkbench.inputs.label_formats.mapping import OUR_OWN, ColumnMapping
 from alworkbench.inputs.label_formats.protocol import Written
-from alworkbench.inputs.label_formats.registry import format_to_write
+from alworkbench.inputs.label_formats.registry import TABLES, format_to_write
 from alworkbench.project.bulk_labels import (
     ActOutcome,
     SelectionAnswer,
@@ -20,6 +20,7 @@ from alworkbench.project.bulk_labels import (
     undo_selection,
 )
 from alworkbench.project.corrections import Correction, correct, newest_answers
+from alworkbench.project.exports import Exports
 from alworkbench.project.fair_share import AtWork, Share, fair_share
 from alworkbench.project.label_export import export_of
 from alworkbench.project.label_intake import (
@@ -44,6 +45,7 @@ class Labels:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._at_work = AtWork()
+        self.exports = Exports(session, self.export)
 
     def take_share(self, annotator: str, tab: str | None = None) -> Share:
         """Lease a fair share of the open round (see `fair_share`) to a tab of an annotator, as `claim` does.
@@ -232,17 +234,36 @@ class Labels:
         format: str | None = None,
         history: bool = False,
         place: Literal["copy", "link"] = "copy",
+        role: Role | None = None,
+        annotators: Collection[str] = (),
+        soft: bool = False,
     ) -> Written:
-        """Write the labels that count, or with `history` all of them.
+        """Write the labels that count, or with `history` all of them, or with `soft` one row for each image
+        with the share of each class in the answers of all people (see `soft_records`), as a table.
 
-        `format` is the name of a format; None: that of the suffix. `place` says whether formats with
-        pictures copy or link them. Raises InvalidLabelFile where no format fits the target.
+        With `role`, only those of this set; with `annotators`, only those of these people. `format` is the
+        name of a format; None: that of the suffix. `place` says whether formats with pictures copy or link
+        them. Raises InvalidLabelFile where no format fits the target.
         """
         chosen = format_to_write(target, format)
+        if soft and (history or chosen.name not in TABLES):
+            raise InvalidLabelFile(
+                f"Soft labels are a table of the format {' or '.join(TABLES)}, and have no history. Nothing "
+                f"was written. Name a file such as soft.csv, and choose either soft labels or the history."
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._session.store.read() as reader:
             return chosen.write(
-                target, export_of(self._session, reader, history=history, place=place)
+                target,
+                export_of(
+                    self._session,
+                    reader,
+                    history=history,
+                    place=place,
+                    role=role,
+                    annotators=annotators,
+                    soft=soft,
+                ),
             )
 
 

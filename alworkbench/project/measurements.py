@@ -39,7 +39,7 @@ class Measurements:
         self._session = session
 
     def all(self) -> list[MetricRecord]:
-        """Every measurement, oldest first."""
+        """Every measurement, by round, then by time."""
         with self._session.store.read() as reader:
             return reader.computed.metrics()
 
@@ -136,17 +136,22 @@ def intervals(
     surprise = (
         -probabilities.gather(1, labels[:, None])[:, 0].clamp_min(_SMALLEST_PROBABILITY).log()
     )
-    cells = torch.zeros(count, 2 * classes + 1, dtype=torch.float64)  # found | there | surprise
+    cells = torch.zeros(
+        count, 2 * classes + 2, dtype=torch.float64
+    )  # found, there, surprise, distance
     cells[torch.arange(count), labels] = right.double()
     cells[torch.arange(count), classes + labels] = 1.0
-    cells[:, -1] = surprise
+    cells[:, -2] = surprise
+    cells[:, -1] = (probabilities - cells[:, classes:-2]).square().sum(dim=-1)
     every = resampled_sums(cells, resamples, seed)
-    found, there, nlpd = every[:, :classes], every[:, classes:-1], every[:, -1]
+    found, there = every[:, :classes], every[:, classes:-2]
+    nlpd, brier = every[:, -2], every[:, -1]
     recall = torch.where(there > 0, found / there.clamp_min(1), torch.zeros(()).double())
     balanced = recall.sum(dim=-1) / (there > 0).sum(dim=-1)  # K
     confidence = probabilities.max(dim=-1).values
     return {
         "balanced_accuracy": middle(balanced),
         "nlpd": middle(nlpd / count),
+        "brier": middle(brier / count),
         "ece": calibration_interval(confidence, right, seed=seed),
     }

@@ -11,15 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alworkbench.core.domain import ClassSets, NewItem, NewRound, Round
+from alworkbench.core.domain import OPENED_BY, ClassSets, NewItem, NewRound, Round
 from alworkbench.core.errors import ChangedMeanwhile
 from alworkbench.core.ports import Reader, Writer
 from alworkbench.project.ranked_batch import RankedBatch
 
 
-def open_ranked(writer: Writer, ranked: RankedBatch, now: datetime) -> Round:
+def open_ranked(writer: Writer, ranked: RankedBatch, now: datetime, by: str) -> Round:
     """Open the round of a batch that was just ranked, and store its measurement of the zero-shot model.
 
+    `by` is who opens it.
     Raises RoundStillOpen, and ChangedMeanwhile where the classes changed or all images were answered.
     """
     still = still_to_ask(writer, ranked.round)
@@ -30,7 +31,12 @@ def open_ranked(writer: Writer, ranked: RankedBatch, now: datetime) -> Round:
         )
     if ranked.measured is not None:
         writer.computed.add_metrics(ranked.measured)
-    return writer.rounds.open(still, now)
+    return writer.rounds.open(opened_by(still, by), now)
+
+
+def opened_by(new: NewRound, by: str) -> NewRound:
+    """The round with a record of who opens it."""
+    return replace(new, settings={**new.settings, OPENED_BY: by})
 
 
 def still_to_ask(reader: Reader, ranked: NewRound) -> NewRound | None:

@@ -5,6 +5,7 @@ The parameters are the defaults of argon2-cffi (the low-memory recommendation of
 
 from __future__ import annotations
 
+import secrets
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
 FEWEST, MOST = 10, 1000
 """Characters of a password."""
 
+READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Of made passwords: without letters and digits that look alike."""
+
 _turns = threading.BoundedSemaphore(2)
 """Each hash takes 64 MiB: many sign-ins at once wait for each other."""
+
+
+def made_password() -> str:
+    """A new random password that can be read aloud: 79 bits, in groups of four letters and digits."""
+    letters = "".join(secrets.choice(READABLE) for _ in range(16))
+    return "-".join(letters[n : n + 4] for n in range(0, 16, 4))
 
 
 def hash_password(password: str) -> str:

@@ -17,7 +17,7 @@ from alworkbench.core.errors import (
     TooManyAttempts,
     UnknownPerson,
 )
-from alworkbench.core.names import fault_of_name, tidy_name, twin_key
+from alworkbench.core.names import fault_of_given_name, tidy_name, twin_key
 from alworkbench.core.ports import Reader, Writer
 from alworkbench.project.attempts import Attempts
 from alworkbench.project.passwords import fits, hash_password, is_outdated
@@ -70,6 +70,17 @@ class People:
         hashed = None if password is None else hash_password(password)
         with self._session.store.write() as writer:
             return writer.people.add(tidy, role, hashed, self._session.now())
+
+    def take_over(self, other: People, name: str, role: PersonRole) -> Person:
+        """Add a person of another project, who signs in here with the same password, if with any.
+
+        Raises UnknownPerson, and PersonExists.
+        """
+        with other._session.store.read() as reader:
+            person = _get(reader, name)
+            hashed = reader.people.password_hash(person.id)
+        with self._session.store.write() as writer:
+            return writer.people.add(person.name, role, hashed, self._session.now())
 
     def change_role(self, name: str, role: PersonRole, *, force: bool = False) -> Person:
         """Give a person another role; it counts at their next request.
@@ -171,7 +182,7 @@ class People:
 
 def checked_name(name: str) -> str:
     """The name as it is stored: composed, with single blanks. Raises InvalidPersonName."""
-    if (fault := fault_of_name(name)) is not None:
+    if (fault := fault_of_given_name(name)) is not None:
         raise InvalidPersonName(name, fault)
     tidy = " ".join(tidy_name(name).split())
     if not tidy:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from alworkbench.core.domain import ClassList, NameKnowledge, PosteriorRecord, Role
 from alworkbench.core.errors import FeaturesMissing, PosteriorMissing, ReplacesCaptions
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders import load_encoder
+from alworkbench.engines.engine import Engine
 from alworkbench.features.store import FeatureStore
 from alworkbench.inputs.pairs import open_pairs
 from alworkbench.posterior.fit_pairs import PAIR_BATCH, fit_posterior
@@ -46,12 +50,18 @@ class Posteriors:
         return engine.posterior(record)
 
     def fit(
-        self, pairs: Path, *, batch: int = PAIR_BATCH, progress: Progress = silent
+        self,
+        pairs: Path,
+        *,
+        batch: int = PAIR_BATCH,
+        engine: Engine | None = None,
+        progress: Progress = silent,
     ) -> PosteriorRecord:
         """Fit the posterior of the project's encoder from image-caption pairs (CSV, Parquet, tars).
 
-        For the files see `inputs.pairs`. An interrupted call goes on where it stopped. Raises
-        UnknownEncoder and EncoderMismatch where no model can encode the pairs as the project's images.
+        For the files see `inputs.pairs`. An interrupted call goes on where it stopped. The workers of an
+        `engine` encode the pairs and sum the curvature; see `posterior.pair_shards`. Raises UnknownEncoder
+        and EncoderMismatch where no model can encode the pairs as the project's images, and EngineError.
         """
         settings = self._session.settings()
         with self._session.store.read() as reader:
@@ -70,11 +80,14 @@ class Posteriors:
         )
         found = fit_posterior(
             encoder,
-            open_pairs(pairs),
+            open_pairs(pairs.absolute()),  # workers may have another working folder
             batch=batch,
             seed=settings.seed,
             progress=progress,
             partial=self._session.folder.posteriors,
+            engine=engine,
+            load=partial(load_encoder, encoder.spec, torch.device(device.type)),
+            gpus=int(device.type == "cuda"),
         )
         return self.keep(found.posterior, found.provenance)
 
@@ -83,15 +96,16 @@ class Posteriors:
         *,
         batch: int = PAIR_BATCH,
         replace_captions: bool = False,
+        engine: Engine | None = None,
         progress: Progress = silent,
     ) -> PosteriorRecord:
         """Fit the posterior without captions, from the pool's features and prompts.
 
-        This is an approximation; see `posterior.fit_pool`. Raises FeaturesMissing before the pool is encoded,
-        and ReplacesCaptions where the newest posterior was fitted from captions, unless
-        `replace_captions` says that it may be replaced.
+        This is an approximation; see `posterior.fit_pool`. An `engine` sums the curvature. Raises
+        FeaturesMissing before the pool is encoded, and ReplacesCaptions where the newest posterior was
+        fitted from captions, unless `replace_captions` says that it may be replaced.
         """
-        engine = self._session.engine()
+        project = self._session.engine()
         with self._session.store.read() as reader:
             newest = self._session.posterior_record(reader)
             if newest is not None and has_captions(newest.provenance) and not replace_captions:
@@ -105,15 +119,16 @@ class Posteriors:
         encoder = None
         if record is not None and not record.from_file:
             encoder = load_project_encoder(record, self._session.device, "prompts", "")
-        features = FeatureStore(self._session.folder.features / engine.encoder_id)
+        features = FeatureStore(self._session.folder.features / project.encoder_id)
         found = fit_from_pool(
-            engine.head,
-            engine.table(),
+            project.head,
+            project.table(),
             list(self._session.rows_of(pool)),
-            prompts_of(features, classes, encoder, progress).to(engine.device),
-            engine.encoder_id,
+            prompts_of(features, classes, encoder, progress).to(project.device),
+            project.encoder_id,
             batch=batch,
             seed=settings.seed,
+            engine=engine,
             progress=progress,
         )
         return self.keep(found.posterior, found.provenance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from alworkbench.adaptation.learner import Learner
@@ -17,17 +18,18 @@ from alworkbench.core.domain import (
     PosteriorRecord,
     Role,
 )
+from alworkbench.core.errors import FeaturesMissing
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
+from alworkbench.engines.engine import Engine
 from alworkbench.project.calibration import CalibratedLearner, calibrated, logit_source
 from alworkbench.project.learners import Learners
+from alworkbench.project.predicted_rows import BLOCK, Predicted, Predicting, predicted
 from alworkbench.project.session import Session, resolve, some_of
-from alworkbench.project.uncertainty_parts import Uncertainty, uncertainties
+from alworkbench.project.uncertainty_parts import Uncertainty
 
 MATCHED_IMAGES = 2048
 """Images of the pool, drawn with the project's seed, whose mean zero-shot confidence is matched."""
-BLOCK = 4096
-"""Images that are predicted at once, which bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,63 +117,68 @@ class Predictions:
         progress: Progress = silent,
         *,
         uncertainty: bool = False,
+        engine: Engine | None = None,
     ) -> PredictionRun:
         """Predict all images of these roles, block by block, each with its `top` likeliest classes.
 
         With `uncertainty`, each row has the parts of its uncertainty as `Explanations.of` gives them. This
-        takes four times as long as ranking the pool once by a strategy that draws. Raises
-        FeaturesMissing, PosteriorMissing, and ValueError for less than one class.
+        takes four times as long as ranking the pool once by a strategy that draws. The workers of an
+        `engine`, which must stay open while the rows are read, compute both. Raises FeaturesMissing,
+        PosteriorMissing, EngineError, and ValueError for less than one class.
         """
         if top < 1:
             raise ValueError(f"a prediction has at least one class, found {top}")
         with self._session.store.read() as reader:
             classes = reader.classes.current()
             newest = reader.computed.learner()
-            images = {role: reader.images.ids_and_hashes(role) for role in roles}
             places = [
                 (role, content, path)
                 for role in roles
                 for content, path in reader.images.hashes_and_paths(role)
             ]
-        for role in roles:
-            self._session.rows_of(images[role])  # raises for images that were never encoded
-        row_of = self._session.engine().table().rows_by_hash()
-        usable = [place for place in places if place[1] in row_of]
+        table = self._session.engine().table()
+        rows = table.find([content for _, content, _ in places])
+        unusable = table.quarantined()
+        without = [places[at][1] for at in np.flatnonzero(rows < 0).tolist()]
+        if missing := sum(content not in unusable for content in without):
+            raise FeaturesMissing(missing, len(places))
+        usable = places
+        if without:
+            usable = [place for place, row in zip(places, rows, strict=True) if row >= 0]
         learner = self.newest()
+        work = Predicting(
+            learner,
+            table,
+            torch.from_numpy(rows[rows >= 0]),
+            min(top, len(classes)),
+            self._session.settings().seed if uncertainty else None,
+        )
         return PredictionRun(
             learner.calibration,
             newest.id if newest else None,
             newest.labels if newest else 0,
             len(usable),
             len(places) - len(usable),
-            self._rows(
-                learner, classes.names, usable, min(top, len(classes)), uncertainty, progress
-            ),
+            self._rows(classes.names, usable, predicted(work, engine, progress)),
             uncertainty,
         )
 
     def _rows(
         self,
-        learner: CalibratedLearner,
         names: Sequence[str],
         places: Sequence[tuple[Role, str, str]],
-        top: int,
-        uncertainty: bool,
-        progress: Progress,
+        found: Iterator[Predicted],
     ) -> Iterator[Prediction]:
-        engine = self._session.engine()
-        table = engine.table()
-        row_of = table.rows_by_hash()
-        all_rows = torch.tensor([row_of[content] for _, content, _ in places], dtype=torch.long)
-        seed = self._session.settings().seed
-        parts = uncertainties(learner.learner, table, all_rows, seed, progress)
-        for start in range(0, len(places), BLOCK):
-            block = places[start : start + BLOCK]
-            rows = all_rows[start : start + BLOCK]
-            found = learner.probabilities(table.gather(rows, engine.device))
-            best = found.topk(top, dim=-1)
-            for (role, content, path), values, order in zip(
-                block, best.values.tolist(), best.indices.tolist(), strict=True
+        start = 0
+        for piece in found:
+            block = places[start : start + len(piece)]
+            start += len(piece)
+            for (role, content, path), values, order, parts in zip(
+                block,
+                piece.probabilities.tolist(),
+                piece.classes.tolist(),
+                piece.uncertainties(),
+                strict=True,
             ):
                 yield Prediction(
                     str(resolve(self._session.folder, path)),
@@ -179,9 +186,8 @@ class Predictions:
                     role,
                     tuple(names[k] for k in order),
                     tuple(values),
-                    next(parts) if uncertainty else None,
+                    parts,
                 )
-            progress("predicting", start + len(block), len(places))
 
     def _matched_images(self) -> Iterator[Features]:
         """A random sample of the pool's images with features, fixed by the project's seed, in blocks."""

@@ -34,11 +34,11 @@ from alworkbench.core.provenance import circumstances
 from alworkbench.project.class_sets import DEFAULT_SETS, SetSettings
 from alworkbench.project.computed_learner import ComputedLearner, drop_prepared, remove_files
 from alworkbench.project.jobs import SHOWN
+from alworkbench.project.kept_targets import targets_of_round
 from alworkbench.project.learners import Learners
-from alworkbench.project.opened_batch import still_to_ask
+from alworkbench.project.opened_batch import opened_by, still_to_ask
 from alworkbench.project.ranked_batch import Ranking, Wish
 from alworkbench.project.session import Session, refuse_closed
-from alworkbench.project.target_sets import targets_of_round
 
 
 class PreparedRounds:
@@ -130,9 +130,10 @@ class PreparedRounds:
         remove_files(self._session.folder.path, former)
         return made
 
-    def go_on(self, *, force: bool = False) -> Round:
+    def go_on(self, *, force: bool = False, by: str | None = None) -> Round:
         """Close the open round and open the prepared one, in one short transaction; returns the new round.
 
+        `by` is who does so; None: whoever opened the project.
         Its images are the prepared batch without those that were answered meanwhile. Learn afterwards, with
         `Learners.learn` after the closed round. Raises NoOpenRound, NothingAnswered unless `force` is
         given, NothingPrepared, and JobRuns where somebody else closes the round at this moment.
@@ -159,10 +160,11 @@ class PreparedRounds:
                 ahead=True,
             )
             writer.prepared.drop()
-            writer.rounds.close(current.id, now)
+            who = by or self._session.jobs.asked_by(JobKind.LEARN)
+            writer.rounds.close(current.id, now, who)
             settings = {**batch.settings, "handed_over": circumstances(writer)}
             opened = replace(batch, learner_id=learner.id, settings=settings)
-            return writer.rounds.open(opened, now)
+            return writer.rounds.open(opened_by(opened, who), now)
 
     def unlearned(self) -> Round | None:
         """The newest closed round that a learner is still due for: it was closed by `go_on`; else None."""

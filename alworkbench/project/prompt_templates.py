@@ -18,19 +18,32 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alworkbench.core.domain import ClassList, Role
-from alworkbench.core.errors import NothingToImport, TooFewLabels
+from alworkbench.core.errors import EncoderError, NothingToImport, TooFewLabels
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.context_length import cut_prompts
 from alworkbench.features.prompts import encode_missing
 from alworkbench.features.store import FeatureStore
 from alworkbench.project.artifacts import load_project_encoder, refuse_file
-from alworkbench.project.classes import WITHOUT_ENCODER, Classes
+from alworkbench.project.class_texts import WITHOUT_ENCODER
+from alworkbench.project.classes import Classes
 from alworkbench.project.measurements import audit_truth
 from alworkbench.project.session import Session, some_of
+from alworkbench.project.template_comparison import (
+    TemplateComparison,
+    keep_comparison,
+    kept_comparison,
+    marks_of,
+)
 from alworkbench.prompts.audit_figures import AuditPart
 from alworkbench.prompts.effect import Effect, prompt_effect
 from alworkbench.prompts.ensembles import unit_images
-from alworkbench.prompts.library import checked, find_set
+from alworkbench.prompts.library import (
+    TemplateSet,
+    checked,
+    collected,
+    find_set,
+    template_sets,
+)
 from alworkbench.prompts.ranking import Criterion, Ranking, rank_templates
 from alworkbench.prompts.template_prompts import prompts_of_templates, template_activations
 
@@ -97,6 +110,38 @@ class Prompts:
         engine = self._session.engine()
         now = engine.class_activations(self._classes.current())
         return prompt_effect(engine.head, now, activations, self._pool(progress), self._audit())
+
+    def compare(
+        self, templates: Sequence[str], by: Criterion = "atfd", progress: Progress = silent
+    ) -> TemplateComparison:
+        """`rank` and `effect` of the same templates, kept for `compared`. Raises what `rank` raises."""
+        session, given = self._session, checked(templates)
+        marks = marks_of(session)
+        ranking = self.rank(given, by, progress)
+        effect, cut = self.effect(given, progress), self.cut_names(given)
+        found = TemplateComparison(ranking, effect, session.now(), cut, marks)
+        keep_comparison(session, found)
+        return found
+
+    def compared(self) -> TemplateComparison | None:
+        """The newest comparison of templates; None before the first."""
+        return kept_comparison(self._session)
+
+    def sets(self) -> tuple[TemplateSet, ...]:
+        """The sets of the library, the published ones first."""
+        return template_sets()
+
+    def collected(self, sets: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
+        """The templates of these sets and these templates, each once. Raises InvalidTemplates."""
+        return collected(sets, (), templates)
+
+    def unreadable(self) -> str | None:
+        """Why no model can read templates here: nothing is encoded yet, or features came from a file."""
+        try:
+            refuse_file(self._session.encoder_record(), "prompts", WITHOUT_ENCODER)
+        except EncoderError as reason:
+            return str(reason)
+        return None
 
     def use(self, templates: Sequence[str], progress: Progress = silent) -> ClassList:
         """Give every class these templates: a new version of the class list; see `Classes.use_templates`.

@@ -25,6 +25,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from alworkbench.core.words import percent
+
 REVIEW_DISCOUNT = 4.0
 """By how much less a review teaches than a new label of the same worth (E2 of docs/experiments/people.md)."""
 
@@ -56,7 +58,7 @@ class RelabelAdvice:
         return (
             f"To teach the model, {which}: a minute of reviews teaches as much as "
             f"{60 * self.relabel_per_second:.1f} right labels, a minute of new labels as much as "
-            f"{60 * self.new_per_second:.1f}. People are right in about {100 * self.accuracy:.0f} %. "
+            f"{60 * self.new_per_second:.1f}. People are right in about {percent(self.accuracy, 0)}. "
             f"The most doubtful label is wrong with probability {self.doubt:.2f}: if you need right labels, "
             f"review it anyway."
         )

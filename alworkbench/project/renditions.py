@@ -7,7 +7,6 @@ Removing the folder loses nothing.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +69,7 @@ class Renditions:
     def __init__(self, session: Session, *, most_bytes: int = MOST_BYTES) -> None:
         self._session = session
         self.cache = CacheFolder(
-            session.folder.thumbnails, most_bytes, may_write=_may_write(session.folder)
+            session.folder.thumbnails, most_bytes, may_write=session.folder.can_be_written
         )
         self._plain: dict[str, str] = {}
         self._making: dict[str, _Turn] = {}
@@ -225,11 +224,3 @@ def _version(white: int | None) -> str:
 
 def _name(content: str, side: int | None, version: str) -> str:
     return f"{version}/{content[:2]}/{content}-{side or 'full'}"
-
-
-def _may_write(folder: ProjectFolder) -> bool:
-    """Whether files may be made in the project: its folder can be written, and its database if it has one."""
-    database = folder.database
-    return os.access(folder.path, os.W_OK) and (
-        not database.exists() or os.access(database, os.W_OK)
-    )

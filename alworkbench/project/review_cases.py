@@ -11,10 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alworkbench.core.domain import Label, Review, ReviewReason, ReviewState
+from alworkbench.core.domain import (
+    REVIEW_SOURCE,
+    Label,
+    NewReview,
+    Review,
+    ReviewReason,
+    ReviewState,
+    Role,
+)
 from alworkbench.core.errors import ReviewClosed
 from alworkbench.core.ports import Reader
 
+LOOK = "look for likely errors"
+"""The title of the job that opens cases of likely errors."""
 _ORDER = {
     ReviewReason.SECOND_OPINION: 0,
     ReviewReason.DISAGREEMENT: 1,
@@ -105,6 +115,26 @@ def newest_closed(reader: Reader, most: int, before: datetime | None) -> list[Re
     ]
     newest = [each for _, _, each in sorted(found, key=lambda e: e[:2], reverse=True)]
     return with_evidence(reader, newest[:most], every)
+
+
+def different_answers(reader: Reader) -> list[NewReview]:
+    """A case for each image with different answers that no reviewer has settled."""
+    counted, cases = reader.classes.current().counted, []
+    for role in Role:
+        for image, opinions in reader.labels.opinions(role).items():
+            if any(each.source == REVIEW_SOURCE for each in opinions):
+                continue
+            named = {counted.get(each.class_id) for each in opinions if each.class_id}
+            if len(named - {None}) > 1:
+                newest = max(each.id for each in opinions)
+                cases.append(NewReview(image, ReviewReason.DISAGREEMENT, newest))
+    return cases
+
+
+def errors_since(reader: Reader, begun: datetime) -> int:
+    """Cases of likely errors that were opened since a search began, closed ones too."""
+    errors = [each for each in reader.reviews.all() if each.reason is ReviewReason.LABEL_ERROR]
+    return sum(each.opened_at >= begun for each in errors)
 
 
 def first_waiting(

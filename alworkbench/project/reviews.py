@@ -1,11 +1,9 @@
 """Cases for a reviewer: opened where people disagree or a label is probably wrong, and closed by a person.
 
 A label is probably wrong if a learner that did not see it finds another class several times as likely
-(`left_out_labels.doubtful`).
-
-A resolution is a new answer of the reviewer, which counts alone from then on: every open case of the image is
-closed with it. A reviewer who is not sure passes a case on: it becomes a second opinion, which another
-reviewer gives. While one is asked for, the image has no other open case. Nothing is removed.
+(`left_out_labels.doubtful`). A resolution is a new answer of the reviewer, which counts alone from then on:
+every open case of the image is closed with it. A reviewer who is not sure passes a case on: it becomes a
+second opinion, which another reviewer gives; meanwhile the image has no other open case. Nothing is removed.
 """
 
 from __future__ import annotations
@@ -19,18 +17,22 @@ from alworkbench.core.domain import (
     REVIEW_SOURCE,
     Answer,
     AnswerKind,
+    JobKind,
     Label,
     NewReview,
     Review,
     ReviewReason,
     ReviewState,
-    Role,
 )
 from alworkbench.core.errors import CaseChanged, ReviewClosed, SecondOpinionAsked, UnknownClass
 from alworkbench.core.ports import Writer
+from alworkbench.core.progress import Progress, silent
 from alworkbench.project.review_cases import (
+    LOOK,
     ReviewCase,
     Waiting,
+    different_answers,
+    errors_since,
     first_waiting,
     newest_closed,
     open_case,
@@ -61,40 +63,38 @@ class Reviews:
         Late answers are opinions here, too. An image that a reviewer has settled is no case.
         """
         with self._session.store.read() as reader:
-            counted = reader.classes.current().counted
-            cases = []
-            for role in Role:
-                for image, opinions in reader.labels.opinions(role).items():
-                    if any(each.source == REVIEW_SOURCE for each in opinions):
-                        continue
-                    named = {counted.get(each.class_id) for each in opinions if each.class_id}
-                    if len(named - {None}) > 1:
-                        newest = max(each.id for each in opinions)
-                        cases.append(NewReview(image, ReviewReason.DISAGREEMENT, newest))
+            cases = different_answers(reader)
         if not cases:
             return 0
         with self._session.store.write() as writer:
             return writer.reviews.open(cases, self._session.now())
 
-    def open_label_errors(self, odds: float = ODDS) -> int:
+    def open_label_errors(self, odds: float = ODDS, progress: Progress = silent) -> int:
         """Open a case for each label that is probably wrong, most doubtful first; returns how many.
 
         `odds` is the cut of `left_out_labels.doubtful`. It compares the labels of the newest learner. Raises
-        FeaturesMissing, PosteriorMissing, NoOpenRound before the first learner, and TooFewLabels where the
-        learner cannot leave labels out.
+        FeaturesMissing, PosteriorMissing, NoOpenRound before the first learner, TooFewLabels where the
+        learner cannot leave labels out, JobRuns and JobCancelled.
         """
         from alworkbench.project.left_out_labels import doubtful, left_out_labels
 
-        found = doubtful(left_out_labels(self._session, self._learners()), odds)
-        with self._session.store.write() as writer:
-            classes = writer.classes.current().classes
-            cases = []
-            for each in found:
-                history = writer.labels.history(each.image_id)
-                reviewed = any(label.source == REVIEW_SOURCE for label in history)
-                if history and not reviewed:
-                    cases.append(_error(each, history, classes[each.predicted].id))
-            return writer.reviews.open(cases, self._session.now())
+        with self._session.jobs.claim(JobKind.ERRORS, lambda: LOOK, progress) as told:
+            told("leaving each label out", 0, 1)
+            found = doubtful(left_out_labels(self._session, self._learners()), odds)
+            told("leaving each label out", 1, 1)  # the last moment at which it can be stopped
+            with self._session.store.write() as writer:
+                classes = writer.classes.current().classes
+                cases = []
+                for each in found:
+                    history = writer.labels.history(each.image_id)
+                    if history and all(label.source != REVIEW_SOURCE for label in history):
+                        cases.append(_error(each, history, classes[each.predicted].id))
+                return writer.reviews.open(cases, self._session.now())
+
+    def errors_opened(self, begun: datetime) -> int:
+        """See `review_cases.errors_since`."""
+        with self._session.store.read() as reader:
+            return errors_since(reader, begun)
 
     def cases(self, *, closed: bool = False) -> list[ReviewCase]:
         """The open cases: second opinions, disagreements, errors by their odds. Or all cases, by time."""
@@ -103,7 +103,7 @@ class Reviews:
             return with_evidence(reader, every if closed else open_in_order(every), every)
 
     def closed(self, most: int, before: datetime | None = None) -> list[ReviewCase]:
-        """At most that many closed cases, the newest first; with `before`, of those closed earlier."""
+        """At most that many closed cases, newest first; with `before`, of those closed earlier."""
         with self._session.store.read() as reader:
             return newest_closed(reader, most, before)
 

@@ -30,7 +30,9 @@ from alworkbench.project.jobs import Jobs
 if TYPE_CHECKING:
     import torch
 
+    from alworkbench.encoders.base import Encoder
     from alworkbench.project.artifacts import Engine
+    from alworkbench.project.round_history import RoundReports
 
 
 def utc_now() -> datetime:
@@ -66,6 +68,8 @@ class Session:
         self._device = device
         self._engine = engine
         self._loading = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._loading_encoder = threading.Lock()
 
     @cached_property
     def device(self) -> torch.device:
@@ -73,6 +77,18 @@ class Session:
         import torch
 
         return self._device or torch.device("cpu")
+
+    @cached_property
+    def round_reports(self) -> RoundReports:
+        """The reports of all rounds, which pages of rounds and of accuracy share."""
+        from alworkbench.project.round_history import RoundReports
+
+        return RoundReports()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be recorded: the project's folder or its database cannot be written."""
+        return self.has_files and not self.folder.can_be_written
 
     def settings(self) -> ProjectSettings:
         """The settings of the project."""
@@ -102,6 +118,20 @@ class Session:
                 self._engine = ProjectEngine(self.folder, self.encoder_record(), self.device)
             return self._engine
 
+    def text_encoder(self, wanted: str, instead: str) -> Encoder:
+        """The model of the project's features, loaded once and kept. See `artifacts.load_project_encoder`.
+
+        Raises FeaturesMissing before encoding, EncoderMismatch, and UnknownEncoder where the features came
+        from a file: no model can then read what is `wanted`, and the message says what to do `instead`.
+        """
+        from alworkbench.project.artifacts import load_project_encoder
+
+        with self._loading_encoder:
+            if self._encoder is None:
+                record = self.encoder_record()
+                self._encoder = load_project_encoder(record, self.device, wanted, instead)
+            return self._encoder
+
     def encoded(self) -> set[str]:
         """Content hashes of all images that have features. Loads no tensors.
 
@@ -123,13 +153,13 @@ class Session:
         Images that the encoder refused are left out. Raises FeaturesMissing.
         """
         table = self.engine().table()
-        known = table.rows_by_hash()
-        found = {known[content]: image for image, content in images if content in known}
+        rows = table.find([content for _, content in images]).tolist()
         unusable = table.quarantined()
-        missing = sum(content not in known and content not in unusable for _, content in images)
+        pairs = list(zip(rows, images, strict=True))
+        missing = sum(row < 0 and content not in unusable for row, (_, content) in pairs)
         if missing:
             raise FeaturesMissing(missing, len(images))
-        return found
+        return {row: image for row, (image, _) in pairs if row >= 0}
 
 
 def refuse_open(reader: Reader) -> None:

@@ -32,6 +32,7 @@ def change_settings(
     late_answers: LateAnswers | None = None,
     consensus: Consensus | None = None,
     prepare_at: float | None = None,
+    target_accuracy: float | None = None,
 ) -> ProjectSettings:
     """Store other settings, all or none; None leaves a setting as it is. Returns the settings.
 
@@ -45,7 +46,7 @@ def change_settings(
         raise ValueError("a batch has at least one image, and a seed is not negative")
     if overlap is not None and overlap < 1:
         raise ValueError("an image needs an answer of at least one person")
-    shares = (overlap_share, blind_share, prepare_at)
+    shares = (overlap_share, blind_share, prepare_at, target_accuracy)
     if any(share is not None and not 0 <= share <= 1 for share in shares):
         raise ValueError("a share lies between 0 and 1")
     with session.computing, session.store.write() as writer:
@@ -63,6 +64,7 @@ def change_settings(
             "late_answers": late_answers,
             "consensus": consensus,
             "prepare_at": prepare_at,
+            "target_accuracy": target_accuracy,
         }
         wanted = {name: value for name, value in given.items() if value is not None}
         changed = replace(present, **wanted)  # type: ignore[arg-type]

@@ -9,20 +9,18 @@ from html import escape
 from typing import Any
 
 from alworkbench.core.domain import (
-    AUDIT_STRATEGY,
     AnswerKind,
-    Item,
     MetricRecord,
     NameKnowledge,
-    PosteriorRecord,
     Role,
     Round,
     RoundState,
 )
-from alworkbench.features.shard import refused_files
+from alworkbench.project.encoding_counts import encoding_counts
 from alworkbench.project.image_files import Fault, count_faults, file_faults
-from alworkbench.project.mass_refusal import reasons_in_words, reasons_of
+from alworkbench.project.mass_refusal import reasons_in_words
 from alworkbench.project.name_findings import NameFindings, name_findings
+from alworkbench.project.next_step import Step, next_step
 from alworkbench.project.session import Session, stored_id
 
 
@@ -32,6 +30,7 @@ class Status:
 
     name: str
     encoder: str
+    """Id of the encoder once images have features; before, what was chosen."""
     pool_images: int
     audit_images: int
     quarantined: int
@@ -52,10 +51,14 @@ class Status:
     audit_accuracy: float | None
     """Accuracy of the newest learner on the audit set."""
     next_step: str
+    """What to do now, with the command that does it."""
+    step: Step = Step.ASK
     class_list: int = 1
     """Version of the class list; the first is 1."""
     leave_one_out: Mapping[str, Any] | None = None
     """Accuracy of the newest learner on its own labels, each left out; see `adaptation.leave_one_out`."""
+    model: str = ""
+    """The encoder as it was chosen: `bundled`, `ARCH:TAG`, `ARCH:path` or `features:NAME`."""
     names: tuple[NameKnowledge, ...] = ()
     """What the model knows of each class name, in their order; empty where that is unknown."""
 
@@ -169,40 +172,49 @@ def read_status(session: Session, check_files: bool = False) -> Status:
         classes = reader.classes.current()
         current = reader.rounds.current()
         items = reader.rounds.items(current.id) if current else []
-        labels = reader.labels.current(Role.POOL).values()
+        labels = reader.labels.current(Role.POOL)
         metrics = reader.computed.metrics()
         encoder = reader.computed.encoder()
         posterior = reader.computed.posterior(encoder.id) if encoder else None
         newest = reader.computed.learner()
-        hashes = [h for role in Role for _, h in reader.images.ids_and_hashes(role)]
+        counts = None if encoder is None else encoding_counts(session, reader, encoder)
         pool, audit = reader.images.count(Role.POOL), reader.images.count(Role.AUDIT)
         quarantined = len(reader.images.quarantined())
         closed = sum(r.state is RoundState.CLOSED for r in reader.rounds.all())
-    encoded, read = 0, NameFindings()
-    refused: dict[str, int] = {}
-    if encoder is not None:
-        known = session.encoded()
-        encoded = sum(h in known for h in hashes)
-        if lost := [h for h in hashes if h not in known]:
-            refused = reasons_of(refused_files(session.folder.features / encoder.id), lost)
+    encoded, unanswered, read = 0, 0, NameFindings()
+    refused: Mapping[str, int] = {}
+    if encoder is not None and counts is not None:
+        encoded, refused = counts.encoded, counts.refused
+        unanswered = pool - len(counts.pool_without.union(labels))
         read = name_findings(session, classes, encoder, posterior)
     faults = count_faults(file_faults(session)) if check_files and session.has_files else None
     set_aside = sum(refused.values())
-    named = Counter(label.class_id for label in labels if label.kind is AnswerKind.CLASS)
-    counts = [0] * len(classes)
+    named = Counter(label.class_id for label in labels.values() if label.kind is AnswerKind.CLASS)
+    of_class = [0] * len(classes)
     for class_id, position in classes.counted.items():
-        counts[position] += named[class_id]
+        of_class[position] += named[class_id]
     answered = sum(item.complete for item in items)
+    step, words = next_step(
+        pool,
+        encoded + set_aside < pool + audit,
+        set_aside if encoded == 0 else 0,
+        sum(faults.values()) if faults else 0,
+        posterior,
+        current,
+        items,
+        unanswered,
+    )
     return Status(
         name=settings.name,
         encoder=encoder.id if encoder else settings.encoder,
+        model=encoder.spec if encoder else settings.encoder,
         pool_images=pool,
         audit_images=audit,
         quarantined=quarantined + set_aside,
         encoded=encoded,
         classes=classes.names,
         labels=named.total(),
-        labels_per_class=tuple(counts),
+        labels_per_class=tuple(of_class),
         retired_classes={
             c.name: named[c.id] for c in classes.former if c.id not in classes.counted
         },
@@ -213,15 +225,8 @@ def read_status(session: Session, check_files: bool = False) -> Status:
         has_posterior=posterior is not None,
         zero_shot_accuracy=newest_accuracy([m for m in metrics if m.learner_id is None]),
         audit_accuracy=newest_accuracy(metrics),
-        next_step=next_step(
-            pool,
-            encoded + set_aside < pool + audit,
-            set_aside if encoded == 0 else 0,
-            sum(faults.values()) if faults else 0,
-            posterior,
-            current,
-            items,
-        ),
+        next_step=words,
+        step=step,
         refused=refused,
         file_faults=faults,
         class_list=stored_id(classes.id),
@@ -234,41 +239,3 @@ def read_status(session: Session, check_files: bool = False) -> Status:
 def newest_accuracy(metrics: Sequence[MetricRecord]) -> float | None:
     """The accuracy that was measured last; None before the first measurement."""
     return float(metrics[-1].values["accuracy"]) if metrics else None
-
-
-def next_step(
-    pool: int,
-    unencoded: bool,
-    set_aside: int,
-    faults: int,
-    posterior: PosteriorRecord | None,
-    current: Round | None,
-    items: list[Item],
-) -> str:
-    """The next step of the user, as one sentence.
-
-    `set_aside` are images that the encoder refused where it accepted none, `faults` images without a file.
-    """
-    if pool == 0:
-        return "Import images: alworkbench import FOLDER"
-    if faults:
-        return (
-            f"Bring back the files of {faults} images, or import them from where they are now: "
-            f"alworkbench doctor lists them"
-        )
-    if set_aside:
-        return f"All {set_aside} images were refused. See why and try again: alworkbench encode"
-    if unencoded:
-        return "Encode the images: alworkbench encode"
-    if posterior is None:
-        return (
-            "Fit a posterior: alworkbench fit --pairs captions.csv "
-            "(without captions: alworkbench fit --from-pool)"
-        )
-    if current is None:
-        return "Ask for a batch: alworkbench propose"
-    left = sum(not item.complete for item in items)
-    if left:
-        return f"Label the {left} images left in round {current.number}: alworkbench serve"
-    done = "measure" if current.strategy == AUDIT_STRATEGY else "learn"
-    return f"Close round {current.number} and {done}: alworkbench close"

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alworkbench.core.domain import MetricRecord
+from alworkbench.core.words import counted, percent
 from alworkbench.evaluation.forecast import Forecast, forecast
 from alworkbench.project.stability import Snapshot
 
@@ -87,8 +88,8 @@ def audit(history: History) -> Finding:
     newest = history.metrics[-1]
     low, high = (float(newest.values[f"accuracy_{end}"]) for end in ("low", "high"))
     words = (
-        f"accuracy on {newest.audit_images} audit images is {newest.values['accuracy']:.1%} "
-        f"[{low:.1%}, {high:.1%}], the target {history.target:.1%}"
+        f"accuracy on {newest.audit_images:,} audit images is {percent(newest.values['accuracy'])} "
+        f"[{percent(low)}, {percent(high)}], the target {percent(history.target)}"
     )
     reached = low >= history.target
     return Finding("audit", Verdict.MAY_STOP if reached else Verdict.GO_ON, words)
@@ -115,14 +116,17 @@ def gain(history: History) -> Finding:
     snapshots = history.snapshots
     spans = list(zip(snapshots, snapshots[CONSECUTIVE:], strict=False))
     if len(spans) < 2:
-        why = f"{len(snapshots)} learners were recorded; {CONSECUTIVE + 2} are needed"
+        why = f"{counted(len(snapshots), 'recorded learner')}; {CONSECUTIVE + 2} are needed"
         return Finding("gain", Verdict.CANNOT_SAY, why)
     rates = [(a.error_left - b.error_left) / max(1, b.labels - a.labels) for a, b in spans]
     fastest = max(rates)
     if fastest <= 0:
         return Finding("gain", Verdict.CANNOT_SAY, "the expected error never fell")
     share = max(0.0, rates[-1] / fastest)
-    words = f"over the last {CONSECUTIVE} learners the expected error fell at {share:.0%} of its fastest rate"
+    words = (
+        f"over the last {CONSECUTIVE} learners the expected error fell at {percent(share, 0)} of its "
+        "fastest rate"
+    )
     return Finding("gain", Verdict.MAY_STOP if share < GAIN_LEFT else Verdict.GO_ON, words)
 
 
@@ -130,7 +134,7 @@ def stability(history: History) -> Finding:
     """Compare the mean kappa of the newest pairs of consecutive learners with KAPPA."""
     pairs = list(zip(history.snapshots, history.snapshots[1:], strict=False))[-CONSECUTIVE:]
     if len(pairs) < CONSECUTIVE:
-        why = f"{len(pairs)} pairs of consecutive learners; {CONSECUTIVE} are needed"
+        why = f"{counted(len(pairs), 'pair')} of consecutive learners; {CONSECUTIVE} are needed"
         return Finding("stability", Verdict.CANNOT_SAY, why)
     agreed = [kappa(before, after) for before, after in pairs]
     mean = sum(agreed) / len(agreed)

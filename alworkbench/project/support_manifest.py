@@ -16,6 +16,8 @@ from typing import Any
 from alworkbench.core.domain import Role, deciding_label
 from alworkbench.core.errors import InvalidSupportManifest
 from alworkbench.core.ports import Reader
+from alworkbench.core.progress import Progress, silent
+from alworkbench.core.words import counted
 from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 from alworkbench.project.session import Session
 
@@ -99,8 +101,19 @@ class Verification:
         """Whether no image drifted."""
         return not self.findings
 
+    @property
+    def words(self) -> str:
+        """Whether the set holds, in a sentence."""
+        if self.holds:
+            return f"All {counted(self.images, 'image')} are as the manifest says."
+        drifted = len({each.path for each in self.findings})
+        verb = "is" if drifted == 1 else "are"
+        return (
+            f"{drifted:,} of {counted(self.images, 'image')} {verb} no longer as the manifest says."
+        )
 
-def verify_manifest(session: Session, manifest: Path) -> Verification:
+
+def verify_manifest(session: Session, manifest: Path, progress: Progress = silent) -> Verification:
     """Check the pictures of a manifest, and their labels against the project. Reads all pictures.
 
     `manifest` is the .json file, or a folder with it. Paths inside of a folder are relative to it. Raises
@@ -120,19 +133,21 @@ def verify_manifest(session: Session, manifest: Path) -> Verification:
         now = read_origin(reader, encoder.id) if encoder else None
     # A label that a learner learns from, as in `taught_labels`: classes outside of the list teach nothing.
     label_of: dict[int, str | None] = {}
-    counted = classes.counted
+    place_of = classes.counted
     for image, given in answers.items():
-        deciding = deciding_label(given, counted).class_id
-        if deciding in counted:
-            label_of[image] = classes.names[counted[deciding]]
+        deciding = deciding_label(given, place_of).class_id
+        if deciding in place_of:
+            label_of[image] = classes.names[place_of[deciding]]
     findings: list[Finding] = []
-    for image in found["images"]:
+    total = len(found["images"])
+    for done, image in enumerate(found["images"], start=1):
         path, label, content = image["path"], image["label"], image["sha256"]
         details = [*_of_file(file.parent / path, content)]
         details += _of_label(role_of.get(content), label, label_of)
         findings += [Finding(path, label, drift, detail) for drift, detail in details]
+        progress("checking images", done, total)
     notes = tuple(_newer(found, now))
-    return Verification(file, len(found["images"]), tuple(findings), notes)
+    return Verification(file, total, tuple(findings), notes)
 
 
 def _of_file(path: Path, content: str) -> Iterator[tuple[Drift, str]]:

@@ -45,11 +45,11 @@ from alworkbench.inputs.picture import Undecodable, content_hash, read_bytes
 from alworkbench.posterior.predictive import wasserstein_coordinates
 from alworkbench.project.batch_estimate import TARGETS
 from alworkbench.project.calibration import CalibratedLearner
+from alworkbench.project.kept_targets import TargetSet
 from alworkbench.project.posteriors import Posteriors
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.session import Session, resolve, some_of
 from alworkbench.project.support_manifest import FORMAT, NAME, Origin, read_origin
-from alworkbench.project.target_sets import TargetSet
 from alworkbench.project.taught_labels import taught_labels
 
 _BRING_BACK = "Restore the file, or import it from its new place: `alworkbench import FOLDER`."

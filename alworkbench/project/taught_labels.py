@@ -20,7 +20,7 @@ from torch import Tensor
 
 from alworkbench.core.domain import ClassList, Role, deciding_label
 from alworkbench.core.ports import Reader
-from alworkbench.project.consensus import soft_labels
+from alworkbench.project.consensus import answers_that_teach, soft_labels
 from alworkbench.project.session import stored_id
 
 
@@ -51,12 +51,7 @@ def taught_labels(reader: Reader, classes: ClassList, role: Role = Role.POOL) ->
     nothing. Those of the audit set teach no learner: its temperature is fitted to them in the same form.
     """
     index_of = classes.counted
-    taught = []
-    for answers in reader.labels.by_annotator(role).values():
-        named = [each for each in answers if each.class_id in index_of]
-        if named:
-            taught.append(named)
-    taught.sort(key=lambda answers: answers[0].id)
+    taught = answers_that_teach(reader, classes, role)
     class_ids = tuple(tuple(stored_id(each.class_id) for each in answers) for answers in taught)
     decided = tuple(index_of[stored_id(deciding_label(a, index_of).class_id)] for a in taught)
     given = [[(each.annotator, index_of[stored_id(each.class_id)]) for each in a] for a in taught]

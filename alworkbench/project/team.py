@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
-from alworkbench.core.domain import REVIEW_SOURCE, ClassList, Label, Role
+from alworkbench.core.domain import REVIEW_SOURCE, ClassList, Item, Label, Role
 from alworkbench.core.ports import Reader
 from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.relabel_advice import RelabelAdvice, relabel_advice
@@ -129,6 +130,13 @@ class Team:
             for name in people
         ]
 
+    def held(self) -> dict[str, int]:
+        """Person -> images of the open round that the person holds and has not answered, by name."""
+        with self._session.store.read() as reader:
+            current = reader.rounds.current()
+            items = [] if current is None else reader.rounds.items(current.id)
+        return held_images(items, self._session.now())
+
     def suggestions(self) -> SuggestionBias:
         """The bias of suggestions, from the first answers of rounds that showed some images without one.
 
@@ -156,6 +164,12 @@ class Team:
         return suggestion_bias(
             agree[False].total(), agree[False][True], agree[True].total(), agree[True][True]
         )
+
+
+def held_images(items: Sequence[Item], now: datetime) -> dict[str, int]:
+    """Person -> images that this person holds and has not answered, by name."""
+    held = Counter(lease.annotator for item in items for lease in item.held(now))
+    return dict(sorted(held.items()))
 
 
 def suggestion_bias(shown: int, shown_agree: int, blind: int, blind_agree: int) -> SuggestionBias:

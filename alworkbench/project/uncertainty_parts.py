@@ -28,7 +28,7 @@ from alworkbench.acquisition import scores
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
-from alworkbench.features.table import FeatureTable
+from alworkbench.features.feature_rows import FeatureRows
 from alworkbench.posterior.linearisation import WeightUpdate
 
 DRAWS = 512
@@ -45,6 +45,8 @@ NOT_CALIBRATED = (
 )
 """Stands beside these figures in words."""
 
+AT_ONCE = 65_536
+"""Images whose sums over the draws are kept at once, at most: as many as a worker of an engine takes."""
 _SEEDS_APART = 1_000_003
 _MEMORY = 1 << 28
 """Bytes that the logits of a block under one set of draws may take; sums of many images may take as many."""
@@ -102,9 +104,15 @@ def set_seed(seed: int, index: int) -> int:
     return seed + index * _SEEDS_APART
 
 
+def at_once(learner: Learner) -> int:
+    """Images whose sums over the draws fit the memory: AT_ONCE, or the half, a quarter and so on of it."""
+    most = max(1, _MEMORY // (8 * len(learner.model.classes.unit)))
+    return min(AT_ONCE, 1 << (most.bit_length() - 1))
+
+
 def uncertainties(
     learner: Learner,
-    table: FeatureTable,
+    table: FeatureRows,
     rows: Int[Tensor, "N"],
     seed: int,
     progress: Progress = silent,
@@ -118,7 +126,7 @@ def uncertainties(
     classes = learner.model.classes.unit
     wide = classes.shape[1] + 3 * len(classes)
     block = max(1, _MEMORY // (8 * SET_OF_DRAWS * wide))
-    many = max(block, _MEMORY // (8 * len(classes)))
+    many = at_once(learner)
     sets = DRAWS // SET_OF_DRAWS
     done, steps = 0, sets * len(rows)
     for some in rows.split(many):

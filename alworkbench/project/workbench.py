@@ -17,7 +17,9 @@ from alworkbench.core.ports import Store
 from alworkbench.core.progress import Progress, silent
 from alworkbench.project.image_card import Cards
 from alworkbench.project.imports import Images
+from alworkbench.project.incoming import Incoming
 from alworkbench.project.labels import Labels
+from alworkbench.project.notes import Notes
 from alworkbench.project.people import People
 from alworkbench.project.roles import Roles
 from alworkbench.project.session import Session, utc_now
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from alworkbench.project.explain import Explanations
     from alworkbench.project.gallery import Gallery
     from alworkbench.project.image_features import ImageFeatures
-    from alworkbench.project.jobs import Jobs
     from alworkbench.project.learners import Learners
     from alworkbench.project.measurements import Measurements
     from alworkbench.project.posteriors import Posteriors
@@ -60,12 +61,14 @@ class Workbench:
         posteriors      fitted, imported, exported
         images          imported and shown
         features        computed by the encoder, or read from a file
+        incoming        imports and encoding as recorded jobs, each with its report
         jobs            what is computed now, by whomever, and how it ended
         people          who works on the project, and where they signed in
         team            agreement and pace of people, cases for a reviewer
         roles           images moved between pool and audit set on purpose
         targets         images outside of the pool whose predictions matter
         labels          items claimed, answers recorded and taken back, label files
+        notes           what people wrote about images, and flags
         measurements    accuracy on the audit set
         learners        the model adapted to the labels
         predictions     calibrated classes and probabilities of all images
@@ -77,7 +80,7 @@ class Workbench:
         explanations    why the model is uncertain about an image
         gallery         all images, filtered, sorted and searched
         cards           all that is known of one image, for the person who looks
-        audit           the audit set drawn, the accuracy report, the advice when to stop
+        audit           the audit set drawn, accuracy, errors and calibration, the advice when to stop
         support_sets    labelled images chosen for a target
         tables          images, labels, predictions and rounds as pandas tables
         arrays          features and labels as arrays for scikit-learn
@@ -104,9 +107,12 @@ class Workbench:
         self.session = Session(
             folder, store, engine=engine, device=device, clock=clock, asked_by=asked_by
         )
+        self.jobs = self.session.jobs
         self._closed = False
         self.images = Images(self.session)
         self.labels = Labels(self.session)
+        self.notes = Notes(self.session)
+        self.incoming = Incoming(self.session, self.images, self.labels, lambda: self.features)
         self.people = People(self.session)
         self.roles = Roles(self.session)
         self.team = Team(self.session, lambda: self.learners)
@@ -114,11 +120,6 @@ class Workbench:
         self._strengths = strengths
         self._targets = tuple(targets)
         self._take_snapshots = take_snapshots
-
-    @property
-    def jobs(self) -> Jobs:
-        """What is computed now, by whomever, and how it ended."""
-        return self.session.jobs
 
     @cached_property
     def posteriors(self) -> Posteriors:
@@ -221,14 +222,14 @@ class Workbench:
         """All images, filtered, sorted and searched."""
         from alworkbench.project.gallery import Gallery
 
-        return Gallery(self.session, lambda: self.predictions)
+        return Gallery(self.session, lambda: self.predictions, lambda: self.audit.evidence)
 
     @cached_property
     def audit(self) -> Audit:
-        """The audit set drawn, the accuracy report, the advice when to stop."""
+        """The audit set drawn, the accuracy report, errors and calibration, the advice when to stop."""
         from alworkbench.project.audit_set import Audit
 
-        return Audit(self.session)
+        return Audit(self.session, lambda: self.learners, lambda: self.predictions)
 
     @cached_property
     def support_sets(self) -> SupportSets:
@@ -270,16 +271,13 @@ class Workbench:
         return f"<Workbench of {str(self.session.folder.path)!r} on {self.session.device}>"
 
     def _repr_html_(self) -> str | None:
-        """The status, which notebooks show. None after `close`: a notebook then shows the folder."""
+        """The status for notebooks; None after `close`."""
         return None if self._closed else self.status()._repr_html_()
 
     def backup(
         self, target: str | Path, *, with_images: bool = False, progress: Progress = silent
     ) -> BackupSummary:
-        """Write a backup of the project to the new folder `target`, while others label.
-
-        `alworkbench.api.restore` makes it a project again. See `project.backup.back_up`.
-        """
+        """Back up into the new folder `target` while others label; `api.restore` makes it a project again."""
         from alworkbench.project.backup import back_up
 
         return back_up(self.session, Path(target), with_images=with_images, progress=progress)

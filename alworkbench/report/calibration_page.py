@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alworkbench import __version__
 from alworkbench.core.atomic_files import write_atomically
+from alworkbench.core.words import percent
 from alworkbench.report.calibration_drawings import (
     overview_picture,
     reliability_picture,
@@ -157,7 +158,7 @@ def _conditions(result: StudyResult) -> list[tuple[str, str]]:
         (
             "tuning",
             f"one step from “{tuning.phrase}”, {settings.views} views without AugMix, the "
-            f"{tuning.confident_share:.0%} most confident, learning rate {tuning.learning_rate:g}",
+            f"{percent(tuning.confident_share, 0)} most confident, learning rate {tuning.learning_rate:g}",
         ),
         ("seed", f"{settings.seed}: of the sample, the views and the resamples"),
         ("resamples", f"{settings.resamples:,}"),

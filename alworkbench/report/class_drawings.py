@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alworkbench.core.domain import Arm
+from alworkbench.core.words import percent
 from alworkbench.evaluation.curves import names
 from alworkbench.evaluation.intervals import Floats
 from alworkbench.report.pictures import INK, WIDTH, Picture, mark, new_figure
@@ -82,8 +83,8 @@ def asked_picture(result: SimulationResult) -> Picture:
     shown = [i for i, each in enumerate(classes) if each != "no class" or table[:, i].any()]
     table, classes = table[:, shown], [classes[i] for i in shown]
     lines = [
-        f"{called[arm]}: from {row.min():.0%} ({classes[int(row.argmin())]}) to {row.max():.0%} "
-        f"({classes[int(row.argmax())]})"
+        f"{called[arm]}: from {percent(row.min(), 0)} ({classes[int(row.argmin())]}) to "
+        f"{percent(row.max(), 0)} ({classes[int(row.argmax())]})"
         for arm, row in zip(result.compared, table, strict=True)
     ]
     alt = f"Share of each class among the images asked. {'; '.join(lines)}."
@@ -112,7 +113,7 @@ def asked_picture(result: SimulationResult) -> Picture:
             "percent of the images asked" + mark(result), loc="left", fontsize=9, color=INK
         )
         bar = figure.colorbar(image, ax=axes, aspect=12, pad=0.015)
-        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        bar.ax.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
         bar.outline.set_visible(False)
         return figure
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alworkbench import __version__
 from alworkbench.core.domain import Arm
+from alworkbench.core.words import percent
 from alworkbench.report.class_drawings import asked_picture, class_picture
 from alworkbench.report.drawings import (
     calibration_picture,
@@ -125,8 +126,8 @@ def _cost_words(result: SimulationResult) -> str:
     answering = [p.seconds_answering for p in result.points if p.round > 0]
     oracle = sum(answering) / max(1, len(answering))
     text = (
-        f"Of all time, {shares[0]:.0%} went to choosing, {shares[1]:.0%} to learning and "
-        f"{shares[2]:.0%} to measuring. Memory is the peak of the whole process so far."
+        f"Of all time, {percent(shares[0], 0)} went to choosing, {percent(shares[1], 0)} to learning and "
+        f"{percent(shares[2], 0)} to measuring. Memory is the peak of the whole process so far."
     )
     if oracle > 0:
         text += (

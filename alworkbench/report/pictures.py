@@ -216,6 +216,11 @@ def mark(result: SimulationResult) -> str:
     return " (transductive)" if result.transductive else ""
 
 
+def plain_text(text: str) -> str:
+    """The text so that matplotlib writes it as it is: two dollar signs do not make a formula."""
+    return text.replace("$", r"\$")
+
+
 def new_figure(width: float, height: float) -> Any:
     """An empty figure of this size in inches, without matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

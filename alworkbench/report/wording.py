@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from alworkbench.core.words import percent
 from alworkbench.evaluation.curves import NO_SHARES
 from alworkbench.evaluation.intervals import Estimate
 from alworkbench.evaluation.label_savings import Reach, Saving, Target
@@ -69,7 +70,7 @@ def level_words(target: Target) -> str:
 
 def value_words(value: float, metric: str) -> str:
     """A value in the unit of its metric."""
-    return f"{value:.3f}" if metric in NO_SHARES else f"{100 * value:.1f} %"
+    return f"{value:.3f}" if metric in NO_SHARES else percent(value)
 
 
 def difference_words(found: Estimate, metric: str) -> str:

@@ -168,7 +168,11 @@ class SimulationConfig(BaseModel):
         "Runs at the same time; by default one for each core.",
         f"a number of processes from 1 to {UP_TO_MOST}",
     )
-    out: Place | None = _word(None, "Folder for the results.", "a folder")
+    out: Place | None = _word(
+        None,
+        "Folder for the results. A project keeps them, and its page of simulations shows them.",
+        "a folder",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> SimulationConfig:
@@ -203,6 +207,10 @@ class SimulationConfig(BaseModel):
             if isinstance(found[name], str) and found[name] != SAMPLE:
                 found[name] = str(path.parent / Path(found[name]).expanduser())
         return cls.of({**found, **(words or {})}, str(path))
+
+    def words(self) -> dict[str, Any]:
+        """What was given, as a JSON value that `of` reads."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
     @property
     def own_seconds(self) -> bool:

@@ -2,24 +2,32 @@
 
 A finished result is stored under a key of plan, data and code; the same configuration reads it again. Each
 finished run is stored at once, so that an interrupted simulation continues with the runs that are left.
+A simulation whose results go into a project is a job of that project while it computes.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alworkbench.core.domain import ProjectFolder, SimulationPoint
+from alworkbench.core.domain import JobKind, ProjectFolder, SimulationPoint
 from alworkbench.core.errors import InvalidResult
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.versions import code_version, versions
+from alworkbench.engines.engine import Engine
+from alworkbench.project.jobs import both
 from alworkbench.project.session import utc_now
+from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.begun import Begun, file_of_run, save_begun, without_own_project
 from alworkbench.simulation.config import SimulationConfig
 from alworkbench.simulation.dataset import SimulationData, pool_of_seed
 from alworkbench.simulation.load.context import LoadContext
 from alworkbench.simulation.load.origin import (
+    COLLECTION,
     FEATURES,
     PROJECT,
     Origin,
@@ -45,16 +53,62 @@ SIMULATIONS = Path("simulations")
 """Folder for results on collections and on folders of images, unless `out` names another."""
 
 
-def run_experiment(config: SimulationConfig, context: LoadContext) -> list[SimulationResult]:
+Recorded = Callable[[str, Progress], AbstractContextManager[Progress]]
+"""A block in which a simulation with this title computes: it gives the progress to call, and may refuse."""
+
+
+@contextmanager
+def unrecorded(_title: str, progress: Progress) -> Iterator[Progress]:
+    """A simulation that nobody else watches."""
+    yield progress
+
+
+def recorded_in(workbench: Workbench) -> Recorded:
+    """Simulations as jobs of this project.
+
+    Raises JobRuns where another one is at work, and JobCancelled where somebody stopped this one.
+    """
+
+    @contextmanager
+    def recorded(title: str, told: Progress) -> Iterator[Progress]:
+        with workbench.jobs.claim(JobKind.SIMULATE, lambda: f"simulate {title}") as record:
+            yield both(rounds_only(record), told)
+
+    return recorded
+
+
+def rounds_only(progress: Progress) -> Progress:
+    """Without the count of runs, which come in turns with rounds: a job has one step at a time."""
+
+    def heard(step: str, done: int, total: int) -> None:
+        if step != "runs":
+            progress(step, done, total)
+
+    return heard
+
+
+def run_experiment(
+    config: SimulationConfig,
+    context: LoadContext,
+    recorded: Recorded = unrecorded,
+    engine: Engine | None = None,
+) -> list[SimulationResult]:
     """Run a configuration's plan on each of its data sets; one result for each.
 
-    Results are written to `config.out`, or else into the project, beside the features file, or to
-    `simulations`. Raises InvalidPlan, UnknownStrategy, UnknownAdaptation and what loading raises.
+    Results are written to `folder_of`. Each is computed in a block of `recorded`; one that is only read
+    again is not. With an `engine` its workers compute the runs. Raises InvalidPlan, UnknownStrategy,
+    UnknownAdaptation, EngineError and what loading raises.
     """
-    return [_run_on(origin, config, context) for origin in origins_of(config)]
+    return [_run_on(origin, config, context, recorded, engine) for origin in origins_of(config)]
 
 
-def _run_on(origin: Origin, config: SimulationConfig, context: LoadContext) -> SimulationResult:
+def _run_on(
+    origin: Origin,
+    config: SimulationConfig,
+    context: LoadContext,
+    recorded: Recorded,
+    engine: Engine | None,
+) -> SimulationResult:
     plan = config.plan
     if config.own_seconds:
         with opened_project(origin, context) as workbench:
@@ -63,15 +117,47 @@ def _run_on(origin: Origin, config: SimulationConfig, context: LoadContext) -> S
         data_of(origin, context),
         plan,
         context.stores.memory,
-        config.out or _default_folder(origin),
+        folder_of(config, origin),
         context.progress,
         config.processes or os.cpu_count() or 1,
         origin,
+        words_for(config, origin),
+        recorded,
+        engine,
     )
 
 
-def _default_folder(origin: Origin) -> Path:
+def words_for(config: SimulationConfig, origin: Origin) -> dict[str, Any]:
+    """The words that order the same simulation again, on one of its data sets, from any folder.
+
+    They name no project where it is the one that keeps the results: whoever orders them says which it is.
+    """
+    words = config.words()
+    words |= {
+        name: str(getattr(config, name).absolute()) for name in words.keys() & {"test", "out"}
+    }
+    if origin.kind == COLLECTION:
+        return {**words, "data": [origin.place]}
+    truth = {} if origin.truth_place is None else {"truth": origin.truth_place}
+    words |= {origin.kind: origin.place} | truth
+    return without_own_project(words)
+
+
+def project_of(config: SimulationConfig) -> Path | None:
+    """The project that keeps the results of a configuration; None where another folder does."""
+    if config.out is not None:
+        return config.out if ProjectFolder(config.out).holds_project else None
+    origins = origins_of(config)
+    return Path(origins[0].place) if origins[0].kind == PROJECT else None
+
+
+def folder_of(config: SimulationConfig, origin: Origin) -> Path:
+    """The folder with a folder for each result: `out`, or else in the project, beside the features file,
+    or `simulations`. Where `out` is a project, that of its simulations."""
     path = Path(origin.place)
+    if config.out is not None:
+        inside = ProjectFolder(config.out)
+        return inside.simulations if inside.holds_project else config.out
     if origin.kind == PROJECT:
         return ProjectFolder(path).simulations
     return path.parent / f"{path.stem}-simulations" if origin.kind == FEATURES else SIMULATIONS
@@ -85,11 +171,15 @@ def run_plan(
     progress: Progress = silent,
     processes: int = 1,
     origin: Origin | None = None,
+    words: Mapping[str, Any] | None = None,
+    recorded: Recorded = unrecorded,
+    engine: Engine | None = None,
 ) -> SimulationResult:
     """Run a plan, or read its result if this code has run it on this data before.
 
-    Writes `<out>/<key>/` with `runs/`, `points.parquet` and, last, `result.json`. Raises InvalidPlan,
-    UnknownStrategy, UnknownAdaptation.
+    Writes `<out>/<key>/` with `begun.json`, `runs/`, `points.parquet` and, last, `result.json`. `words` are
+    those of the configuration that ordered it. With an `engine` its workers compute the runs, and not
+    `processes`. Raises InvalidPlan, UnknownStrategy, UnknownAdaptation, EngineError.
     """
     check(data, plan)
     code = code_version()
@@ -97,32 +187,33 @@ def run_plan(
     folder = out / key
     if (folder / "result.json").exists():
         return load_result(folder)
-    runs = folder / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    name = title(data, plan)
+    with recorded(name, progress) as told:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        save_begun(Begun(folder, name, key, utc_now(), plan, words))
+        runs = plan.runs()
+        done = {run: found for run in runs if (found := _stored_points(file_of_run(folder, run)))}
 
-    def file_of(run: Run) -> Path:
-        return runs / f"{run.name}.json"
+        def finished(run: Run, points: list[SimulationPoint]) -> None:
+            save_points(file_of_run(folder, run), points)
+            done[run] = points
 
-    done = {run: found for run in plan.runs() if (found := _stored_points(file_of(run)))}
-
-    def finished(run: Run, points: list[SimulationPoint]) -> None:
-        save_points(file_of(run), points)
-        done[run] = points
-
-    left = [run for run in plan.runs() if run not in done]
-    simulate(
-        data,
-        plan,
-        open_store,
-        runs=left,
-        processes=processes,
-        progress=progress,
-        finished=finished,
-    )
-    points = [point for run in plan.runs() for point in done[run]]
+        simulate(
+            data,
+            plan,
+            open_store,
+            runs=[run for run in runs if run not in done],
+            processes=processes,
+            engine=engine,
+            folder=folder,
+            progress=told,
+            finished=finished,
+        )
+    points = [point for run in runs for point in done[run]]
     write_parquet(folder / "points.parquet", points)
-    facts = facts_of(data, plan, code, processes, origin)
-    return save_result(folder, title(data, plan), key, plan, facts, points, utc_now())
+    where = {"processes": processes} if engine is None else {"engine": engine.name}
+    facts = facts_of(data, plan, code, where, origin)
+    return save_result(folder, name, key, plan, facts, points, utc_now())
 
 
 def _stored_points(path: Path) -> list[SimulationPoint]:
@@ -140,9 +231,13 @@ def title(data: SimulationData, plan: Plan) -> str:
 
 
 def facts_of(
-    data: SimulationData, plan: Plan, code: str, processes: int, origin: Origin | None = None
+    data: SimulationData,
+    plan: Plan,
+    code: str,
+    where: Mapping[str, Any],
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
-    """The conditions of a result: data, sizes, code, versions and oracle."""
+    """The conditions of a result: data, sizes, code, versions, oracle, and `where` it was computed."""
     pool = len(pool_of_seed(data.pool.tolist(), 0, plan.pool_fraction))
     return {
         "name": data.name,
@@ -160,7 +255,7 @@ def facts_of(
         "code": code,
         "versions": versions(),
         "threads": 1,
-        "processes": processes,
+        **where,
         "oracle": plan.oracle.words(),
         "card": None if data.card is None else dict(data.card),
     }

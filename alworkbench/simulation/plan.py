@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 from alworkbench.adaptation.adaptation_settings import Strengths
 from alworkbench.core.domain import BASELINE_STRATEGY, DEFAULT_ADAPTATION, Arm, Goal
+from alworkbench.core.words import percent
 
 Confusion = tuple[tuple[float, ...], ...]
 """Probability of each answer (columns) by true class (rows). Each row adds up to 1."""
@@ -33,7 +34,7 @@ class OraclePlan:
         if isinstance(self.noise, tuple):
             right = sum(row[i] for i, row in enumerate(self.noise)) / len(self.noise)
             parts.append(
-                f"answers by a confusion matrix ({right:.0%} right on average over classes)"
+                f"answers by a confusion matrix ({percent(right, 0)} right on average over classes)"
             )
         elif self.noise:
             parts.append(f"answers wrong {self.noise:.3g} of the time")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
@@ -21,11 +21,11 @@ from alworkbench.core.domain import (
     ProjectFolder,
     Round,
 )
+from alworkbench.core.errors import UnknownRound
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import MARK, changed_versions, versions
-from alworkbench.project.ranked_batch import Wish
-from alworkbench.project.rounds import MEMORY
-from alworkbench.project.target_sets import targets_of_round
+from alworkbench.project.kept_targets import targets_of_round
+from alworkbench.project.ranked_batch import MEMORY, Wish
 from alworkbench.project.taught_labels import taught_labels
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.campaign import Campaign, prepared, read_campaign
@@ -63,14 +63,22 @@ def replay(
     open_store: OpenStore,
     progress: Progress = silent,
     campaign: Campaign | None = None,
+    *,
+    until: int | None = None,
 ) -> Replayed:
     """Compute every round and learner of a project's record again, up to the first difference.
 
-    `campaign` replaces the record that is otherwise read from the project. Raises NotReplayable.
+    `campaign` replaces the record that is otherwise read from the project. `until` is the number of the last
+    round that is computed; None: of all. Raises NotReplayable, and UnknownRound.
     """
     if campaign is None:
         with workbench.session.store.read() as reader:
             campaign = read_campaign(reader)
+    if until is not None:
+        rounds = tuple(each for each in campaign.rounds if each.number <= until)
+        if not any(each.number == until for each in rounds):
+            raise UnknownRound(until, len(campaign.rounds))
+        campaign = replace(campaign, rounds=rounds)
     strengths = _strengths(campaign)
     with tempfile.TemporaryDirectory(prefix="alworkbench-replay-") as scratch:
         store = open_store(campaign.settings, campaign.class_lists[0], campaign.rounds[0].opened_at)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from alworkbench.adaptation.adaptation_settings import Strengths
-from alworkbench.core.domain import Goal, SimulationPoint
-from alworkbench.core.errors import InvalidResult
+from alworkbench.core.domain import SimulationPoint
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import changed_versions
 from alworkbench.core.versions import code_version, versions
 from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.described_plan import plan_described
 from alworkbench.simulation.difference import Difference, first_difference
-from alworkbench.simulation.plan import OraclePlan, Plan, Run
+from alworkbench.simulation.plan import Plan, Run
 from alworkbench.simulation.results import SimulationResult
 from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import rounds_of, simulate
@@ -174,25 +172,4 @@ _EDITED = (
 
 def plan_of(result: SimulationResult) -> Plan:
     """The plan that a result describes. Raises InvalidResult if it describes none."""
-    described = dict(result.plan)
-    try:
-        oracle = dict(described.pop("oracle"))
-        noise = oracle.pop("noise")
-        values: dict[str, Any] = {
-            **{name: _tuple(value) for name, value in described.items()},
-            "goal": Goal(described["goal"]),
-            "strengths": Strengths(**described["strengths"]),
-            "oracle": OraclePlan(
-                noise=_tuple(noise), **{name: _tuple(value) for name, value in oracle.items()}
-            ),
-        }
-        if unknown := set(values) - {each.name for each in fields(Plan)}:
-            raise ValueError(f"its plan has a field that is unknown here: {min(unknown)!r}")
-        return Plan(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidResult(result.folder, f"{type(error).__name__}: {error}") from error
-
-
-def _tuple(value: Any) -> Any:
-    """JSON lists as the tuples that they were."""
-    return tuple(_tuple(each) for each in value) if isinstance(value, list) else value
+    return plan_described(result.plan, result.folder)

@@ -14,6 +14,7 @@ from alworkbench.core.atomic_files import write_atomically
 from alworkbench.core.domain import BASELINE_STRATEGY, Arm, SimulationPoint
 from alworkbench.core.errors import InvalidResult
 from alworkbench.evaluation.curves import Row, TableRow, rows, table
+from alworkbench.simulation.described_plan import described_plan
 from alworkbench.simulation.plan import Plan
 
 FORMAT = 2
@@ -115,7 +116,7 @@ def save_result(
     now: datetime,
 ) -> SimulationResult:
     """Write result.json in one step, so that a result appears whole or not at all."""
-    described = json.loads(json.dumps(asdict(plan)))
+    described = described_plan(plan)
     known = json.loads(json.dumps(dict(facts)))
     result = SimulationResult(folder, name, key, now, described, known, tuple(points))
     folder.mkdir(parents=True, exist_ok=True)

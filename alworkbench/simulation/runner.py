@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 
@@ -13,7 +14,9 @@ from alworkbench.core.domain import (
 )
 from alworkbench.core.errors import InvalidPlan
 from alworkbench.core.progress import Progress, silent
+from alworkbench.engines.engine import Engine
 from alworkbench.simulation.dataset import SimulationData
+from alworkbench.simulation.engine_runs import on_engine
 from alworkbench.simulation.plan import Plan, Run
 from alworkbench.simulation.run import OpenStore, Simulator
 from alworkbench.simulation.workers import in_processes
@@ -57,6 +60,8 @@ def simulate(
     *,
     runs: Sequence[Run] | None = None,
     processes: int = 1,
+    engine: Engine | None = None,
+    folder: Path | None = None,
     progress: Progress = silent,
     finished: Callable[[Run, list[SimulationPoint]], None] = lambda run, points: None,
 ) -> list[SimulationPoint]:
@@ -64,10 +69,13 @@ def simulate(
 
     Each run computes in one thread, so that the number of processes changes only the time. `open_store`
     must be a function that another process can import. `finished` is called in this process with each
-    finished run, in any order. Raises InvalidPlan, UnknownStrategy,
-    WorkbenchError where a process ends before its run is done.
+    finished run, in any order. With an `engine`, its workers compute the runs and keep them below `folder`,
+    see `engine_runs`. Raises InvalidPlan, UnknownStrategy, WorkbenchError where a process ends before its
+    run is done, and EngineError.
     """
     check(data, plan)
+    if engine is not None and folder is None:
+        raise ValueError("an engine needs a folder for its runs")
     runs = plan.runs() if runs is None else runs
     total = len(runs)
     rounds = sum(rounds_of(plan, each) for each in runs)
@@ -78,7 +86,9 @@ def simulate(
 
     tick(0)
     done: dict[Run, list[SimulationPoint]] = {}
-    if min(processes, total) > 1:
+    if engine is not None and folder is not None:
+        replayed = on_engine(engine, data, plan, open_store, runs, folder, tick)
+    elif min(processes, total) > 1:
         replayed = in_processes(data, plan, open_store, runs, min(processes, total), tick)
     else:
         replayed = _in_this_process(data, plan, open_store, runs, tick)

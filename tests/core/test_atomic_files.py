@@ -3,12 +3,18 @@
 import errno
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from alworkbench.core.atomic_files import atomic_folder, atomic_path, write_atomically
+from alworkbench.core.atomic_files import (
+    atomic_folder,
+    atomic_new_path,
+    atomic_path,
+    write_atomically,
+)
 from alworkbench.core.errors import OutputUnwritable
 
 
@@ -91,6 +97,24 @@ def test_a_failed_folder_is_removed_and_a_full_folder_is_not_replaced(
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
 
 
+def test_of_several_who_make_one_folder_the_first_to_end_makes_it(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+
+    def make(name: str) -> None:
+        with atomic_folder(folder, alone=False) as draft:
+            (draft / name).touch()
+
+    def make_while_another_does() -> None:
+        with ThreadPoolExecutor(1) as other, atomic_folder(folder, alone=False) as draft:
+            other.submit(make, "theirs").result()
+            (draft / "mine").touch()
+
+    with pytest.raises(OutputUnwritable, match="not empty"):
+        make_while_another_does()
+    assert [p.name for p in folder.iterdir()] == ["theirs"]
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
 def test_concurrent_writers_leave_one_complete_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     contents = [bytes([65 + k]) * 10_000 for k in range(8)]
@@ -141,3 +165,17 @@ def test_a_full_disk_is_named_and_the_next_try_works(
 def test_an_error_of_another_file_passes_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a"):
         (tmp_path / "input").read_bytes()
+
+
+def test_a_name_that_is_taken_meanwhile_keeps_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "one"
+
+    def come_late() -> None:
+        with atomic_new_path(path) as draft:
+            draft.write_bytes(b"second")
+            path.write_bytes(b"first")
+
+    with pytest.raises(FileExistsError):
+        come_late()
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]

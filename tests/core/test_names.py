@@ -15,6 +15,7 @@ from alworkbench.core.errors import InvalidClassList, UnknownClass
 from alworkbench.core.names import (
     as_on_disk,
     composed,
+    fault_of_given_name,
     fault_of_name,
     shown,
     tidy_name,
@@ -83,3 +84,14 @@ def test_a_class_list_finds_names_in_every_form_and_takes_every_script():
         assert found.name == name
     with pytest.raises(InvalidClassList, match="control character"):
         ClassList((LabelClass("a\nb"), LabelClass("c")))
+
+
+@pytest.mark.parametrize("name", ["\u202eevil", "a\u2066b", "\u202aa\u202c"])
+def test_an_override_in_a_given_name_is_refused(name: str):
+    assert fault_of_name(name) is None
+    assert "order" in str(fault_of_given_name(name))
+
+
+def test_marks_and_joiners_stay_in_given_names():
+    for name in ("\u0645\u06cc\u200c\u0631\u0648\u0645", "\u05d3\u200f1", "a\u200eb"):
+        assert fault_of_given_name(name) is None

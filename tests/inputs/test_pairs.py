@@ -1,6 +1,7 @@
 """Readers of image-caption pairs give equal pairs from every format, shuffled and checked."""
 
 import io
+import pickle
 import random
 import tarfile
 
@@ -201,3 +202,13 @@ def test_several_parts_are_read_at_once():
     found = [pair.caption for pair in interleaved(parts, random.Random(0), at_once=3)]
     assert sorted(found) == sorted("abcdef" * 30)
     assert len(set(found[:20])) == 3
+
+
+@pytest.mark.parametrize("form", ["csv", "paths"])
+def test_a_source_that_was_read_is_small_when_it_is_sent(tmp_path, form):
+    source = open_pairs(FORMS[form](tmp_path))
+    fresh = len(pickle.dumps(source))
+    seen, ignored = list(source.read(0)), source.ignored
+    assert len(pickle.dumps(source)) <= fresh + 100
+    again = pickle.loads(pickle.dumps(source))
+    assert (list(again.read(0)), again.ignored) == (seen, ignored)

@@ -11,11 +11,14 @@ from alworkbench.core.errors import FeaturesMissing
 from tests.making_project import NAMES
 
 
-@pytest.fixture
-def taught(workbench, answers):
+def twelve_labels(workbench, answers):
     workbench.rounds.propose("random", 12)
     answers(workbench, 12)
-    return workbench
+
+
+@pytest.fixture
+def taught(lived):
+    return lived(twelve_labels)
 
 
 def hashes(workbench, role):

@@ -1,6 +1,7 @@
 """A backup holds the whole project, is made while people label, and is restored whole or not at all."""
 
 import json
+import os
 import shutil
 import threading
 from contextlib import closing
@@ -44,16 +45,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture
-def labelled(workbench, answers):
-    """A workbench with a closed round, a label taken back, and an open round."""
+def two_rounds(workbench, answers):
     workbench.rounds.propose("random", 4)
     answers(workbench, 4)
     workbench.rounds.close()
     workbench.rounds.propose("random", 3)
     answers(workbench, 2)
     workbench.labels.undo("ada", "undo-1")
-    return workbench
+
+
+@pytest.fixture
+def labelled(lived):
+    """A workbench with a closed round, a label taken back, and an open round."""
+    return lived(two_rounds)
 
 
 @pytest.fixture
@@ -103,12 +107,13 @@ def test_with_images_a_project_is_restored_where_its_pictures_are_gone(labelled,
 def test_a_picture_that_was_changed_is_counted_and_not_kept(labelled, tmp_path):
     with labelled.session.store.read() as reader:
         place = Path(reader.images.files()[0].path)
-    before = place.read_bytes()
+    before, time = place.read_bytes(), place.stat().st_mtime_ns
     try:
         place.write_bytes(before[:-1] + b"x")
         made = labelled.backup(tmp_path / "kept", with_images=True)
-    finally:
+    finally:  # all tests share it
         place.write_bytes(before)
+        os.utime(place, ns=(time, time))
     assert made.pictures_left_out == 1
     restore(tmp_path / "kept", tmp_path / "again")
 

@@ -21,18 +21,14 @@ from alworkbench.project.taught_labels import taught_labels
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
 from store import memory_store
-from tests.making_project import Project, closing
+from tests.making_project import Project, closing, one_round
 from tests.project.test_classes import Names
 
 
 @pytest.fixture
-def begun(project: Project, answers: Callable) -> Iterator[Workbench]:
+def begun(lived: Callable) -> Workbench:
     """A project with one round that was learned from."""
-    with closing(project.open()) as workbench:
-        workbench.rounds.propose("random")
-        answers(workbench, 5)
-        workbench.rounds.close()
-        yield workbench
+    return lived(one_round)
 
 
 def names(workbench: Workbench) -> Names:

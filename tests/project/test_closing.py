@@ -38,12 +38,15 @@ def state(workbench: Workbench) -> tuple[object, ...]:
         )
 
 
-@pytest.fixture
-def answered(workbench: Workbench, answers: Callable) -> Workbench:
-    """An open round whose images are all answered."""
+def answer_all(workbench: Workbench, answers: Callable) -> None:
     workbench.rounds.propose("random")
     answers(workbench, 5)
-    return workbench
+
+
+@pytest.fixture
+def answered(lived: Callable) -> Workbench:
+    """An open round whose images are all answered."""
+    return lived(answer_all)
 
 
 def test_a_tensor_operation_inside_a_write_block_is_refused(workbench: Workbench) -> None:

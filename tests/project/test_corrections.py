@@ -96,4 +96,7 @@ def test_the_newest_answers_are_those_that_stand_newest_first(workbench):
     workbench.labels.undo("ada", uuid.uuid4().hex, given[1].event_id)
     changed = workbench.labels.correct(correction(given[0]))
     assert workbench.labels.newest("ada") == [changed, *reversed(given[2:])][:HISTORY]
+    # Changed on the card, where no time is measured, an answer keeps the place of its image.
+    on_card = workbench.labels.correct(correction(given[-1], duration_ms=None))
+    assert workbench.labels.newest("ada") == [changed, on_card, *reversed(given[2:-1])][:HISTORY]
     assert workbench.labels.newest("bo") == []

@@ -45,16 +45,14 @@ from alworkbench.project.map_regions import STEPS, mark_of
 from alworkbench.project.umap_layout import refuse_without_package, umap_layout
 from alworkbench.project.workbench import Workbench
 from store import create_store
-from tests.making_project import NAMES, Project, closing, make_project
+from tests.making_project import NAMES, Project, closing, copied
 from tests.project.gallery_making import all_images, answer_at_random
 
 
 @pytest.fixture(scope="module")
-def full(
-    tmp_path_factory: pytest.TempPathFactory, made: tuple[Path, Path, dict[str, str]]
-) -> Iterator[Workbench]:
+def full(tmp_path_factory: pytest.TempPathFactory, kept_project: Project) -> Iterator[Workbench]:
     """With a closed round, many answers and predictions. Tests may only add."""
-    project = make_project(tmp_path_factory.mktemp("map") / "project", made)
+    project = copied(kept_project, tmp_path_factory.mktemp("map") / "project")
     with closing(project.open()) as workbench:
         workbench.rounds.propose("random", 6)
         answer_at_random(workbench, 60, 1)

@@ -13,6 +13,7 @@ from alworkbench.core.domain import ClassList, LabelClass, ProjectSettings
 from alworkbench.core.errors import FeaturesMissing, ReplacesCaptions, UnknownEncoder
 from alworkbench.features.feature_file_io import read_feature_file, write_feature_file
 from store import create_store
+from tests.engines.inline_engine import InlineEngine
 from tests.making_project import NAMES, Project, closing, picture
 
 
@@ -102,6 +103,13 @@ def test_the_bundled_model_is_fitted_from_a_csv_and_from_the_pool(tmp_path):
     assert f"a posterior from 12 pairs ({left_out})" in done.output
     assert list((folder.folder / "posteriors").glob("partial-*")) == []
     with closing(folder.open()) as workbench:
+        alone = workbench.posteriors.newest().text.activation.values
+        engine = InlineEngine()
+        record = workbench.posteriors.fit(tmp_path / "pairs.csv", batch=6, engine=engine)
+        assert (record.provenance["pairs"], record.provenance["ignored"]) == (12, 1)
+        assert (engine.groups, engine.returned < 100) == (1, True)
+        found = workbench.posteriors.newest().text.activation.values
+        torch.testing.assert_close(found, alone)
         record = workbench.posteriors.fit_from_pool(replace_captions=True)
         assert record.provenance["images"] == 12
         assert record.provenance["prompts"] > 900

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,11 +30,11 @@ from alworkbench.core.errors import (
     UnknownEncoder,
     UnknownRound,
 )
+from alworkbench.project import most_similar as comparison
 from alworkbench.project.gallery import Gallery
 from alworkbench.project.gallery_files import numbers, path_of
 from alworkbench.project.gallery_page import GalleryImage
 from alworkbench.project.image_facts import FactsInMemory
-from alworkbench.project.image_groups import nearest_other
 from alworkbench.project.image_query import (
     Against,
     Answered,
@@ -45,17 +44,17 @@ from alworkbench.project.image_query import (
     read_query,
 )
 from alworkbench.project.image_scores import ImageScores
+from alworkbench.project.most_similar import most_similar
 from alworkbench.project.workbench import Workbench
-from tests.making_project import NAMES, closing, make_project
+from tests.engines.inline_engine import InlineEngine
+from tests.making_project import NAMES, Project, closing, copied
 from tests.project.gallery_making import all_images, answer_at_random
 
 
 @pytest.fixture(scope="module")
-def full(
-    tmp_path_factory: pytest.TempPathFactory, made: tuple[Path, Path, dict[str, str]]
-) -> Iterator[Workbench]:
+def full(tmp_path_factory: pytest.TempPathFactory, kept_project: Project) -> Iterator[Workbench]:
     """With a closed round, many answers, predictions and comparisons. Tests may only add answers."""
-    project = make_project(tmp_path_factory.mktemp("gallery") / "project", made)
+    project = copied(kept_project, tmp_path_factory.mktemp("gallery") / "project")
     with closing(project.open()) as workbench:
         workbench.rounds.propose("random", 6)
         with workbench.session.store.write() as writer:
@@ -215,7 +214,7 @@ def test_pages_are_as_of_their_first_whoever_answers_meanwhile(
         if page.next is None:
             break
         # Another server, or one that was started again, goes on with the same list.
-        gallery = Gallery(full.session, lambda: full.predictions)
+        gallery = Gallery(full.session, lambda: full.predictions, lambda: full.audit.evidence)
         page = gallery.page(query, page.next, limit=16)
     assert found == expected
 
@@ -287,7 +286,7 @@ def test_a_project_from_a_features_file_says_that_it_reads_no_texts(full: Workbe
 def test_the_nearest_image_is_that_of_the_largest_whitened_cosine(full: Workbench) -> None:
     table = full.session.engine().table()
     rows = torch.arange(len(table))
-    near, nearest = nearest_other(table, rows)
+    near, nearest = most_similar(table, rows)
     from alworkbench.features.whitening import Whitening
 
     whitened = torch.cat(list(Whitening.of(table, rows).directions(table, rows)))
@@ -295,7 +294,30 @@ def test_the_nearest_image_is_that_of_the_largest_whitened_cosine(full: Workbenc
     cosines.fill_diagonal_(-2)
     assert np.allclose(near, cosines.max(dim=1).values.numpy(), atol=1e-5)
     assert (nearest == cosines.argmax(dim=1).numpy()).all()
-    assert nearest_other(table, rows[:1])[0].tolist() == [0]
+    assert most_similar(table, rows[:1])[0].tolist() == [0]
+
+
+def test_workers_find_the_same_nearest_images(
+    full: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same bits, from runs of blocks; no features are sent."""
+    monkeypatch.setattr(comparison, "_BLOCK", 5)
+    monkeypatch.setattr("alworkbench.features.whitening.PART_ROWS", 24)
+    threads, engine = torch.get_num_threads(), InlineEngine()
+    torch.set_num_threads(1)
+    table = full.session.engine().table()
+    rows = torch.arange(len(table)).flip(0)
+    kept = most_similar(table, rows)
+    monkeypatch.setattr(comparison, "_KEPT_NUMBERS", 0)
+    for found in (most_similar(table, rows), most_similar(table, rows, engine=engine)):
+        assert [(one == other).all() for one, other in zip(found, kept, strict=True)] == [True] * 2
+    assert engine.groups == -(-len(rows) // 24) + -(-len(rows) // 5)
+    assert engine.sent / engine.groups < 300
+    monkeypatch.setattr(comparison, "_GROUPS", 4)  # groups of several blocks
+    for chosen in (None, engine):
+        larger = most_similar(table, rows, engine=chosen)
+        assert all((one == other).all() for one, other in zip(larger, kept, strict=True))
+    torch.set_num_threads(threads)
 
 
 def test_clusters_are_numbered_by_size_and_found_again(full: Workbench) -> None:

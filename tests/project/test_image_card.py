@@ -27,7 +27,7 @@ from alworkbench.project.image_card import NEAREST, short_path
 from alworkbench.project.label_export import LabelRecords
 from alworkbench.project.uncertainty_parts import SET_OF_DRAWS
 from alworkbench.project.workbench import Workbench
-from tests.making_project import Project, closing, make_project
+from tests.making_project import Project, closing, copied
 from tests.project.history_making import EVENTS, Event, project, recorded, records
 
 
@@ -93,12 +93,10 @@ def test_a_shown_path_tells_nothing_of_folders_outside_of_the_project(parts: lis
 
 # ---------------------------------------------------------------------------------- what the model says
 @pytest.fixture(scope="module")
-def learned(
-    tmp_path_factory: pytest.TempPathFactory, made: tuple[Path, Path, dict[str, str]]
-) -> Iterator[Workbench]:
+def learned(tmp_path_factory: pytest.TempPathFactory, kept_project: Project) -> Iterator[Workbench]:
     """A learner of 8 labels, and no open round. Tests change nothing."""
     folder = tmp_path_factory.mktemp("cards") / "project"
-    with closing(make_project(folder, made).open()) as workbench:
+    with closing(copied(kept_project, folder).open()) as workbench:
         workbench.rounds.propose("random", 8)
         for number, item in enumerate(workbench.labels.claim("ada", 8)):
             answer(workbench, workbench.images.get(item.image_id), "ada", 1 + number % 4)

@@ -236,8 +236,10 @@ def test_an_encoding_that_refuses_most_images_fails_and_says_why(tmp_path: Path)
     assert CliRunner().invoke(app, ["init", str(folder), "-c", "a", "-c", "b"]).exit_code == 0
     assert run(project, "import", str(place))[0] == 0
     place.rename(tmp_path / "unmounted")
-    with pytest.raises(ImagesRefused, match=r"6 of 6 images .*6 x io: No such file"):
+    with pytest.raises(ImagesRefused, match=r"6 of 6 images .*6 x io: No such") as why:
         project.open().features.encode(workers=0)
+    named = {(Path(path).name, code) for path, code, _ in why.value.files}
+    assert named == {(f"{k}.png", "io") for k in range(6)}
     state = project.open().status(check_files=True)
     assert (state.encoded, state.quarantined) == (0, 6)
     assert list(state.refused.values()) == [6]

@@ -16,6 +16,7 @@ from alworkbench.adaptation.prior import Prior
 from alworkbench.core.domain import Goal, Role
 from alworkbench.core.errors import UnknownAdaptation
 from alworkbench.posterior.linearisation import WeightUpdate
+from alworkbench.project.workbench import Workbench
 from alworkbench.simulation.replay import replay
 from store import memory_store, open_store
 from tests.making_project import Project
@@ -59,21 +60,30 @@ def test_before_the_first_label_a_change_of_the_method_changes_the_predictions(
     assert not torch.equal(found["pool-taught"][0], found["free-weights"][0])
 
 
+def taught_by(way: str) -> Callable[[Workbench, Callable], None]:
+    def life(workbench: Workbench, answers: Callable) -> None:
+        workbench.learners.change_method(way)
+        workbench.rounds.propose(strategy="random")
+        answers(workbench, 5)
+        workbench.rounds.close()
+
+    return life
+
+
+TAUGHT = {way: taught_by(way) for way in ("free-weights", "pool-taught")}
+
+
 @pytest.mark.parametrize("strategy", ["coverage", "margin", "bald", "random"])
 def test_strategies_choose_the_same_images_whether_the_pool_teaches_or_not(
-    project: Project, answers: Callable, strategy: str
+    lived: Callable, strategy: str
 ) -> None:
     """They look at the learner of the labels."""
     asked = []
-    workbench = project.open()
-    workbench.rounds.propose(strategy="random")
-    answers(workbench, 5)
-    for way in ("free-weights", "pool-taught"):
-        workbench.learners.change_method(way)
-        workbench.rounds.close(force=True)
+    for life in TAUGHT.values():
+        workbench = lived(life)
         opened = workbench.rounds.propose(strategy=strategy, seed=7)
         asked.append([item.image_id for item in workbench.rounds.items(opened.id)])
-    workbench.session.store.close()
+        workbench.session.store.close()
     assert asked[0] == asked[1]
 
 

@@ -7,8 +7,7 @@ import pytest
 from alworkbench.acquisition.acquisition_settings import DEFAULT_SETTINGS
 from alworkbench.core.domain import Answer, AnswerKind
 from alworkbench.project.opened_batch import open_ranked
-from alworkbench.project.ranked_batch import Wish
-from alworkbench.project.rounds import MEMORY
+from alworkbench.project.ranked_batch import MEMORY, Wish
 from tests.project.test_class_sets import items_and_hashes, predicted
 
 WISH = Wish(None, None, None, None, MEMORY, DEFAULT_SETTINGS, None, frozenset())
@@ -37,7 +36,7 @@ def test_images_that_were_answered_meanwhile_take_their_classes_along(workbench,
     gone = Answer("0" * 16, dropped.image_id, AnswerKind.SKIP, "ana")
     workbench.labels.record(gone)
     with workbench.session.store.write() as writer:
-        opened = open_ranked(writer, ranked, workbench.session.now())
+        opened = open_ranked(writer, ranked, workbench.session.now(), by="ana")
     kept = list(ranked.round.settings["likeliest"])
     of_image = dict(zip([i.image_id for i in ranked.round.items], map(tuple, kept), strict=True))
     items = workbench.rounds.items(opened.id)

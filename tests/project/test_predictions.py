@@ -10,23 +10,27 @@ import torch
 
 from alworkbench.core.domain import Role
 from alworkbench.core.errors import InvalidPredictionFile
-from alworkbench.project import predictions, uncertainty_parts
+from alworkbench.project import predicted_rows, uncertainty_parts
 from alworkbench.project.prediction_file import UNCERTAINTY, columns, write_predictions
 from alworkbench.project.uncertainty_parts import uncertainties
+from tests.engines.inline_engine import InlineEngine
 from tests.making_project import NAMES
 
 
-@pytest.fixture
-def taught(workbench, answers):
+def teach(workbench, answers):
     workbench.rounds.propose()
     answers(workbench, 5)
     workbench.rounds.close()
-    return workbench
+
+
+@pytest.fixture
+def taught(lived):
+    return lived(teach)
 
 
 @pytest.mark.parametrize("block", [3, 1000])
 def test_every_image_has_the_classes_of_its_own_logits(taught, monkeypatch, block):
-    monkeypatch.setattr(predictions, "BLOCK", block)
+    monkeypatch.setattr(predicted_rows, "BLOCK", block)
     run = taught.predictions.of(top=len(NAMES))
     rows = list(run.rows)
     with taught.session.store.read() as reader:
@@ -110,6 +114,24 @@ def test_less_memory_gives_the_same_uncertainty(taught, monkeypatch):
     for found, wanted in zip([asdict(each) for each in other], one, strict=True):
         assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5)
     assert steps == [(k + 1, 4 * 11) for k in range(4 * 11)]
+
+
+@pytest.mark.parametrize("top", [1, 3])
+def test_an_engine_predicts_the_same_bits(taught, monkeypatch, top):
+    monkeypatch.setattr(predicted_rows, "BLOCK", 4)
+    monkeypatch.setattr(predicted_rows, "MOST_NUMBERS", 16)
+    for module in (predicted_rows, uncertainty_parts):
+        monkeypatch.setattr(module, "AT_ONCE", 16)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for uncertainty in (False, True):
+        engine = InlineEngine()
+        run = taught.predictions.of(top=top, uncertainty=uncertainty, engine=engine)
+        alone = taught.predictions.of(top=top, uncertainty=uncertainty)
+        assert list(run.rows) == list(alone.rows)
+        assert engine.groups == -(-run.images // (16 if uncertainty or top == 1 else 4))
+        assert engine.sent / engine.groups < 300
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

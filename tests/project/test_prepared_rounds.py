@@ -20,13 +20,16 @@ from tests.making_project import POOL
 from tests.quiet_writes import NoTensors
 
 
-@pytest.fixture
-def begun(workbench: Workbench, answers: Callable) -> Workbench:
-    """A round of five images, of which four are answered, and the next round prepared."""
+def prepare(workbench: Workbench, answers: Callable) -> None:
     workbench.rounds.propose("margin")
     answers(workbench, 4)
     workbench.prepared.prepare()
-    return workbench
+
+
+@pytest.fixture
+def begun(lived: Callable) -> Workbench:
+    """A round of five images, of which four are answered, and the next round prepared."""
+    return lived(prepare)
 
 
 def images(workbench: Workbench, round_id: int) -> list[int]:

@@ -10,7 +10,16 @@ import pytest
 import torch
 
 import alworkbench.project.prompt_templates as module
-from alworkbench.core.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings, Role
+from alworkbench.core.domain import (
+    Answer,
+    AnswerKind,
+    ClassList,
+    JobKind,
+    LabelClass,
+    ProjectFolder,
+    ProjectSettings,
+    Role,
+)
 from alworkbench.core.errors import (
     FeaturesMissing,
     InvalidTemplates,
@@ -20,6 +29,8 @@ from alworkbench.core.errors import (
     TooFewLabels,
     UnknownEncoder,
 )
+from alworkbench.project.job_orders import perform
+from alworkbench.project.settings_change import change_settings
 from alworkbench.project.workbench import Workbench
 from alworkbench.prompts.ensembles import SPACES
 from alworkbench.simulation.replay import replay
@@ -205,3 +216,46 @@ def test_a_project_without_features_or_images_says_so(tmp_path: Path) -> None:
         workbench.features.encode(workers=0)
         with pytest.raises(NothingToImport, match="no image to compare"):
             workbench.prompts.rank(TEMPLATES)
+
+
+def test_a_comparison_is_the_ranking_and_the_effect_and_is_kept(clothes: Project) -> None:
+    with closing(clothes.open()) as bench:
+        assert bench.prompts.compared() is None
+        assert bench.prompts.unreadable() is None
+        before = contents(clothes.folder)
+        found = bench.prompts.compare(TEMPLATES)
+        after = contents(clothes.folder)
+        assert {name for name in after if after[name] != before.get(name)} == {
+            f"features/{bench.session.encoder_record().id}/templates.json"
+        }
+        assert found.ranking == bench.prompts.rank(TEMPLATES)
+        assert found.effect == bench.prompts.effect(TEMPLATES)
+        assert bench.prompts.compared() == found
+        assert found.changed(bench.session) == ()
+        order = {"do": "templates", "templates": list(TEMPLATES), "by": "nlpd"}
+        perform(bench, bench.jobs.queue(JobKind.SCORE, "compare", "ada", order))
+        again = bench.prompts.compared()
+        assert again is not None
+        assert again.ranking == bench.prompts.rank(TEMPLATES, "nlpd")
+    with closing(clothes.open()) as bench:
+        assert bench.prompts.compared() == again
+        changed = []
+        with bench.session.store.read() as reader:
+            image = next(iter(reader.labels.current(Role.AUDIT)))
+            label = reader.labels.current(Role.AUDIT)[image]
+        other = next(c.id for c in bench.classes.current().classes if c.id != label.class_id)
+        bench.labels.record(Answer("later", image, AnswerKind.CLASS, "later", class_id=other))
+        changed.append(again.changed(bench.session))
+        picture(clothes.folder.parent / "more" / "new.png", 901)
+        bench.images.add(clothes.folder.parent / "more")
+        changed.append(again.changed(bench.session))
+        present = bench.classes.current()
+        with bench.session.store.write() as writer:
+            writer.classes.add(
+                ClassList((*present.classes, LabelClass("hat"))), bench.session.now()
+            )
+        changed.append(again.changed(bench.session))
+        change_settings(bench.session, seed=bench.session.settings().seed + 1)
+        changed.append(again.changed(bench.session))
+        names = ("the labels of the audit set", "the images", "the classes", "the seed")
+        assert [set(each) for each in changed] == [set(names[:n]) for n in (1, 2, 3, 4)]

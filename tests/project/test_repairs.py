@@ -18,14 +18,17 @@ from alworkbench.project.repairs import QUIET, find_repairs
 from tests.project.test_backup import everything
 
 
-@pytest.fixture
-def closed(workbench, answers):
-    """A workbench with a closed and an open round."""
+def two_rounds(workbench, answers):
     workbench.rounds.propose("random", 4)
     answers(workbench, 4)
     workbench.rounds.close()
     workbench.rounds.propose("random", 3)
-    return workbench
+
+
+@pytest.fixture
+def closed(lived):
+    """A workbench with a closed and an open round."""
+    return lived(two_rounds)
 
 
 def age(path: Path, seconds: float = QUIET + 60) -> None:

@@ -9,6 +9,7 @@ from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.forecast import fit, forecast, labels_to
 from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.accuracy_report import history as history_read
+from alworkbench.project.settings_change import change_settings
 from alworkbench.project.stability import Snapshot, sample
 from alworkbench.project.stopping import RULES, History, Verdict, advise, forecast_of, kappa
 from alworkbench.simulation.past_error import Step, past_error
@@ -134,7 +135,7 @@ def test_a_forecast_refuses_few_points():
 def test_a_forecast_ignores_measurements_on_another_audit_set():
     records = [metric(n, 10 * n, 300) for n in range(1, 6)]
     old = replace(records[0], values={**records[0].values, "audit": "y"})
-    assert forecast_of(history([old, *records[1:]])).why.startswith(("4 measurements", "0%"))
+    assert forecast_of(history([old, *records[1:]])).why.startswith(("4 measurements", "0 %"))
 
 
 def test_past_error_counts_early_stops_and_wasted_labels():
@@ -170,3 +171,11 @@ def test_closing_a_round_records_what_rules_read(project, answers):
         assert found.forecast is not None
         assert found.measured
         assert workbench.audit.advise().forecast is None
+
+
+def test_the_target_of_the_settings_stands_for_one_that_is_not_given(workbench):
+    change_settings(workbench.session, target_accuracy=0.8)
+    assert workbench.audit.advise() == workbench.audit.advise(0.8)
+    assert workbench.audit.advise(0.5).target == 0.5
+    change_settings(workbench.session, target_accuracy=0.0)
+    assert workbench.audit.advise().target is None

@@ -13,13 +13,16 @@ from alworkbench.project.support_sets import write_support
 from tests.making_project import NAMES, picture
 
 
-@pytest.fixture
-def labelled(workbench, answers):
-    """20 labels in a closed round."""
+def twenty_labels(workbench, answers):
     workbench.rounds.propose("random", 20)
     answers(workbench, 20)
     workbench.rounds.close()
-    return workbench
+
+
+@pytest.fixture
+def labelled(lived):
+    """20 labels in a closed round."""
+    return lived(twenty_labels)
 
 
 @pytest.fixture
@@ -64,7 +67,11 @@ def test_a_manifest_holds_while_nothing_changes(labelled, folder, tmp_path, kind
     if manifest is None:
         manifest = tmp_path / "deep" / "support.json"
         write_support(manifest, labelled.support_sets.choose(2))
-    found = verify_manifest(labelled.session, manifest)
+    told: list[tuple[int, int]] = []
+    found = verify_manifest(
+        labelled.session, manifest, lambda _, done, total: told.append((done, total))
+    )
+    assert told == [(n, found.images) for n in range(1, found.images + 1)]
     assert (found.holds, found.findings, found.notes) == (True, (), ())
     assert found.images == len(images(folder))
 

@@ -22,12 +22,15 @@ from tests.factories import normal
 from tests.making_project import NAMES
 
 
-@pytest.fixture
-def labelled(workbench, answers):
-    """20 labels in an open round."""
+def twenty_labels(workbench, answers):
     workbench.rounds.propose("random", 20)
     answers(workbench, 20)
-    return workbench
+
+
+@pytest.fixture
+def labelled(lived):
+    """20 labels in an open round."""
+    return lived(twenty_labels)
 
 
 def counts(workbench):

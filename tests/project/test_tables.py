@@ -13,9 +13,7 @@ from alworkbench.project.round_rows import round_rows, write_round
 from tests.making_project import AUDIT, POOL
 
 
-@pytest.fixture
-def taught(workbench, answers):
-    """A closed round of 5 labels, and an open one of 4 with one label and one skip."""
+def two_rounds(workbench, answers):
     workbench.rounds.propose()
     answers(workbench, 5)
     workbench.rounds.close()
@@ -32,7 +30,12 @@ def taught(workbench, answers):
             lease_token=item.lease.token,
         )
     )
-    return workbench
+
+
+@pytest.fixture
+def taught(lived):
+    """A closed round of 5 labels, and an open one of 4 with one label and one skip."""
+    return lived(two_rounds)
 
 
 def as_text(frame):

@@ -19,8 +19,8 @@ from alworkbench.core.errors import (
     NothingToImport,
     UnknownEncoder,
 )
+from alworkbench.project.kept_targets import load_targets, saved_targets, targets_of_round
 from alworkbench.project.session import utc_now
-from alworkbench.project.target_sets import load_targets, saved_targets, targets_of_round
 from alworkbench.project.workbench import Workbench
 from store import create_store, open_store
 from tests.making_project import closing, picture

@@ -17,16 +17,16 @@ from alworkbench.simulation.rerun import plan_of
 from alworkbench.simulation.results import save_result
 from alworkbench.simulation.runner import simulate
 from store import memory_store
-from tests.making_project import NAMES, answering, closing, make_project
+from tests.making_project import NAMES, answering, closing, copied
 
 
 @pytest.fixture(scope="module")
-def campaign(made, tmp_path_factory):
+def campaign(kept_project, tmp_path_factory):
     """Rounds of three strategies, a take-back, an audit draw, learning from a file, opened twice.
 
     Tests share it: a replay changes nothing of it.
     """
-    project = make_project(tmp_path_factory.mktemp("campaign"), made)
+    project = copied(kept_project, tmp_path_factory.mktemp("campaign") / "project")
     answers = answering(project)
     with closing(project.open()) as workbench:
         workbench.rounds.propose("epig", 4)

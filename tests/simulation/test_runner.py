@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import inspect
 import multiprocessing
 import pickle
 import random
 import re
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -18,12 +20,20 @@ import torch
 
 from alworkbench.core import versions as code
 from alworkbench.core.domain import NO_CLASS, AnswerKind, Arm, SimulationPoint
-from alworkbench.core.errors import InvalidPlan, UnknownAdaptation, UnknownStrategy, WorkbenchError
+from alworkbench.core.errors import (
+    EngineError,
+    InvalidPlan,
+    UnknownAdaptation,
+    UnknownStrategy,
+    WorkbenchError,
+)
 from alworkbench.core.worker_process import READY
+from alworkbench.engines.engine import GroupFailed
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.workbench import Workbench
 from alworkbench.simulation import workers
 from alworkbench.simulation.dataset import TrueLabels, pool_of_seed
+from alworkbench.simulation.engine_runs import LOCK
 from alworkbench.simulation.experiment import run_plan
 from alworkbench.simulation.oracles import NeverAsked, Oracle
 from alworkbench.simulation.plan import OraclePlan, Plan, Run
@@ -32,6 +42,8 @@ from alworkbench.simulation.results import load_result, load_results
 from alworkbench.simulation.run import OpenStore
 from alworkbench.simulation.runner import simulate
 from store import memory_store
+from tests.engines.inline_engine import InlineEngine
+from tests.forking import FORKING
 from tests.simulated import (
     LONG_PLAN,
     POOL,
@@ -67,6 +79,52 @@ def test_the_number_of_processes_changes_nothing(whole: list[SimulationPoint]) -
     plan = dataclasses.replace(PLAN, strategies=("random", "margin"))
     two = content(simulate(toy_data(), plan, memory_store, processes=2))
     assert two == [point for point in whole if point.arm.strategy != "epig"]
+
+
+def test_an_engine_gives_the_same_result_and_goes_on_after_runs_that_failed(
+    whole: list[SimulationPoint], tmp_path: Path
+) -> None:
+    """Finished runs are kept, by the worker and by this process; features go through a file."""
+
+    class Failing(InlineEngine):
+        def map_groups(self, function, shared, groups, *, gpus=0):  # type: ignore[no-untyped-def]
+            yield GroupFailed(True, "its worker was killed. It was tried 4 times")
+            yield from super().map_groups(function, shared, groups[1:], gpus=gpus)
+
+    plan = dataclasses.replace(PLAN, strategies=("random", "margin"))
+    told, rest = [], InlineEngine()
+    with pytest.raises(
+        EngineError, match=r"1 of 4 runs failed, .* random-\S+-0: its worker was killed"
+    ):
+        run_plan(toy_data(), plan, memory_store, tmp_path, engine=Failing())
+    (folder,) = tmp_path.iterdir()
+    killed, other = folder / "features-killed", folder / "features-other"
+    for left in (killed, other):
+        left.mkdir()
+        (left / LOCK).touch()
+    with (other / LOCK).open("a") as lock:  # another program computes there
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = run_plan(
+            toy_data(),
+            plan,
+            memory_store,
+            tmp_path,
+            lambda *step: told.append(step),
+            engine=rest,
+        )
+    assert [each.name for each in folder.glob("features-*")] == [other.name]
+    shutil.rmtree(other)
+    assert rest.groups == 1
+    assert told[-1] == ("runs", 1, 1)
+    assert rest.sent < 1_000
+    assert content(result.points) == [point for point in whole if point.arm.strategy != "epig"]
+    assert result.facts["engine"] == "inline"
+    alone = run_plan(toy_data(), plan, memory_store, tmp_path / "alone")
+    assert alone.key == result.key
+    names = {path.name for path in result.folder.iterdir()}
+    assert names == {path.name for path in alone.folder.iterdir()}
+    with pytest.raises(ValueError, match="needs a folder"):
+        simulate(toy_data(), plan, memory_store, engine=rest)
 
 
 @pytest.mark.parametrize(
@@ -413,12 +471,10 @@ def test_killed_five_times_it_gives_the_same_table(
     """kill -9 at random moments: runs that were done are kept, the one that was cut is run again."""
     # The processes come from one fresh interpreter that has imported everything once.
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.simulated"])
     moments = random.Random(0)
     for _ in range(5):
         before = runs_kept(tmp_path)
-        process = context.Process(target=replay_here, args=(str(tmp_path),))
+        process = FORKING.Process(target=replay_here, args=(str(tmp_path),))
         process.start()
         while runs_kept(tmp_path) == before and process.is_alive():
             time.sleep(0.01)
@@ -428,9 +484,16 @@ def test_killed_five_times_it_gives_the_same_table(
         process.join()
         process.close()
         assert not list(tmp_path.glob("*/result.json"))
-    broken = run_plan(toy_data(), LONG_PLAN, memory_store, tmp_path)
-    unbroken = simulate(toy_data(), LONG_PLAN, memory_store)
-    assert content(list(broken.points)) == content(unbroken)
+    places = [tmp_path, tmp_path / "unbroken"]  # the broken one goes on, the other runs at once
+    last = [FORKING.Process(target=replay_here, args=(str(place),)) for place in places]
+    for process in last:
+        process.start()
+    for process in last:
+        process.join()
+        process.close()
+    broken, unbroken = (list(load_results(place)[0].points) for place in places)
+    assert len(broken) == len(LONG_PLAN.runs()) * 3
+    assert content(broken) == content(unbroken)
 
 
 def runs_kept(out: Path) -> int:

@@ -6,13 +6,13 @@ tensors and import nothing heavy.
 
 from alworkbench.core.domain.answers import (
     AUDIT_STRATEGY,
+    CLOSED_BY,
+    OPENED_BY,
     Answer,
     AnswerKind,
     Item,
     Label,
     Lease,
-    NewItem,
-    NewRound,
     Round,
     RoundCount,
     RoundState,
@@ -23,6 +23,7 @@ from alworkbench.core.domain.answers import (
     deciding_label,
 )
 from alworkbench.core.domain.calibration import Calibration, CalibrationSource, LabelFreeCalibration
+from alworkbench.core.domain.class_draft import ClassDraft, Fault
 from alworkbench.core.domain.class_list import (
     CLASS_KEYS,
     DEFAULT_TEMPLATES,
@@ -54,9 +55,27 @@ from alworkbench.core.domain.images import (
     RoleChange,
     RoleMismatch,
 )
-from alworkbench.core.domain.jobs import ASIDE, Job, JobKind, JobState, NewJob, ProcessMark
+from alworkbench.core.domain.jobs import (
+    ASIDE,
+    LANE_OF,
+    LANES,
+    Job,
+    JobKind,
+    JobState,
+    NewJob,
+    ProcessMark,
+)
 from alworkbench.core.domain.label_origin import LabelOrigin, RecordedAnswer
 from alworkbench.core.domain.name_knowledge import NameKnowledge
+from alworkbench.core.domain.new_rounds import NewItem, NewRound
+from alworkbench.core.domain.notes import (
+    MOST_OF_NOTE,
+    FlagChange,
+    NewFlag,
+    NewNote,
+    Note,
+    NotesMoment,
+)
 from alworkbench.core.domain.opinions import REVIEW_SOURCE, LabelMoment, Late, LateAnswers
 from alworkbench.core.domain.people import Person, PersonRole, SignIn
 from alworkbench.core.domain.prepared import AheadLearner, PreparedRound
@@ -89,13 +108,18 @@ __all__ = [
     "BASELINE_METHODS",
     "BASELINE_STRATEGY",
     "CLASS_KEYS",
+    "CLOSED_BY",
     "DEFAULT_ADAPTATION",
     "DEFAULT_STRATEGY",
     "DEFAULT_TEMPLATES",
     "DIGITS",
     "FROM_FILE",
+    "LANES",
+    "LANE_OF",
     "LIKELIEST",
+    "MOST_OF_NOTE",
     "NO_CLASS",
+    "OPENED_BY",
     "POINT_COLUMNS",
     "RESERVED_KEYS",
     "REVIEW_SOURCE",
@@ -106,11 +130,14 @@ __all__ = [
     "Arm",
     "Calibration",
     "CalibrationSource",
+    "ClassDraft",
     "ClassList",
     "ClassSets",
     "Consensus",
     "Depth",
     "EncoderRecord",
+    "Fault",
+    "FlagChange",
     "FoundImage",
     "Goal",
     "Image",
@@ -131,10 +158,14 @@ __all__ = [
     "Lease",
     "MetricRecord",
     "NameKnowledge",
+    "NewFlag",
     "NewItem",
     "NewJob",
+    "NewNote",
     "NewReview",
     "NewRound",
+    "Note",
+    "NotesMoment",
     "Person",
     "PersonRole",
     "PosteriorRecord",

@@ -24,6 +24,10 @@ class AnswerKind(StrEnum):
 
 AUDIT_STRATEGY = "audit"
 """The strategy name of a round that draws the audit set at random."""
+OPENED_BY = "opened_by"
+"""Where the settings of a round say who opened it."""
+CLOSED_BY = "closed_by"
+"""Where the settings of a round say who closed it."""
 
 
 class RoundState(StrEnum):
@@ -39,22 +43,6 @@ class Suggestion:
 
     class_id: int
     probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class NewItem:
-    """An image of a new round."""
-
-    image_id: int
-    score: float | None
-    """The strategy's score when the image was picked, in the unit of the strategy."""
-    suggestion: Suggestion | None
-    probability: float | None = None
-    """Probability of this draw among the images left at that time. None: chosen, not drawn at random."""
-    wanted: int = 1
-    """From how many people an answer is wanted."""
-    blind: bool = False
-    """Whether it is shown without its suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +153,16 @@ class Round:
         """The likely classes of its images; None if it has none. A round of the audit set never has any."""
         return ClassSets.from_record(self.settings.get("class_sets"))
 
+    @property
+    def opened_by(self) -> str:
+        """Who opened it; empty where the record does not say it."""
+        return str(self.settings.get(OPENED_BY, ""))
+
+    @property
+    def closed_by(self) -> str:
+        """Who closed it; empty while it is open, and where the record does not say it."""
+        return str(self.settings.get(CLOSED_BY, ""))
+
     def likeliest(self, position: int) -> tuple[int, ...]:
         """Ids of the classes that are most probable for the image at this position, the best first.
 
@@ -172,20 +170,6 @@ class Round:
         """
         kept = self.settings.get("likeliest", ())
         return tuple(kept[position]) if position < len(kept) else ()
-
-
-@dataclass(frozen=True, slots=True)
-class NewRound:
-    """A round before it is stored."""
-
-    strategy: str
-    seed: int
-    class_list_id: int
-    posterior_id: int | None
-    learner_id: int | None
-    seconds: float
-    items: Sequence[NewItem]
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

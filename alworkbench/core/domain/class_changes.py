@@ -15,6 +15,14 @@ from alworkbench.core.errors import ClassNotInUse, InvalidClassList, UnknownClas
 from alworkbench.core.names import tidy_name
 
 
+def added(present: ClassList, new: LabelClass) -> ClassList:
+    """With one more class. Raises InvalidClassList, ClassNotInUse."""
+    new = replace(new, name=tidy_name(new.name))
+    refuse_former(present, new.name)
+    refuse_twins([new.name], [c.name for c in (*present.classes, *present.former)])
+    return replace(present, classes=(*present.classes, new))
+
+
 def renamed(present: ClassList, old: str, new: str) -> ClassList:
     """The class `old` has the name `new`. Raises UnknownClass, InvalidClassList."""
     changed, name = named(present, old), tidy_name(new)

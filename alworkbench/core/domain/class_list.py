@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alworkbench.core.errors import InvalidClassList
@@ -232,25 +232,35 @@ def _with_name(classes: Sequence[LabelClass], name: str) -> LabelClass | None:
 
 def _check_display(c: LabelClass) -> None:
     """Raises InvalidClassList for a key, a colour or a description that cannot be used."""
+    for _, fault in display_faults(c):
+        raise InvalidClassList(fault)
+
+
+def display_faults(c: LabelClass) -> Iterator[tuple[str, str]]:
+    """Field and sentence of everything that the screen cannot show of a class."""
     if c.key is not None and c.key not in tuple(CLASS_KEYS):
-        raise InvalidClassList(
+        yield (
+            "key",
             f"The class {c.name!r} cannot have the key {shown(c.key[:20])!r}. Keys are the digits and the "
-            f"small letters without {', '.join(sorted(RESERVED_KEYS))}, which have another meaning."
+            f"small letters without {', '.join(sorted(RESERVED_KEYS))}, which have another meaning.",
         )
     if c.colour is not None and not _COLOUR.fullmatch(c.colour):
-        raise InvalidClassList(
+        yield (
+            "colour",
             f"The class {c.name!r} cannot have the colour {shown(c.colour[:20])!r}. A colour is # and six "
-            f"digits or letters a to f, such as #c03020."
+            f"digits or letters a to f, such as #c03020.",
         )
     if len(c.examples) > MOST_EXAMPLES:
-        raise InvalidClassList(
+        yield (
+            "examples",
             f"The class {c.name!r} would have {len(c.examples)} example images; it can have at most "
-            f"{MOST_EXAMPLES}. Remove some (`alworkbench classes examples --remove`)."
+            f"{MOST_EXAMPLES}. Remove some (`alworkbench classes examples --remove`).",
         )
     if len(c.description) > MOST_OF_DESCRIPTION or fault_of_name(c.description) is not None:
-        raise InvalidClassList(
+        yield (
+            "description",
             f"The description of the class {c.name!r} must be one line of at most "
-            f"{MOST_OF_DESCRIPTION} characters."
+            f"{MOST_OF_DESCRIPTION} characters.",
         )
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 
 class JobKind(StrEnum):
-    """What a job works on. At most one job of a kind is live in a project."""
+    """What a job works on. At most one job of a kind is live in a project.
+
+    On a server, the jobs of one of the `LANES` run one after the other, and the lanes run at the same time.
+    """
 
     LEARN = "learn"
     """Learning from the labels, measuring, and closing a round with it."""
@@ -19,12 +22,44 @@ class JobKind(StrEnum):
     PREPARE = "prepare"
     """Choosing the images of the next round while a round is open."""
     SCORE = "score"
-    """Predicting all images, so that they can be filtered and sorted by what the model says."""
+    """Predicting all images: to filter and sort by what the model says, or to compare prompt templates."""
     GROUP = "group"
-    """Comparing all images with each other: nearest neighbours, clusters, and a map that keeps neighbours."""
+    """Comparing images with each other: nearest neighbours, clusters, a map that keeps neighbours, support
+    sets."""
+    ERRORS = "errors"
+    """Comparing labels with predictions that did not learn from them: likely label errors, and the evidence
+    of the pages Errors and Calibration."""
+    IMPORT = "import"
+    """Reading a folder, manifest, archive or label file, and adding its images and labels; or writing an
+    export into a folder."""
+    ENCODE = "encode"
+    """Computing the features of images that have none yet; it goes on where it stopped."""
+    REPLAY = "replay"
+    """Computing rounds again from their record: the same labels and seeds must give the same images."""
+    SIMULATE = "simulate"
+    """Simulating label budgets with an oracle that knows all labels."""
+    TUNE = "tune"
+    """Tuning the prompts for each of many images; it goes on where it stopped."""
 
 
-ASIDE = (JobKind.PREPARE, JobKind.SCORE, JobKind.GROUP)
+ROUND_LANE = (
+    JobKind.LEARN,
+    JobKind.RANK,
+    JobKind.PREPARE,
+    JobKind.SCORE,
+    JobKind.GROUP,
+    JobKind.ERRORS,
+)
+"""Seconds to minutes of work with the learner, for which people wait."""
+LANES = (
+    ROUND_LANE,
+    (JobKind.IMPORT, JobKind.ENCODE),
+    (JobKind.REPLAY, JobKind.SIMULATE, JobKind.TUNE),
+)
+"""Kinds of jobs that a server runs one after the other. Hours of encoding or simulating delay no round."""
+LANE_OF = {kind: lane for lane, kinds in enumerate(LANES) for kind in kinds}
+"""In which of the lanes a job of each kind runs."""
+ASIDE = tuple(kind for kind in JobKind if kind not in (JobKind.LEARN, JobKind.RANK))
 """Kinds of jobs that change neither rounds nor learners: people go on while they run."""
 
 

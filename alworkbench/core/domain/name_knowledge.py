@@ -28,3 +28,12 @@ class NameKnowledge:
     def unknown(self) -> bool:
         """Whether the model hardly knows this name."""
         return self.share <= RARE
+
+    @property
+    def words(self) -> str:
+        """What it means that the model does not know the name, and what to do."""
+        share = f"{100 * self.share:.1f}" if self.share < 0.1 else f"{100 * self.share:.0f}"
+        return (
+            f"The model hardly knows this name: at most {share} % of its captions are as unusual. Try a more "
+            f"usual name or a template that describes the class, or label its first images soon."
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alworkbench.core.domain.answers import NewRound
+from alworkbench.core.domain.new_rounds import NewRound
 
 
 @dataclass(frozen=True, slots=True)

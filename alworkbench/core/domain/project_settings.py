@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -65,6 +66,8 @@ class ProjectSettings:
     """The share of the images of a round that is shown without a suggestion."""
     late_answers: LateAnswers = LateAnswers.KEEP
     consensus: Consensus = Consensus.PROPORTIONS
+    target_accuracy: float | None = None
+    """Accuracy on the audit set, at most 1, at which people want to stop. None or 0: nobody gave one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,27 @@ class ProjectFolder:
         return self.database.is_file() or self.pointer.is_file()
 
     @property
+    def can_be_written(self) -> bool:
+        """Whether files can be made in the folder, and its database changed if it has one here."""
+        database = self.database
+        return os.access(self.path, os.W_OK) and (
+            not database.exists() or os.access(database, os.W_OK)
+        )
+
+    @property
     def images(self) -> Path:
         """Pictures unpacked from archives; folders are read where they are."""
         return self.path / "images"
+
+    @property
+    def support(self) -> Path:
+        """Support sets that were chosen in the browser."""
+        return self.path / "support"
+
+    @property
+    def imports(self) -> Path:
+        """Reports of imports and encodings."""
+        return self.path / "imports"
 
     @property
     def features(self) -> Path:
@@ -122,6 +143,11 @@ class ProjectFolder:
     def views(self) -> Path:
         """Features of the views of images, which prompt tuning computes: a cache that may be deleted."""
         return self.path / "views"
+
+    @property
+    def tuned(self) -> Path:
+        """Answers of prompts that were tuned in the browser, a folder for each choice of settings."""
+        return self.path / "tuned"
 
     @property
     def simulations(self) -> Path:

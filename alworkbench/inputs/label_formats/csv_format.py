@@ -10,7 +10,6 @@ from alworkbench.core.atomic_files import atomic_path
 from alworkbench.inputs.csv_tables import TableRow, read_table
 from alworkbench.inputs.formula_guard import harmless
 from alworkbench.inputs.label_formats.protocol import Export, Written
-from alworkbench.inputs.label_formats.record import COLUMNS
 from alworkbench.inputs.label_formats.tables import LIMITS, TableFormat
 
 
@@ -26,11 +25,11 @@ class CsvFormat(TableFormat):
         count = 0
         with atomic_path(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(
-                file, COLUMNS, delimiter="\t" if target.suffix == ".tsv" else ","
+                file, export.kinds, delimiter="\t" if target.suffix == ".tsv" else ","
             )
             writer.writeheader()
             for row in export.rows:
-                writer.writerow({name: harmless(row[name]) for name in COLUMNS})
+                writer.writerow({name: harmless(row[name]) for name in export.kinds})
                 count += 1
         return Written(count)
 

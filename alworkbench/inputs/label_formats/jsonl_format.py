@@ -26,7 +26,9 @@ class JsonLinesFormat(TableFormat):
         count = 0
         with atomic_path(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
             for row in export.rows:
-                file.write(json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False))
+                file.write(
+                    json.dumps({name: row[name] for name in export.kinds}, ensure_ascii=False)
+                )
                 file.write("\n")
                 count += 1
         return Written(count)

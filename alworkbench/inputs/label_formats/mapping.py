@@ -48,3 +48,17 @@ class ColumnMapping:
 
 OUR_OWN = ColumnMapping()
 """Tables with our own names of columns."""
+
+
+def read_split_map(text: str) -> dict[str, Role]:
+    """Split -> role, of a text such as train=pool,test=audit. Raises ValueError, which says what is wrong."""
+    found: dict[str, Role] = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        split, _, role = (part.strip() for part in pair.rpartition("="))
+        if not split or role not in [each.value for each in Role]:
+            raise ValueError(
+                f"{pair!r} does not say what a split means. Write train=pool or test=audit."
+            )
+        if found.setdefault(split, Role(role)) is not Role(role):
+            raise ValueError(f"The split {split!r} cannot be pool and audit.")
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 from alworkbench.core.atomic_files import atomic_path
 from alworkbench.inputs.csv_tables import InvalidTable, TableRow
 from alworkbench.inputs.label_formats.protocol import Export, Written
-from alworkbench.inputs.label_formats.record import COLUMNS, KINDS, text_of
+from alworkbench.inputs.label_formats.record import COLUMNS, text_of
 from alworkbench.inputs.label_formats.tables import LIMITS, TableFormat
 
 ROWS_AT_ONCE = 8192
@@ -32,7 +32,7 @@ class ParquetFormat(TableFormat):
 
         types = {str: pa.string(), datetime: pa.string(), int: pa.int64(), float: pa.float64()}
         types[bool] = pa.bool_()
-        schema = pa.schema([(name, types[kind]) for name, kind in KINDS.items()])
+        schema = pa.schema([(name, types[kind]) for name, kind in export.kinds.items()])
         count = 0
         rows = iter(export.rows)
         with atomic_path(target) as draft, pq.ParquetWriter(draft, schema) as writer:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from alworkbench.inputs.label_formats.mapping import ColumnMapping
-from alworkbench.inputs.label_formats.record import LabelRow
+from alworkbench.inputs.label_formats.record import KINDS, LabelRow
+
+
+@runtime_checkable
+class Records(Protocol):
+    """Records to write, which can be read several times."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
     """The labels to write."""
 
-    rows: Iterable[Mapping[str, Any]]
-    """Records with the columns `record.COLUMNS`, in the order of recording; can be read several times."""
+    rows: Records
+    """Records with the columns of `kinds`, in the order of recording; can be read several times."""
     class_names: tuple[str, ...]
     """The classes in use in their order, then retired and merged ones, which records may name, too."""
     project: str
@@ -27,6 +35,8 @@ class Export:
     """Whether rows that count no longer are among the rows."""
     place: Literal["copy", "link"] = "copy"
     """Whether pictures are copied into the export, or linked."""
+    kinds: Mapping[str, type] = field(default_factory=lambda: KINDS)
+    """Column -> type of its values. Only tables can have others than those of `record`."""
 
 
 @dataclass(frozen=True, slots=True)

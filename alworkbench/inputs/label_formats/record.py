@@ -45,6 +45,8 @@ KINDS: dict[str, type] = {
     "posterior": int,  # the posterior and the learner that ranked, as the project numbers them
     "learner": int,
     "project": str,  # the name of the project that recorded the label
+    "note": str,  # the newest note that a person wrote about the image
+    "flagged": bool,  # whether the image is flagged
 }
 """Column -> type of its values. Times are texts in ISO 8601, in UTC."""
 

@@ -14,6 +14,7 @@ from alworkbench.inputs.label_formats.jsonl_format import JsonLinesFormat
 from alworkbench.inputs.label_formats.label_studio import LabelStudio
 from alworkbench.inputs.label_formats.parquet_format import ParquetFormat
 from alworkbench.inputs.label_formats.protocol import LabelFormat
+from alworkbench.inputs.label_formats.tables import TableFormat
 from alworkbench.inputs.label_formats.webdataset_shards import WebDatasetShards
 from alworkbench.inputs.label_formats.yolo_folders import YoloFolders
 
@@ -33,6 +34,9 @@ FORMATS: tuple[LabelFormat, ...] = (
 
 NAMES = tuple(each.name for each in FORMATS)
 """As `--format` takes them."""
+
+TABLES = tuple(each.name for each in FORMATS if isinstance(each, TableFormat))
+"""Those of a table with one row for each record."""
 
 
 def format_named(name: str) -> LabelFormat:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from alworkbench.inputs.csv_tables import (
     QUOTES,
@@ -43,6 +44,10 @@ class CsvPairs:
         self.name, self.files, self.ignored = path.name, (path,), 0
         self._path = path
         self._index: Index | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process reads the file itself.
+        return {**self.__dict__, "ignored": 0, "_index": None}
 
     def count(self) -> int:
         """Number of pairs."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,6 +55,10 @@ class ParquetPaths:
         self.name, self.files, self.ignored = path.name, (path,), 0
         self._path = path
         self._texts: tuple[pa.Array, pa.Array, list[int]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process reads the file itself.
+        return {**self.__dict__, "ignored": 0, "_texts": None}
 
     def count(self) -> int:
         """Number of pairs."""

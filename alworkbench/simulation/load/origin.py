@@ -12,6 +12,7 @@ from alworkbench.core.errors import NotReplayable, UnreadableSource
 from alworkbench.datasets.collections import collections, find_collection
 from alworkbench.features.feature_file_io import read_feature_file
 from alworkbench.project.workbench import Workbench
+from alworkbench.simulation.begun import named_inside
 from alworkbench.simulation.config import SAMPLE, SimulationConfig
 from alworkbench.simulation.dataset import SimulationData
 from alworkbench.simulation.load.collection import load_collection
@@ -42,12 +43,18 @@ class Origin:
     encoder: str | None = None
     """For images."""
     truth: str | None = None
-    """For a project: a manifest, or `sample`; None for its own labels."""
+    """For a project: a manifest, or `sample`; None for its own labels. A manifest in the project is named
+    from there, so that a copy of the project reads its own; any other has an absolute path."""
 
     def words(self) -> str:
         """The origin in words, such as `the file toy.npz`."""
         kinds = {COLLECTION: "the collection", IMAGES: "the images of", FEATURES: "the file"}
         return f"{kinds.get(self.kind, 'the project')} {self.place}"
+
+    @property
+    def truth_place(self) -> str | None:
+        """The truth, a manifest by its absolute path."""
+        return self.truth if self.truth in (None, SAMPLE) else str(Path(self.place, self.truth))
 
     def as_facts(self) -> dict[str, str]:
         """Its fields that are set."""
@@ -96,8 +103,9 @@ def origins_of(config: SimulationConfig) -> list[Origin]:
 
 def origin_of_project(folder: Path, truth: str | None) -> Origin:
     """The origin of a simulation on a project; `truth` names another source of its labels."""
-    named = truth if truth in (None, SAMPLE) else str(Path(truth).absolute())
-    return Origin(PROJECT, str(folder.absolute()), truth=named)
+    place = str(folder.absolute())
+    named = truth if truth in (None, SAMPLE) else named_inside(str(Path(truth).absolute()), place)
+    return Origin(PROJECT, place, truth=named)
 
 
 def read_origin(result: SimulationResult) -> Origin | None:
@@ -138,11 +146,12 @@ def data_of(origin: Origin, context: LoadContext) -> SimulationData:
             )
         return data_of_features(file, place)
     with opened_project(origin, context) as workbench:
-        if origin.truth is None:
+        truth = origin.truth_place
+        if truth is None:
             return data_of_project(workbench, None)
-        if origin.truth == SAMPLE:
+        if truth == SAMPLE:
             return data_of_project(workbench, sample_truth(workbench))
-        return data_of_project(workbench, truth_of_manifest(Path(origin.truth)))
+        return data_of_project(workbench, truth_of_manifest(Path(truth)))
 
 
 @contextmanager
