@@ -22,6 +22,7 @@ from alworkbench.cli.common import (
     read_share,
     tell,
 )
+from alworkbench.core.words import percent
 
 if TYPE_CHECKING:
     from alworkbench.project.accuracy_report import AccuracyReport
@@ -95,7 +96,7 @@ def offer_words(offer: AuditOffer) -> str:
     before = f", with the {offer.audit_before} there are," if offer.audit_before else ""
     words = (
         f"{offer.images} images{before} give ±{100 * offer.half_width:.1f} points around an accuracy of "
-        f"{offer.expected_accuracy:.0%} (95 %)."
+        f"{percent(offer.expected_accuracy, 0)} (95 %)."
     )
     if offer.images >= offer.pool:
         words += " That is all of the pool without an answer: nothing is left to learn from."
@@ -221,7 +222,8 @@ def advise(
     target: Annotated[
         float | None,
         typer.Option(
-            help="Wanted accuracy, a share between 0 and 1, such as 0.9.",
+            help="Wanted accuracy, a share between 0 and 1, such as 0.9. Default: that of `alworkbench set "
+            "--target-accuracy`.",
             callback=lambda value: read_share(value),
         ),
     ] = None,

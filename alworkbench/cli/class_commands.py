@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alworkbench.cli import class_use_commands
+from alworkbench.cli import class_use_commands, class_version_commands
 from alworkbench.cli.class_telling import DryRunOption, tell_change, tell_effect
 from alworkbench.cli.common import (
     HERE,
@@ -20,7 +20,7 @@ from alworkbench.cli.common import (
     warn_of_same_names,
 )
 from alworkbench.core.domain import DEFAULT_TEMPLATES, LabelClass
-from alworkbench.core.domain.class_changes import renamed, reordered, shown_as
+from alworkbench.core.domain.class_changes import added, renamed, reordered, shown_as
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
         epilog="Example: alworkbench classes set heron --key h --colour '#3060c0' --project birds",
     )(set_)
     class_use_commands.register(group)
+    class_version_commands.register(group)
     app.add_typer(group, name="classes")
 
 
@@ -69,6 +70,7 @@ def add(
             "--template", help="Prompt in which {} stands for the class name; repeatable."
         ),
     ] = None,
+    dry_run: DryRunOption = False,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
@@ -76,9 +78,12 @@ def add(
 
     Existing labels do not change. If earlier images belong to the new class, correct their labels.
     """
-    added = LabelClass(name, tuple(templates or DEFAULT_TEMPLATES))
+    fresh = LabelClass(name, tuple(templates or DEFAULT_TEMPLATES))
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        classes = workbench.classes.add(added, progress=progress)
+        if dry_run:
+            present = workbench.classes.current()
+            return tell_effect(workbench.classes.effect(added(present, fresh)), as_json)
+        classes = workbench.classes.add(fresh, progress=progress)
         cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
     warn_of_cut_names([each for each in cut if each == classes.names[-1]])
     warn_of_same_names([group for group in same if classes.names[-1] in group])

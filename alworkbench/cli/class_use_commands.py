@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from alworkbench.cli.class_telling import DryRunOption, tell_change, tell_effect
+from alworkbench.cli.class_telling import (
+    DryRunOption,
+    change_classes,
+    tell_change,
+    tell_effect,
+)
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
     JsonOption,
     ProjectOption,
     opened,
-    progress_bar,
-    warn_of_cut_names,
-    warn_of_same_names,
 )
-from alworkbench.core.domain import ClassList
 from alworkbench.core.domain.class_changes import prompted, with_examples
 from alworkbench.core.domain.classes_in_use import merged, restored, retired
-from alworkbench.core.progress import Progress
-from alworkbench.project.workbench import Workbench
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the class.")]
 
@@ -56,7 +54,7 @@ def retire(
     Nobody is offered the class and the model does not predict it. Its labels stay and teach nothing until
     the class is restored or merged into another.
     """
-    _change(
+    change_classes(
         project, device, as_json, dry_run,
         lambda present: retired(present, name),
         lambda bench, progress: bench.classes.retire(name, progress=progress),
@@ -77,7 +75,7 @@ def merge(
 
     The labels stay what they were: `classes restore NAME` undoes the merge of a class.
     """
-    _change(
+    change_classes(
         project, device, as_json, dry_run,
         lambda present: merged(present, names, into),
         lambda bench, progress: bench.classes.merge(names, into, progress=progress),
@@ -92,7 +90,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Use a retired or merged class again between two rounds, and learn again from all labels."""
-    _change(
+    change_classes(
         project, device, as_json, dry_run,
         lambda present: restored(present, name),
         lambda bench, progress: bench.classes.restore(name, progress=progress),
@@ -118,7 +116,7 @@ def templates(
 
     To compare published sets of prompts first, see `alworkbench prompts`.
     """
-    _change(
+    change_classes(
         project, device, as_json, dry_run,
         lambda present: prompted(present, name, prompts),
         lambda bench, progress: bench.classes.use_templates(prompts, None, progress, name),
@@ -152,27 +150,4 @@ def examples(
         if dry_run:
             return tell_effect(effect, as_json)
         classes = workbench.classes.change_examples(name, added, removed)
-    tell_change(before, classes, effect, as_json)
-
-
-def _change(
-    project: ProjectOption,
-    device: str,
-    as_json: bool,
-    dry_run: bool,
-    planned: Callable[[ClassList], ClassList],
-    change: Callable[[Workbench, Progress], ClassList],
-) -> None:
-    """Say what a change concerns, or make it; warn of classes that the model cannot read or tell apart."""
-    with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        before = workbench.classes.current()
-        effect = workbench.classes.effect(planned(before))
-        if dry_run:
-            return tell_effect(effect, as_json)
-        classes = change(workbench, progress)
-        cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
-    known = {(c.name, c.templates) for c in before.classes}
-    fresh = {c.name for c in classes.classes if (c.name, c.templates) not in known}
-    warn_of_cut_names([each for each in cut if each in fresh])
-    warn_of_same_names([group for group in same if fresh & set(group)])
     tell_change(before, classes, effect, as_json)

@@ -20,8 +20,10 @@ from rich.table import Table
 from alworkbench.api import open_project
 from alworkbench.core.domain import RoleMismatch
 from alworkbench.core.progress import Progress
+from alworkbench.core.words import counted as counted
 
 if TYPE_CHECKING:
+    from alworkbench.engines.engine import Engine
     from alworkbench.project.workbench import Workbench
 
 # In a pipe or a log file, lines are as long as the tables need.
@@ -36,6 +38,14 @@ ProjectOption = Annotated[
 DeviceOption = Annotated[
     str,
     typer.Option(help="auto, cpu, cuda, cuda:N or mps. auto uses an accelerator if there is one."),
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where to compute: local (processes of this machine), local:PROCESSES, ray (the cluster of this "
+        "machine) or ray://HOST:PORT.",
+        show_default="this process",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 MemoryOption = Annotated[
@@ -76,12 +86,6 @@ def escape(text: str) -> str:
     return escaped(text)
 
 
-def role_words(moved: int, left_out: int) -> str:
-    """What became of images with another role than in the project, as sentences after others."""
-    words = f" {moved} images took the role of the source." if moved else ""
-    return words + (f" {left_out} labels were left out because of their role." if left_out else "")
-
-
 def read_bytes(text: str) -> int:
     """Number of bytes in a text such as 512MiB, 2GiB, 1.5 GB or 1024. Raises typer.BadParameter."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
@@ -107,6 +111,18 @@ def read_share(
     raise typer.BadParameter(
         f"{value:g} is not between {low:g} and {high:g}.{meant}", param_hint=hint
     )
+
+
+@contextmanager
+def opened_engine(text: str | None) -> Iterator[Engine | None]:
+    """The engine that `--engine` names, closed at the end; None for none. Raises EngineError."""
+    if text is None:
+        yield None
+        return
+    from alworkbench.engines.opening import open_engine
+
+    with open_engine(text) as engine:
+        yield engine
 
 
 @contextmanager
@@ -190,11 +206,6 @@ def tell(as_json: bool, value: Any, words: str) -> None:
         print_json(value)
     else:
         console.print(escape(words), soft_wrap=True)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 image`, `1,000 images`."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def warn_of_cut_names(cut: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from alworkbench.cli.common import (
     progress_bar,
     tell,
 )
+from alworkbench.core.words import percent
 
 if TYPE_CHECKING:
     from alworkbench.datasets.cards import DatasetCard
@@ -87,7 +88,7 @@ def list_datasets(cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = Fals
             f"{row['test']:,}",
             str(row["classes"]),
             f"{row['imbalance']:.3g}",
-            "" if known.zero_shot_accuracy is None else f"{known.zero_shot_accuracy:.1%}",
+            "" if known.zero_shot_accuracy is None else percent(known.zero_shot_accuracy),
             escape(f"not on this machine: {why_not}" if why_not else collection.summary),
         )
     console.print(table)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alworkbench.cli.common import complaints, console, counted, escape, role_words, tell
+from alworkbench.cli.common import complaints, console, escape, tell
 
 if TYPE_CHECKING:
     from alworkbench.project.import_preview import ImportPreview
@@ -21,30 +21,20 @@ DONE = "This was a dry run: nothing was stored."
 
 def print_label_preview(preview: LabelPreview, as_json: bool) -> None:
     """Print what reading a label file would do."""
-    would = preview.would
-    backs = f" Take-backs to record: {would.taken_back:,}." if would.taken_back else ""
-    tell(
-        as_json,
-        preview,
-        f"{DONE} The file has {counted(preview.rows, 'label')}; to record: {would.recorded:,}; known "
-        f"already: {would.known:,}.{backs}{role_words(would.moved, would.left_out)}",
-    )
+    from alworkbench.project.import_words import label_preview_words
+
+    tell(as_json, preview, f"{DONE} {label_preview_words(preview)}")
     if not as_json:
         print_problems(preview.problems)
 
 
 def print_import_preview(preview: ImportPreview, as_json: bool) -> None:
     """Print what an import of images would do."""
-    would = preview.would
-    tell(
-        as_json,
-        preview,
-        f"{DONE} The source has {counted(would.files, 'file')}: {would.new:,} new images, {would.known:,} "
-        f"already in the project, {would.duplicates:,} duplicates, {len(would.quarantined):,} unreadable. "
-        f"Labels to record: {would.labelled:,}.{role_words(would.moved, would.left_out)}",
-    )
+    from alworkbench.project.import_words import import_preview_words
+
+    tell(as_json, preview, f"{DONE} {import_preview_words(preview)}")
     if not as_json:
-        for file in would.quarantined:
+        for file in preview.would.quarantined:
             complaints.print(
                 f"  unreadable ({file.code}): {escape(file.path)}: {escape(file.detail)}"
             )

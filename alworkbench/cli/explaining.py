@@ -19,6 +19,7 @@ from alworkbench.cli.common import (
     print_json,
     progress_bar,
 )
+from alworkbench.core.words import percent
 
 if TYPE_CHECKING:
     from alworkbench.project.explain import Explanation
@@ -101,11 +102,11 @@ def print_explanation(found: Explanation) -> None:
     ]:
         table.add_row(
             escape(belief.name),
-            f"{belief.probability:.1%}",
-            f"{belief.moderated:.1%}",
+            percent(belief.probability),
+            percent(belief.moderated),
             f"{belief.mean:.2f}",
             f"{belief.deviation:.2f}",
-            f"{belief.wins:.0%}",
+            percent(belief.wins, 0),
         )
     console.print(table)
     console.print(

@@ -13,16 +13,12 @@ from alworkbench.cli.common import (
     JsonOption,
     ProjectOption,
     complaints,
-    counted,
     escape,
     opened,
     tell,
 )
 from alworkbench.cli.format_command import FormatOption
 from alworkbench.core.domain import Role
-
-MOST_NAMES = 10
-"""Images without their picture that are printed."""
 
 
 def register(app: typer.Typer) -> None:
@@ -43,38 +39,50 @@ def export(
             "--link/--copy", help="In formats with pictures: link to the pictures, or copy them."
         ),
     ] = False,
+    role: Annotated[
+        Role | None, typer.Option(help="Only labels of the pool, or of the audit set.")
+    ] = None,
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option(help="Only labels of this person; repeat the option for several."),
+    ] = None,
+    soft: Annotated[
+        bool,
+        typer.Option(
+            "--soft", help="One row for each image, with the share of each class in all answers."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the labels to a file, with the path and the content hash of each image.
 
     Says which labelled images have no file that still holds them: a path then names another picture, or none.
     """
+    from alworkbench.project.exports import left_out_notes, written_words
     from alworkbench.project.image_files import file_faults, in_words
 
     with opened(project) as workbench:
         written = workbench.labels.export(
-            target, format=format_, history=history, place="link" if link else "copy"
+            target,
+            format=format_,
+            history=history,
+            place="link" if link else "copy",
+            role=role,
+            annotators=annotator or (),
+            soft=soft,
         )
         with workbench.session.store.read() as reader:
             content_of = {i: h for role in Role for i, h in reader.images.ids_and_hashes(role)}
             named = {content_of[label.image_id] for label in reader.labels.all()}
         faults = file_faults(workbench.session, named)
-    pictures = f" and {counted(written.pictures, 'picture')}" if written.pictures else ""
     tell(
         as_json,
         {"file": str(target), **asdict(written), "file_faults": faults},
-        f"Wrote {counted(written.rows, 'label')}{pictures} to {target}.",
+        written_words(written, target),
     )
-    if written.without_picture and not as_json:
-        more = len(written.without_picture) - MOST_NAMES
-        names = ", ".join(written.without_picture[:MOST_NAMES]) + (
-            f" and {more:,} more" * (more > 0)
-        )
-        complaints.print(
-            f"Left out, because no file holds the labelled picture any more: {escape(names)}. The records of "
-            f"their labels are kept.",
-            soft_wrap=True,
-        )
+    if not as_json:
+        for note in left_out_notes(written):
+            complaints.print(escape(note), soft_wrap=True)
     if faults and not as_json:
         complaints.print(
             f"Labelled images without their file: {escape(in_words(faults))}. Their labels belong to the "

@@ -11,6 +11,7 @@ import typer
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
+    EngineOption,
     JsonOption,
     ProjectOption,
     complaints,
@@ -19,12 +20,14 @@ from alworkbench.cli.common import (
     escape,
     new_table,
     opened,
+    opened_engine,
     print_json,
     progress_bar,
     tell,
 )
 from alworkbench.core.domain import Role
-from alworkbench.project.image_query import Answered, ImageFilter, ImageQuery, Order
+from alworkbench.core.words import percent
+from alworkbench.project.image_query import Answered, EvidenceSet, ImageFilter, ImageQuery, Order
 
 if TYPE_CHECKING:
     from alworkbench.project.gallery_page import GalleryPage
@@ -83,6 +86,22 @@ def gallery(
     cluster: Annotated[
         int | None, typer.Option(min=1, help="Only images of this cluster; 1 is the largest.")
     ] = None,
+    flagged: Annotated[
+        bool, typer.Option("--flagged", help="Only images that are flagged.")
+    ] = False,
+    noted: Annotated[
+        bool, typer.Option("--noted", help="Only images about which somebody wrote a note.")
+    ] = False,
+    evidence: Annotated[
+        EvidenceSet | None,
+        typer.Option(
+            help="Only images of the audit set, or labels left out; --class and --predicted then are the "
+            "label and the prediction in `alworkbench errors`."
+        ),
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Only images of this kept target set (a name, not a folder).")
+    ] = None,
     sort: Annotated[
         Order, typer.Option(help="By what they are sorted; `probability` needs --of.")
     ] = Order.IMPORTED,
@@ -98,6 +117,7 @@ def gallery(
     ] = False,
     project: ProjectOption = HERE,
     device: DeviceOption = "auto",
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List images by what people and model say of them, or compute what such lists need.
@@ -105,8 +125,10 @@ def gallery(
     Lists by predictions need `gallery score`, and lists of near-copies and clusters `gallery group`. The
     predictions of images of the audit set without an answer are not listed.
     """
+    if engine is not None and action is not GalleryAction.GROUP:
+        raise typer.BadParameter("--engine belongs to `gallery group`.")
     if action is not None:
-        compute(project, device, action, uncertainty, as_json)
+        compute(project, device, action, uncertainty, engine, as_json)
         return
     chosen = ImageFilter(
         role=role,
@@ -118,10 +140,14 @@ def gallery(
         disagreement=disagreement,
         near=near,
         cluster=cluster,
+        flagged=flagged,
+        noted=noted,
+        targets=targets,
+        evidence=evidence,
     )
     if sort is Order.SIMILARITY:
         raise typer.BadParameter("`alworkbench find` searches for similar images.")
-    with opened(project) as workbench:
+    with opened(project, device if evidence else "cpu") as workbench:
         page = workbench.gallery.page(ImageQuery(chosen, sort, of, reverse), limit=limit)
         state = workbench.gallery.state()
     print_page(page, as_json)
@@ -163,14 +189,23 @@ def find(
 
 
 def compute(
-    project: Path, device: str, action: GalleryAction, uncertainty: bool, as_json: bool
+    project: Path,
+    device: str,
+    action: GalleryAction,
+    uncertainty: bool,
+    engine: str | None,
+    as_json: bool,
 ) -> None:
     """Predict all images, or compare them with each other, and say what was stored."""
-    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+    with (
+        opened(project, device) as workbench,
+        opened_engine(engine) as found_engine,
+        progress_bar(as_json) as progress,
+    ):
         if action is GalleryAction.SCORE:
             workbench.gallery.score(progress, parts=uncertainty)
         else:
-            workbench.gallery.group(progress)
+            workbench.gallery.group(progress, engine=found_engine)
         state = workbench.gallery.state()
     if action is GalleryAction.SCORE:
         words = (
@@ -196,7 +231,9 @@ def print_page(page: GalleryPage, as_json: bool) -> None:
     figures = ("similarity",) if similar else ("entropy", "near")
     table = new_table("image", "role", "label", "prediction", *figures, right=figures)
     for each in page.images:
-        said = f"{each.predicted_name} {each.probability:.0%}" if each.predicted_name else ""
+        said = ""
+        if each.predicted_name and each.probability is not None:
+            said = f"{each.predicted_name} {percent(each.probability, 0)}"
         values = (each.similarity,) if similar else (each.entropy, each.near)
         table.add_row(
             escape("/".join(Path(each.path).parts[-2:])),

@@ -45,7 +45,7 @@ def jobs(
     limit: Annotated[int, typer.Option(min=1, help="List at most so many.")] = DEFAULT_JOBS,
     as_json: JsonOption = False,
 ) -> None:
-    """List the newest jobs (learning, ranking, preparing), whoever started them, or cancel one.
+    """List the newest jobs (learning, ranking, encoding and so on), whoever started them, or cancel one.
 
     A waiting job is cancelled at once, a running one at its next step: nothing of it is stored. A job whose
     process was killed is listed as failed.

@@ -16,7 +16,6 @@ from alworkbench.cli.common import (
     counted,
     escape,
     opened,
-    role_words,
     tell,
 )
 from alworkbench.cli.dry_run import DryRunOption, print_label_preview
@@ -29,6 +28,7 @@ from alworkbench.cli.mapping_options import (
     read_mapping,
 )
 from alworkbench.core.domain import RoleMismatch
+from alworkbench.project.import_words import label_words
 from alworkbench.project.label_intake import LabelSummary
 
 MOST_PATHS = 5
@@ -100,21 +100,9 @@ def label(
         if not as_json:
             warn_of_other_pictures(preview.would)
         return
-    tell(as_json, done, in_words(done))
+    tell(as_json, done, label_words(done))
     if not as_json:
         warn_of_other_pictures(done)
-
-
-def in_words(done: LabelSummary) -> str:
-    """`Recorded 3 labels; known already: 2.`"""
-    words = f"Recorded {counted(done.recorded, 'label')}; known already: {done.known:,}."
-    if done.taken_back:
-        words += f" {counted(done.taken_back, 'label')} of the history {_was(done.taken_back)} taken back."
-    return words + role_words(done.moved, done.left_out)
-
-
-def _was(number: int) -> str:
-    return "was" if number == 1 else "were"
 
 
 def warn_of_other_pictures(done: LabelSummary) -> None:

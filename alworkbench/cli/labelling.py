@@ -13,6 +13,7 @@ from alworkbench.cli.common import (
     HERE,
     MOST_SEED,
     DeviceOption,
+    EngineOption,
     JsonOption,
     MemoryOption,
     ProjectOption,
@@ -20,15 +21,15 @@ from alworkbench.cli.common import (
     escape,
     new_table,
     opened,
-    print_facts,
+    opened_engine,
     print_json,
     progress_bar,
     read_bytes,
     tell,
 )
+from alworkbench.core.words import percent
 
 if TYPE_CHECKING:
-    from alworkbench.acquisition.cost import Estimate
     from alworkbench.project.class_sets import SetCheck
     from alworkbench.project.workbench import Workbench
 
@@ -82,15 +83,45 @@ def propose(
             "each class or more: a class with fewer is always likely.",
         ),
     ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Choose the images and keep them, but open no round: see --open-preview.",
+        ),
+    ] = False,
+    open_preview: Annotated[
+        bool, typer.Option("--open-preview", help="Open the round of the previewed images.")
+    ] = False,
     device: DeviceOption = "auto",
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open a round with the images of the pool whose labels improve the model most."""
-    from alworkbench.project.class_sets import SetSettings
-    from alworkbench.project.rounds import MEMORY
+    """Open a round with the images of the pool whose labels improve the model most.
 
+    `--engine` weighs the pool in several processes or on several machines, for coverage and for strategies
+    that score each image alone (margin, entropy, least-confidence, predictive-entropy, bald, power-margin,
+    power-bald).
+
+    With --preview the images are chosen and kept, and near-copies among them are named. --open-preview then
+    opens exactly this round, and refuses where labels, classes or the model changed since.
+    """
+    from alworkbench.cli.previewing import print_estimate, print_preview
+    from alworkbench.project.class_sets import SetSettings
+    from alworkbench.project.ranked_batch import MEMORY, Wish
+
+    if preview + open_preview + dry_run > 1:
+        raise typer.BadParameter("Give one of --preview, --open-preview and --dry-run.")
+    if open_preview:
+        with opened(project, device) as workbench:
+            print_round(workbench, workbench.rounds.previews.open().id, as_json)
+        return
     allowed = MEMORY if memory is None else read_bytes(memory)
-    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+    with (
+        opened(project, device) as workbench,
+        opened_engine(engine) as found,
+        progress_bar(as_json) as progress,
+    ):
         if dry_run:
             count = None if target is None else workbench.targets.count(target, progress)
             print_estimate(
@@ -98,6 +129,11 @@ def propose(
             )
             return
         targets = None if target is None else workbench.targets.take(target, progress=progress)
+        sets = SetSettings(by_class=sets_by_class)
+        if preview:
+            wish = Wish(strategy, batch, seed, targets, allowed, sets=sets, engine=found)
+            print_preview(workbench, workbench.rounds.previews.make(wish, progress), as_json)
+            return
         round_ = workbench.rounds.propose(
             strategy,
             batch,
@@ -105,7 +141,8 @@ def propose(
             progress,
             targets=targets,
             memory=allowed,
-            sets=SetSettings(by_class=sets_by_class),
+            sets=sets,
+            engine=found,
         )
         if targets is not None and not as_json:
             console.print(f"The target set {targets.name} has {len(targets)} images.")
@@ -186,7 +223,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
             escape("/".join(Path(workbench.images.get(item.image_id).paths[0]).parts[-2:])),
             "" if item.score is None else f"{item.score:.4f}",
             escape(classes.get(predicted.class_id, "?")) if predicted else "",
-            f"{predicted.probability:.0%}" if predicted else "",
+            percent(predicted.probability, 0) if predicted else "",
             *(
                 [escape(some_names([classes.get(k, "?") for k in sets.shown(item.position)]))]
                 if sets is not None and not item.blind
@@ -206,37 +243,6 @@ def some_names(names: Sequence[str]) -> str:
     """`a, b, c, d and 3 more`."""
     left = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {left} more" if left > 0 else "")
-
-
-def print_estimate(found: Estimate, as_json: bool) -> None:
-    """Print the estimated cost of a batch."""
-    size = found.size
-    if as_json:
-        print_json({**asdict(found), "fits": found.fits})
-        return
-    targets = f"{size.targets:,} images"
-    print_facts(
-        (
-            ("strategy", found.strategy),
-            ("batch", f"{size.batch:,} of {size.candidates:,} unlabelled images"),
-            ("targets", f"the pool, or {targets} of it" if size.pool_is_target else targets),
-            ("classes", f"{size.classes:,}"),
-            ("posterior draws", f"{size.draws:,}"),
-            ("labels so far", f"{size.labelled:,}"),
-            ("operations", f"{found.operations:.2e} multiply-adds"),
-            ("seconds", f"about {found.seconds:,.1f} on one processor core"),
-            ("memory", f"{_mebibytes(found.memory)} without the features"),
-            (
-                "memory limit",
-                f"{_mebibytes(found.allowed)}, which is {'enough' if found.fits else 'not enough'}",
-            ),
-        )
-    )
-    console.print("This was a dry run: no round was opened.")
-
-
-def _mebibytes(count: int) -> str:
-    return f"{count / 2**20:,.1f} MiB"
 
 
 def print_metrics(metrics: Any, as_json: bool, check: SetCheck | None = None) -> None:

@@ -17,6 +17,7 @@ from alworkbench.cli.common import (
     progress_bar,
     tell,
 )
+from alworkbench.core.words import percent
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +54,9 @@ def map_(
         written = workbench.gallery.map.write(file, chosen, progress)
         found = workbench.gallery.map.positions(chosen)
     shares = (
-        "" if found.shares is None else f" Both axes show {sum(found.shares):.0%} of the variance."
+        ""
+        if found.shares is None
+        else f" Both axes show {percent(sum(found.shares), 0)} of the variance."
     )
     newer = (
         f" {counted(found.newer, 'image')} came after it was computed and are left out (--anew)."

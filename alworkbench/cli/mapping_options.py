@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alworkbench.core.domain import Role
-from alworkbench.inputs.label_formats.mapping import ColumnMapping
+from alworkbench.inputs.label_formats.mapping import ColumnMapping, read_split_map
 
 PathColumnOption = Annotated[
     str | None,
@@ -49,21 +48,8 @@ def read_mapping(
         )
     if root is not None and not root.is_dir():
         raise typer.BadParameter(f"{root} is no folder.", param_hint="--root")
-    return ColumnMapping(path_column, label_column, read_split_map(split_map or ""), root)
-
-
-def read_split_map(text: str) -> dict[str, Role]:
-    """Split -> role, of a text such as train=pool,test=audit. Raises typer.BadParameter."""
-    found: dict[str, Role] = {}
-    for pair in filter(None, (each.strip() for each in text.split(","))):
-        split, _, role = (part.strip() for part in pair.rpartition("="))
-        if not split or role not in [each.value for each in Role]:
-            raise typer.BadParameter(
-                f"{pair!r} does not say what a split means. Write train=pool or test=audit.",
-                param_hint="--split-map",
-            )
-        if found.setdefault(split, Role(role)) is not Role(role):
-            raise typer.BadParameter(
-                f"The split {split!r} cannot be pool and audit.", param_hint="--split-map"
-            )
-    return found
+    try:
+        splits = read_split_map(split_map or "")
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--split-map") from problem
+    return ColumnMapping(path_column, label_column, splits, root)

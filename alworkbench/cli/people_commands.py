@@ -18,6 +18,7 @@ from alworkbench.cli.common import (
     tell,
 )
 from alworkbench.core.domain import Person, PersonRole
+from alworkbench.project.passwords import made_password
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the person.")]
 PasswordOption = Annotated[
@@ -25,6 +26,10 @@ PasswordOption = Annotated[
     typer.Option(
         "--password-stdin", help="Read the password from the first line of standard input."
     ),
+]
+MakeOption = Annotated[
+    bool,
+    typer.Option("--make-password", help="Make a random password, and print it once."),
 ]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Also if this is the last active manager.")
@@ -79,13 +84,14 @@ def add(
     ] = PersonRole.ANNOTATOR,
     project: ProjectOption = HERE,
     password_stdin: PasswordOption = False,
+    make_password: MakeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add a person. A terminal asks for the password; an empty one adds a person without a password.
 
     Answers are recorded under the name, which cannot be changed later.
     """
-    given = read_password(name, password_stdin)
+    given = made_password() if make_password else read_password(name, password_stdin)
     with opened(project) as workbench:
         person = workbench.people.add(name, role, given)
     how = (
@@ -93,7 +99,9 @@ def add(
         if person.has_password
         else f" A password is missing: `alworkbench people password {shlex.quote(person.name)}` sets one."
     )
-    tell(as_json, person, f"Added {person.name!r} as {person.role.value}.{how}")
+    _tell(
+        as_json, person, f"Added {person.name!r} as {person.role.value}.{how}", make_password, given
+    )
 
 
 def role(
@@ -113,16 +121,18 @@ def password(
     name: NameArgument,
     project: ProjectOption = HERE,
     password_stdin: PasswordOption = False,
+    make_password: MakeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Set a new password. The person is signed out everywhere."""
     with opened(project) as workbench:
         workbench.people.get(name)
-        given = read_password(name, password_stdin)
+        given = made_password() if make_password else read_password(name, password_stdin)
         if given is None:
             raise typer.BadParameter("No password was given. Nothing was changed.")
         person = workbench.people.set_password(name, given)
-    tell(as_json, person, f"{person.name!r} has a new password, and is signed out everywhere.")
+    said = f"{person.name!r} has a new password, and is signed out everywhere."
+    _tell(as_json, person, said, make_password, given)
 
 
 def disable(
@@ -146,6 +156,15 @@ def enable(name: NameArgument, project: ProjectOption = HERE, as_json: JsonOptio
 
 def _enabled(person: Person) -> str:
     return f"{person.name!r} may sign in again, as {person.role.value}."
+
+
+def _tell(as_json: bool, person: Person, words: str, made: bool, password: str | None) -> None:
+    """Print what was done, and a password that was made: it is stored nowhere as it is."""
+    if not made:
+        tell(as_json, person, words)
+        return
+    value = {"person": person, "password": password}
+    tell(as_json, value, f"{words} The password is {password}; it is not shown again.")
 
 
 def read_password(name: str, from_stdin: bool) -> str | None:

@@ -11,12 +11,14 @@ import typer
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
+    EngineOption,
     JsonOption,
     ProjectOption,
     console,
     escape,
     new_table,
     opened,
+    opened_engine,
     print_json,
     progress_bar,
     tell,
@@ -70,6 +72,7 @@ def fit(
         int, typer.Option(min=2, help="Pairs in a batch of the contrastive loss.")
     ] = 1024,
     device: DeviceOption = "auto",
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit the posterior of the project's encoder, from image-caption pairs or from the pool.
@@ -85,13 +88,19 @@ def fit(
         raise typer.BadParameter("Give either --pairs FILE or --from-pool, and not both.")
     if replace and not from_pool:
         raise typer.BadParameter("--replace belongs to --from-pool.")
-    with opened(project, device) as workbench, progress_bar(as_json) as progress:
+    with (
+        opened(project, device) as workbench,
+        opened_engine(engine) as found_engine,
+        progress_bar(as_json) as progress,
+    ):
         if pairs is None:
             record = workbench.posteriors.fit_from_pool(
-                batch=batch, replace_captions=replace, progress=progress
+                batch=batch, replace_captions=replace, engine=found_engine, progress=progress
             )
         else:
-            record = workbench.posteriors.fit(pairs, batch=batch, progress=progress)
+            record = workbench.posteriors.fit(
+                pairs, batch=batch, engine=found_engine, progress=progress
+            )
     found = record.provenance
     counted = (
         f"an approximate posterior from {found['images']} images of the pool and "

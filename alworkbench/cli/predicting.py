@@ -10,10 +10,12 @@ import typer
 from alworkbench.cli.common import (
     HERE,
     DeviceOption,
+    EngineOption,
     JsonOption,
     ProjectOption,
     counted,
     opened,
+    opened_engine,
     progress_bar,
     tell,
 )
@@ -42,6 +44,7 @@ def predict(
     ] = False,
     project: ProjectOption = HERE,
     device: DeviceOption = "auto",
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict all images with the newest learner, and write classes and probabilities to a file.
@@ -58,8 +61,14 @@ def predict(
 
     check_suffix(file)
     roles = tuple(Role) if of == "all" else (Role(of),)
-    with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        run = workbench.predictions.of(roles, top, progress, uncertainty=uncertainty)
+    with (
+        opened(project, device) as workbench,
+        opened_engine(engine) as found_engine,
+        progress_bar(as_json) as progress,
+    ):
+        run = workbench.predictions.of(
+            roles, top, progress, uncertainty=uncertainty, engine=found_engine
+        )
         write_predictions(file, run, top)
     said = f" {counted(run.without_features, 'image')} could not be read by the encoder and are left out."
     tell(

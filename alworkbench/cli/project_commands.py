@@ -8,17 +8,21 @@ from typing import Annotated
 
 import typer
 
+from alworkbench.api import create_project
 from alworkbench.cli.common import (
     HERE,
     MOST_SEED,
     DeviceOption,
+    EngineOption,
     JsonOption,
     ProjectOption,
     RolesOption,
     ServerOption,
     complaints,
+    counted,
     escape,
     opened,
+    opened_engine,
     print_facts,
     print_json,
     progress_bar,
@@ -37,16 +41,10 @@ from alworkbench.cli.mapping_options import (
 )
 from alworkbench.core.domain import (
     DEFAULT_TEMPLATES,
-    ClassList,
     Goal,
-    LabelClass,
-    ProjectFolder,
     ProjectSettings,
-    Role,
     RoleMismatch,
-    refuse_twins,
 )
-from alworkbench.core.names import tidy_name
 
 USUAL = ProjectSettings(name="")
 """Settings of a project by default."""
@@ -59,6 +57,9 @@ def register(app: typer.Typer) -> None:
     )
     app.command("import", epilog="Example: alworkbench import photos/ --project birds")(import_)
     app.command(epilog="Example: alworkbench encode --project birds --device cuda")(encode)
+    app.command(
+        "publish-features", epilog="Example: alworkbench publish-features s3://bucket/birds"
+    )(publish_features)
     app.command(epilog="Example: alworkbench status --project birds --json")(status)
 
 
@@ -100,30 +101,20 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Create a project: a folder with the settings, features and labels of one labelling task."""
-    import store
-    from alworkbench.acquisition.strategy_cards import strategy_card
-    from alworkbench.adaptation.method_cards import method_card
-    from alworkbench.encoders import check_encoder
     from alworkbench.inputs.class_name_file import read_class_names
-    from alworkbench.project.session import utc_now
 
-    given = [*(classes or []), *(read_class_names(classes_file) if classes_file else [])]
-    names = [tidy_name(name) for name in given]
-    chosen = tuple(templates or DEFAULT_TEMPLATES)
-    class_list = ClassList(tuple(LabelClass(name, chosen) for name in names))
-    refuse_twins(names)
-    check_encoder(encoder)
-    settings = ProjectSettings(
-        folder.resolve().name,
-        encoder,
-        strategy_card(strategy).name,
-        batch,
-        seed,
-        goal,
-        method_card(adaptation).name,
+    settings, names = create_project(
+        folder,
+        [*(classes or []), *(read_class_names(classes_file) if classes_file else [])],
+        templates=templates or DEFAULT_TEMPLATES,
+        server=server,
+        encoder=encoder,
+        strategy=strategy,
+        batch_size=batch,
+        seed=seed,
+        goal=goal,
+        adaptation=adaptation,
     )
-    place = ProjectFolder(folder).database
-    store.create_store(place, settings, class_list, utc_now(), server=server).close()
     tell(
         as_json,
         {"project": str(folder), **asdict(settings), "classes": names},
@@ -176,43 +167,48 @@ def import_(
     names of class folders, or the column `label` of a manifest. Labels of an audit set are always
     recorded. All files are checked before anything is stored.
     """
-    from alworkbench.cli.import_notes import import_words, print_import_notes
+    from alworkbench.project.import_orders import Brought, ImportOrder
+    from alworkbench.project.import_words import import_notes, import_words, unreadable
+    from alworkbench.project.incoming import image_options
 
     mapping = read_mapping(path_column, label_column, split_map, root, audit=audit)
+    order = ImportOrder(
+        what=Brought.IMAGES,
+        location=location,
+        audit=audit,
+        pool_labels=labels,
+        roles=roles,
+        follow_links=follow_links,
+        white_point=white_point,
+        path_column=mapping.path_column,
+        label_column=mapping.label_column,
+        split_map=dict(mapping.split_map),
+        root=mapping.root,
+    )
     with opened(project) as workbench, progress_bar(as_json) as progress:
         if dry_run:
-            preview = workbench.images.preview(
-                location,
-                role=Role.AUDIT if audit else Role.POOL,
-                pool_labels=labels,
-                roles=roles,
-                follow_links=follow_links,
-                white_point=white_point,
-                mapping=mapping,
-                progress=progress,
-            )
+            preview = workbench.images.preview(location, **image_options(order), progress=progress)
             print_import_preview(preview, as_json)
             return
-        summary = workbench.images.add(
-            location,
-            role=Role.AUDIT if audit else Role.POOL,
-            pool_labels=labels,
-            roles=roles,
-            follow_links=follow_links,
-            white_point=white_point,
-            mapping=mapping,
-            progress=progress,
-        )
+        summary = workbench.incoming.import_images(order, progress)
     tell(as_json, summary, import_words(summary))
     if not as_json:
-        print_import_notes(summary)
+        for note in import_notes(summary):
+            complaints.print(escape(note), soft_wrap=True)
+        for path, code, detail in unreadable(summary):
+            complaints.print(f"  unreadable ({code}): {escape(path)}: {escape(detail)}")
 
 
 def encode(
     project: ProjectOption = HERE,
     device: DeviceOption = "auto",
     features: Annotated[
-        Path | None, typer.Option(help="Read features from this .npz file instead of encoding.")
+        str | None,
+        typer.Option(
+            help="Read features instead of encoding: from a .npz file, from a features folder "
+            "(`features/ENCODER` of a project, or a published one), or from an address such as "
+            "`s3://bucket/folder`."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -221,20 +217,34 @@ def encode(
     batch: Annotated[
         int, typer.Option(min=1, help="Images that the encoder processes at once.")
     ] = 64,
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the features of images without features. After an interruption, it resumes.
 
-    If most images cannot be encoded (a disk is not mounted), it says why and ends with exit code 4.
+    With `--engine` several processes or machines encode; all need the images and the project under the same
+    paths. If most images cannot be encoded (a disk is not mounted), it says why and ends with exit code 4.
     """
+    from alworkbench.features.object_store import is_address
+    from alworkbench.project.import_orders import Brought, ImportOrder
+    from alworkbench.project.import_words import encoding_words, taken_words
     from alworkbench.project.mass_refusal import reasons_in_words
 
-    with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        if features is not None:
-            summary = workbench.features.take(features, progress)
+    if engine is not None and (features is not None or workers is not None):
+        raise typer.BadParameter("--engine goes neither with --features nor with --workers.")
+    with (
+        opened(project, device) as workbench,
+        opened_engine(engine) as found,
+        progress_bar(as_json) as progress,
+    ):
+        if features is not None and is_address(features):
+            summary = workbench.incoming.take_published(features, progress)
+        elif features is not None:
+            order = ImportOrder(what=Brought.FEATURES, location=Path(features))
+            summary = workbench.incoming.take_features(order, progress)
         else:
-            summary = workbench.features.encode(
-                workers=workers, batch_size=batch, progress=progress
+            summary = workbench.incoming.encode(
+                workers=workers, batch_size=batch, engine=found, progress=progress
             )
         cut, same = workbench.classes.cut_names(), workbench.classes.same_names()
     warn_of_cut_names(cut)
@@ -246,10 +256,31 @@ def encode(
     tell(
         as_json,
         {**asdict(summary), "cut_names": cut, "same_names": same},
-        f"Encoded {summary.encoded} images with {summary.encoder_id} in {summary.seconds:.1f} s. "
-        f"{summary.known} images had features already; {summary.quarantined} were unreadable.",
+        encoding_words(summary) if features is None else taken_words(summary, Path(features).name),
     )
     warn_of_unusable(summary.unusable)
+
+
+def publish_features(
+    address: Annotated[
+        str,
+        typer.Argument(help="An address: s3://bucket/folder, or file:///folder on a network disk."),
+    ],
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the features of the project under an address, for `encode --features ADDRESS` of other projects.
+
+    Nothing is overwritten. Run it again after an interruption or after more images: it adds what is missing.
+    """
+    with opened(project) as workbench, progress_bar(as_json) as progress:
+        done = workbench.features.publish(address, progress)
+    tell(
+        as_json,
+        asdict(done),
+        f"Published {counted(done.written, 'shard')} of features under {done.address}; "
+        f"{done.known} were there already.",
+    )
 
 
 def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:

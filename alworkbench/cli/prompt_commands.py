@@ -24,6 +24,7 @@ from alworkbench.cli.common import (
     warn_of_same_names,
 )
 from alworkbench.cli.tuning_command import tune
+from alworkbench.core.words import percent
 
 if TYPE_CHECKING:
     from alworkbench.prompts.audit_figures import AuditFigures
@@ -200,7 +201,7 @@ def print_ranking(found: Ranking, most: int) -> None:
     for place, each in enumerate(found.templates[:most], start=1):
         shown = str(place) if each.kept or found.by == "nlpd" else "-"
         table.add_row(
-            shown, escape(each.template), f"{each.atfd:.3f}", f"{each.agreement:.1%}",
+            shown, escape(each.template), f"{each.atfd:.3f}", percent(each.agreement),
             f"{each.confidence:.3f}", *audit_cells(each.audit),
         )  # fmt: skip
     together = found.ensemble
@@ -236,7 +237,7 @@ def print_effect(found: Effect, templates: int) -> None:
     lines = [("present", found.now)]
     lines += [(f"given, averaged {space}", each) for space, each in found.given.items()]
     for name, each in lines[:2] if templates == 1 else lines:
-        changed = "" if each is found.now else f"{each.changed / found.images:.1%}"
+        changed = "" if each is found.now else percent(each.changed / found.images)
         atfd = "" if each.atfd is None else f"{each.atfd:.3f}"
         name = "given" if templates == 1 and each is not found.now else name
         table.add_row(name, changed, f"{each.confidence:.3f}", atfd, *audit_cells(each.audit))

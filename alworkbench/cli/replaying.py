@@ -22,6 +22,7 @@ from alworkbench.cli.common import (
 from alworkbench.cli.datasets import CacheOption
 from alworkbench.cli.report import found as found_result
 from alworkbench.core.domain import ProjectFolder
+from alworkbench.core.errors import ProjectReadOnly
 
 if TYPE_CHECKING:
     from alworkbench.simulation.difference import Difference
@@ -58,13 +59,19 @@ def replay(
     ] = 1,
     cache: CacheOption = DEFAULT_CACHE,
     device: DeviceOption = "cpu",
+    until: Annotated[
+        int | None, typer.Option("--round", min=1, help="Replay the rounds up to this one only.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute every round again from the record, and name the first difference if there is one.
 
-    For a simulation, the data are loaded again from their origin: a collection, a folder of images, a
-    features file or a project. The exit code is 1 if something differs.
+    The result is kept in the project; the page Rounds shows it. For a simulation, the data are loaded
+    again from their origin: a collection, a folder of images, a features file or a project. The exit code
+    is 1 if something differs.
     """
+    if simulation is not None and until is not None:
+        raise typer.BadParameter("--round is of a project, and not for --simulation")
     if simulation is not None:
         _replay_simulation(
             simulation, project, out, at, runs, processes, cache.expanduser(), device, as_json
@@ -73,16 +80,24 @@ def replay(
     for name, value in (("--runs", runs), ("--at", at), ("--out", out)):
         if value is not None:
             raise typer.BadParameter(f"{name} needs --simulation")
+    from alworkbench.simulation.kept_replay import replay_and_keep
     from alworkbench.simulation.replay import replay as again
 
+    kept = True
     with opened(project, device) as workbench, progress_bar(as_json) as progress:
-        found = again(workbench, stores().memory, progress)
+        try:
+            found = replay_and_keep(workbench, stores().memory, progress, until=until)
+        except ProjectReadOnly:
+            kept = False
+            found = again(workbench, stores().memory, progress, until=until)
     words = (
         f"{found.rounds} rounds with {found.images} images were asked again, and "
         f"{found.learners} learners learned again: identical."
     )
     if found.difference is not None:
         words = difference_words(found.difference)
+    if not kept:
+        words += "\nThe result was not kept: the project cannot be written."
     tell(as_json, found, words)
     if found.difference is not None:
         raise typer.Exit(1)

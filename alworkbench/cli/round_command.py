@@ -1,4 +1,4 @@
-"""The command that shows a round: as a table, as a file to fill in, or as JSON."""
+"""Commands that show rounds: one as a table, as a file to fill in, or as JSON; and a list of all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from alworkbench.cli.common import (
     HERE,
     JsonOption,
     ProjectOption,
+    console,
     counted,
+    escape,
+    new_table,
     opened,
     print_json,
     tell,
@@ -23,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("round", epilog="Example: alworkbench round 3 --csv round.csv --project birds")(
         round_
     )
+    app.command(epilog="Example: alworkbench rounds --project birds")(rounds)
 
 
 def round_(
@@ -81,3 +85,37 @@ def round_(
         f"Wrote {images} of round {found.round.number} to {file}. Fill in the column label, then "
         f"`alworkbench label {file}`.{told}",
     )
+
+
+def rounds(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """List all rounds, newest first: who opened and closed them, their answers, and what they bought.
+
+    Accuracy is measured on the audit set; its change is against the measurement before.
+    """
+    from alworkbench.project.round_history import round_history
+
+    with opened(project) as workbench, workbench.session.store.read() as reader:
+        found = list(reversed(round_history(reader)))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print("No round was opened yet. Open one with `alworkbench propose`.")
+        return
+    table = new_table(
+        "round", "strategy", "answers", "opened (UTC)", "by", "closed (UTC)", "by", "bought",
+        right=("round", "answers"),
+    )  # fmt: skip
+    for each in found:
+        of = each.round
+        table.add_row(
+            str(of.number),
+            escape(of.strategy),
+            f"{each.count.answers} of {each.count.wanted}",
+            f"{of.opened_at:%Y-%m-%d %H:%M}",
+            escape(of.opened_by),
+            f"{of.closed_at:%Y-%m-%d %H:%M}" if of.closed_at else "open",
+            escape(of.closed_by),
+            each.bought.words if each.bought else "",
+        )
+    console.print(table)

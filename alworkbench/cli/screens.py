@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +15,6 @@ from alworkbench.cli.common import (
     HERE,
     DeviceOption,
     JsonOption,
-    ProjectOption,
     console,
     progress_bar,
     tell,
@@ -35,7 +36,19 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    project: ProjectOption = HERE,
+    projects: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--project",
+            "-p",
+            help="Folder of the project; repeatable. Without it and without --home: ALWORKBENCH_PROJECT, or "
+            "the current folder.",
+        ),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Serve every project that is a direct subfolder of this folder."),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on. 127.0.0.1 serves this machine only.")
     ] = "127.0.0.1",
@@ -83,7 +96,7 @@ def serve(
     ] = "email",
     as_json: JsonOption = False,
 ) -> None:
-    """Start the labelling screens in the browser. Ctrl-C stops them.
+    """Start the labelling screens in the browser, of one or several projects. Ctrl-C stops them.
 
     On 127.0.0.1, while nobody has a password, the printed address lets one browser in. On any other address
     people sign in: `alworkbench people add NAME --role manager` makes the first account.
@@ -99,7 +112,9 @@ def serve(
         oidc_client,
         oidc_claim,
     )
-    run_server(project, host, port, device, reach, as_json)
+    if not projects and home is None:
+        projects = [Path(os.environ.get("ALWORKBENCH_PROJECT") or HERE)]
+    run_server(projects or [], host, port, device, reach, as_json, home)
 
 
 def demo(
@@ -129,16 +144,17 @@ def demo(
             print_round(workbench, current.id, False)
         print_simulation(result, False)
     if serve_after:
-        run_server(folder, "127.0.0.1", port, device)
+        run_server([folder], "127.0.0.1", port, device)
 
 
 def run_server(
-    project: Path,
+    projects: Sequence[Path],
     host: str,
     port: int,
     device: str,
     reach: Reach | None = None,
     as_json: bool = False,
+    home: Path | None = None,
 ) -> None:
     """Serve the screens until Ctrl-C, and print their address once it answers."""
     from ui.serve import serve as serve_screens
@@ -150,4 +166,4 @@ def run_server(
         tell(as_json, {"address": address}, words)
         sys.stdout.flush()  # a pipe shows it now, not when the server ends
 
-    serve_screens(project, host=host, port=port, ready=say, device=device, reach=reach)
+    serve_screens(projects, host=host, port=port, ready=say, device=device, reach=reach, home=home)

@@ -72,6 +72,13 @@ def set_(
             "never."
         ),
     ] = None,
+    target_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            help="Accuracy on the audit set at which you want to stop, such as 0.9; 0: none. `alworkbench "
+            "advise` and the curves page compare with it."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of the project, all or none. Without options, show them.
@@ -97,13 +104,22 @@ def set_(
             late_answers=late_answers,
             consensus=consensus,
             prepare_at=read_share(prepare_at, hint="--prepare-at"),
+            target_accuracy=read_share(target_accuracy, hint="--target-accuracy"),
         )
     old, new = asdict(before), asdict(after)
     changes = [f"{name}: {old[name]} -> {new[name]}" for name in new if old[name] != new[name]]
     listed = "\n".join(f"{name}: {value}" for name, value in new.items())
     given = (
         *(encoder, strategy, adaptation, goal, batch, seed),
-        *(overlap, overlap_share, blind_share, late_answers, consensus, prepare_at),
+        *(
+            overlap,
+            overlap_share,
+            blind_share,
+            late_answers,
+            consensus,
+            prepare_at,
+            target_accuracy,
+        ),
     )
     if changes:
         words = "Changed " + "; ".join(changes) + "."

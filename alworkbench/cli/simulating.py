@@ -12,10 +12,12 @@ from rich.table import Table
 from alworkbench import api
 from alworkbench.cli.common import (
     DeviceOption,
+    EngineOption,
     JsonOption,
     complaints,
     console,
     escape,
+    opened_engine,
     print_json,
     print_lines,
     progress_bar,
@@ -103,6 +105,7 @@ def simulate(
     ] = None,
     cache: CacheOption = api.DEFAULT_CACHE,
     device: DeviceOption = "auto",
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay labelling with an oracle, and show what the labels of each strategy buy.
@@ -124,16 +127,20 @@ def simulate(
         if baselines:
             raise typer.BadParameter("give it without --baseline", param_hint="--no-baselines")
         words["baselines"] = ()
+    if engine is not None and processes is not None:
+        raise typer.BadParameter("--engine goes not with --processes: give local:PROCESSES.")
     usual = os.environ.get(USUAL_PROJECT)
     if plan is None and usual and not words.keys() & set(SOURCES):
         words["project"] = usual
-    with progress_bar(as_json) as progress:
+    with opened_engine(engine) as found_engine, progress_bar(as_json) as progress:
         results = api.simulate(
             plan,
+            engine=found_engine,
             cache=cache.expanduser(),
             device=device,
             progress=progress,
             tell=complaints.print,
+            asked_by="the command line",
             **words,
         )
     print_simulations(results, as_json)

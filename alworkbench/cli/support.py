@@ -15,7 +15,6 @@ from alworkbench.cli.common import (
     ProjectOption,
     complaints,
     console,
-    counted,
     escape,
     opened,
     print_json,
@@ -116,12 +115,7 @@ def verify_support(
             console.print(escape(f"{each.drift}: {each.path}: {each.detail}"), soft_wrap=True)
         for note in found.notes:
             console.print(escape(f"note: {note}"), soft_wrap=True)
-        drifted = len({each.path for each in found.findings})
-        console.print(
-            f"All {counted(found.images, 'image')} are as the manifest says."
-            if found.holds
-            else f"{drifted} of {counted(found.images, 'image')} are no longer as the manifest says. "
-            f"Restore the files or labels, or choose a new set with `alworkbench support-set`."
-        )
+        advice = "Restore the files or labels, or choose a new set with `alworkbench support-set`."
+        console.print(found.words if found.holds else f"{found.words} {advice}", soft_wrap=True)
     if not found.holds:
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ from alworkbench.cli.common import (
     tell,
 )
 from alworkbench.core.domain import Label, TakeBack
+from alworkbench.core.words import percent
 from alworkbench.project.review_cases import ReviewCase
 from alworkbench.project.reviews import ODDS
 
@@ -70,7 +71,7 @@ def agreement(project: ProjectOption = HERE, as_json: JsonOption = False) -> Non
                     (
                         f"{each.first}, {each.second}",
                         str(each.images),
-                        f"{100 * each.share:.0f} %",
+                        percent(each.share, 0),
                         "not defined" if each.kappa is None else f"{each.kappa:.3f}",
                     )
                     for each in found.pairs
@@ -84,10 +85,11 @@ def agreement(project: ProjectOption = HERE, as_json: JsonOption = False) -> Non
 def pace(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Show how fast and how well each person answers.
 
-    Agreement is with the most common class that the others gave, with its 95 % interval.
+    Agreement is with the most common class that the others gave, with its 95 % interval. `holds` counts
+    images of the open round that wait for an answer of this person.
     """
     with opened(project) as workbench:
-        people = workbench.team.pace()
+        people, held = workbench.team.pace(), workbench.team.held()
     if as_json:
         print_json(people)
         return
@@ -96,17 +98,18 @@ def pace(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
         return
     print_lines(
         [
-            ("person", "answers", "seconds", "no class", "late", "agrees with the others"),
+            ("person", "answers", "seconds", "no class", "late", "holds", "agrees with the others"),
             *(
                 (
                     each.person,
                     str(each.answers),
                     "" if each.median_seconds is None else f"{each.median_seconds:.1f}",
-                    f"{100 * each.no_class:.0f} %",
+                    percent(each.no_class, 0),
                     str(each.late),
+                    str(held.get(each.person, 0)),
                     ""
                     if each.agreement is None or each.low is None or each.high is None
-                    else f"{100 * each.agreement:.0f} % [{100 * each.low:.0f}, {100 * each.high:.0f}] "
+                    else f"{percent(each.agreement, 0)} [{100 * each.low:.0f}, {100 * each.high:.0f}] "
                     f"of {each.compared}",
                 )
                 for each in people
@@ -233,11 +236,11 @@ def _why(case: ReviewCase, names: dict[int | None, str]) -> str:
         return f"{found.asked_by} asks for a second opinion"
     if found.probability is None:
         return "people disagree"
-    given = f"the model gives the label {100 * found.probability:.1f} %"
+    given = f"the model gives the label {percent(found.probability)}"
     if found.predicted_probability is None:
         return given
     predicted = names.get(found.predicted_class_id, "another class")
-    return f"{given}, {predicted} {100 * found.predicted_probability:.1f} %"
+    return f"{given}, {predicted} {percent(found.predicted_probability)}"
 
 
 def _state(case: ReviewCase) -> str:

@@ -39,6 +39,18 @@ def test_audit_curves_advise_and_replay_work_on_one_campaign(run, project, answe
     advice = json.loads(run("advise", "--target", "0.9", "--json").stdout)
     assert advice["measured"]
     assert "rule" in run("advise").stdout
+    matrix = json.loads(run("errors", "--json").stdout)
+    assert matrix["accuracy"] == curve["audit"][-1]["values"]["accuracy"]
+    worst = matrix["classes"][0]
+    cell = ("--evidence", "audit", "--class", worst["name"], "--predicted", worst["name"])
+    assert json.loads(run("gallery", *cell, "--json").stdout)["total"] == worst["right"]
+    table = project.folder / "classes.csv"
+    assert worst["name"] in run("errors", "--of", "left-out", "--csv", str(table)).stdout
+    assert table.read_text().startswith("Class,Images,Right")
+    held = json.loads(run("reliability", "--json").stdout)
+    assert (held["images"], held["needed"]) == (30, 0)
+    assert "Likely classes promise 90 %" in run("reliability").stdout
+    assert "needed for figures" in run("reliability", "--of", "left-out").stdout
     found = json.loads(run("replay", "--json").stdout)
     assert found["difference"] is None
     assert found["rounds"] == 3

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from alworkbench.cli.main import app
 from alworkbench.core.domain import NO_CLASS
 from alworkbench.core.errors import FolderNotEmpty, UnknownCollection
+from alworkbench.core.words import percent
 from alworkbench.datasets.collections import collections, find_collection
 from alworkbench.datasets.image_folders import write_images
 from alworkbench.datasets.labelled_images import CollectionImages, LabelledImages
@@ -96,7 +97,7 @@ def test_make_writes_features_and_images(run, cache, tmp_path):
     rows = {row["name"]: row for row in json.loads(run("--json").stdout)}
     assert rows["digits"]["zero_shot_accuracy"] == made["zero_shot_accuracy"]
     assert rows["glyphs"]["zero_shot_accuracy"] is None
-    assert f"{made['zero_shot_accuracy']:.1%}" in run().stdout
+    assert percent(made["zero_shot_accuracy"]) in run().stdout
     data = load_collection("digits", cache)
     file = read_feature_file(features)
     assert list(file.hashes) == data.table.hashes

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.store.server import empty_database
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yml").read_text())
+RAY: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "ray.yml").read_text())
 PINNED = re.compile(r"[a-z/]+:\d+\.\d+(\.\d+)?-[a-z-]+(@sha256:[0-9a-f]{64})?")
 
 
@@ -54,7 +56,9 @@ def test_images_are_pinned_and_nothing_runs_as_root() -> None:
     assert len(bases) == 2
     assert [name for name in (*bases, *images) if not PINNED.fullmatch(name)] == []
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last("USER"))  # a number: hosts can check it
-    assert COMPOSE["services"]["workbench"]["cap_drop"] == ["ALL"]
+    for service in (COMPOSE["services"]["workbench"], *RAY["services"].values()):
+        assert service["cap_drop"] == ["ALL"]
+        assert service["build"]["dockerfile"] == "docker/Dockerfile"
 
 
 def test_the_user_owns_every_volume_before_it_is_one() -> None:
@@ -82,12 +86,14 @@ def test_what_is_copied_is_there_and_is_sent_to_the_builder() -> None:
 
 
 def test_secrets_stay_outside_and_ports_on_loopback() -> None:
-    text = (ROOT / "docker" / "compose.yml").read_text()
-    for service in COMPOSE["services"].values():
+    text = "".join((ROOT / "docker" / name).read_text() for name in ("compose.yml", "ray.yml"))
+    for service in (*COMPOSE["services"].values(), *RAY["services"].values()):
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
         for name, value in service["environment"].items():
             if "PASSWORD" in name:
                 assert value.startswith("${DATABASE_PASSWORD:?")
+            if name == "RAY_AUTH_TOKEN":
+                assert value.startswith("${RAY_AUTH_TOKEN:?")
     assert "ports" not in COMPOSE["services"]["database"]
     assert "/docker/.env" in (ROOT / ".gitignore").read_text().splitlines()
     assert not re.search(r"://[^/\s]*:[^/\s]*@", text)
@@ -99,6 +105,37 @@ def test_both_services_say_whether_they_answer() -> None:
         "database": {"condition": "service_healthy"}
     }
     assert "/_stcore/health" in last("HEALTHCHECK")
+
+
+def test_ray_runs_with_a_token_and_without_ports_on_the_host() -> None:
+    head, worker = RAY["services"]["ray-head"], RAY["services"]["ray-worker"]
+    for service in (head, worker):
+        assert service["environment"]["RAY_AUTH_MODE"] == "token"
+        assert service["environment"]["RAY_USAGE_STATS_ENABLED"] == "0"
+        assert "--disable-usage-stats" in service["command"]
+        assert "ports" not in service
+        assert service["volumes"] == COMPOSE["services"]["workbench"]["volumes"]
+        extras = service["build"]["args"]["EXTRAS"].split(",")
+        known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert {"postgresql", "ray"} <= set(extras) <= set(known["optional-dependencies"])
+    assert "--include-dashboard=false" in head["command"]
+    assert worker["deploy"]["replicas"] == 2
+
+
+def test_every_ray_command_of_the_containers_has_options_that_ray_knows() -> None:
+    pytest.importorskip("ray")
+    words = [each["command"] for each in RAY["services"].values()]
+    words += [each["healthcheck"]["test"][1:] for each in RAY["services"].values()]
+    check = (
+        "import json, sys; from ray.scripts.scripts import cli\n"
+        "for _, name, *rest in json.loads(sys.argv[1]):\n"
+        "    command = cli.get_command(None, name)\n"
+        "    command.make_context(name, rest)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check, json.dumps(words)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_same_steps_work_without_docker(tmp_path: Path) -> None:

@@ -57,6 +57,17 @@ def test_changes_are_made_and_refusals_change_nothing(run: Callable, project: Pr
         ]
 
 
+def test_a_made_password_is_printed_once_and_opens_the_door(
+    run: Callable, project: Project
+) -> None:
+    said = json.loads(run("people", "add", "Ada", "--make-password", "--json").output)
+    again = json.loads(run("people", "password", "Ada", "--make-password", "--json").output)
+    assert said["password"] != again["password"]
+    with project.open() as workbench:
+        assert workbench.people.sign_in("ada", again["password"])
+    assert again["password"] not in run("people", "list", "--json").output
+
+
 @pytest.mark.parametrize("role", ["owner", "", "Manager "])
 def test_an_unknown_role_is_refused(run: Callable, role: str) -> None:
     assert run("people", "add", "Ada", "--role", role, ok=False).exit_code == 2

@@ -44,6 +44,9 @@ def test_reading_commands_need_no_right_to_write(
         answers(workbench, 4)
         workbench.rounds.close()
         picture = workbench.images.get(1).paths[0]
+    # The same content at another time, as a copied picture. All tests share it, so the time is put back.
+    time = Path(picture).stat().st_mtime_ns
+    os.utime(picture, ns=(1, 1))
     out = tmp_path / "out"
     out.mkdir()
     reading = [
@@ -58,6 +61,9 @@ def test_reading_commands_need_no_right_to_write(
         ["predict", str(out / "predictions.csv")],
         ["explain", picture],
         ["curves"],
+        ["errors"],
+        ["reliability"],
+        ["gallery", "--evidence", "audit"],
         ["propose", "--dry-run", "--batch", "3"],
         ["replay"],
         ["doctor"],
@@ -77,6 +83,7 @@ def test_reading_commands_need_no_right_to_write(
             text=True,
         )
     finally:
+        os.utime(picture, ns=(time, time))
         for path in every:
             path.chmod(path.stat().st_mode | 0o200)
     assert done.returncode == 0, done.stderr

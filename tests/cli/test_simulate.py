@@ -12,11 +12,18 @@ import pytest
 from typer.testing import CliRunner
 
 from alworkbench.adaptation.methods import find_method
-from alworkbench.api import simulate
+from alworkbench.api import open_project, simulate
 from alworkbench.cli import simulating
 from alworkbench.cli.main import app
-from alworkbench.core.domain import BASELINE_METHODS, DEFAULT_STRATEGY, AnswerKind, Goal, Role
-from alworkbench.core.errors import InvalidPlan, NothingToImport, UnreadableSource
+from alworkbench.core.domain import (
+    BASELINE_METHODS,
+    DEFAULT_STRATEGY,
+    AnswerKind,
+    Goal,
+    JobKind,
+    Role,
+)
+from alworkbench.core.errors import InvalidPlan, JobRuns, NothingToImport, UnreadableSource
 from alworkbench.simulation.config import SimulationConfig, needed
 from alworkbench.simulation.plan import OraclePlan, Plan
 from alworkbench.simulation.results import SimulationResult, load_results
@@ -93,7 +100,9 @@ def test_flags_and_a_plan_file_say_the_same(
 def test_every_parameter_has_an_option_and_stands_in_the_help() -> None:
     words = SimulationConfig.model_fields
     options = inspect.signature(simulating.simulate).parameters
-    assert set(options) - {"plan", "cache", "device", "as_json", "no_baselines"} == set(words)
+    assert set(options) - {"plan", "cache", "device", "engine", "as_json", "no_baselines"} == set(
+        words
+    )
     assert all(name in str(simulating.simulate.__doc__) for name in words)
     assert all(field.description and needed(name) for name, field in words.items())
 
@@ -294,3 +303,23 @@ def test_the_command_prints_one_object(project: Project, tmp_path: Path) -> None
     assert said["facts"]["oracle"] == "always right"
     assert len(said["rows"]) == 1
     assert Path(said["folder"], "points.parquet").is_file()
+
+
+def test_a_project_keeps_results_on_other_data_and_lists_them(
+    project: Project, tmp_path: Path
+) -> None:
+    """Computing them is a job of the project, of which one is live; reading them again is none."""
+    words = {**SMALL, "adaptations": ["zero-shot"], "features": project.features}
+    with open_project(project.folder) as workbench:
+        with workbench.jobs.claim(JobKind.SIMULATE, lambda: "another"), pytest.raises(JobRuns):
+            simulate(**words, out=project.folder, cache=tmp_path)
+        (result,) = simulate(**words, out=project.folder, cache=tmp_path)
+        assert simulate(**words, out=project.folder, cache=tmp_path) == [result]
+        titles = [job.title for job in workbench.jobs.newest()]
+    assert result.folder.parent == project.folder / "simulations"
+    assert titles == [f"simulate {result.name}", "another"]
+    said = CliRunner().invoke(
+        app, ["simulations", "--project", str(project.folder), "--json"], catch_exceptions=False
+    )
+    (listed,) = json.loads(said.stdout)["finished"]
+    assert (listed["key"], listed["seeds"]) == (result.key, 1)

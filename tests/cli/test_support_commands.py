@@ -25,7 +25,7 @@ def test_the_exit_code_says_whether_a_support_set_still_holds(manifest, run):
     said = run("verify-support", str(manifest), ok=False)
     assert said.exit_code == 1
     assert f"missing: {gone}" in said.output
-    assert f"1 of {len(listed)} images are no longer as the manifest says" in said.output
+    assert f"1 of {len(listed)} images is no longer as the manifest says" in said.output
     told = run("verify-support", str(manifest), "--json", ok=False)
     assert told.exit_code == 1
     (found,) = json.loads(told.stdout)["findings"]
