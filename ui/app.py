@@ -1,4 +1,4 @@
-"""The application: pages and our own routes on one server, over one open project, behind the guard.
+"""The application: pages and our own routes on one server, over its projects, behind the guard.
 
 `ui.serve` runs it. It cannot be started by another ASGI server: only `ui.serve` knows under which addresses
 it is reached, and whether somebody can sign in.
@@ -17,7 +17,6 @@ from streamlit.starlette import App
 import ui
 from ui.door.guard import Guard
 from ui.door.settings import Door
-from ui.job_worker import JobWorker
 from ui.routes import make_routes
 from ui.state import install
 
@@ -25,36 +24,25 @@ STOP_SECONDS = 5.0
 """How long a running computation is waited for when the server is shut down."""
 
 
-def build(
-    door: Door,
-    close: Callable[[], None] | None = None,
-    ready: Callable[[], None] | None = None,
-    worker: JobWorker | None = None,
-) -> App:
-    """The application over the open project of this door.
+def build(door: Door, ready: Callable[[], None] | None = None) -> App:
+    """The application over the projects of this door.
 
-    `ready` is called once requests are answered; `close` when the server has stopped, after the
-    running computation was given `STOP_SECONDS` to stop. `worker` computes; without it, this process does.
+    `ready` is called once requests are answered. When the server has stopped, running computations were given
+    `STOP_SECONDS` to stop, and the projects are closed.
     """
-    state = door.state
-    install(state)
+    projects = door.projects
+    install(projects)
 
     @asynccontextmanager
     async def lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
-        state.jobs.watch(worker)
+        projects.start()
         if ready is not None:
             ready()
         try:
             yield None
         finally:
-            state.pictures.stop(STOP_SECONDS)
-            state.jobs.stop(STOP_SECONDS)
-            if worker is not None:
-                worker.kill()
-                state.jobs.wait(STOP_SECONDS)
-                worker.close()
-            if close is not None:
-                close()
+            projects.stop(STOP_SECONDS)
+            projects.close()
 
     return App(
         Path(ui.__file__).parent / "script.py",

@@ -1,18 +1,20 @@
-"""The process that computes for the server: it opens the project once, and runs one job after the other.
+"""The processes that compute for the server: each opens the project once, and runs one job after the other.
 
 A computation in the process of the server would slow down every answer, and a crash in it would end the
-server. The worker starts with the first job and stays, so that later jobs start at once.
+server. Each lane of jobs (`core.domain.jobs.LANES`) has a worker, so that hours of encoding delay no round.
+A worker starts with the first job of its lane and stays, so that later jobs start at once.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from alworkbench.api import open_project
-from alworkbench.core.domain import Job
+from alworkbench.api import further_orders, open_project
+from alworkbench.core.domain import LANE_OF, LANES, Job, JobKind
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.core.worker_process import READY, WorkerEnded, WorkerProcess, packed
 from alworkbench.project.job_orders import perform
@@ -22,18 +24,41 @@ _LOOK = 0.5
 _DONE = b"done"
 _LONGEST = 32
 """Bytes of the number of a job at most."""
+_POLITE = 10
+"""Of 19: how much a worker lets other processes go first that do not compute for a round."""
 _log = logging.getLogger(__name__)
 
 
 class JobWorker:
-    """Runs jobs of one project in a process of its own. One thread uses it; any thread may close it."""
+    """Runs jobs of one project in processes of their own, one for each lane.
+
+    One thread runs the jobs of a lane; any thread may end the processes.
+    """
 
     def __init__(self, folder: Path, device: str) -> None:
-        self._argument = packed((str(folder.resolve()), device))
-        self._process: WorkerProcess | None = None
+        self._lanes = [_LaneWorker(folder, device, lane) for lane in range(len(LANES))]
 
     def __call__(self, job: Job) -> None:
         """Run a job to its end. Raises WorkerEnded where the process ends before that."""
+        self._lanes[LANE_OF[job.kind]](job)
+
+    def kill(self) -> None:
+        """End the processes at once; whoever waits for a job is told that it has ended."""
+        for lane in self._lanes:
+            lane.kill()
+
+    def close(self) -> None:
+        """End the processes and let go of them."""
+        for lane in self._lanes:
+            lane.close()
+
+
+class _LaneWorker:
+    def __init__(self, folder: Path, device: str, lane: int) -> None:
+        self._argument = packed((str(folder.resolve()), device, lane))
+        self._process: WorkerProcess | None = None
+
+    def __call__(self, job: Job) -> None:
         process = self._process
         if process is None or process.has_ended():
             self.close()
@@ -49,20 +74,20 @@ class JobWorker:
             raise process.ended() from problem
 
     def kill(self) -> None:
-        """End the process at once; whoever waits for a job is told that it has ended."""
         if self._process is not None:
             self._process.kill()
 
     def close(self) -> None:
-        """End the process and let go of it."""
         process, self._process = self._process, None
         if process is not None:
             process.close()
 
 
-def work(line: Connection, argument: tuple[str, str]) -> None:
+def work(line: Connection, argument: tuple[str, str, int]) -> None:
     """What the worker process runs: jobs by their numbers, until the line is closed."""
-    folder, device = argument
+    folder, device, lane = argument
+    if lane != LANE_OF[JobKind.LEARN] and hasattr(os, "nice"):
+        os.nice(_POLITE)  # people wait for a round, and not for the jobs of this lane
     with open_project(folder, device=device, asked_by="the server") as workbench:
         line.send_bytes(READY)
         while True:
@@ -71,7 +96,7 @@ def work(line: Connection, argument: tuple[str, str]) -> None:
             except EOFError:
                 return
             with suppress(WorkbenchError):  # its reason is recorded
-                perform(workbench, workbench.jobs.get(job_id))
+                perform(workbench, workbench.jobs.get(job_id), further_orders())
             line.send_bytes(_DONE)
 
 

@@ -1,20 +1,23 @@
-"""The recorded jobs as pages show them, and the thread that lets the queued ones run.
+"""The recorded jobs as pages show them, and the threads that let the queued ones run.
 
 Streamlit draws a page again at each click and stops the drawing before it. A computation that must finish
 (learning from a round, ranking the pool) is therefore queued as a job. Every page of every person sees it.
+Each lane of jobs has a thread, so that hours of encoding delay no round; see `core.domain.jobs.LANES`.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from alworkbench.core.domain import ASIDE, Job, JobKind, JobState
+from alworkbench.api import further_orders
+from alworkbench.core.domain import ASIDE, LANE_OF, Job, JobKind, JobState
 from alworkbench.core.errors import JobRuns, ProjectError, WorkbenchError
 from alworkbench.core.process_marks import this_process
 from alworkbench.core.worker_process import WorkerEnded
@@ -29,6 +32,8 @@ ATTEMPTS = 2
 """How often a job is started whose process was killed."""
 SERVER = "the server"
 """Who asks for jobs that become due."""
+SHUT_DOWN = "the server was shut down; start it again"
+"""Why the jobs of a server end with it."""
 
 _log = logging.getLogger(__name__)
 Run = Callable[[Job], None]
@@ -96,7 +101,7 @@ class Jobs:
         self._run: Run = run or self._run_here
         self._since = workbench.session.now()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._threads: dict[int, threading.Thread] = {}
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
         self._tried: set[tuple[str, int]] = set()
@@ -112,6 +117,20 @@ class Jobs:
             return None
         return JobView(newest, now)
 
+    def newest(self, *kinds: JobKind, title: str | None = None) -> JobView | None:
+        """The live job of these kinds, or else the newest one that ended; None if there is none.
+
+        With `title`, only jobs that have it count once they have ended.
+        """
+        found = [each for each in self._workbench.jobs.newest() if each.kind in kinds]
+        ended = [each for each in found if title in (None, each.title)]
+        newest = next(iter([each for each in found if each.live] or ended), None)
+        return None if newest is None else JobView(newest, self._workbench.session.now())
+
+    def cancel(self, job: Job, by: str) -> None:
+        """Stop a job at its next step; nothing of it is stored. `by` is who says so."""
+        self._workbench.jobs.cancel(job.id, f"cancelled by {by}")
+
     def start(self, kind: JobKind, title: str, asked_by: str, order: Mapping[str, Any]) -> bool:
         """Queue a job; False where one of its kind is live, or the server is shutting down."""
         if self._stopping.is_set():
@@ -126,9 +145,10 @@ class Jobs:
     def wait(self, timeout: float | None = None) -> None:
         """Until all queued jobs have ended, or `timeout` seconds have passed."""
         with self._lock:
-            thread = self._thread
-        if thread is not None:
-            thread.join(timeout)
+            threads = list(self._threads.values())
+        end = None if timeout is None else time.monotonic() + timeout
+        for thread in threads:
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
     def watch(self, run: Run | None = None) -> None:
         """From now on take up jobs whose process was killed, and work that becomes due, in a thread.
@@ -139,12 +159,17 @@ class Jobs:
         self._watcher = threading.Thread(target=self._look, name="jobs-watch", daemon=True)
         self._watcher.start()
 
-    def stop(self, timeout: float) -> None:
-        """Cancel the jobs of this process, and wait for their end."""
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is run any more: the server ends, or the project was closed."""
+        return self._stopping.is_set()
+
+    def stop(self, timeout: float, why: str = SHUT_DOWN) -> None:
+        """Cancel the jobs of this process, and wait for their end. `why` is what they record."""
         self._stopping.set()
         with suppress(ProjectError):
             for job in self._own():
-                self._workbench.jobs.cancel(job.id, "the server was shut down; start it again")
+                self._workbench.jobs.cancel(job.id, why)
         self.wait(timeout)
         if self._watcher is not None:
             self._watcher.join(timeout)
@@ -156,12 +181,17 @@ class Jobs:
 
     def _wake(self) -> None:
         with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._drain, name="jobs", daemon=True)
-                self._thread.start()
+            for lane in {LANE_OF[job.kind] for job in self._queued()}:
+                if lane not in self._threads or not self._threads[lane].is_alive():
+                    name = f"jobs-{lane}"
+                    thread = threading.Thread(
+                        target=self._drain, args=(lane,), name=name, daemon=True
+                    )
+                    self._threads[lane] = thread
+                    thread.start()
 
-    def _drain(self) -> None:
-        while (job := self._next()) is not None:
+    def _drain(self, lane: int) -> None:
+        while (job := self._next(lane)) is not None:
             try:
                 self._run(job)
             except WorkerEnded as ended:
@@ -170,18 +200,19 @@ class Jobs:
                 _log.exception("the queue of jobs failed at job %d", job.id)
                 self._again(job, "could not be run by the server")
 
-    def _next(self) -> Job | None:
-        """The oldest queued job of this process. None: the thread ends, under the lock."""
-        mark = this_process()
+    def _next(self, lane: int) -> Job | None:
+        """The oldest queued job of this process and lane. None: the thread ends, under the lock."""
         with self._lock:
-            queued = [
-                each
-                for each in self._workbench.jobs.live()
-                if each.state is JobState.QUEUED and each.process == mark
-            ]
-            if not queued:
-                self._thread = None
-            return queued[0] if queued else None
+            for job in self._queued():
+                if LANE_OF[job.kind] == lane:
+                    return job
+            del self._threads[lane]
+            return None
+
+    def _queued(self) -> list[Job]:
+        mark = this_process()
+        live = self._workbench.jobs.live()
+        return [job for job in live if job.state is JobState.QUEUED and job.process == mark]
 
     def _again(self, job: Job, how: str) -> None:
         """A job whose process ended: it is queued again once, and then fails with the reason."""
@@ -200,7 +231,7 @@ class Jobs:
 
     def _run_here(self, job: Job) -> None:
         with suppress(WorkbenchError):  # its reason is recorded
-            perform(self._workbench, job)
+            perform(self._workbench, job, further_orders())
 
     # ------------------------------------------------------------------------------------ the watch
     def _look(self) -> None:

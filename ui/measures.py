@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.curves import Row
 from alworkbench.evaluation.intervals import Estimate, estimate
+from alworkbench.project.measured_accuracy import Accuracy, accuracy_of, finite_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,6 @@ class CurvePoint:
     labels: int
     accuracy: Estimate
     """Mean over seeds with its 95 % interval, as in reports."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Accuracy on the audit set with its 95 % interval, where one was recorded."""
-
-    labels: int
-    value: float
-    low: float | None
-    high: float | None
-    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +60,15 @@ def audit_curve(metrics: Iterable[MetricRecord]) -> list[Accuracy]:
     return sorted((a for a in found if a is not None), key=lambda a: a.labels)
 
 
-def accuracy_of(record: MetricRecord) -> Accuracy | None:
-    """The accuracy of a record with its interval; None if it has none."""
-    value = _number(record.values.get("accuracy"))
-    if value is None:
-        return None
-    return Accuracy(
-        record.labels,
-        value,
-        _number(record.values.get("accuracy_low")),
-        _number(record.values.get("accuracy_high")),
-        record.audit_images,
-    )
-
-
 def class_changes(before: MetricRecord, after: MetricRecord) -> list[ClassChange]:
     """Accuracy before and after for each class of both records, in the order of the newer one."""
     old, new = _per_class(before), _per_class(after)
     return [ClassChange(name, old[name], value) for name, value in new.items() if name in old]
 
 
-def intervals_overlap(a: Accuracy, b: Accuracy) -> bool | None:
-    """Whether the two 95 % intervals share a value; None where one has no interval."""
-    if a.low is None or a.high is None or b.low is None or b.high is None:
-        return None
-    return a.low <= b.high and b.low <= a.high
-
-
 def _per_class(record: MetricRecord) -> dict[str, float]:
     per_class = record.values.get("per_class")
     if not isinstance(per_class, Mapping):
         return {}
-    numbers = ((str(name), _number(value)) for name, value in per_class.items())
+    numbers = ((str(name), finite_number(value)) for name, value in per_class.items())
     return {name: value for name, value in numbers if value is not None}
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None

@@ -193,5 +193,13 @@ def integer(body: dict[str, Any], name: str, low: int, high: int) -> int:
     return value
 
 
+def text(body: dict[str, Any], name: str, most: int) -> str:
+    """A text of 1 to `most` characters. Raises Refused."""
+    value = body.get(name)
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise Refused(422, name, f"`{name}` must be a text of 1 to {most:,} characters.")
+    return value
+
+
 def _optional_integer(body: dict[str, Any], name: str, low: int, high: int) -> int | None:
     return None if body.get(name) is None else integer(body, name, low, high)

@@ -6,7 +6,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alworkbench.core.domain import Person, PersonRole
-from ui.views import curves, gallery, label, map_page, people, project, review
+from ui.views import (
+    calibration,
+    classes,
+    curves,
+    errors,
+    export_page,
+    gallery,
+    grid,
+    import_page,
+    label,
+    map_page,
+    people,
+    project,
+    review,
+    rounds,
+    settings,
+    simulations,
+    support_set,
+)
 from ui.views.trouble import Render
 
 
@@ -33,12 +51,26 @@ class PageEntry:
 
 PAGES = (
     PageEntry("Label", "label", Section.WORK, PersonRole.ANNOTATOR, label.render),
+    PageEntry("Grid", "grid", Section.WORK, PersonRole.ANNOTATOR, grid.render),
     PageEntry("Review", "review", Section.WORK, PersonRole.REVIEWER, review.render),
     PageEntry("Gallery", "gallery", Section.IMAGES, PersonRole.MANAGER, gallery.render),
     PageEntry("Map", "map", Section.IMAGES, PersonRole.MANAGER, map_page.render),
+    PageEntry("Rounds", "rounds", Section.ROUNDS, PersonRole.MANAGER, rounds.render),
     PageEntry("Curves", "curves", Section.EVIDENCE, PersonRole.MANAGER, curves.render),
+    PageEntry("Errors", "errors", Section.EVIDENCE, PersonRole.MANAGER, errors.render),
+    PageEntry(
+        "Calibration", "calibration", Section.EVIDENCE, PersonRole.MANAGER, calibration.render
+    ),
+    PageEntry(
+        "Simulations", "simulations", Section.EVIDENCE, PersonRole.MANAGER, simulations.render
+    ),
+    PageEntry("Classes and prompts", "classes", Section.SET_UP, PersonRole.MANAGER, classes.render),
+    PageEntry("Support set", "support-set", Section.SET_UP, PersonRole.MANAGER, support_set.render),
+    PageEntry("Import", "import", Section.SET_UP, PersonRole.MANAGER, import_page.render),
+    PageEntry("Export", "export", Section.SET_UP, PersonRole.MANAGER, export_page.render),
     PageEntry("Project", "project", Section.SET_UP, PersonRole.MANAGER, project.render),
     PageEntry("People", "people", Section.SET_UP, PersonRole.MANAGER, people.render),
+    PageEntry("Settings", "settings", Section.SET_UP, PersonRole.MANAGER, settings.render),
 )
 
 

@@ -13,6 +13,7 @@ from alworkbench.core.domain import (
     ReviewReason,
     ReviewState,
 )
+from alworkbench.core.words import percent
 from alworkbench.project.review_cases import ReviewCase
 from ui.review_messages import Act
 
@@ -126,7 +127,7 @@ def _class_name(class_id: int | None, classes: ClassList) -> str:
 def _share(probability: float) -> str:
     if 0 < probability < 0.001:
         return "less than 0.1 %"
-    return f"{100 * probability:.1f} %"
+    return percent(probability)
 
 
 def _when(time: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Run the browser screens of one project until Ctrl-C.
+"""Run the browser screens of one or several projects until Ctrl-C.
 
 The server runs in this very process: one signal ends it, and nothing is left behind.
 """
@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alworkbench.api import open_project
-from alworkbench.core.errors import NoAccounts, PortInUse
+from alworkbench.core.devices import resolve_device
+from alworkbench.core.domain import Person, ProjectFolder
+from alworkbench.core.errors import InvalidServing, NoAccounts, PortInUse, ProjectMissing
+from alworkbench.project.project_folders import projects_in
 from ui import streamlit_options
 from ui.door.addresses import ANY_ADDRESS, addresses_of, bracketed, is_loopback, parse_base_path
 from ui.door.entrance import Entrance, new_token
@@ -21,12 +24,13 @@ from ui.door.limits import MOST_HEADER_BYTES, MOST_UPLOAD
 from ui.door.provider import SECRET_VARIABLE, Oidc, oidc_of
 from ui.door.proxies import Proxies, proxies_of
 from ui.door.settings import Door
-from ui.state import UiState
+from ui.projects import Projects
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
 
     from alworkbench.project.workbench import Workbench
+    from ui.job_worker import JobWorker
 
 Ready = Callable[[str], None]
 MOST_MESSAGE = 16 * 2**20
@@ -47,18 +51,19 @@ class Reach:
 
 
 def serve(
-    project: Path,
+    project: Path | Sequence[Path] | None = None,
     host: str = "127.0.0.1",
     port: int = 8501,
     ready: Ready | None = None,
     device: str = "auto",
     reach: Reach | None = None,
+    home: Path | None = None,
 ) -> None:
-    """Serve the project's screens; returns after Ctrl-C.
+    """Serve the screens of one project, of several, or of all in the folder `home`; returns after Ctrl-C.
 
     `ready(url)` is called once the address answers; where nobody has a password, it holds the one-time
     token. `device` is where rounds are computed. Raises NoAccounts, InvalidServing, PortInUse,
-    ProjectMissing, ProjectTooNew, DeviceUnavailable.
+    ProjectMissing, DeviceUnavailable; and for one project what opening it raises.
     """
     reach = reach or Reach()
     base = parse_base_path(reach.base_path)
@@ -66,48 +71,107 @@ def serve(
     proxies = proxies_of(reach.trusted_proxies, reach.user_header)
     secret = os.environ.get(SECRET_VARIABLE)
     oidc = oidc_of(reach.oidc_issuer, reach.oidc_client, reach.oidc_claim, secret)
-    workbench = open_project(project, device=device)
+    folders = [project] if isinstance(project, Path) else list(project or ())
+    check_port(host, port)  # before a project is opened: an older one is upgraded then
+    projects = projects_of(folders, home, base, device)
     try:
-        entrance = entrance_of(workbench, host, project, proxies, oidc)
-        check_port(host, port)
+        entrance = entrance_of(projects, host, proxies, oidc)
         # Streamlit takes a second to import: not before it is known that the server can start.
         from ui.app import build
-        from ui.job_worker import JobWorker
 
-        door = Door(UiState(workbench, base), addresses, proxies, entrance, oidc)
-        url = (
-            url_of(host, port)
-            + base
-            + ("" if entrance.token is None else f"/?token={entrance.token}")
-        )
-        worker = JobWorker(project, str(workbench.session.device))
-        run(
-            build(
-                door, workbench.close, (lambda: ready(url)) if ready is not None else None, worker
-            ),
-            host,
-            port,
-            base,
-        )
+        door = Door(projects, addresses, proxies, entrance, oidc)
+        token = "" if entrance.token is None else f"/?token={entrance.token}"
+        url = url_of(host, port) + base + token
+        run(build(door, (lambda: ready(url)) if ready is not None else None), host, port, base)
     finally:
-        workbench.close()
+        projects.close()
+
+
+def projects_of(
+    folders: Sequence[Path], home: Path | None, base: str = "", device: str = "cpu"
+) -> Projects:
+    """The projects to be served: these folders, or those in `home`.
+
+    Raises InvalidServing, ProjectMissing, DeviceUnavailable; and for one folder what opening it raises.
+    """
+    if (home is None) == (not folders):
+        raise InvalidServing(
+            "Name the projects with --project FOLDER, or the folder that holds them all with --home FOLDER, "
+            "and not both."
+        )
+    if home is not None:
+        check_home(home)
+    for folder in folders:
+        if not ProjectFolder(folder).holds_project:
+            raise ProjectMissing(folder)
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise InvalidServing("A project is named twice. Name each once.")
+    if device != "cpu":
+        resolve_device(device)  # a device that is missing is said now, and not by each project
+    projects = Projects(
+        lambda folder: open_project(folder, device=device),
+        folders,
+        home,
+        base=base,
+        make_worker=_worker,
+    )
+    if len(folders) == 1:
+        projects.all()[0].state()
+    return projects
+
+
+def check_home(home: Path) -> None:
+    """Raise InvalidServing where this is no folder, or one that cannot be read."""
+    try:
+        projects_in(home)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InvalidServing(
+            f"--home {home} is no folder. Make it with `mkdir {home}`; its projects are made in the browser, "
+            f"or with `alworkbench init {home}/NAME`."
+        ) from None
+    except OSError as error:
+        raise InvalidServing(
+            f"--home {home} cannot be read ({error.strerror or error}). Check its rights with "
+            f"`ls -ld {home}`."
+        ) from error
+
+
+def _worker(workbench: Workbench) -> JobWorker:
+    from ui.job_worker import JobWorker
+
+    return JobWorker(workbench.session.folder.path, str(workbench.session.device))
 
 
 def entrance_of(
-    workbench: Workbench, host: str, project: Path, proxies: Proxies, oidc: Oidc | None = None
+    projects: Projects, host: str, proxies: Proxies, oidc: Oidc | None = None
 ) -> Entrance:
     """How people get in: by password, proxy or provider, or on loopback by a one-time token.
 
-    Raises NoAccounts.
+    There is a token while any project has nobody with a password, or while there is no project. Projects are
+    opened one after the other, and only until this is known. Raises NoAccounts.
     """
-    active = [each for each in workbench.people.all() if each.active]
-    if active and (proxies.user_header is not None or oidc is not None):
+    elsewhere = proxies.user_header is not None or oidc is not None
+    if elsewhere and any(any(each.active for each in people) for people in _people_of(projects)):
         return Entrance(None)
-    if any(each.has_password for each in active):
-        return Entrance(None)
-    if not is_loopback(host):
-        raise NoAccounts(host, project)
-    return Entrance(new_token())
+    guests = (
+        not any(p.active and p.has_password for p in people) for people in _people_of(projects)
+    )
+    if is_loopback(host):
+        asks = next(
+            guests, True
+        )  # without a project, the first one is made by who brings the token
+        return Entrance(new_token() if asks or any(guests) else None)
+    if all(guests):
+        found = projects.all()
+        raise NoAccounts(host, found[0].folder if found else "FOLDER")
+    return Entrance(None)
+
+
+def _people_of(projects: Projects) -> Iterator[list[Person]]:
+    """The people of each project that can be opened; it is opened when it is asked for."""
+    for each in projects.all():
+        if each.trouble() is None:
+            yield each.state().workbench.people.all()
 
 
 def run(app: App, host: str, port: int, base: str = "") -> None:

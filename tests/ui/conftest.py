@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.context import ContextProxy
 
 from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
 from ui.door.visitor import PERSON_HEADER
+from ui.projects import Projects
 from ui.state import UiState
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """Each AppTest looks through all installed packages for components of others: it looks once."""
+    once = functools.cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +58,9 @@ def workbench(tmp_path: Path) -> FakeWorkbench:
 @pytest.fixture
 def state(workbench: FakeWorkbench) -> Iterator[UiState]:
     """The installed state over `workbench`; the one before is put back."""
-    before = ui_state._current
+    before = ui_state._projects
     made = UiState(workbench)
-    ui_state.install(made)
+    ui_state.install(Projects.of(made))
     yield made
     made.jobs.stop(5)
-    ui_state._current = before
+    ui_state._projects = before

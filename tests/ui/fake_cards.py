@@ -40,7 +40,8 @@ class FakeCards:
             ),
         ]  # fmt: skip
         history = tuple(answers) if not self.hidden.others else ()
-        return ImageCard(image, "coats/0001.png", 1, True, history, self.own, self.hidden)
+        notes = self._workbench.notes.of(content)
+        return ImageCard(image, "coats/0001.png", 1, True, history, self.own, self.hidden, notes)
 
     def model(self, content: str, person: str | None = None) -> ModelOpinion:
         """See `Cards.model`."""

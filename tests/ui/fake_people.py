@@ -21,6 +21,8 @@ class FakePeople:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self.passwords: dict[str, str] = {}
+        """What was set here, by name."""
         if not file.exists():
             self._write([Person(1, ADA, PersonRole.MANAGER, True, False, EPOCH)])
 
@@ -34,7 +36,13 @@ class FakePeople:
         people = self.all()
         person = Person(len(people) + 1, name, role, True, password is not None, EPOCH)
         self._write([*people, person])
+        if password is not None:
+            self.passwords[name] = password
         return person
+
+    def set_password(self, name: str, password: str) -> None:
+        self.passwords[name] = password
+        self.change(name, has_password=True)
 
     def change(self, name: str, **values: object) -> None:
         self._write([replace(p, **values) if p.name == name else p for p in self.all()])

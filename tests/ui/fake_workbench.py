@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ from typing import Any
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
+from alworkbench.acquisition.cost import Estimate as CostEstimate
+from alworkbench.acquisition.cost import Size
 from alworkbench.core.domain import (
     AUDIT_STRATEGY,
     DEFAULT_STRATEGY,
@@ -59,15 +62,21 @@ from alworkbench.evaluation.forecast import Forecast
 from alworkbench.evaluation.lure import Estimate, RoundEstimate
 from alworkbench.project.accuracy_report import AccuracyReport, AuditPopulation
 from alworkbench.project.audit_set import AuditOffer, half_width
+from alworkbench.project.class_versions import ClassVersion
 from alworkbench.project.corrections import HISTORY, Correction
 from alworkbench.project.fair_share import Share, fair_share
 from alworkbench.project.jobs import Jobs
+from alworkbench.project.next_step import Step
 from alworkbench.project.renditions import Rendition
+from alworkbench.project.round_history import RoundReport, bought
 from alworkbench.project.status import Status
 from alworkbench.project.stopping import Advice, Finding, Verdict
+from alworkbench.prompts.library import template_sets
 from store import memory_store
 from tests.made_results import made_points, made_result
 from tests.ui.fake_cards import FakeCards
+from tests.ui.fake_evidence import FakeEvidence
+from tests.ui.fake_notes import FakeNotes
 from tests.ui.fake_people import FakePeople
 
 NAMES = (
@@ -114,10 +123,14 @@ class FakeWorkbench:
         self.writes = 0
         """How often something was recorded, proposed, claimed or closed."""
         self.session = SimpleNamespace(
-            folder=kept, settings=lambda: self._settings, now=lambda: datetime.now(UTC)
+            folder=kept,
+            settings=lambda: self._settings,
+            now=lambda: datetime.now(UTC),
+            read_only=False,
         )
         kept.path.mkdir(parents=True, exist_ok=True)
         store = memory_store(self._settings, self._classes, datetime.now(UTC))
+        self.session_store = store
         self.jobs = Jobs(store, lambda: datetime.now(UTC), "a script", lambda: True)
         self.prepared = SimpleNamespace(
             kept=lambda: None,
@@ -126,9 +139,16 @@ class FakeWorkbench:
             failed=lambda: None,
         )
         self.cards = FakeCards(self)
+        self.notes = FakeNotes(self)
         self.people = FakePeople(kept.path / "people.json")
         self.gallery = SimpleNamespace(people=list)
-        self.classes = SimpleNamespace(current=lambda: self._classes)
+        self.classes = SimpleNamespace(
+            current=lambda: self._classes,
+            history=lambda: [ClassVersion(1, EPOCH, len(self._classes), ())],
+        )
+        self.prompts = SimpleNamespace(
+            unreadable=lambda: None, compared=lambda: None, sets=template_sets
+        )
         self.images = SimpleNamespace(
             get=self._image,
             some=lambda ids: [self._image(each) for each in ids],
@@ -154,13 +174,26 @@ class FakeWorkbench:
             count=self._count,
             propose=self._propose,
             close=self._close,
+            history=self._history,
+            previews=SimpleNamespace(kept=lambda: None),
+            estimate=self._estimate,
+            took=lambda strategy: None,
+            newest_replay=lambda: None,
         )
+        self.targets = SimpleNamespace(names=list)
         self.found_errors = 0
         self.team = SimpleNamespace(
-            reviews=SimpleNamespace(open_label_errors=lambda: self.found_errors)
+            reviews=SimpleNamespace(
+                open_label_errors=lambda progress: self.found_errors,
+                errors_opened=lambda begun: self.found_errors,
+            )
         )
         self.audit = SimpleNamespace(
-            offer=self._offer, draw=self._draw_audit, report=self._report, advise=self._advise
+            offer=self._offer,
+            draw=self._draw_audit,
+            report=self._report,
+            advise=self._advise,
+            evidence=FakeEvidence(self._classes, audit if measured else 0),
         )
         self._journal = journal
         if journal is not None and journal.exists():
@@ -189,6 +222,25 @@ class FakeWorkbench:
         complete = sum(item.complete for item in items)
         return RoundCount(complete, len(items), complete, len(items))
 
+    def _history(self) -> list[RoundReport]:
+        """As `round_history.round_history` reads it."""
+        reports = []
+        for each in self._rounds:
+            items = self._items_of(each.id)
+            people = Counter(name for item in items for name in item.answered_by)
+            answered = sum(item.label is not None for item in items)
+            result = bought(each, self._metrics)
+            count = self._count(each.id)
+            reports.append(RoundReport(each, count, answered, people, result, None))
+        return reports
+
+    def _estimate(
+        self, strategy: str, batch_size: int, *, targets: int | None = None
+    ) -> CostEstimate:
+        asked = {i.image_id for items in self._items.values() for i in items}
+        size = Size(self._pool - len(asked), 100, len(self._classes), 128, batch_size, 0, 8, 8)
+        return CostEstimate(strategy, size, 10**9, 0.05, 2**20, 2**30)
+
     def _image(self, image_id: int) -> Image:
         return Image(
             image_id, self._hash(image_id), Role.POOL, self._side, self._side, (f"{image_id}.png",)
@@ -213,6 +265,7 @@ class FakeWorkbench:
             return Status(
                 name=self._settings.name,
                 encoder="bundled",
+                model="bundled",
                 pool_images=self._pool,
                 audit_images=self._audit,
                 quarantined=3,
@@ -228,11 +281,19 @@ class FakeWorkbench:
                 zero_shot_accuracy=first,
                 audit_accuracy=newest,
                 next_step="Start a round.",
+                step=self._step(open_round, answered),
                 names=tuple(
                     NameKnowledge(name, 1e6 if name in self._unknown else 1.0, 0)
                     for name in self._classes.names
                 ),
             )
+
+    def _step(self, open_round: Round | None, answered: int) -> Step:
+        if open_round is not None:
+            return Step.LABEL if answered < open_round.batch_size else Step.CLOSE
+        if not self._pool:
+            return Step.IMPORT
+        return Step.ASK if len(self._current()) < self._pool else Step.IMPORT_MORE
 
     def _offer(self, count: int) -> AuditOffer:
         asked = {i.image_id for items in self._items.values() for i in items}
@@ -251,8 +312,10 @@ class FakeWorkbench:
 
     def _advise(self, target: float | None = None) -> Advice:
         findings = (
-            Finding("audit", Verdict.GO_ON, "accuracy on 100 audit images is 71.0% [61.5%, 79.0%]"),
-            Finding("gain", Verdict.CANNOT_SAY, "3 learners were recorded; 5 are needed"),
+            Finding(
+                "audit", Verdict.GO_ON, "accuracy on 100 audit images is 71.0 % [61.5 %, 79.0 %]"
+            ),
+            Finding("gain", Verdict.CANNOT_SAY, "3 recorded learners; 5 are needed"),
         )
         needed = None if target is None else Forecast(target, 60.0, 20.0, None, "4 measurements")
         return Advice(False, findings[0].because, target, findings, needed, self._measured)
@@ -423,6 +486,9 @@ class FakeWorkbench:
             self._metrics.append(self._metric(round_.number, len(self._current())))
             return self._metrics[-1]
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     # ------------------------------------------------------------------------------ inside
 
     def _current(self) -> dict[int, Label]:
@@ -466,7 +532,7 @@ class FakeWorkbench:
                 for i, n in enumerate(self._classes.names)
             },
         }
-        return MetricRecord(number, number or None, labels, self._audit, values, EPOCH)
+        return MetricRecord(number, number or None, labels, self._audit, values, datetime.now(UTC))
 
     def _write(self, event: dict[str, Any]) -> None:
         self.writes += 1

@@ -31,9 +31,10 @@ from tests.ui.fake_workbench import FakeWorkbench
 from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
 from ui.door.settings import Door
+from ui.projects import Projects
 from ui.routes import make_routes, our_routes
 from ui.routes.answering import OurRoute
-from ui.state import PREFIX, UiState
+from ui.state import OF_PROJECTS, PREFIX, UiState
 
 BASE = "http://127.0.0.1:8501"
 HERE = ("127.0.0.1", 50_000)
@@ -93,11 +94,21 @@ class Site:
         """With routes that keep what they remember from one request to the next."""
         return replace(self, routed=Starlette(routes=make_routes(self.door)))
 
+    @property
+    def state(self) -> UiState:
+        """That of the first project."""
+        return self.door.projects.all()[0].state()
+
+    @property
+    def cookie_name(self) -> str:
+        """That of the first project."""
+        return self.door.cookie(self.door.projects.all()[0])
+
     def below(self, base: str) -> Site:
-        return self.with_door(state=UiState(self.workbench, base))
+        return self.with_door(projects=Projects.of(UiState(self.workbench, base)))
 
     def cookie(self, name: str) -> dict[str, str]:
-        return {"Cookie": f"{self.door.cookie}={self.workbench.people.let_in(name)}"}
+        return {"Cookie": f"{self.cookie_name}={self.workbench.people.let_in(name)}"}
 
     def call(
         self,
@@ -108,6 +119,8 @@ class Site:
         client: tuple[str, int] = HERE,
         **options: Any,
     ) -> httpx.Response:
+        path = of_project(path, self.state)
+
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.guarded(), client=client)
             async with httpx.AsyncClient(transport=transport, base_url=base) as browser:
@@ -119,7 +132,7 @@ class Site:
         """What the server says on a WebSocket with these headers, to which the browser sends messages."""
         scope = {
             "type": "websocket",
-            "path": self.door.state.base + "/_stcore/stream",
+            "path": self.door.projects.base + "/_stcore/stream",
             "raw_path": b"/_stcore/stream",
             "query_string": b"",
             "headers": [(n.lower().encode(), v.encode()) for n, v in headers.items()],
@@ -140,6 +153,15 @@ class Site:
 
         run(self.guarded()(scope, receive, send))
         return said
+
+
+def of_project(path: str, state: UiState) -> str:
+    """Tests name the routes of the one project without it: `/alw/queue`. Below `/alw/p` they name it."""
+    inside = path.removeprefix(PREFIX + "/")
+    general = ("door", "modules", "p")
+    if inside == path or re.split("[/?]", inside)[0] in general:
+        return path
+    return f"{OF_PROJECTS}/{state.key}/{inside}"
 
 
 def path_of(route: OurRoute) -> str:
@@ -176,5 +198,5 @@ def site(kept_site: Path, tmp_path: Path) -> Iterator[Site]:
     clock = [NOW]
     with closing(open_store(tmp_path)) as store:
         workbench = Workbench(ProjectFolder(tmp_path), store, clock=lambda: clock[0])
-        door = Door(UiState(workbench), addresses_of("127.0.0.1", 8501, ()))
+        door = Door(Projects.of(UiState(workbench)), addresses_of("127.0.0.1", 8501, ()))
         yield Site(workbench, clock, door)

@@ -60,6 +60,11 @@ def test_modules_import_by_relative_paths_that_exist(path: str) -> None:
         )
 
 
+def test_no_module_is_longer_than_300_lines() -> None:
+    modules = {path: text for path, text in browser_files().items() if path.endswith(".js")}
+    assert [path for path, text in modules.items() if text.count(b"\n") > 300] == []
+
+
 def test_a_component_has_the_shared_style_its_own_and_no_other() -> None:
     assert style("shared", "desk").startswith(browser_files()["shared/look.css"].decode())
     assert browser_files()["desk/desk.css"].decode() in style("shared", "desk")

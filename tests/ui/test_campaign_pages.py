@@ -34,6 +34,10 @@ def test_an_audit_round_is_named_on_its_page_and_closing_measures(tmp_path: Path
     state = install(workbench)
     workbench.audit.draw(5)
     answer_all(workbench)
+    grid = draw("grid")
+    assert "one image at a time" in texts(grid)
+    grid.button(key="to-label").click().run()
+    assert grid.session_state["went"] == "label"
     app = draw("label")
     assert "without suggestions" in texts(app)
     assert "learns nothing" in texts(app)

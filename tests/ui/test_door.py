@@ -131,6 +131,7 @@ def test_a_cookie_of_an_https_address_is_sent_over_tls_alone(door: Site) -> None
 # ------------------------------------------------------------------------------------- the first name
 def with_token(door: Site) -> tuple[Site, dict[str, str]]:
     """The door of a machine without passwords, and the cookie of the browser that brought the token."""
+    door.workbench.people.disable("Ada")
     door = door.with_door(entrance=Entrance("the-token"))
     reply = door.call("/label?token=the-token", headers={"Accept": "text/html"})
     return door, cookie_of(reply)
@@ -140,7 +141,7 @@ def test_a_name_is_asked_once_and_remembered(door: Site) -> None:
     door, brought = with_token(door)
     asked = door.call("/alw/door/name?next=/label", headers=brought)
     assert ">annotator</button>" in asked.text
-    assert ">Ada</button>" not in asked.text  # who has a password signs in with it
+    assert ">Ada</button>" not in asked.text  # who is disabled cannot enter
     headers = FORM | brought
     reply = door.call(
         "/alw/door/name", "POST", headers=headers, data={"name": "Bo", "next": "/label"}
@@ -157,13 +158,27 @@ def test_a_name_is_asked_once_and_remembered(door: Site) -> None:
 def test_a_name_that_cannot_be_taken_is_said_and_asked_again(door: Site, name: str) -> None:
     door.workbench.people.add("gone", PersonRole.MANAGER)
     door.workbench.people.disable("gone")
-    before = door.workbench.people.all()
     door, brought = with_token(door)
+    before = door.workbench.people.all()
     reply = door.call("/alw/door/name", "POST", headers=FORM | brought, data={"name": name})
     assert reply.status_code == 403
     assert 'role="alert"' in reply.text
     assert door.workbench.people.all() == before
     assert door.call("/alw/door/name", headers=brought).status_code == 200
+
+
+def test_the_token_lets_nobody_in_once_somebody_has_a_password(door: Site) -> None:
+    unused = door.with_door(entrance=Entrance("the-token"))
+    door, brought = with_token(door)
+    door.workbench.people.enable("Ada")
+    before = door.workbench.people.all()
+    led = unused.call("/label?token=the-token", headers={"Accept": "text/html"})
+    assert led.headers["location"] == "/alw/door?next=/label"
+    for name in ("Ada", "annotator", "Bo"):
+        reply = door.call("/alw/door/name", "POST", headers=FORM | brought, data={"name": name})
+        assert (reply.status_code, reply.headers.get("set-cookie")) == (403, None)
+        assert all(each in reply.text for each in ('role="alert"', 'type="password"'))
+    assert door.workbench.people.all() == before
 
 
 def test_without_the_token_nobody_is_asked_for_a_name(door: Site) -> None:
@@ -260,27 +275,24 @@ def test_a_header_needs_a_listed_proxy(addresses: tuple[str, ...], header: str |
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "lab.example"])
 def test_other_addresses_need_an_account_that_can_sign_in(site: Site, host: str) -> None:
-    people, where = site.workbench.people, site.workbench.session.folder.path
+    people = site.workbench.people
     with pytest.raises(NoAccounts, match="alworkbench people add NAME --role manager"):
-        entrance_of(site.workbench, host, where, Proxies())
+        entrance_of(site.door.projects, host, Proxies())
     people.add("Ada", PersonRole.MANAGER, PASSWORD)
-    assert entrance_of(site.workbench, host, where, Proxies()).token is None
+    assert entrance_of(site.door.projects, host, Proxies()).token is None
     people.disable("Ada")
     with pytest.raises(NoAccounts):
-        entrance_of(site.workbench, host, where, Proxies())
-    assert (
-        entrance_of(site.workbench, host, where, proxies_of(["10.0.0.5"], "X-User")).token is None
-    )
+        entrance_of(site.door.projects, host, Proxies())
+    assert entrance_of(site.door.projects, host, proxies_of(["10.0.0.5"], "X-User")).token is None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.9.10"])
 def test_this_machine_needs_a_token_until_somebody_has_a_password(site: Site, host: str) -> None:
-    where = site.workbench.session.folder.path
-    tokens = {entrance_of(site.workbench, host, where, Proxies()).token for _ in range(3)}
+    tokens = {entrance_of(site.door.projects, host, Proxies()).token for _ in range(3)}
     assert len(tokens) == 3
     assert min(len(token or "") for token in tokens) >= 43
     site.workbench.people.add("Ada", PersonRole.MANAGER, PASSWORD)
-    assert entrance_of(site.workbench, host, where, Proxies()).token is None
+    assert entrance_of(site.door.projects, host, Proxies()).token is None
 
 
 def test_a_project_that_can_only_be_read_is_said_at_the_door(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,14 +10,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from alworkbench.core.domain import PersonRole
+from alworkbench.core.domain import PersonRole, Role
 from alworkbench.project.bulk_labels import MOST_IN_ACT
 from alworkbench.project.workbench import Workbench
-from tests.making_project import closing, make_project
+from tests.making_project import Project, closing, copied
 from tests.ui.event_loop import run
 from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
 from ui.door.settings import Door
+from ui.projects import Projects
 from ui.routes import make_routes
 from ui.state import UiState
 
@@ -30,9 +30,10 @@ class Manager:
     """Sends requests as a page of a manager does."""
 
     def __init__(self, workbench: Workbench) -> None:
-        door = Door(UiState(workbench), addresses_of("127.0.0.1", 8501, ()))
+        self.state = UiState(workbench)
+        door = Door(Projects.of(self.state), addresses_of("127.0.0.1", 8501, ()))
         self.headers = {
-            "Cookie": f"{door.cookie}={workbench.people.let_in('mia')}",
+            "Cookie": f"{door.cookie(door.projects.all()[0])}={workbench.people.let_in('mia')}",
             "Origin": BASE,
             "Sec-Fetch-Site": "same-origin",
         }
@@ -42,7 +43,7 @@ class Manager:
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-                return await client.post(f"/alw{path}", json=body, headers=self.headers)
+                return await client.post(self.state.routes + path, json=body, headers=self.headers)
 
         reply = run(send())
         return reply.status_code, reply.json()
@@ -50,10 +51,10 @@ class Manager:
 
 @pytest.fixture(scope="module")
 def workbench(
-    tmp_path_factory: pytest.TempPathFactory, made: tuple[Path, Path, dict[str, str]]
+    tmp_path_factory: pytest.TempPathFactory, kept_project: Project
 ) -> Iterator[Workbench]:
     """One project for all; each test leaves its answers as they were."""
-    project = make_project(tmp_path_factory.mktemp("routes") / "project", made)
+    project = copied(kept_project, tmp_path_factory.mktemp("routes") / "project")
     with closing(project.open()) as real:
         real.people.add("mia", PersonRole.MANAGER)
         yield real
@@ -103,6 +104,31 @@ def test_a_whole_list_is_labelled_only_as_it_was_seen(manager: Manager) -> None:
     manager.post("/labels/undo", {"act_id": body["act_id"], "event_id": "undo-111-1111-1111"})
 
 
+def test_images_are_moved_and_what_changes_learning_needs_a_second_word(
+    manager: Manager, workbench: Workbench
+) -> None:
+    """Image 1 is of the pool, image 64 of the audit set."""
+    first, last = (workbench.images.get(n).hash for n in (1, 64))
+
+    def move(role: str, *, confirmed: bool = False, images: tuple[str, ...] = (first,)) -> Any:
+        body = {"images": list(images), "role": role, "confirmed": confirmed}
+        return manager.post("/roles", body)
+
+    taught = {"act_id": "act-2222-2222-2222"}
+    assert manager.post("/labels", act([1], **taught))[1]["labelled"] == 1
+    status, done = move("audit", images=(first, last))
+    assert (status, done["moved"]) == (200, 1)
+    assert "1 image is for the audit set" in done["words"]
+    assert move("audit")[1]["moved"] == 0  # sent twice
+    status, refused = move("pool")
+    assert (status, refused["code"]) == (409, "unconfirmed")
+    assert "learns from the labels of 1 of them" in refused["reason"]
+    assert workbench.images.get(1).role is Role.AUDIT
+    assert move("pool", confirmed=True)[1]["moved"] == 1
+    assert [workbench.images.get(n).role for n in (1, 64)] == [Role.POOL, Role.AUDIT]
+    manager.post("/labels/undo", taught | {"event_id": "undo-222-2222-2222"})
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
@@ -123,6 +149,9 @@ def test_a_whole_list_is_labelled_only_as_it_was_seen(manager: Manager) -> None:
         ("/labels", act([9999]), "item"),
         ("/labels", act([1], kind="skip"), "class_id"),
         ("/labels/undo", {"act_id": ACT}, "fields"),
+        ("/roles", {"images": ["f" * 64], "role": "audit", "confirmed": False}, "image"),
+        ("/roles", {"images": ["f" * 64], "role": "train", "confirmed": False}, "role"),
+        ("/roles", {"images": ["f" * 64], "role": "pool", "confirmed": 1}, "confirmed"),
     ],
 )
 def test_what_is_not_understood_is_refused_and_changes_nothing(

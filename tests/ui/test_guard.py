@@ -63,7 +63,7 @@ def test_who_gets_where(site: Site, path: str) -> None:
 def test_each_route_is_for_its_least_role_and_above(site: Site, role: PersonRole) -> None:
     """Below it a person is refused before the body is read; from it on, the route itself answers."""
     site, headers = site.routed_once(), site.cookie(role.value) | {"Origin": BASE}
-    for route in our_routes(site.door.state):
+    for route in our_routes(site.state):
         for method in (route.methods or set()) - {"HEAD"}:
             reply = site.call(path_of(route), method, headers=headers)
             refused = reply.status_code == 403 and reply.json()["code"] == "role"
@@ -182,7 +182,7 @@ def test_a_sign_in_ends_by_time_by_signing_out_and_by_disabling(site: Site) -> N
 
 @pytest.mark.parametrize("value", ["", "x", "a" * 43, "a" * 5000, "\xe9", '"quoted"'])
 def test_a_made_up_cookie_is_nobody(site: Site, value: str) -> None:
-    cookie = {b"Cookie": f"{site.door.cookie}={value}".encode("latin-1")}
+    cookie = {b"Cookie": f"{site.cookie_name}={value}".encode("latin-1")}
     assert site.call("/label", headers=cookie).status_code == 401
 
 
@@ -205,7 +205,7 @@ def test_only_the_guard_names_the_person_to_pages(site: Site) -> None:
     site.connect(own(**site.cookie("annotator")) | forged)
     for scope in site.behind.seen:
         named = [v for n, v in scope["headers"] if n.replace(b"_", b"-") == PERSON_HEADER.encode()]
-        assert named == [f"1 {site.door.state.proof}".encode()]
+        assert named == [f"1 {site.state.proof}".encode()]
 
 
 # -------------------------------------------------------------------------------------------- proxies

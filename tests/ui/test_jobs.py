@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from alworkbench.core.domain import (
+    LANE_OF,
+    LANES,
     AheadLearner,
     Job,
     JobKind,
@@ -143,6 +145,35 @@ def test_a_job_whose_worker_was_killed_is_started_once_more_and_then_fails_with_
     assert "was killed by signal 9" in found.reason
 
 
+def test_jobs_of_one_lane_take_turns_and_those_of_other_lanes_do_not_wait(
+    fake: FakeWorkbench,
+) -> None:
+    long = {kinds[0]: threading.Event() for kinds in LANES}
+    at_work: list[JobKind] = []
+    ended: list[JobKind] = []
+
+    def run(job: Job) -> None:
+        assert not {each for each in at_work if LANE_OF[each] == LANE_OF[job.kind]}
+        at_work.append(job.kind)
+        with fake.jobs.work_on(job):
+            long.get(job.kind, threading.Event()).wait(SECONDS if job.kind in long else 0)
+        at_work.remove(job.kind)
+        ended.append(job.kind)
+
+    jobs = Jobs(fake, run)
+    for kinds in LANES:
+        assert all(jobs.start(kind, kind, "ada", {"do": kind}) for kind in kinds)
+    until(lambda: set(at_work) == set(long))
+    assert not ended
+    for kinds in reversed(LANES):
+        expected = [*ended, *kinds]
+        long[kinds[0]].set()
+        until(lambda expected=expected: ended == expected)  # type: ignore[misc]
+    jobs.wait(SECONDS)
+    assert sorted(ended) == sorted(JobKind)
+    assert not jobs._threads
+
+
 def test_a_new_server_takes_up_what_a_killed_server_left(fake: FakeWorkbench, jobs: Jobs) -> None:
     gone = ProcessMark(this_process().host, 2**22 + 1, "gone")
     now = fake.session.now()
@@ -247,7 +278,7 @@ def test_what_the_round_before_bought_is_said_once_after_a_hand_over(
     assert (
         "The model has learned from round 1. Accuracy 67.3 % (95 % interval 64.3 to 70.3)" in shown
     )
-    assert "before 62.0 %: +5.3 points; the intervals overlap: one round may be chance." in shown
+    assert "before 62.0 %: +5.3 points; the intervals overlap: this may be chance." in shown
     app.button(key="dismiss-outcome").click().run()
     assert "has learned from round 1" not in texts(app)
 
@@ -263,11 +294,17 @@ def test_a_page_offers_to_go_on_with_a_prepared_round_and_says_from_what_it_was_
     ready = PreparedRound(current.id, learner, batch, fake.session.now())
     went = threading.Event()
     monkeypatch.setattr(fake.prepared, "kept", lambda: ready)
-    monkeypatch.setattr(fake.prepared, "go_on", lambda force: went.set(), raising=False)
+    monkeypatch.setattr(fake.prepared, "go_on", lambda force, by: went.set(), raising=False)
     learned: list[object] = []
     fake.learners = SimpleNamespace(learn=lambda _progress, after: learned.append(after.id))
     app = draw("label")
     assert "chosen when 8 of 10 answers were given" in texts(app)
+    with monkeypatch.context() as busy:
+        busy.setattr(made.jobs, "start", lambda *_: False)
+        app.button(key="go-on").click().run()
+        assert "computed already" in "".join(each.value for each in app.warning)
+    went.clear()
+    app = draw("label")
     app.button(key="go-on").click().run()
     made.jobs.wait(SECONDS)
     assert went.is_set()

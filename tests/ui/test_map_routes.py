@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from alworkbench.core.domain import PersonRole
 from alworkbench.project import umap_layout
 from alworkbench.project.workbench import Workbench
-from tests.making_project import closing, make_project
+from tests.making_project import Project, closing, copied
 from tests.project.gallery_making import all_images, answer_at_random
 from tests.ui.event_loop import run
 from tests.ui.test_gallery_routes import BASE, Manager
@@ -21,10 +20,10 @@ from tests.ui.test_gallery_routes import BASE, Manager
 
 @pytest.fixture(scope="module")
 def workbench(
-    tmp_path_factory: pytest.TempPathFactory, made: tuple[Path, Path, dict[str, str]]
+    tmp_path_factory: pytest.TempPathFactory, kept_project: Project
 ) -> Iterator[Workbench]:
     """One project for all; tests may only add answers."""
-    project = make_project(tmp_path_factory.mktemp("routes") / "project", made)
+    project = copied(kept_project, tmp_path_factory.mktemp("routes") / "project")
     with closing(project.open()) as real:
         real.people.add("mia", PersonRole.MANAGER)
         yield real
@@ -39,7 +38,7 @@ def get(manager: Manager, path: str, **headers: str) -> httpx.Response:
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=manager.app)
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-            return await client.get(f"/alw{path}", headers=manager.headers | headers)
+            return await client.get(manager.state.routes + path, headers=manager.headers | headers)
 
     return run(send())
 

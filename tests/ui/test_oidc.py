@@ -192,7 +192,7 @@ def test_a_person_whom_the_provider_knows_is_let_in(door: Site, provider: Provid
     reply = door.call(agree(provider, sent), headers=cookie | there)
     assert (reply.status_code, reply.headers["location"]) == (303, "/label")
     own = next(
-        v for v in reply.headers.get_list("set-cookie") if v.startswith(door.door.cookie + "=")
+        v for v in reply.headers.get_list("set-cookie") if v.startswith(door.cookie_name + "=")
     )
     account = door.call("/alw/door/you", headers={"Cookie": own.partition(";")[0]})
     assert EMAIL in account.text
@@ -219,7 +219,7 @@ def test_a_token_that_is_not_for_us_lets_nobody_in(
         setattr(provider, name, value)
     reply = door.call(agree(provider, sent), headers=cookie)
     assert (reply.status_code, provider.tokens) == (502, 1)
-    assert door.door.cookie not in str(reply.headers.get_list("set-cookie"))
+    assert door.cookie_name not in str(reply.headers.get_list("set-cookie"))
 
 
 def test_a_provider_that_calls_itself_by_another_name_is_not_used(
@@ -301,6 +301,6 @@ def test_a_provider_needs_its_address_and_the_client(
 
 
 def test_with_a_provider_other_machines_may_be_served(site: Site) -> None:
-    oidc, where = Oidc("https://id.example", CLIENT, SECRET), site.workbench.session.folder.path
-    assert entrance_of(site.workbench, "0.0.0.0", where, Proxies(), oidc).token is None
+    oidc = Oidc("https://id.example", CLIENT, SECRET)
+    assert entrance_of(site.door.projects, "0.0.0.0", Proxies(), oidc).token is None
     assert oidc_of(None, None, "email", None) is None

@@ -11,13 +11,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import ui
-from alworkbench.core.domain import Answer, AnswerKind, ClassSets, Selection
+from alworkbench.core.domain import DEFAULT_STRATEGY, Answer, AnswerKind, ClassSets, Selection
 from alworkbench.core.errors import FeaturesMissing
 from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
+from ui.projects import Projects
 from ui.state import UiState
 
-PAGES = ("project", "label", "curves")
+PAGES = ("project", "label", "rounds", "curves", "errors", "calibration")
 SCRIPT = Path(ui.__file__).parent / "script.py"
 
 
@@ -41,7 +42,7 @@ def draw(page: str) -> AppTest:
 
 def markdown(app: AppTest) -> str:
     """Everything on the page that is read as markdown."""
-    shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.subheader]
+    shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.header]
     return "\n".join(element.value for element in shown)
 
 
@@ -56,7 +57,7 @@ def texts(app: AppTest) -> str:
 
 def install(workbench: FakeWorkbench) -> UiState:
     made = UiState(workbench)
-    ui_state.install(made)
+    ui_state.install(Projects.of(made))
     return made
 
 
@@ -133,23 +134,52 @@ def test_the_whole_script_draws_and_navigates() -> None:
 @pytest.mark.usefixtures("state")
 def test_an_empty_project_says_what_to_do(tmp_path: Path) -> None:
     install(empty(tmp_path))
-    assert "alworkbench import" in texts(draw("label"))
+    for page in ("label", "rounds", "project"):
+        app = draw(page)
+        assert "no images yet" in texts(app)
+        app.button(key="lead-import").click().run()
+        assert app.session_state["went"] == "import"
     assert "No labels yet" in texts(draw("project"))
     assert "alworkbench simulate" in texts(draw("curves"))
 
 
 @pytest.mark.usefixtures("state")
-def test_starting_a_round_uses_the_choices_and_shows_the_labelling_page(tmp_path: Path) -> None:
+def test_a_round_is_started_with_the_choices_of_its_page(tmp_path: Path) -> None:
     workbench = nothing_open(tmp_path)
     made = install(workbench)
-    app = draw("project")
+    app = draw("rounds")
     app.selectbox(key="round-strategy").select("random")
     app.number_input(key="round-batch").set_value(7)
+    for wrong in ("twelve", "-1", str(2**31)):  # no other seed is taken in its place
+        app.text_input(key="round-seed").set_value(wrong).run()
+        for button in ("start-round", "preview-round"):
+            assert app.button(key=button).disabled
+            assert "whole number" in app.button(key=button).help
+    app.text_input(key="round-seed").set_value("").run()
+    assert not app.button(key="preview-round").disabled
     app.button(key="start-round").click().run()
     made.jobs.wait(10)
     (round_,) = workbench.rounds.all()
     assert (round_.strategy, round_.batch_size) == ("random", 7)
+
+
+@pytest.mark.parametrize("page", ["project", "label"])
+@pytest.mark.usefixtures("state")
+def test_a_round_starts_as_the_project_is_set_and_the_desk_is_shown(
+    tmp_path: Path, page: str
+) -> None:
+    workbench = nothing_open(tmp_path, batch_size=4)
+    made = install(workbench)
+    app = draw(page)
+    app.button(key="start-round").click().run()
+    made.jobs.wait(10)
+    (round_,) = workbench.rounds.all()
+    assert (round_.strategy, round_.batch_size) == (DEFAULT_STRATEGY, 4)
     assert app.session_state["went"] == "label"
+    workbench.rounds.close()
+    app = draw(page)
+    app.button(key="to-rounds").click().run()
+    assert app.session_state["went"] == "rounds"
 
 
 @pytest.mark.usefixtures("state")

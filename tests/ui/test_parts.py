@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +17,13 @@ from hypothesis import strategies as some
 
 from alworkbench.core.domain import MetricRecord
 from alworkbench.core.errors import PortInUse
+from alworkbench.core.words import percent
 from alworkbench.evaluation.intervals import estimates
+from alworkbench.project.measured_accuracy import intervals_overlap
 from ui.door.addresses import is_loopback
-from ui.measures import audit_curve, class_changes, intervals_overlap, summarise
+from ui.measures import audit_curve, class_changes, summarise
 from ui.serve import check_port, url_of
-from ui.views.parts import count, escape_markdown
+from ui.views.parts import count, escape_markdown, with_commands
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,25 @@ def test_escaping_disarms_every_ascii_mark(text: str) -> None:
     assert position == len(escaped)
 
 
+def test_commands_in_a_message_are_drawn_as_code_and_nothing_else_is() -> None:
+    assert (
+        with_commands("No *a*: `alworkbench import F`.") == r"No \*a\*\: `alworkbench import F`\."
+    )
+    for odd in ("a `b", "a `` b", "`a\nb`"):
+        assert with_commands(odd) == escape_markdown(odd)
+
+
 def test_counts_agree_in_number() -> None:
     assert count(1, "label") == "1 label"
     assert count(1234, "label") == "1,234 labels"
+
+
+def test_percentages_are_written_in_one_way() -> None:
+    assert [percent(0.5904), percent(1, 0)] == ["59.0 %", "100 %"]
+    root = Path(__file__).parents[2]
+    sources = [path for room in ("alworkbench", "ui") for path in (root / room).rglob("*.py")]
+    other = re.compile(r":\.\d%\}|\{100 \* [^{}]*:\.\df\} %")
+    assert not [path for path in sources if other.search(path.read_text(encoding="utf-8"))]
 
 
 def test_a_port_in_use_is_refused_before_anything_is_loaded() -> None:

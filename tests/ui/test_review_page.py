@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from alworkbench.core.domain import Item, Lease
+from alworkbench.core.domain import Item, JobKind, Lease
 from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.progress import Progress
 from tests.ui.fake_workbench import FakeWorkbench
 from tests.ui.test_pages import draw, texts
 from ui.state import UiState
@@ -39,18 +40,24 @@ def test_likely_errors_are_looked_for(
     assert "Your decision counts alone; all answers are kept" in words(app)
     assert "probably wrong." not in words(app).partition("all answers are kept")[2]
     app.button(key="review-look").click().run()
+    state.jobs.wait(10)
+    app.run()
     assert said in words(app)
+    (job,) = state.workbench.jobs.newest()
+    assert (job.kind, job.order) == (JobKind.ERRORS, {"do": "errors"})
 
 
 def test_why_no_errors_can_be_looked_for_is_said(
     state: UiState, workbench: FakeWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> int:
+    def refuse(progress: Progress) -> int:
         raise WorkbenchError("No features of *b*.")
 
     monkeypatch.setattr(workbench.team.reviews, "open_label_errors", refuse)
     app = draw("review")
     app.button(key="review-look").click().run()
+    state.jobs.wait(10)
+    app.run()
     (error,) = app.error
     assert "No features of \\*b\\*" in error.value
     assert not app.exception

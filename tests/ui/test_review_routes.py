@@ -78,7 +78,9 @@ def reviewer(site: Site) -> Reviewer:
     doubt = NewReview(1, ReviewReason.LABEL_ERROR, 2, 0.02, JAY, 0.9)
     site.workbench.team.reviews.open_disagreements()
     with site.workbench.session.store.write() as writer:
+        before = writer.reviews.count_open()
         assert writer.reviews.open([doubt], NOW) == 1
+        assert writer.reviews.count_open() == before + 1
     return Reviewer(site.routed_once())
 
 

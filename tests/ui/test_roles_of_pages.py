@@ -77,7 +77,7 @@ def test_a_page_shows_nothing_to_somebody_whom_the_guard_did_not_name(
     assert not app.exception
     assert "not signed in" in texts(app)
     assert "Fashion sample" not in texts(app)
-    for page in (each.url for each in PAGES):
+    for page in (each.url for each in (PAGES if given == "" else PAGES[:1])):
         assert len(draw_guarded(page).error) == 1
 
 
@@ -119,10 +119,12 @@ def test_people_are_added_and_changed_on_their_page(state: UiState) -> None:
     app.button(key="FormSubmitter:add-person-Add").click().run()
     assert (people.named("Bo <b>").role, people.named("Bo <b>").has_password) == ("reviewer", True)
     assert "Added Bo \\<b\\>" in "".join(each.value for each in app.success)
+    assert "No manager has a password" in "".join(each.value for each in app.warning)
     app.selectbox(key="person").select("Bo <b>").run()
     app.selectbox(key="role-2").select(PersonRole.MANAGER).run()
     app.button(key="change-role").click().run()
     assert people.named("Bo <b>").role is PersonRole.MANAGER
+    assert not app.warning
     app.button(key="disable").click().run()
     assert people.named("Bo <b>") is None
     app.button(key="enable").click().run()
@@ -140,3 +142,19 @@ def test_a_refused_change_is_said_on_the_page(
     app.button(key="disable").click().run()
     assert "last active manager" in app.error[0].value
     assert not app.success
+
+
+def test_a_person_without_a_typed_password_gets_one_that_is_shown_once(state: UiState) -> None:
+    people = state.workbench.people
+    app = draw("people")
+    app.text_input(key="new-name").input("Bo <b>")
+    app.button(key="FormSubmitter:add-person-Add").click().run()
+    (first,) = [each.value for each in app.code]
+    assert people.passwords["Bo <b>"] == first
+    assert "Bo \\<b\\>" in texts(app)
+    app.run()
+    assert not app.code
+    app.selectbox(key="person").select("Bo <b>").run()
+    app.button(key="FormSubmitter:new-password-of-person-Set the password").click().run()
+    (second,) = [each.value for each in app.code]
+    assert people.passwords["Bo <b>"] == second != first

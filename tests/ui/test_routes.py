@@ -21,11 +21,13 @@ from alworkbench.project.renditions import Rendition
 from tests.ui.event_loop import run
 from tests.ui.fake_people import TOKEN
 from tests.ui.fake_workbench import FakeWorkbench
+from tests.ui.site import of_project
 from ui.components.labeller import RoundProgress, component_data
 from ui.door.addresses import addresses_of
 from ui.door.guard import Guard
 from ui.door.settings import Door
 from ui.messages import MAX_BODY
+from ui.projects import Projects
 from ui.routes import make_routes
 from ui.state import UiState
 
@@ -40,7 +42,7 @@ class Browser:
 
     def __init__(self, state: UiState) -> None:
         self.state = state
-        self.door = Door(state, addresses_of("127.0.0.1", 8501, ()))
+        self.door = Door(Projects.of(state), addresses_of("127.0.0.1", 8501, ()))
         self.app = Starlette(
             routes=make_routes(self.door), middleware=[Middleware(Guard, self.door)]
         )
@@ -52,12 +54,13 @@ class Browser:
         self, method: str, path: str, headers: dict[str, str | None] | None = None, **options: Any
     ) -> httpx.Response:
         sent: dict[str, str | None] = {
-            "Cookie": f"{self.door.cookie}={TOKEN}",
+            "Cookie": f"{self.door.cookie(self.door.projects.all()[0])}={TOKEN}",
             "Origin": BASE,
             "Sec-Fetch-Site": "same-origin",
             **(headers or {}),
         }
         given_headers = {name: value for name, value in sent.items() if value is not None}
+        path = of_project(path, self.state)
         transport = httpx.ASGITransport(app=self.app)
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             return await client.request(method, path, headers=given_headers, **options)

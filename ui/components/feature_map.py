@@ -20,7 +20,7 @@ def component_data(state: UiState) -> dict[str, Any]:
     """What the browser is told."""
     return {
         "base": state.routes,
-        "gallery": f"{state.base}/gallery",
+        "gallery": state.page("gallery"),
         "project": state.project_key,
         "version": state.workbench.images.version(),
         "classes": plain_classes(state, state.workbench.classes.current()),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from alworkbench.project.kept_targets import saved_targets
 from ui.components.labeller import plain_classes
 from ui.components.mounting import component
 from ui.state import UiState
@@ -11,12 +13,12 @@ from ui.state import UiState
 _grid = component("gallery", "grid/grid.js")
 
 
-def gallery(state: UiState) -> None:
-    """Draw the gallery."""
-    _grid.draw(state, component_data(state))
+def gallery(state: UiState, asked: Mapping[str, str]) -> None:
+    """Draw the gallery. `asked` are controls of the filter bar and their values, as the address has them."""
+    _grid.draw(state, component_data(state, asked))
 
 
-def component_data(state: UiState) -> dict[str, Any]:
+def component_data(state: UiState, asked: Mapping[str, str]) -> dict[str, Any]:
     """What the browser is told."""
     workbench = state.workbench
     return {
@@ -27,4 +29,6 @@ def component_data(state: UiState) -> dict[str, Any]:
         "many": workbench.classes.current().more_than_digits,
         "rounds": [each.number for each in workbench.rounds.all()],
         "people": workbench.gallery.people(),
+        "asked": dict(asked),
+        "targets": saved_targets(workbench.session.folder),
     }

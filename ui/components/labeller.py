@@ -58,6 +58,7 @@ def component_data(
         "round": {
             "id": round_.id,
             "number": round_.number,
+            "images": round_.batch_size,
             "calibration": round_.calibration.words,
             # Says what the sets promise; null where the round has none, and nothing is marked.
             "likely": None if sets is None else {"level": sets.level, "words": sets.words},

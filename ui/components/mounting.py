@@ -9,7 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from ui.state import UiState
+from ui.projects import Projects
+from ui.state import PREFIX, UiState
 from ui.web import browser_version, modules, style
 
 _LOADER = Path(__file__).with_name("loader.js").read_text(encoding="utf-8")
@@ -24,14 +25,18 @@ class Component:
     folders: tuple[str, ...]
     _mount: Callable[..., Any]
 
-    def draw(self, state: UiState, data: Mapping[str, Any], **events: Callable[[], None]) -> None:
-        """Draw it here. `data` is what its `mount` and `update` receive, as JSON.
+    def draw(
+        self, where: UiState | Projects, data: Mapping[str, Any], **events: Callable[[], None]
+    ) -> None:
+        """Draw it here, on a page of a project or of all.
+
+        `data` is what its `mount` and `update` receive, as JSON.
 
         An event that the browser triggers, `on_NAME_change`, runs the page again after its function. The key
         is the same on every rerun, so what is on screen stays mounted.
         """
         code = {
-            "modules": f"{state.routes}/modules",
+            "modules": f"{where.base}{PREFIX}/modules",
             "version": browser_version(),
             "entry": self.entry,
             "files": modules(*self.folders),

@@ -1,7 +1,8 @@
 """The way in on a machine where nobody has a password: the printed address works once.
 
 A program of another user of this machine can reach a loopback address, too. The address that the terminal
-prints therefore holds a token. The first browser that brings it is let in.
+prints therefore holds a token. The first browser that brings it is let in. On a server of several projects it
+becomes a guest, who may enter every project in which nobody has a password, for as long as the server runs.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ PASS_LASTS = timedelta(minutes=15)
 
 
 class Entrance:
-    """The one-time token of this process, and the passes of browsers that brought it."""
+    """The one-time token of this process, and the passes and names of browsers that brought it."""
 
     def __init__(self, token: str | None) -> None:
         """`token` is None where people sign in with passwords."""
         self.token = token
         self._unused = token
         self._passes: dict[str, datetime] = {}
+        self._guests: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def exchange(self, token: str) -> bool:
@@ -51,6 +53,23 @@ class Entrance:
         valid = self.holds(given, now)
         with self._lock:
             return self._passes.pop(given, None) is not None and valid
+
+    def admit(self, name: str) -> str:
+        """A text by which the browser of this guest is known until the server ends."""
+        made = secrets.token_urlsafe(32)
+        with self._lock:
+            self._guests[made] = name
+        return made
+
+    def guest(self, given: str) -> str | None:
+        """The name of the guest with this text; None for any other text."""
+        with self._lock:
+            return self._guests.get(given)
+
+    def dismiss(self, given: str) -> None:
+        """Forget a guest."""
+        with self._lock:
+            self._guests.pop(given, None)
 
 
 def new_token() -> str:

@@ -6,16 +6,18 @@ A request goes through these checks in this order. What is refused reaches neith
     Host      exactly one of the names of this server, with its port
     Origin    exactly this server's; required for a WebSocket and for everything but GET and HEAD
     site      what the browser says of the page that asks, where it says so
-    session   a person who is signed in and active; only the door and the health check need none
+    session   a person who is signed in and active; only the door and the health check need none. A route of
+              a project, and a page that names a project, need a person of this very project
     role      that of the address; pages and routes check theirs again
     body      read before anybody uses it, within its size and its time
 
-Each message on a WebSocket checks the session again: a person who was disabled is stopped at the next one.
+Each message on a WebSocket checks all sessions of the browser again: a person who was disabled in one of the
+projects is stopped at the next message, and the page connects again without this project.
 """
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -25,9 +27,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from alworkbench.core.domain import PersonRole
 from alworkbench.core.errors import ProjectError
 from ui.door import limits
+from ui.door.arrival import arrive, here
 from ui.door.headers import with_headers
 from ui.door.settings import DOOR, Door
-from ui.door.visitor import PERSON_HEADER, Visitor, check_role, leave_visitor, signed_out
+from ui.door.visitor import (
+    PERSON_HEADER,
+    Visit,
+    check_role,
+    leave_visit,
+    leave_visitor,
+    signed_out,
+)
 from ui.refusal import Refused
 from ui.state import PREFIX
 
@@ -91,60 +101,61 @@ class Guard:
         if self._is_below(scope, CLOSED):
             raise Refused(404, "closed", "There is nothing at this address.")
         if method == "GET" and self._is_page(scope):
-            return await self._bring_token(scope)
+            return await run_in_threadpool(self._arrive, scope)
         return None
 
     async def _let_in(self, scope: Scope) -> Scope:
-        visitor = await run_in_threadpool(self._identify, scope)
-        if visitor is not None:
-            needed = PersonRole.ANNOTATOR
-            if self._is_below(scope, FOR_MANAGERS):
-                needed = PersonRole.MANAGER
-            check_role(visitor.person, needed)
-            return leave_visitor(scope, visitor, self._door.state)
-        if self._is_below(scope, (DOOR, HEALTH)):
+        """The request with who asks. A route of a project is for people of this very project."""
+        key = self._door.key_of_route(self._inside(scope))
+        if key is not None:
+            return await run_in_threadpool(self._let_into, scope, key)
+        is_open = self._is_below(scope, (DOOR, HEALTH))
+        try:
+            visit = await run_in_threadpool(self._visit, scope)
+        except Refused:
+            if is_open:  # the door leads into other projects than the one that cannot be read
+                return scope
+            raise
+        if visit:
+            needed = PersonRole.MANAGER
+            if self._is_below(scope, FOR_MANAGERS) and not visit.includes(needed):
+                raise Refused(
+                    403, "role", f"Only a {needed.value} may do this. Nothing was changed."
+                )
+            return leave_visit(scope, visit, self._door.projects.proof)
+        if is_open:
             return scope
         raise signed_out()
 
-    async def _bring_token(self, scope: Scope) -> Response | None:
-        """The answer to the printed address: a sign-in, or the question for a name; None without a token."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        given = next((value for name, value in query if name == "token"), None)
-        entrance = self._door.entrance
-        if given is None or entrance.token is None:
-            return None
-        left = urlencode([(n, v) for n, v in query if n != "token"])
-        here = quote(scope["path"]) + (f"?{left}" if left else "")
-        if await run_in_threadpool(self._identify, scope) is not None:
-            return RedirectResponse(here, 303)
-        purpose = Headers(scope=scope).get("sec-purpose", "") + Headers(scope=scope).get(
-            "purpose", ""
-        )
-        if "prefetch" in purpose or not entrance.exchange(given):
-            return RedirectResponse(self._door.path(f"{DOOR}?said=used"), 303)
+    def _let_into(self, scope: Scope, key: str) -> Scope:
+        """Who is not signed in is told the same whether or not there is such a project."""
+        door = self._door
         try:
-            return await run_in_threadpool(self._welcome, scope, here)
-        except ProjectError as error:  # a full disk, or a project that can only be read
+            project = door.projects.get(key)
+            visitor = None if project is None else door.identify(scope, project)
+            if project is None or visitor is None:
+                raise signed_out()
+            check_role(visitor.person, PersonRole.ANNOTATOR)
+            door.projects.watch(project)
+            return leave_visitor(scope, visitor)
+        except ProjectError as error:
             raise Refused(503, "project", str(error), final=False) from error
 
-    def _welcome(self, scope: Scope, here: str) -> Response:
-        door, workbench = self._door, self._door.state.workbench
-        known = [each for each in workbench.people.all() if each.active]
-        if len(known) == 1 and not known[0].has_password:
-            response = RedirectResponse(here, 303)
-            door.put_cookie(response, scope, door.cookie, workbench.people.let_in(known[0].name))
-            return response
-        made = door.entrance.new_pass(workbench.session.now())
-        response = RedirectResponse(door.path(f"{DOOR}/name?next={quote(here, safe='/')}"), 303)
-        door.put_cookie(response, scope, door.pass_cookie, made)
-        return response
+    def _arrive(self, scope: Scope) -> Response | None:
+        try:
+            return arrive(self._door, scope)
+        except ProjectError as error:
+            project = self._door.named_by(here(scope))
+            if self._door.projects.several and (project is None or project.trouble() is not None):
+                return None  # the page says so, and Home shows the others
+            # A full disk, or a project that can only be read: its page would send the browser here again.
+            raise Refused(503, "project", str(error), final=False) from error
 
     def _answer(self, scope: Scope, refusal: Refused) -> Response:
         """A page for people who open one, JSON for scripts."""
         if refusal.code == "session" and scope["method"] == "GET" and self._is_page(scope):
-            query = scope["query_string"].decode("latin-1")
-            here = quote(scope["path"]) + (f"?{query}" if query else "")
-            return RedirectResponse(self._door.path(f"{DOOR}?next={quote(here, safe='/')}"), 303)
+            wanted = quote(here(scope), safe="/")
+            return RedirectResponse(self._door.path(f"{DOOR}?next={wanted}"), 303)
         if self._is_page(scope):
             return PlainTextResponse(refusal.reason, refusal.status)
         return refusal.as_json()
@@ -158,21 +169,20 @@ class Guard:
             self._check_host(headers)
             self._check_origin(headers, required=True)
             _check_site(scope, headers)
-            visitor = await run_in_threadpool(self._identify, scope)
-            if visitor is None:
+            visit = await run_in_threadpool(self._visit, scope)
+            if not visit:
                 raise signed_out()
         except Refused:
             # Before the handshake: the browser gets 403, and Streamlit nothing.
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
-        inside = leave_visitor(scope, visitor, self._door.state)
+        inside = leave_visit(scope, visit, self._door.projects.proof)
 
         async def receive_while_signed_in() -> Message:
             message = await receive()
             if message["type"] != "websocket.receive":
                 return message
-            now = await run_in_threadpool(self._identify, scope)
-            if now is not None and now.person.id == visitor.person.id:
+            if visit.same_people(await run_in_threadpool(self._visit, scope)):
                 return message
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
@@ -203,9 +213,9 @@ class Guard:
             )
             raise Refused(403, "origin", words, final=False)
 
-    def _identify(self, scope: Scope) -> Visitor | None:
+    def _visit(self, scope: Scope) -> Visit:
         try:
-            return self._door.identify(scope)
+            return self._door.visit(scope)
         except ProjectError as error:
             # A busy or full database passes; nobody is let in meanwhile.
             raise Refused(503, "project", str(error), final=False) from error
@@ -213,7 +223,7 @@ class Guard:
     # -------------------------------------------------------------------------------------- paths
     def _below_base(self, scope: Scope) -> Scope:
         """The request below the base path, whether or not the proxy in front has removed it."""
-        base = self._door.state.base
+        base = self._door.projects.base
         path = scope["path"]
         if not base or path == base or path.startswith(f"{base}/"):
             return scope
@@ -222,7 +232,7 @@ class Guard:
         return changed if raw is None else {**changed, "raw_path": base.encode() + raw}
 
     def _inside(self, scope: Scope) -> str:
-        path: str = scope["path"].removeprefix(self._door.state.base)
+        path: str = scope["path"].removeprefix(self._door.projects.base)
         return path
 
     def _is_below(self, scope: Scope, places: tuple[str, ...]) -> bool:

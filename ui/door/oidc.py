@@ -25,7 +25,9 @@ from starlette.routing import Route
 
 from ui.door.provider import Oidc
 from ui.door.settings import Door
+from ui.door.signing_in import let_in_everywhere
 from ui.refusal import Handler, Refused
+from ui.state import PREFIX
 
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"}
@@ -36,6 +38,8 @@ LASTS = timedelta(minutes=10)
 MOST_JOURNEYS = 1000
 """Sign-ins at the provider at the same time; the oldest is forgotten first."""
 PROVIDER_SECONDS = 10.0
+
+_WHERE = {False: "this project", True: "any project of this server"}
 
 _log = logging.getLogger(__name__)
 
@@ -87,12 +91,12 @@ class _Routes:
 
     @property
     def _cookie(self) -> str:
-        return f"alworkbench_oidc_{self._door.state.project_key}"
+        return f"alworkbench_oidc_{self._door.projects.browser_key}"
 
     async def begin(self, request: Request) -> Response:
-        door, now = self._door, self._door.state.workbench.session.now()
+        door, now = self._door, self._door.projects.now()
         named = door.addresses.named(request.headers.get("host"))
-        way_back = named[0].origin + door.state.routes + f"{self._path}/oidc/back"
+        way_back = named[0].origin + door.path(f"{PREFIX}{self._path}/oidc/back")
         try:
             await self._check_provider()
             made = await self._client.create_authorization_url(way_back)
@@ -114,7 +118,7 @@ class _Routes:
         return response
 
     async def back(self, request: Request) -> Response:
-        door, now = self._door, self._door.state.workbench.session.now()
+        door, now = self._door, self._door.projects.now()
         query = request.query_params
         journey = self._journeys.pop(query.get("state", ""), None)
         browser = request.cookies.get(self._cookie, "").encode()
@@ -144,17 +148,19 @@ class _Routes:
             raise Refused(
                 403, "claim", f"The provider does not say a checked {self._oidc.claim} of you."
             )
-        people = door.state.workbench.people
-        person = await run_in_threadpool(people.named, given)
-        if person is None:
+        found = await run_in_threadpool(let_in_everywhere, door.projects, given)
+        if found.refused is not None:
+            raise Refused(503, "project", str(found.refused), final=False)
+        if not found.tokens:
             raise Refused(
                 403,
                 "person",
-                f"{given} is no active person of this project. Ask a manager to add this name.",
+                f"{given} is no active person of {_WHERE[door.projects.several]}. Ask a manager to add this "
+                f"name.",
             )
         response = RedirectResponse(journey.wanted, 303)
-        own = await run_in_threadpool(people.let_in, person.name)
-        door.put_cookie(response, request.scope, door.cookie, own)
+        for project, token in found.tokens:
+            door.put_cookie(response, request.scope, door.cookie(project), token)
         door.drop_cookie(response, request.scope, self._cookie)
         return response
 

@@ -1,13 +1,18 @@
 """Who a request comes from, as the guard found out: for routes, and for the pages that Streamlit draws.
 
 The guard writes the person into the request, after it has removed whatever a browser wrote there. A page
-reads the person again from the store at each drawing, so that a change of role counts at once.
+reads the person again from the store at each drawing, so that a change of role counts at once. One browser
+may be signed in to several projects, in each as a person of its own: a secret of each project says whose
+entry is whose.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from starlette.types import Scope
 
@@ -15,32 +20,88 @@ from alworkbench.core.domain import Person, PersonRole
 from ui.refusal import Refused
 from ui.state import UiState
 
+if TYPE_CHECKING:
+    from ui.projects import Projects
+
 PERSON_HEADER = "x-alworkbench-person"
-_SCOPE_KEY = "alworkbench.visitor"
+_VISITOR = "alworkbench.visitor"
+_VISIT = "alworkbench.visit"
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person at the door, and the token of the sign-in; no token where a trusted proxy names the person."""
+    """Somebody at the door of a project."""
 
     person: Person
     token: str | None
+    """That of the sign-in; None where a trusted proxy names the person."""
+    state: UiState
+    """That of the project."""
 
 
-def leave_visitor(scope: Scope, visitor: Visitor, state: UiState) -> Scope:
-    """The request with its visitor, for routes, and for pages in a header that no browser can write."""
-    proof = f"{visitor.person.id} {state.proof}".encode()
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Everything that a browser may enter: a person in each of some projects, and the name of a guest.
+
+    A guest has brought the printed token of this server. See `ui.door.arrival`.
+    """
+
+    visitors: Mapping[str, Visitor] = field(default_factory=dict)
+    """Key of the project -> who is signed in there."""
+    guest: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether somebody may enter anything."""
+        return bool(self.visitors) or self.guest is not None
+
+    def includes(self, needed: PersonRole) -> bool:
+        """Whether somebody has this role or a higher one, in any project."""
+        return any(each.person.role.includes(needed) for each in self.visitors.values())
+
+    def same_people(self, other: Visit) -> bool:
+        """Whether the other visit has the same person in each of these projects, and the same guest."""
+        now = {key: each.person.id for key, each in other.visitors.items()}
+        same = all(now.get(key) == each.person.id for key, each in self.visitors.items())
+        return same and self.guest == other.guest
+
+
+def leave_visit(scope: Scope, visit: Visit, proof: str) -> Scope:
+    """The request with its visit, for our routes, and for pages in a header that no browser can write.
+
+    `proof` is the secret with which the guard names a guest. Nothing is read from the disk.
+    """
+    entries = [f"{each.person.id} {each.state.proof}" for each in visit.visitors.values()]
+    if visit.guest is not None:
+        entries.append(f"{quote(visit.guest, safe='')} {proof}")
+    headers = [*scope["headers"], (PERSON_HEADER.encode(), ",".join(entries).encode())]
+    return {**scope, "headers": headers, _VISIT: visit}
+
+
+def leave_visitor(scope: Scope, visitor: Visitor) -> Scope:
+    """The request with the visitor of the one project that it names."""
+    proof = f"{visitor.person.id} {visitor.state.proof}".encode()
     headers = [*scope["headers"], (PERSON_HEADER.encode(), proof)]
-    return {**scope, "headers": headers, _SCOPE_KEY: visitor}
+    return {**scope, "headers": headers, _VISITOR: visitor}
 
 
 def visitor_of(scope: Scope, needed: PersonRole = PersonRole.ANNOTATOR) -> Visitor:
-    """The visitor of a request. Raises Refused without one, and where the role does not suffice."""
-    visitor = scope.get(_SCOPE_KEY)
+    """The visitor in the project that a request names.
+
+    Raises Refused without one, and where the role does not suffice.
+    """
+    visitor = scope.get(_VISITOR)
     if not isinstance(visitor, Visitor):
         raise signed_out()
     check_role(visitor.person, needed)
     return visitor
+
+
+def visit_of(scope: Scope) -> Visit:
+    """The visit of a request that names no project. Raises Refused where nobody may enter anything."""
+    visit = scope.get(_VISIT)
+    if not isinstance(visit, Visit) or not visit:
+        raise signed_out()
+    return visit
 
 
 def check_role(person: Person, needed: PersonRole) -> None:
@@ -67,10 +128,29 @@ def signed_out() -> Refused:
 
 def person_here(state: UiState) -> Person | None:
     """Who looks at the page that Streamlit draws now; None for somebody who is signed out or disabled."""
-    import streamlit as st
-
-    given = st.context.headers.get(PERSON_HEADER) or ""
-    number, _, proof = given.partition(" ")
-    if not secrets.compare_digest(proof.encode(), state.proof.encode()) or not number.isdigit():
+    number = _said_with(state.proof)
+    if number is None or not (number.isascii() and number.isdigit()):
         return None
     return state.workbench.people.known(int(number))
+
+
+def guest_here(projects: Projects) -> str | None:
+    """The name of the guest who looks at the page that Streamlit draws now; None for anybody else."""
+    name = _said_with(projects.proof)
+    return None if name is None else unquote(name)
+
+
+def _said_with(proof: str) -> str | None:
+    """What the guard said with this secret; None where it said nothing."""
+    for text, given in _entries():
+        if secrets.compare_digest(given.encode(), proof.encode()):
+            return text
+    return None
+
+
+def _entries() -> Iterator[tuple[str, str]]:
+    import streamlit as st
+
+    for entry in (st.context.headers.get(PERSON_HEADER) or "").split(","):
+        text, _, proof = entry.partition(" ")
+        yield text, proof

@@ -1,17 +1,18 @@
 """What a person answered last, and new answers in its place.
 
-GET  /alw/answered         the last images that the person answered, newest first
-POST /alw/relabel          a new answer in place of an earlier one; acknowledged when it is durable
+GET  /alw/p/KEY/answered         the last images that the person answered, newest first
+POST /alw/p/KEY/relabel          a new answer in place of an earlier one; acknowledged when it is durable
 """
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
-from alworkbench.core.domain import Label, Person, PersonRole
+from alworkbench.core.domain import Image, Label, Person, PersonRole
 from alworkbench.project.corrections import Correction
 from ui.messages import parse_relabel
 from ui.routes.answering import Json, OurRoute, reading, writing
+from ui.routes.notes import marks
 from ui.routes.pictures import picture_address
 from ui.state import UiState
 
@@ -22,7 +23,14 @@ def routes(state: UiState) -> list[OurRoute]:
     def answered(_request: Request, person: Person) -> Json:
         version = state.workbench.images.version()
         newest = state.workbench.labels.newest(person.name)
-        return {"answers": [_shown(state, each, version) for each in newest]}
+        images = state.workbench.images.some([each.image_id for each in newest])
+        noted = state.workbench.notes.of_each(images, person.name)
+        return {
+            "answers": [
+                {**_shown(state, each, image, version), **marks(found)}
+                for each, image, found in zip(newest, images, noted, strict=True)
+            ]
+        }
 
     def relabel(body: Json, person: Person) -> Json:
         message = parse_relabel(body, state.workbench.classes.current())
@@ -44,8 +52,7 @@ def routes(state: UiState) -> list[OurRoute]:
     ]
 
 
-def _shown(state: UiState, label: Label, version: str) -> Json:
-    image = state.workbench.images.get(label.image_id)
+def _shown(state: UiState, label: Label, image: Image, version: str) -> Json:
     return {
         "event_id": label.event_id,
         "item_id": label.item_id,

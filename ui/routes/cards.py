@@ -1,8 +1,8 @@
 """The card of one image, in parts, so that its history does not wait for the model.
 
-    GET  /alw/images/{hash}/card            where it is from, its answers, what the person may correct
-    GET  /alw/images/{hash}/card/model      what the model says of it
-    GET  /alw/images/{hash}/card/nearest    the labelled images that are most similar to it
+    GET  /alw/p/KEY/images/{hash}/card            where it is from, its answers, what the person may correct
+    GET  /alw/p/KEY/images/{hash}/card/model      what the model says of it
+    GET  /alw/p/KEY/images/{hash}/card/nearest    the labelled images that are most similar to it
 
 What a person must not see before the own answer is left out by `project.blindness`, for every role.
 """
@@ -22,6 +22,7 @@ from alworkbench.project.image_card import ImageCard, LabelledLike, ModelOpinion
 from alworkbench.project.image_history import PastAnswer
 from ui.refusal import Refused
 from ui.routes.answering import Json, OurRoute, reading
+from ui.routes.notes import plain_notes
 from ui.routes.pictures import picture_address
 from ui.state import UiState
 
@@ -99,6 +100,7 @@ def plain_card(card: ImageCard) -> Json:
         "open": card.open,
         "history": [_plain_answer(each) for each in card.history],
         "hidden": card.hidden.others,
+        **plain_notes(card.notes),
         "own": own and {"event_id": own.event_id, "kind": own.kind.value, "class_id": own.class_id},
     }
 

@@ -1,9 +1,9 @@
 """Lists of images for the gallery, and what they are sorted by. For managers.
 
-POST /alw/images            a part of a list: {query, cursor?, start?, limit?}
-POST /alw/images/counts     how many images of a list have each label, prediction and cluster: {query}
-POST /alw/images/state      what was computed for the images, and what is computed now: {}
-POST /alw/images/compute    compute predictions (`score`) or a comparison (`group`): {what}
+POST /alw/p/KEY/images            a part of a list: {query, cursor?, start?, limit?}
+POST /alw/p/KEY/images/counts     how many images of a list have each label, prediction and cluster: {query}
+POST /alw/p/KEY/images/state      what was computed for the images, and what is computed now: {}
+POST /alw/p/KEY/images/compute    compute predictions (`score`) or a comparison (`group`): {what}
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from alworkbench.core.domain import JobKind, Person, PersonRole
+from alworkbench.core.domain import Job, JobKind, Person, PersonRole
 from alworkbench.core.errors import GalleryChanged, NotComputed
 from alworkbench.project.gallery import MOST_OF_PAGE
 from alworkbench.project.gallery_page import GalleryImage
@@ -67,13 +67,17 @@ class _Lists:
         self._state = state
         self._workbench = state.workbench
 
-    def page(self, body: Json, _person: Person) -> Json:
+    def page(self, body: Json, person: Person) -> Json:
         check_fields(body, {"query"}, {"cursor", "start", "limit"})
         start = integer(body, "start", 0, 2**53) if body.get("start") is not None else None
         limit = integer(body, "limit", 1, MOST_OF_PAGE) if "limit" in body else 96
         try:
             page = self._workbench.gallery.page(
-                parse_query(body), parse_cursor(body), start=start, limit=limit
+                parse_query(body),
+                parse_cursor(body),
+                start=start,
+                limit=limit,
+                person=person.name,
             )
         except NotComputed as problem:
             raise Refused(409, "not_computed", str(problem)) from problem
@@ -86,19 +90,20 @@ class _Lists:
             "cursor": page.cursor,
         }
 
-    def counts(self, body: Json, _person: Person) -> Json:
+    def counts(self, body: Json, person: Person) -> Json:
         check_fields(body, {"query"}, set())
-        return self._workbench.gallery.counts(parse_query(body))
+        return self._workbench.gallery.counts(parse_query(body), person.name)
 
     def state(self, body: Json, _person: Person) -> Json:
         check_fields(body, set(), set())
         kinds = {kind for kind, _ in COMPUTED.values()}
-        live = [job for job in self._workbench.jobs.live() if job.kind in kinds]
+        live = [job for job in self._workbench.jobs.live() if job.kind in kinds and _is_ours(job)]
         jobs: list[dict[str, Any]] = [
             {"kind": job.kind.value, "step": job.step or job.title, "fraction": job.fraction}
             for job in live
         ]
-        ended = [job for job in self._workbench.jobs.newest() if job.kind in kinds]
+        newest = self._workbench.jobs.newest()
+        ended = [job for job in newest if job.kind in kinds and _is_ours(job)]
         failed = ended[0].reason if ended and not ended[0].live else ""
         return {**asdict(self._workbench.gallery.state()), "jobs": jobs, "failed": failed}
 
@@ -109,3 +114,8 @@ class _Lists:
         kind, title = COMPUTED[body["what"]]
         order = {"do": body["what"], "parts": body.get("parts") is True}
         return {"started": self._state.jobs.start(kind, title, person.name, order)}
+
+
+def _is_ours(job: Job) -> bool:
+    """Whether it computes what lists need; one without an order was started by a command."""
+    return job.order.get("do") in (None, *COMPUTED)

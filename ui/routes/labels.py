@@ -1,8 +1,8 @@
 """One act labels a selection of images. For managers, whose page shows predictions beside the images.
 
-    POST /alw/labels         {act_id, kind, class_id, images}; acknowledged when all answers are durable.
+    POST /alw/p/KEY/labels         {act_id, kind, class_id, images}; acknowledged when it is durable.
                              For a whole list, {query, cursor, total} stand instead of `images`
-    POST /alw/labels/undo    take back what is left of an act of the person: {act_id, event_id}
+    POST /alw/p/KEY/labels/undo    take back what is left of an act of the person: {act_id, event_id}
 
 An act that is sent twice is recorded once.
 """
@@ -44,7 +44,7 @@ class _Acts:
         act_id = random_text(body, "act_id")
         kind, class_id = parse_kind(body, self._workbench.classes.current())
         gallery = self._workbench.gallery
-        images = self._images(body)
+        images = self._images(body, person)
         done = self._workbench.labels.record_selection(
             SelectionAnswer(
                 act_id=act_id,
@@ -63,7 +63,7 @@ class _Acts:
             "left_out": len(done.left_out),
             "second_opinions": done.second_opinions,
             "words": done.words,
-            "images": plain_images(gallery.images(images[:SHOWN])),
+            "images": plain_images(gallery.images(images[:SHOWN], person.name)),
         }
 
     def undo(self, body: Json, person: Person) -> Json:
@@ -75,10 +75,10 @@ class _Acts:
             "stored": True,
             "event_id": event_id,
             "taken_back": len(taken),
-            "images": plain_images(self._workbench.gallery.images(images[:SHOWN])),
+            "images": plain_images(self._workbench.gallery.images(images[:SHOWN], person.name)),
         }
 
-    def _images(self, body: dict[str, Any]) -> list[int]:
+    def _images(self, body: dict[str, Any], person: Person) -> list[int]:
         """The images of an act: those that it names, or all of a list that still has as many."""
         if "images" in body:
             given = body["images"]
@@ -87,7 +87,7 @@ class _Acts:
             return [integer({"images": each}, "images", 0, 2**53) for each in given]
         check_fields(body, {"query", "cursor", "total"}, set(body))
         total = integer(body, "total", 1, MOST_IN_ACT)
-        found = self._workbench.gallery.selected(parse_query(body), parse_cursor(body))
+        found = self._workbench.gallery.selected(parse_query(body), parse_cursor(body), person.name)
         if len(found) != total:
             raise Refused(
                 409,

@@ -1,10 +1,10 @@
 """The map of the features. For managers, since it shows predictions.
 
-GET  /alw/map?layout=L           all points in few bytes (see `MapPoints.packed`); an ETag names their state
-GET  /alw/map/state              which layouts there are, and what is computed now
-GET  /alw/map/images/{image_id}  one image, as the gallery says it
-POST /alw/map/compute            lay the map out by UMAP, in a job: {}
-POST /alw/map/cancel             stop that job: {}
+GET  /alw/p/KEY/map?layout=L           all points in few bytes (`MapPoints.packed`); an ETag names their state
+GET  /alw/p/KEY/map/state              which layouts there are, and what is computed now
+GET  /alw/p/KEY/map/images/{image_id}  one image, as the gallery says it
+POST /alw/p/KEY/map/compute            lay the map out by UMAP, in a job: {}
+POST /alw/p/KEY/map/cancel             stop that job: {}
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ class _Map:
             "failed": ended[0].reason if ended and not ended[0].live else "",
         }
 
-    def image(self, request: Request, _person: Person) -> Json:
+    def image(self, request: Request, person: Person) -> Json:
         given = request.path_params["image_id"]
         if not _ID.fullmatch(given):
             raise Refused(404, "image", "This project has no such image.")
-        return plain_images(self._workbench.gallery.images([int(given)]))[0]
+        return plain_images(self._workbench.gallery.images([int(given)], person.name))[0]
 
     def compute(self, body: Json, person: Person) -> Json:
         check_fields(body, set(), set())

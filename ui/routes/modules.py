@@ -2,8 +2,8 @@
 
     GET  /alw/modules/{version}/{path}   a module or its style, cached for good
 
-The version is that of `ui.web`. After it may stand a hyphen and a number: a browser that keeps the failure
-of an address asks for another address of the same file.
+They are the same for all projects. The version is that of `ui.web`. After it may stand a hyphen and a number:
+a browser that keeps the failure of an address asks for another address of the same file.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from pathlib import PurePosixPath
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from alworkbench.core.domain import Person, PersonRole
-from ui.refusal import Refused
-from ui.routes.answering import OurRoute, reading
-from ui.state import UiState
+from ui.door.visitor import visit_of
+from ui.refusal import Refused, answering
 from ui.web import MEDIA_TYPES, browser_files, browser_version
 
 _ATTEMPT = re.compile(r"-\d{1,6}", re.ASCII)
 _HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
-def routes(state: UiState) -> list[OurRoute]:
-    """Every person who is signed in uses our components."""
-    return [reading(state, "/modules/{version}/{path:path}", PersonRole.ANNOTATOR, _module)]
+def routes() -> list[Route]:
+    """Everybody who is signed in to any project of the server uses our components."""
+    return [Route("/modules/{version}/{path:path}", answering(_module), methods=["GET"])]
 
 
-def _module(request: Request, _person: Person) -> Response:
+async def _module(request: Request) -> Response:
+    visit_of(request.scope)
     version, path = request.path_params["version"], request.path_params["path"]
     after = version.removeprefix(browser_version())
     if after == version or (after and not _ATTEMPT.fullmatch(after)):

@@ -1,6 +1,6 @@
 """Pictures by content hash.
 
-    GET  /alw/image/{hash}?side=S&v=V   a picture in a form that a browser shows
+    GET  /alw/p/KEY/image/{hash}?side=S&v=V   a picture in a form that a browser shows
 
 `side` is one of `inputs.rendition.SIDES`; without it, the picture has its full size. `v` names the version of
 the pixels, which changes with the white point of the project. Where it is the one that counts now, the

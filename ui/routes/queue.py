@@ -1,9 +1,9 @@
 """What the desk asks and answers.
 
-    POST /alw/queue          the images leased to this tab of the person, in order
-    POST /alw/answer         one answer; acknowledged when it is durable
-    POST /alw/undo           take an answer of the person back
-    POST /alw/release        give images back: the tab is closed, or held more than its share
+    POST /alw/p/KEY/queue          the images leased to this tab of the person, in order
+    POST /alw/p/KEY/answer         one answer; acknowledged when it is durable
+    POST /alw/p/KEY/undo           take an answer of the person back
+    POST /alw/p/KEY/release        give images back: the tab is closed, or held more than its share
 
 A label never passes through a Streamlit rerun: what a key answers is the picture that was on screen
 when it was pressed, however busy the server is.
@@ -17,9 +17,11 @@ from alworkbench.core.domain import Answer, ClassList, Image, Item, Person, Pers
 from alworkbench.core.errors import NoOpenRound
 from alworkbench.project.fair_share import Share
 from alworkbench.project.late_answers import KEPT, WHY_LATE
+from alworkbench.project.notes import ImageNotes
 from ui.messages import AnswerMessage, parse_answer, parse_queue, parse_release, parse_undo
 from ui.refusal import Refused
 from ui.routes.answering import Json, OurRoute, writing
+from ui.routes.notes import marks
 from ui.routes.pictures import picture_address
 from ui.state import UiState
 
@@ -51,13 +53,14 @@ class _Desk:
         if side is not None:
             self._state.pictures.wish([image.hash for image in images], side)
         version = self._workbench.images.version()
+        noted = self._workbench.notes.of_each(images, person.name)
         now = datetime.now(UTC)
         ends = [item.lease.until for item in share.items if item.lease is not None]
         return {
             "progress": self._progress(),
             "items": [
-                self._item(item, image, version, classes, round_)
-                for item, image in zip(share.items, images, strict=True)
+                self._item(item, image, found, version, classes, round_)
+                for item, image, found in zip(share.items, images, noted, strict=True)
             ],
             "limit": share.limit,
             "people": share.people,
@@ -99,9 +102,11 @@ class _Desk:
             claimed = self._workbench.labels.take_share(person.name, message.tab)
             again = next((i for i in claimed.items if i.id == taken_back.item_id), None)
             if again is not None:
+                image = self._workbench.images.get(again.image_id)
                 shown = self._item(
                     again,
-                    self._workbench.images.get(again.image_id),
+                    image,
+                    self._workbench.notes.of(image.hash, person.name),
                     self._workbench.images.version(),
                     classes,
                     round_,
@@ -139,7 +144,13 @@ class _Desk:
         }
 
     def _item(
-        self, item: Item, image: Image, version: str, classes: ClassList, round_: Round | None
+        self,
+        item: Item,
+        image: Image,
+        found: ImageNotes,
+        version: str,
+        classes: ClassList,
+        round_: Round | None,
     ) -> Json:
         suggestion = None
         shown = item.shown_suggestion
@@ -165,4 +176,5 @@ class _Desk:
             "suggestion": suggestion,
             "likely": [] if sets is None else list(sets.shown(item.position)),
             "likeliest": list(likeliest),
+            **marks(found),
         }

@@ -1,9 +1,9 @@
 """What the page of a reviewer asks and does.
 
-    POST /alw/reviews/queue     the cases that wait, in order: pictures and reasons, not what others said
-    POST /alw/reviews/look      what people, the model and other reviewers said of one case
-    POST /alw/reviews/act       decide, keep, pass on or withdraw; acknowledged when it is durable
-    POST /alw/reviews/closed    what became of closed cases, the newest first
+    POST /alw/p/KEY/reviews/queue     the cases that wait, in order: pictures and reasons, no opinions
+    POST /alw/p/KEY/reviews/look      what people, the model and other reviewers said of one case
+    POST /alw/p/KEY/reviews/act       decide, keep, pass on, withdraw; acknowledged when it is durable
+    POST /alw/p/KEY/reviews/closed    what became of closed cases, the newest first
 
 An act names the case and its version: what was on the screen. A case that changed meanwhile is refused. What
 others said is sent apart from the cases, and where the reviewer answers blind, only after the answer.

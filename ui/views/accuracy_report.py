@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import altair as alt
 import streamlit as st
 
+from alworkbench.core.words import percent
 from alworkbench.evaluation.lure import Estimate
 from alworkbench.project.accuracy_report import AccuracyReport
 from alworkbench.project.counterfactual_file import Counterfactual
-from ui.views.parts import count, escape_markdown, percent
+from alworkbench.report.line_chart import Line, LineChart, LinePoint
+from ui.views.charts import show_lines
+from ui.views.parts import count, escape_markdown
 
-_HEIGHT = 300
-_ACCURACY = alt.Axis(format=".0%", tickCount=6, grid=True)
-_LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 OWN = "this project"
-SEED_BAND = "Mean over seeds; band: 95 % t-interval"
-"""Legend title of every chart whose bands are intervals over seeds."""
-LEGEND = alt.Legend(
-    orient="top",
-    columns=4,
-    symbolOpacity=1,
-    symbolType="circle",
-    offset=12,
-    labelLimit=480,
-    titleLimit=480,
-)
 
 
 def population(report: AccuracyReport) -> None:
@@ -46,7 +34,7 @@ def drawn_labels(report: AccuracyReport) -> None:
     """Draw the estimates from labels that were drawn with known probabilities, if there are any."""
     if not report.drawn:
         return
-    st.subheader("Estimates from your labels", anchor=False)
+    st.header("Estimates from your labels", anchor=False)
     st.dataframe(
         {
             "Round": [each.round for each in report.drawn],
@@ -79,7 +67,7 @@ def left_out(report: AccuracyReport) -> None:
     found = report.leave_one_out
     if found is None:
         return
-    st.subheader("Labels left out", anchor=False)
+    st.header("Labels left out", anchor=False)
     groups = int(found["groups"])
     others = (
         "all others" if groups == found["labels"] else f"the others; {groups} groups were left out"
@@ -98,7 +86,7 @@ def left_out(report: AccuracyReport) -> None:
 
 def replayed(report: AccuracyReport) -> None:
     """Draw the accuracy of simpler strategies on the collected labels, if it was computed."""
-    st.subheader("Simpler strategies on your labels", anchor=False)
+    st.header("Simpler strategies on your labels", anchor=False)
     found = report.counterfactual
     if found is None:
         st.caption(
@@ -106,51 +94,36 @@ def replayed(report: AccuracyReport) -> None:
             "labelled images, and measures them on the audit set."
         )
         return
-    st.altair_chart(
-        _chart(found), alt="Accuracy on the audit set by labels, for simpler strategies"
-    )
+    show_lines(_chart(found))
     st.caption(escape_markdown(found.validity))
     if found.stale:
         st.caption("It is out of date: run `alworkbench curves --counterfactual` again.")
 
 
-def _chart(found: Counterfactual) -> alt.LayerChart:
-    rows = [
-        {"who": OWN, "labels": labels, "accuracy": value, "low": value, "high": value}
-        for labels, value in found.own
-    ] + [
-        {
-            "who": p.strategy,
-            "labels": p.labels,
-            "accuracy": p.accuracy,
-            "low": p.low,
-            "high": p.high,
-        }
-        for p in found.points
+def _chart(found: Counterfactual) -> LineChart:
+    own = Line(OWN, tuple(LinePoint(labels, value) for labels, value in found.own))
+    names = list(dict.fromkeys(p.strategy for p in found.points))
+    others = [
+        Line(
+            name,
+            tuple(
+                LinePoint(p.labels, p.accuracy, p.low, p.high)
+                for p in found.points
+                if p.strategy == name
+            ),
+        )
+        for name in names
     ]
-    names = [OWN, *dict.fromkeys(p.strategy for p in found.points)]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS),
-        color=alt.Color(
-            "who:N",
-            title=SEED_BAND,
-            sort=names,
-            legend=LEGEND,
-        ),
+    return LineChart(
+        name="replayed-strategies",
+        title="Accuracy of simpler strategies on your labels",
+        alt="Accuracy on the audit set by labels, for simpler strategies",
+        x="Labels learned from",
+        y="Accuracy",
+        lines=[own, *others],
+        band="95 % t-interval over seeds",
+        who="Strategy",
     )
-    y = alt.Y(
-        "accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True)
-    )
-    tooltip = [
-        alt.Tooltip("who:N", title="Strategy"),
-        alt.Tooltip("labels:Q", title="Labels"),
-        alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
-    ]
-    return alt.layer(
-        base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title="Accuracy"), y2="high:Q"),
-        base.mark_line(strokeWidth=2.5).encode(y=y),
-        base.mark_point(size=45, filled=True, opacity=1).encode(y=y, tooltip=tooltip),
-    ).properties(height=_HEIGHT)
 
 
 def _share(value: float) -> str:

@@ -1,13 +1,15 @@
-"""Whether to go on labelling: the advice as a sentence, and what each rule says."""
+"""Whether to go on labelling: one sentence with its reason, the target, and what each rule says."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from alworkbench.core.errors import WorkbenchError
 from alworkbench.evaluation.forecast import Forecast
+from alworkbench.project.settings_change import change_settings
 from alworkbench.project.stopping import Advice
 from ui.state import UiState
-from ui.views.parts import escape_markdown
+from ui.views.parts import escape_markdown, with_commands
 
 DEFAULT_TARGET = 90
 _RULES = {
@@ -19,20 +21,26 @@ _RULES = {
 
 
 def advice(state: UiState) -> None:
-    """Draw the advice for a wanted accuracy, which the user enters. Only records are read."""
+    """Draw the advice for the target of the project, or for another one that the user looks at.
+
+    Only records are read. The target is stored when somebody keeps it.
+    """
+    stored = state.workbench.session.settings().target_accuracy or None
     with st.container(border=True):
-        st.subheader("Go on, or stop?", anchor=False)
+        st.header("Go on, or stop?", anchor=False)
         left, right = st.columns([1, 3], gap="large", vertical_alignment="center")
         with left:
             wanted = st.number_input(
                 "Accuracy you need, in %",
                 min_value=1,
                 max_value=100,
-                value=DEFAULT_TARGET,
+                value=DEFAULT_TARGET if stored is None else round(100 * stored),
                 step=1,
                 key="advice-target",
             )
-        found = state.workbench.audit.advise(int(wanted) / 100)
+            _keep(state, int(wanted) / 100, stored)
+        same = stored is not None and int(wanted) == round(100 * stored)
+        found = state.workbench.audit.advise(stored if same else int(wanted) / 100)
         with right:
             st.markdown(f"**{'You may stop' if found.stop else 'Go on'}**: {sentence(found)}")
             if found.forecast is not None:
@@ -48,6 +56,20 @@ def advice(state: UiState) -> None:
                 column_config={"Because": st.column_config.TextColumn(width="large")},
                 alt="What each stopping rule says, and why",
             )
+
+
+def _keep(state: UiState, wanted: float, stored: float | None) -> None:
+    """The button that stores the target, where it is another one than the stored."""
+    if stored is not None and round(100 * stored) == round(100 * wanted):
+        st.caption("This is the target of the project.")
+        return
+    if st.button("Keep this target", key="advice-keep"):
+        try:
+            change_settings(state.workbench.session, target_accuracy=wanted)
+        except WorkbenchError as refused:
+            st.error(with_commands(str(refused)))
+            return
+        st.rerun()
 
 
 def sentence(found: Advice) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from alworkbench.core.domain import JobKind
+from alworkbench.core.words import percent
 from alworkbench.project.audit_set import AuditOffer
+from alworkbench.project.status import Status
 from ui.state import UiState
-from ui.views.parts import ROW, count, percent
+from ui.views.parts import ROW, count
 from ui.views.work import asked_by
 
 SIZES = (50, 100, 200, 400)
@@ -26,7 +28,7 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
     more = largest.audit_before > 0
     with st.expander("Make the audit set larger") if more else st.container(border=True):
         if not more:
-            st.subheader("Draw an audit set", anchor=False)
+            st.header("Draw an audit set", anchor=False)
         st.write(
             "You label randomly drawn images without the suggestions of the model. The model never "
             "learns from them, so they measure its accuracy without bias."
@@ -66,3 +68,23 @@ def what_it_buys(offer: AuditOffer) -> str:
             f"the {offer.pool:,} images without one."
         )
     return words
+
+
+def without_audit_set(state: UiState, status: Status, why: str) -> tuple[str, str, str]:
+    """What to do where the project has no audit set: a sentence, and the words and the page of a button.
+
+    `why` says what is missing for it, such as "accuracy cannot be measured".
+    """
+    lacks = f"This project has no audit set, so {why}."
+    imported = "labelled images for it: `alworkbench import FOLDER --audit`"
+    if status.encoded == 0 or not status.has_posterior:
+        words = f"{lacks} Import {imported}. Or encode images of the pool, and draw it from them."
+        return words, "Go to Import", "import"
+    if state.workbench.audit.offer(max(SIZES)).images == 0:
+        return (
+            f"{lacks} The pool has no image left to draw: import {imported}.",
+            "Go to Import",
+            "import",
+        )
+    words = f"{lacks} Draw one on the page Curves while no round is open, or import {imported}."
+    return words, "Draw an audit set", "curves"

@@ -1,4 +1,4 @@
-"""The curves page: accuracy on the audit set, the accuracy report, and simulations."""
+"""The curves page: may we stop, accuracy on the audit set, what was saved, and other estimates."""
 
 from __future__ import annotations
 
@@ -8,36 +8,25 @@ import altair as alt
 import streamlit as st
 
 from alworkbench.core.domain import MetricRecord
-from alworkbench.evaluation.curves import TableRow
+from alworkbench.core.errors import InvalidResult
+from alworkbench.core.words import percent
+from alworkbench.project.accuracy_report import AccuracyReport
+from alworkbench.project.measured_accuracy import Accuracy
 from alworkbench.project.status import Status
-from alworkbench.simulation.results import SimulationResult, load_results
-from ui.measures import (
-    Accuracy,
-    ClassChange,
-    CurvePoint,
-    audit_curve,
-    class_changes,
-    summarise,
-)
+from alworkbench.report.change_chart import Change, ChangeChart
+from alworkbench.report.line_chart import Level, Line, LineChart, LinePoint
+from alworkbench.simulation.kept import kept_simulations
+from ui.measures import audit_curve, class_changes
 from ui.state import UiState
-from ui.views.accuracy_report import (
-    LEGEND,
-    SEED_BAND,
-    drawn_labels,
-    left_out,
-    population,
-    replayed,
-)
-from ui.views.audit_set import draw_call
-from ui.views.parts import Figure, count, escape_markdown, figures, heading, percent
+from ui.views.accuracy_report import drawn_labels, left_out, population, replayed
+from ui.views.advice import advice
+from ui.views.audit_set import draw_call, without_audit_set
+from ui.views.charts import GREY, SHARE_AXIS, show, show_lines
+from ui.views.newest_simulation import simulations
+from ui.views.parts import Figure, count, figures, heading, with_commands
+from ui.views.replays import replay_line
+from ui.views.saved_labels import saved_labels
 from ui.views.work import working
-
-AUDIT_BAND = "Accuracy on the audit set; band: 95 % Wilson interval"
-_HEIGHT = 340
-_GREY = "#8a8f94"
-"""Legible on the light and on the dark page."""
-_ACCURACY = alt.Axis(format=".0%", tickCount=6, grid=True)
-_LABELS = alt.Axis(format="d", tickMinStep=1, tickCount=10, grid=False)
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
@@ -49,34 +38,50 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     )
     if working(state):
         return
-    st.space("small")
     metrics = state.workbench.measurements.all()
     curve = audit_curve(metrics)
     status = state.workbench.status()
+    if status.rounds_closed or curve:
+        advice(state)
+    st.space("small")
     if not curve:
-        _no_measurements(status, go)
+        _no_measurements(state, status, go)
     elif len(curve) == 1:
         _first_measurement(curve[0], go)
     else:
-        _audit(metrics, curve)
-    report = state.workbench.audit.report()
+        _audit(metrics, curve, state.workbench.session.settings().target_accuracy or None, go)
+    report, fault = _report(state)
     population(report)
     if status.open_round is None and status.encoded > 0 and status.has_posterior:
         draw_call(state, go, key="curves-audit")
     st.space("medium")
+    kept = kept_simulations(state.workbench.session.folder.simulations)
+    saved_labels(kept.finished, report.counterfactual, go)
     drawn_labels(report)
     left_out(report)
     replayed(report)
+    if fault:
+        st.warning(with_commands(fault), title="The replay among your labels cannot be shown")
+    if status.rounds_closed:
+        replay_line(state, go)
     st.space("medium")
-    _simulations(load_results(state.workbench.session.folder.simulations))
+    simulations(kept, go)
 
 
-def _no_measurements(status: Status, go: Callable[[str], None]) -> None:
+def _report(state: UiState) -> tuple[AccuracyReport, str]:
+    """The accuracy report, and why the replay is not in it: one damaged file hides no other figure."""
+    try:
+        return state.workbench.audit.report(), ""
+    except InvalidResult as damaged:
+        return state.workbench.audit.report(replayed=False), str(damaged)
+
+
+def _no_measurements(state: UiState, status: Status, go: Callable[[str], None]) -> None:
     if status.audit_images == 0:
-        st.info(
-            "This project has no audit set, so accuracy cannot be measured. Draw one here while no round "
-            "is open, or import labelled images for it: `alworkbench import FOLDER --audit`."
-        )
+        words, act, page = without_audit_set(state, status, "accuracy cannot be measured")
+        st.info(words)
+        if page != "curves" and st.button(act, key="curves-audit-import"):
+            go(page)
         return
     st.info("Accuracy is not measured yet. The first point appears when a round is closed.")
     if st.button("Go to labelling", key="curves-label"):
@@ -104,84 +109,79 @@ def _first_measurement(first: Accuracy, go: Callable[[str], None]) -> None:
         go("label")
 
 
-# ---------------------------------------------------------------------------------- the audit set
-
-
-def _audit(metrics: Sequence[MetricRecord], curve: Sequence[Accuracy]) -> None:
+def _audit(
+    metrics: Sequence[MetricRecord],
+    curve: Sequence[Accuracy],
+    target: float | None,
+    go: Callable[[str], None],
+) -> None:
     zero_shot = next((a for a in curve if a.labels == 0), None)
-    st.altair_chart(_audit_chart(curve, zero_shot), alt="Accuracy by labels, with its interval")
+    show_lines(audit_chart(curve, target))
     parts = [
         f"The line is accuracy on {count(curve[-1].images, 'audit image')} after each round; "
         f"the band is its 95 % Wilson interval."
     ]
     if zero_shot is not None:
-        parts.append(f"The dashed line is the model before any label: {percent(zero_shot.value)}.")
+        parts.append(f"The model before any label: {percent(zero_shot.value)}.")
     parts.append("The band does not contain the chance in the choice of the labelled images.")
     st.caption(" ".join(parts))
     changes = class_changes(metrics[0], metrics[-1]) if len(metrics) > 1 else []
     if changes:
         st.space("small")
-        st.subheader("By class", anchor=False)
-        st.altair_chart(_class_chart(changes), alt="Accuracy of each class, first and newest")
-        st.caption(
-            "Share of correct predictions in each class, on the audit images: the hollow point is before any "
-            "label, the filled point is now. Classes with few audit images change by chance."
-            if metrics[0].round_number == 0
-            else "Share of correct predictions in each class, on the audit images: the hollow point is the "
-            "first measurement, the filled point is now. Classes with few audit images change by chance."
+        st.header("By class", anchor=False)
+        rows = [Change(c.name, c.before, c.after) for c in changes]
+        first = "before any label" if metrics[0].round_number == 0 else "first measurement"
+        chart = ChangeChart(
+            "accuracy-of-classes",
+            "Accuracy of each class",
+            first,
+            "now",
+            sorted(rows, key=lambda each: each.after, reverse=True),
         )
+        show(_drawn(chart), chart.picture(), chart.table())
+        st.caption(
+            f"Share of correct predictions in each class, on the audit images: the hollow point is {first}, "
+            "the filled point is now. Classes with few audit images change by chance."
+        )
+        if st.button("Intervals and errors of each class", key="curves-errors"):
+            go("errors")
 
 
-def _audit_chart(curve: Sequence[Accuracy], zero_shot: Accuracy | None) -> alt.LayerChart:
+def audit_chart(curve: Sequence[Accuracy], target: float | None) -> LineChart:
+    """Accuracy on the audit set by labels, with the model before any label and the target as levels."""
+    levels = [Level("before any label", a.value) for a in curve if a.labels == 0][:1]
+    if target is not None:
+        levels.append(Level(f"target {percent(target, 0)}", target))
+    newest = curve[-1]
+    return LineChart(
+        name="accuracy",
+        title="Accuracy by labels",
+        alt=(
+            f"Accuracy on the audit set by labels learned from, with its interval. After "
+            f"{count(newest.labels, 'label')}: {percent(newest.value)}."
+        ),
+        x="Labels learned from",
+        y="Accuracy",
+        lines=[
+            Line("This project", tuple(LinePoint(a.labels, a.value, a.low, a.high) for a in curve))
+        ],
+        band="95 % Wilson interval",
+        levels=levels,
+    )
+
+
+def _drawn(chart: ChangeChart) -> alt.LayerChart:
     rows = alt.InlineData(
-        values=[
-            {
-                "labels": a.labels,
-                "accuracy": a.value,
-                "low": a.low,
-                "high": a.high,
-                "legend": AUDIT_BAND,
-            }
-            for a in curve
-        ]
-    )
-    y = alt.Y(
-        "accuracy:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True)
-    )
-    base = alt.Chart(rows).encode(
-        x=alt.X("labels:Q", title="Labels learned from", axis=_LABELS),
-        color=alt.Color("legend:N", title=None, legend=LEGEND),
-    )
-    tooltip = [
-        alt.Tooltip("labels:Q", title="Labels"),
-        alt.Tooltip("accuracy:Q", title="Accuracy", format=".1%"),
-        alt.Tooltip("low:Q", title="95 % from", format=".1%"),
-        alt.Tooltip("high:Q", title="95 % to", format=".1%"),
-    ]
-    layers = [
-        base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title="Accuracy"), y2="high:Q"),
-        base.mark_line(strokeWidth=2.5).encode(y=y),
-        base.mark_point(size=70, filled=True, opacity=1).encode(y=y, tooltip=tooltip),
-    ]
-    if zero_shot is not None:
-        rule = alt.Chart(alt.InlineData(values=[{"accuracy": zero_shot.value}]))
-        layers.insert(0, rule.mark_rule(strokeDash=[5, 5], color=_GREY, size=1.5).encode(y=y))
-    return alt.layer(*layers).properties(height=_HEIGHT)
-
-
-def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
-    ordered = sorted(changes, key=lambda c: c.after, reverse=True)
-    rows = alt.InlineData(
-        values=[{"name": c.name, "before": c.before, "after": c.after} for c in ordered]
+        values=[{"name": c.name, "before": c.before, "after": c.after} for c in chart.rows]
     )
     y = alt.Y(
         "name:N",
         title=None,
-        sort=[c.name for c in ordered],
+        sort=[c.name for c in chart.rows],
         axis=alt.Axis(labelLimit=220, labelFlush=False),
     )
     x = alt.X(
-        "after:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(domain=[0, 1], nice=False)
+        "after:Q", title="Accuracy", axis=SHARE_AXIS, scale=alt.Scale(domain=[0, 1], nice=False)
     )
     tooltip = [
         alt.Tooltip("name:N", title="Class"),
@@ -190,104 +190,9 @@ def _class_chart(changes: Sequence[ClassChange]) -> alt.LayerChart:
     ]
     base = alt.Chart(rows).encode(y=y, tooltip=tooltip)
     return alt.layer(
-        base.mark_rule(strokeWidth=2, color=_GREY).encode(
+        base.mark_rule(strokeWidth=2, color=GREY).encode(
             x=alt.X("before:Q", title="Accuracy"), x2="after:Q"
         ),
         base.mark_point(size=80, filled=False, strokeWidth=2).encode(x="before:Q"),
         base.mark_point(size=90, filled=True, opacity=1).encode(x=x),
-    ).properties(height=max(140, 30 * len(ordered)))
-
-
-# ------------------------------------------------------------------------------------ simulations
-
-
-def _simulations(simulations: Sequence[SimulationResult]) -> None:
-    st.subheader("Simulations", anchor=False)
-    if not simulations:
-        st.caption(
-            "No simulation was run. `alworkbench simulate` labels with known answers and compares "
-            "strategies over several seeds."
-        )
-        return
-    chosen = simulations[0]
-    if len(simulations) > 1:
-        names = [s.name for s in simulations]
-        index = st.selectbox(
-            "Simulation",
-            range(len(names)),
-            format_func=lambda i: names[i],
-            key="simulation",
-        )
-        chosen = simulations[index]
-    points = summarise(chosen.curves)
-    if not points:
-        st.caption("This simulation holds no results yet.")
-        return
-    st.altair_chart(_simulation_chart(points), alt="Mean accuracy by labels for each strategy")
-    st.caption(_simulation_words(chosen, points))
-    st.dataframe(
-        _simulation_table(chosen.table()),
-        hide_index=True,
-        alt="Accuracy at some label budgets",
-        column_config={"Strategy": st.column_config.TextColumn(width="medium")},
-    )
-
-
-def _simulation_chart(points: Sequence[CurvePoint]) -> alt.LayerChart:
-    rows = alt.InlineData(
-        values=[
-            {
-                "strategy": p.strategy,
-                "labels": p.labels,
-                "mean": p.accuracy.mean,
-                "low": p.accuracy.low if p.accuracy.seeds > 1 else p.accuracy.mean,
-                "high": p.accuracy.high if p.accuracy.seeds > 1 else p.accuracy.mean,
-                "seeds": p.accuracy.seeds,
-            }
-            for p in points
-        ]
-    )
-    strategies = list(dict.fromkeys(p.strategy for p in points))
-    base = alt.Chart(rows).encode(
-        x=alt.X("labels:Q", title="Labels", axis=_LABELS),
-        color=alt.Color(
-            "strategy:N",
-            title=SEED_BAND if any(p.accuracy.seeds > 1 for p in points) else None,
-            sort=strategies,
-            legend=LEGEND,
-        ),
-    )
-    y = alt.Y("mean:Q", title="Accuracy", axis=_ACCURACY, scale=alt.Scale(zero=False, nice=True))
-    tooltip = [
-        alt.Tooltip("strategy:N", title="Strategy"),
-        alt.Tooltip("labels:Q", title="Labels"),
-        alt.Tooltip("mean:Q", title="Mean accuracy", format=".1%"),
-        alt.Tooltip("low:Q", title="95 % from", format=".1%"),
-        alt.Tooltip("high:Q", title="95 % to", format=".1%"),
-        alt.Tooltip("seeds:Q", title="Seeds"),
-    ]
-    return alt.layer(
-        base.mark_area(opacity=0.14).encode(y=alt.Y("low:Q", title="Accuracy"), y2="high:Q"),
-        base.mark_line(strokeWidth=2.5).encode(y=y),
-        base.mark_point(size=45, filled=True, opacity=1).encode(y=y, tooltip=tooltip),
-    ).properties(height=_HEIGHT + 40)
-
-
-def _simulation_words(simulation: SimulationResult, points: Sequence[CurvePoint]) -> str:
-    band = (
-        "the band is the 95 % t-interval of the mean over seeds"
-        if max(p.accuracy.seeds for p in points) > 1
-        else "a single seed has no interval"
-    )
-    return escape_markdown(f"{simulation.summary()}. Answers are the known labels; {band}.")
-
-
-def _simulation_table(rows: Sequence[TableRow]) -> dict[str, list[str]]:
-    budgets = sorted({labels for row in rows for labels in row.at})
-    table = {"Strategy": [row.strategy for row in rows]}
-    for labels in budgets:
-        table[count(labels, "label")] = [
-            row.at[labels].with_interval if labels in row.at else "–" for row in rows
-        ]
-    table["Mean over the curve"] = [row.area.with_interval for row in rows]
-    return table
+    ).properties(height=max(140, 26 * len(chart.rows)))

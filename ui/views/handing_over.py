@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from alworkbench.core.domain import JobKind, Round
+from alworkbench.project.round_history import bought
 from ui.state import UiState
 from ui.views.outcome import outcome_line
 from ui.views.parts import ROW, escape_markdown
-from ui.views.work import asked_by
+from ui.views.work import begin
 
 _SEEN = "outcome-seen"
 
@@ -18,7 +19,10 @@ def last_outcome(state: UiState, current: Round) -> None:
     before = current.settings.get("prepared", {}).get("after_round")
     if before is None or st.session_state.get(_SEEN) == before:
         return
-    line = outcome_line(state.workbench.measurements.all(), before)
+    closed = [each for each in state.workbench.rounds.all() if each.number == before]
+    if not closed:
+        return
+    line = outcome_line(bought(closed[0], state.workbench.measurements.all()), closed[0])
     if line is None:
         return
     with st.container(border=True, **ROW):
@@ -40,5 +44,5 @@ def failed_preparation(state: UiState, current: Round) -> None:
     )
     if st.button("Prepare it again", key="prepare-again"):
         title = f"prepare the round after round {current.number}"
-        state.jobs.start(JobKind.PREPARE, title, asked_by(state), {"do": "prepare"})
-        st.rerun()
+        if begin(state, JobKind.PREPARE, title, {"do": "prepare"}):
+            st.rerun()

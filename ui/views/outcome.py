@@ -6,56 +6,69 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from alworkbench.core.domain import MetricRecord
-from ui.measures import Accuracy, accuracy_of, class_changes, intervals_overlap
-from ui.views.parts import Figure, count, escape_markdown, figures, percent
+from alworkbench.core.domain import AUDIT_STRATEGY, MetricRecord, Round
+from alworkbench.core.words import percent
+from alworkbench.project.class_sets import check_sets
+from alworkbench.project.round_history import Bought, bought, interval_words, signed_points
+from ui.measures import class_changes
+from ui.state import UiState
+from ui.views.parts import Figure, count, escape_markdown, figures
 
 _SHOWN_CLASSES = 3
 
 
-def outcome(metrics: Sequence[MetricRecord]) -> None:
-    """Draw the newest measurement beside the one before it; nothing when there is none."""
-    measured = [(m, a) for m in metrics if (a := accuracy_of(m)) is not None]
-    if not measured:
-        st.caption(
-            "This project has no audit set, so accuracy cannot be measured. Draw one on the project page."
-        )
+def last_result(state: UiState, closed: Round) -> None:
+    """Draw what the round that was closed last bought, and how often its likely classes were right."""
+    metrics = state.workbench.measurements.all()
+    outcome(closed, metrics)
+    check = check_sets(closed, state.workbench.rounds.items(closed.id))
+    if check is not None:
+        st.caption(check.words)
+
+
+def outcome(closed: Round, metrics: Sequence[MetricRecord]) -> None:
+    """Draw the measurement after a round beside the one before it. `metrics` are all."""
+    found = bought(closed, metrics)
+    if found is None:
+        st.caption(_not_measured(closed, metrics))
         return
-    record, after = measured[-1]
-    before = measured[-2] if len(measured) > 1 else None
-    shown = [Figure("Accuracy now", percent(after.value), _interval(after))]
-    if before is not None:
-        change = 100 * (after.value - before[1].value)
+    after, before = found.after, found.before
+    shown = [Figure("Accuracy now", percent(after.value), interval_words(after))]
+    if before is not None and found.change is not None:
         shown = [
-            Figure("Accuracy before", percent(before[1].value), _interval(before[1])),
+            Figure("Accuracy before", percent(before.value), interval_words(before)),
             *shown,
-            Figure("Change", f"{_signed(change, 1)} points", _verdict(before[1], after)),
+            Figure("Change", f"{signed_points(found.change)} points", found.verdict),
         ]
     figures(shown)
     st.caption(
         f"Measured on {count(after.images, 'audit image')}, which the model never learns from. "
         f"The model has learned from {count(after.labels, 'label')}."
     )
-    if before is not None:
-        _classes(before[0], record)
+    if len(found.records) > 1:
+        _classes(*found.records)
 
 
-def outcome_line(metrics: Sequence[MetricRecord], round_number: int) -> str | None:
+def _not_measured(closed: Round, metrics: Sequence[MetricRecord]) -> str:
+    if closed.strategy == AUDIT_STRATEGY:
+        return (
+            "The model learns nothing from images of the audit set. It was not measured after them."
+        )
+    if metrics:
+        return "The accuracy after this round is not measured."
+    return (
+        "Accuracy is measured on labelled images of an audit set, and this project has none yet. Draw them "
+        "on the page Curves."
+    )
+
+
+def outcome_line(found: Bought | None, closed: Round) -> str | None:
     """What a round bought, in a sentence or two; None where its learner is not measured."""
-    measured = [(m, a) for m in metrics if (a := accuracy_of(m)) is not None]
-    now = next((n for n, (m, _) in enumerate(measured) if m.round_number == round_number), None)
-    if now is None:
+    if found is None:
         return None
-    after = measured[now][1]
-    words = f"The model has learned from round {round_number}. Accuracy {percent(after.value)}"
-    if _interval(after):
-        words += f" ({_interval(after)})"
-    if now == 0:
-        return f"{words}."
-    before = measured[now - 1][1]
-    verdict = _verdict(before, after)
-    change = f"{_signed(100 * (after.value - before.value), 1)} points"
-    return f"{words}, before {percent(before.value)}: {change}{verdict and '; '}{verdict}."
+    if closed.strategy == AUDIT_STRATEGY:
+        return f"The model is measured on round {closed.number}. {found.words}."
+    return f"The model has learned from round {closed.number}. {found.words}."
 
 
 def _classes(before: MetricRecord, after: MetricRecord) -> None:
@@ -64,26 +77,7 @@ def _classes(before: MetricRecord, after: MetricRecord) -> None:
     worse = [c for c in reversed(changes) if c.points < 0][:_SHOWN_CLASSES]
     for title, group in (("Gained most", better), ("Lost most", worse)):
         if group:
-            names = ", ".join(f"{escape_markdown(c.name)} ({_signed(c.points, 0)})" for c in group)
+            names = ", ".join(
+                f"{escape_markdown(c.name)} ({signed_points(c.points / 100, 0)})" for c in group
+            )
             st.markdown(f"**{title}**, in points: {names}")
-
-
-def _signed(points: float, digits: int) -> str:
-    return f"{points:+.{digits}f}".replace("-", "−")
-
-
-def _interval(accuracy: Accuracy) -> str:
-    if accuracy.low is None or accuracy.high is None:
-        return ""
-    return f"95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}"
-
-
-def _verdict(before: Accuracy, after: Accuracy) -> str:
-    overlap = intervals_overlap(before, after)
-    if overlap is None:
-        return ""
-    return (
-        "the intervals overlap: one round may be chance"
-        if overlap
-        else "the intervals do not overlap"
-    )

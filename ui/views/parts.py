@@ -16,6 +16,8 @@ ROW: Any = {
     "vertical_alignment": "center",
 }
 """Options of a container whose text stands left and whose button stands right."""
+FORM_ROW: Any = {**ROW, "vertical_alignment": "bottom"}
+"""The same for a field with its name above it: the button stands beside the field."""
 
 # CommonMark lets every ASCII punctuation mark be escaped; that also disarms Streamlit's own
 # directives (:red[...], :material/...:), formulas and emoji codes.
@@ -46,6 +48,8 @@ _STYLE = """
   font-size: .95rem; }
 .alw-facts .name { opacity: .72; }
 .alw-facts .value { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+/* Streamlit writes the chosen part of a row of choices in the accent, too dark to read on the dark page. */
+[data-testid="stButtonGroup"] button[data-selected="true"] p { color: CanvasText; font-weight: 600; }
 </style>
 """
 
@@ -71,6 +75,16 @@ class Bar:
 def escape_markdown(text: str) -> str:
     """The text so that markdown shows it as it is: no image is fetched, no link is made."""
     return _PUNCTUATION.sub(r"\\\1", text)
+
+
+def with_commands(text: str) -> str:
+    """The text as `escape_markdown` writes it, with what stands between two backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0 or not all(parts[1::2]) or "\n" in "".join(parts[1::2]):
+        return escape_markdown(text)
+    return "".join(
+        f"`{part}`" if place % 2 else escape_markdown(part) for place, part in enumerate(parts)
+    )
 
 
 def heading(eyebrow: str, title: str, lead: str = "") -> None:
@@ -113,11 +127,6 @@ def facts(shown: Sequence[tuple[str, str]]) -> None:
         for name, value in shown
     )
     st.html(f'{_STYLE}<div class="alw-facts">{rows}</div>')
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.{digits}f} %"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

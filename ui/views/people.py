@@ -8,8 +8,10 @@ import streamlit as st
 
 from alworkbench.core.domain import Person, PersonRole
 from alworkbench.core.errors import PeopleError
+from alworkbench.project.passwords import made_password
 from ui.state import UiState
-from ui.views.parts import escape_markdown, heading
+from ui.views.parts import escape_markdown, heading, with_commands
+from ui.views.people_work import people_work
 
 _MAY = {
     PersonRole.ANNOTATOR: "labels",
@@ -17,6 +19,7 @@ _MAY = {
     PersonRole.MANAGER: "may do everything",
 }
 _SAID = "people-said"
+_MADE = "people-made-password"
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
@@ -28,6 +31,10 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     )
     if said := st.session_state.pop(_SAID, None):
         st.success(escape_markdown(said))
+    if made := st.session_state.pop(_MADE, None):
+        name, password = made
+        st.write(f"The password of {escape_markdown(name)}. It is shown this once:")
+        st.code(password, language=None)
     people = state.workbench.people.all()
     st.dataframe(
         {
@@ -40,31 +47,44 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         hide_index=True,
         alt="People of this project",
     )
+    if _managers_shut_out(people):
+        st.warning(
+            "No manager has a password, but somebody else has one. From its next start the server asks "
+            "everybody for a password: set one for a manager, or no manager can sign in with one."
+        )
     left, right = st.columns(2, gap="large")
     with left:
         _add(state)
     with right:
         if people:
             _change(state, people)
+    people_work(state)
+
+
+def _managers_shut_out(people: list[Person]) -> bool:
+    """Whether some have passwords and no manager is among them."""
+    known = [each for each in people if each.active and each.has_password]
+    return bool(known) and all(each.role is not PersonRole.MANAGER for each in known)
 
 
 def _add(state: UiState) -> None:
     with st.form("add-person", border=True):
-        st.subheader("Add a person", anchor=False)
+        st.header("Add a person", anchor=False)
         name = st.text_input("Name", max_chars=80, key="new-name", help="It cannot be changed.")
         role = _role_box("new-role", PersonRole.ANNOTATOR)
         password = _password_box("First password", "new-password")
         if st.form_submit_button("Add", type="primary"):
-            added = (
-                f"Added {' '.join(name.split())}. Tell the password in person, or by a safe way."
-            )
-            _do(lambda: state.workbench.people.add(name, role, password), added)
+            tidy = " ".join(name.split())
+            added = f"Added {tidy}. Tell the password in person, or by a safe way."
+            given = password or made_password()
+            made = None if password else (tidy, given)
+            _do(lambda: state.workbench.people.add(name, role, given), added, made)
 
 
 def _change(state: UiState, people: list[Person]) -> None:
     workbench = state.workbench
     with st.container(border=True):
-        st.subheader("Change a person", anchor=False)
+        st.header("Change a person", anchor=False)
         name = st.selectbox("Person", [p.name for p in people], key="person")
         person = next(p for p in people if p.name == name)
         role = _role_box(f"role-{person.id}", person.role)
@@ -83,9 +103,11 @@ def _change(state: UiState, people: list[Person]) -> None:
         with st.form("new-password-of-person", clear_on_submit=True, border=False):
             password = _password_box("New password", "changed-password")
             if st.form_submit_button("Set the password"):
+                given = password or made_password()
                 _do(
-                    lambda: workbench.people.set_password(name, password),
+                    lambda: workbench.people.set_password(name, given),
                     f"{name} has a new password, and is signed out everywhere.",
+                    None if password else (name, given),
                 )
 
 
@@ -102,16 +124,25 @@ def _role_box(key: str, role: PersonRole) -> PersonRole:
 
 def _password_box(label: str, key: str) -> str:
     return st.text_input(
-        label, type="password", max_chars=1000, key=key, autocomplete="new-password"
+        label,
+        type="password",
+        max_chars=1000,
+        key=key,
+        autocomplete="new-password",
+        placeholder="Empty: one is made, and shown once",
     )
 
 
-def _do(change: Callable[[], object], said: str) -> None:
-    """Make a change and draw the page again; a refusal is shown."""
+def _do(change: Callable[[], object], said: str, made: tuple[str, str] | None = None) -> None:
+    """Make a change and draw the page again; a refusal is shown.
+
+    `made` is a person and a password that was made for them, which the next drawing shows once.
+    """
     try:
         change()
     except PeopleError as refused:
-        st.error(escape_markdown(str(refused)))
+        st.error(with_commands(str(refused)))
         return
     st.session_state[_SAID] = said
+    st.session_state[_MADE] = made
     st.rerun()

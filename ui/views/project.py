@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from alworkbench.core.domain import AUDIT_STRATEGY, Round, RoundState
+from alworkbench.core.domain import AUDIT_STRATEGY, Round
+from alworkbench.core.words import percent
+from alworkbench.project.next_step import Step
 from alworkbench.project.status import Status
 from ui.state import UiState
 from ui.views.advice import advice
 from ui.views.audit_set import draw_call
-from ui.views.next_round import start_round
+from ui.views.next_round import next_round
 from ui.views.parts import (
     ROW,
     Bar,
@@ -22,10 +24,17 @@ from ui.views.parts import (
     facts,
     figures,
     heading,
-    percent,
 )
 from ui.views.work import failure, working
 
+SET_UP = {
+    "import": "Import",
+    "export": "Export",
+    "support-set": "Support set",
+    "people": "People",
+    "settings": "Settings",
+}
+"""Pages that the overview leads to."""
 MOST_NAMES = 12
 """At most so many names are listed; of the others, their number."""
 
@@ -49,29 +58,31 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     st.space("small")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.subheader("Labels by class", anchor=False)
+        st.header("Labels by class", anchor=False)
         _classes(status)
     with right:
-        st.subheader("Collection", anchor=False)
+        st.header("Collection", anchor=False)
         facts(_facts(status))
-    _history(state.workbench.rounds.all())
+    _set_up(go)
+    if status.rounds_closed and st.button("See all rounds", key="see-rounds", type="tertiary"):
+        go("rounds")
+
+
+def _set_up(go: Callable[[str], None]) -> None:
+    """Where the project is set up."""
+    st.space("small")
+    st.header("Set-up", anchor=False)
+    with st.container(horizontal=True):
+        for page, title in SET_UP.items():
+            if st.button(title, key=f"project-to-{page}"):
+                go(page)
 
 
 def _next_step(state: UiState, status: Status, go: Callable[[str], None]) -> None:
-    open_round = status.open_round
-    if open_round is not None:
-        _open_round(open_round, status.open_answered, go)
-    elif status.pool_images == 0 or status.encoded < status.pool_images + status.audit_images:
-        st.info(escape_markdown(status.next_step))
+    if status.open_round is not None and status.step in (Step.LABEL, Step.CLOSE):
+        _open_round(status.open_round, status.open_answered, go)
     else:
-        number = status.rounds_closed + 1
-        with st.container(border=True):
-            st.write(
-                "The model ranks the pool and asks about the images whose labels help it most."
-                if number == 1
-                else "The model has learned from your labels and can pick the next images."
-            )
-            start_round(state, f"Start round {number}", go)
+        next_round(state, status, go, manages=True)
 
 
 def _open_round(round_: Round, answered: int, go: Callable[[str], None]) -> None:
@@ -130,7 +141,15 @@ def _figures(status: Status) -> list[Figure]:
             Figure("Accuracy, no labels yet", percent(status.zero_shot_accuracy), "zero-shot")
         )
     else:
-        shown.append(Figure("Accuracy", "–", "measured when the first round closes"))
+        shown.append(
+            Figure(
+                "Accuracy",
+                "–",
+                "measured when the first round closes"
+                if status.audit_images
+                else "not measured: the project has no audit set",
+            )
+        )
     return shown
 
 
@@ -148,7 +167,7 @@ def _classes(status: Status) -> None:
 def _facts(status: Status) -> list[tuple[str, str]]:
     total = status.pool_images + status.audit_images
     return [
-        ("Model", status.encoder),
+        ("Model", status.model),
         ("Uncertainty", "posterior fitted" if status.has_posterior else "no posterior yet"),
         ("Encoded", f"{status.encoded:,} of {total:,}"),
         ("Audit set", count(status.audit_images, "image") if status.audit_images else "none"),
@@ -159,29 +178,3 @@ def _facts(status: Status) -> list[tuple[str, str]]:
             else "empty: every file could be read",
         ),
     ]
-
-
-def _history(rounds: list[Round]) -> None:
-    st.space("small")
-    st.subheader("Rounds", anchor=False)
-    if not rounds:
-        st.caption(
-            "Every round is kept with its strategy, seed and time, so that it can be computed again."
-        )
-        return
-    newest_first = list(reversed(rounds))
-    st.dataframe(
-        {
-            "Round": [r.number for r in newest_first],
-            "Strategy": [r.strategy for r in newest_first],
-            "Images": [r.batch_size for r in newest_first],
-            "Ranking took": [f"{r.seconds:.1f} s" for r in newest_first],
-            "Seed": [r.seed for r in newest_first],
-            "Learner": [
-                "zero-shot" if r.learner_id is None else f"no. {r.learner_id}" for r in newest_first
-            ],
-            "State": ["open" if r.state is RoundState.OPEN else "closed" for r in newest_first],
-        },
-        hide_index=True,
-        alt="Rounds of this project, newest first",
-    )

@@ -11,13 +11,16 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from alworkbench.core.errors import WorkbenchError
+from alworkbench.core.domain import JobKind, JobState
+from alworkbench.project.review_cases import LOOK
 from ui.components.reviewer import reviewer
 from ui.door.visitor import person_here
+from ui.jobs import JobView
 from ui.state import UiState
-from ui.views.parts import count, escape_markdown, heading
-
-_SEARCHES = "review-searches"
+from ui.views.parts import count, heading
+from ui.views.side_job import side_job
+from ui.views.times import ago
+from ui.views.work import begin
 
 
 def render(state: UiState, go: Callable[[str], None]) -> None:
@@ -31,27 +34,31 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         "Images that people disagree about, or whose label is probably wrong. Your decision counts alone; "
         "all answers are kept.",
     )
-    _look_for_errors(state)
-    searches = st.session_state.get(_SEARCHES, 0)
-    reviewer(state, person, state.workbench.classes.current(), searches)
+    search = _look_for_errors(state)
+    reviewer(
+        state, person, state.workbench.classes.current(), 0 if search is None else search.job.id
+    )
 
 
-def _look_for_errors(state: UiState) -> None:
+def _look_for_errors(state: UiState) -> JobView | None:
+    """The last search for likely errors; when it ends, its cases are shown."""
+    search = side_job(state, JobKind.ERRORS, title=LOOK)
+    if search is not None and search.running:
+        return None
     if st.button(
         "Look for likely errors",
         key="review-look",
         help="Compares each label with a model that did not learn it. It takes some seconds.",
-    ):
-        try:
-            with st.spinner("Leaving each label out"):
-                found = state.workbench.team.reviews.open_label_errors()
-        except WorkbenchError as refused:
-            st.error(escape_markdown(str(refused)))
-            return
-        st.session_state[_SEARCHES] = st.session_state.get(_SEARCHES, 0) + 1
-        st.success(
-            f"{count(found, 'label')} {'is' if found == 1 else 'are'} probably wrong. "
-            "About every second of them is right all the same, so look at each."
-            if found
-            else "No other label is probably wrong."
-        )
+    ) and begin(state, JobKind.ERRORS, LOOK, {"do": "errors"}):
+        st.rerun()
+    if search is None or search.job.state is not JobState.DONE or search.job.started_at is None:
+        return search
+    found = state.workbench.team.reviews.errors_opened(search.job.started_at)
+    words = (
+        f"{count(found, 'label')} {'is' if found == 1 else 'are'} probably wrong. "
+        "About every second of them is right all the same, so look at each."
+        if found
+        else "No other label is probably wrong."
+    )
+    st.success(f"{words} The search was {ago(search.job.started_at, search.now)}.")
+    return search

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 
 from alworkbench.core.domain import Item
+from alworkbench.project.team import held_images
 from ui.state import UiState
 from ui.views.parts import count, escape_markdown
 
@@ -31,10 +31,7 @@ def teammates(state: UiState, name: str) -> None:
 
 def held_by_others(items: Sequence[Item], name: str, now: datetime) -> dict[str, int]:
     """Person -> images that this person holds and has not answered, by name; without `name`."""
-    held = Counter(
-        lease.annotator for item in items for lease in item.held(now) if lease.annotator != name
-    )
-    return dict(sorted(held.items()))
+    return {who: held for who, held in held_images(items, now).items() if who != name}
 
 
 def initials(name: str) -> str:

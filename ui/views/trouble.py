@@ -12,7 +12,7 @@ from alworkbench.core.errors import WorkbenchError
 from alworkbench.core.unexpected import keep_trace, what_to_do
 from ui.door.visitor import person_here
 from ui.state import UiState
-from ui.views.parts import escape_markdown
+from ui.views.parts import escape_markdown, with_commands
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def draw_calmly(render: Render, state: UiState, go: Go, needed: PersonRole) -> N
             return
         render(state, go)
     except WorkbenchError as error:
-        st.error(escape_markdown(str(error)), title="This page cannot be shown now")
+        st.error(with_commands(str(error)), title="This page cannot be shown now")
     except Exception as error:
         _log.exception("a page could not be drawn")
         words = what_to_do(

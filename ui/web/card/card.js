@@ -3,6 +3,7 @@
 // It is a modal <dialog>: the browser keeps the focus inside and everything behind it inert, and its context of
 // the router takes all keys, so that nothing behind it labels. Links to `?image=HASH` open it in place.
 
+import { imageOf } from "../shared/image_link.js";
 import { keys } from "../shared/keys.js";
 import { keyCap, make } from "../shared/make.js";
 import { Pictures, sideFor } from "../shared/pictures.js";
@@ -10,16 +11,19 @@ import { Server } from "../shared/server.js";
 import { Viewer } from "../shared/viewer.js";
 import { drawModel } from "./belief.js";
 import { drawFacts, drawHistory, drawNearest } from "./records.js";
+import { Marking } from "./marking.js";
 import { Relabel } from "./relabel.js";
 
 const HERE = Symbol.for("alworkbench.card");
+const ASKED = Symbol.for("alworkbench.card.asked");
 const HASH = /^[0-9a-f]{64}$/;
 
-// Opens the card of the image with this content hash; false where the page has no card.
+// Opens the card of the image with this content hash; false for what is no hash. A page draws its card after
+// everything else: one that is asked for before opens as soon as it is there.
 export function openCard(hash) {
-  const card = window[HERE];
-  if (card === undefined || !HASH.test(hash)) return false;
-  card.open(hash);
+  if (!HASH.test(hash)) return false;
+  if (window[HERE] === undefined) window[ASKED] = hash;
+  else window[HERE].open(hash);
   return true;
 }
 
@@ -37,10 +41,11 @@ class Card {
     this.server = new Server(() => this.data.base, (reason) => this.say(reason));
     this.relabel = new Relabel(this.server, () => this.load());
     this.node = make("dialog", "card");
+    this.marking = new Marking(this.server, this.node, () => this.loadRecords());
     this.node.setAttribute("aria-labelledby", "card-title");
     this.build();
     root.append(this.node);
-    this.node.addEventListener("close", () => this.onClose());
+    this.node.addEventListener("close", () => this.onClose()); // also where the browser closed it
     this.node.addEventListener("click", (event) => {
       if (event.target === this.node) this.close(); // beside the drawer
     });
@@ -52,7 +57,8 @@ class Card {
     };
     document.addEventListener("click", this.onLink);
     window[HERE] = this;
-    const asked = new URL(location.href).searchParams.get("image");
+    const asked = window[ASKED] ?? new URL(location.href).searchParams.get("image");
+    delete window[ASKED];
     if (asked !== null && HASH.test(asked)) this.open(asked);
   }
 
@@ -74,7 +80,8 @@ class Card {
     this.history = make("section", "");
     this.body = make("div", "card-body");
     this.body.append(
-      this.stage, this.status, this.facts, this.relabel.node, this.model, this.nearest, this.history,
+      this.stage, this.status, this.facts, this.relabel.node, this.marking.node, this.model,
+      this.nearest, this.history,
     );
     this.panel = make("div", "card-panel");
     this.panel.append(head, this.body);
@@ -101,7 +108,7 @@ class Card {
       });
       this.leave = [
         keys.enter("drawer", (press) => this.takeKey(press), { modal: true, sheet: () => LINES }),
-        this.viewer.listen("picture of the card"),
+        this.viewer.listen("picture of the card", "drawer"),
       ];
     }
     this.show(hash);
@@ -118,6 +125,7 @@ class Card {
     for (const part of [this.facts, this.nearest, this.history]) part.replaceChildren();
     this.model.replaceChildren(make("h3", "", "What the model says"), make("p", "muted", "Asking the model"));
     this.relabel.hide();
+    this.marking.hide();
     this.load();
   }
 
@@ -126,12 +134,16 @@ class Card {
     this.shut.focus();
   }
 
+  // The keys are free at once: the event of the dialog comes later than a key that is pressed meanwhile.
   close() {
-    this.node.close(); // then onClose
+    this.node.close();
+    this.onClose();
   }
 
   onClose() {
+    if (this.node.open || this.hash === null) return; // opened again meanwhile, or done already
     this.hash = null;
+    this.marking.hide();
     for (const leave of this.leave) leave();
     this.leave = [];
     this.pictures?.dispose();
@@ -141,6 +153,8 @@ class Card {
 
   takeKey(press) {
     if (press.key === "escape" || (press.key === "i" && !press.shift)) this.close();
+    else if (press.key === ";" || (press.key === "n" && !press.shift)) this.marking.note();
+    else if (press.key === ":" || (press.key === "f" && !press.shift)) this.marking.toggle();
     else return false;
     return true;
   }
@@ -156,6 +170,10 @@ class Card {
       [`${path}/nearest`, (reply) => drawNearest(this.nearest, reply, this.data.thumbnail, (each) => this.open(each))],
     ];
     await Promise.all(parts.map(([address, draw]) => this.part(hash, address, draw)));
+  }
+
+  loadRecords() {
+    return this.part(this.hash, `/images/${this.hash}/card`, (reply) => this.drawRecords(reply));
   }
 
   async part(hash, address, draw) {
@@ -176,6 +194,7 @@ class Card {
     drawFacts(this.facts, reply);
     drawHistory(this.history, reply);
     this.relabel.draw(reply);
+    this.marking.draw(reply);
     this.drawPicture();
   }
 
@@ -203,14 +222,15 @@ class Card {
 const LINES = [
   ["Esc", "Close the card."],
   ["i", "Close the card."],
+  ["n and ;", "Write a note about the image."],
+  ["f and :", "Flag the image, or take the flag off."],
 ];
 
 // The image of a plain click on a link to `?image=HASH`; null for any other click.
 function linkedHash(event) {
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return null;
   const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-  const found = /^\?image=([0-9a-f]{64})$/.exec(link?.getAttribute("href") ?? "");
-  return found === null ? null : found[1];
+  return imageOf(link?.getAttribute("href"));
 }
 
 // What has the focus, also inside of components.

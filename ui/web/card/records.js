@@ -1,5 +1,6 @@
 // What the records say of an image: where it is from, its answers, and labelled images that look like it.
 
+import { imageLink } from "../shared/image_link.js";
 import { make } from "../shared/make.js";
 
 const ROLES = { pool: "Pool: it may be asked and learned from", audit: "Audit set: it measures accuracy" };
@@ -31,7 +32,7 @@ export function drawFacts(section, { path, role, width, height, round, open, has
     list.append(make("dt", "", name), node);
   }
   const link = make("a", "", "Link to this card");
-  link.href = `?image=${hash}`;
+  link.href = imageLink(hash);
   section.replaceChildren(make("h3", "unseen", "Image"), list, link);
 }
 
@@ -83,7 +84,7 @@ function quoted(text) {
   return node;
 }
 
-function moment(iso) {
+export function moment(iso) {
   const node = make("time", "", new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
   node.dateTime = iso;
   return node;

@@ -13,7 +13,9 @@ export class Relabel {
     this.server = server;
     this.onStored = onStored;
     this.node = make("section", "relabel");
-    this.node.append(make("h3", "", "Your answer"));
+    this.title = make("h3", "", "Your answer");
+    this.title.tabIndex = -1;
+    this.node.append(this.title);
     this.form = make("form", "");
     const label = make("label", "", "What the image shows");
     this.choice = make("select", "field");
@@ -68,6 +70,7 @@ export class Relabel {
   async store() {
     if (this.save.disabled) return;
     const [kind, id] = this.choice.value.split(" ");
+    this.title.focus({ preventScroll: true }); // a button that is off hears no key, and keys act again
     this.save.disabled = true;
     this.outcome.textContent = "Saving";
     try {

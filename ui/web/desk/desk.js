@@ -1,17 +1,22 @@
 // The labelling desk: which image is on screen, what a key means, what is still to be sent.
 
 import { hashOf, openCard } from "../card/card.js";
-import { newId } from "../shared/ids.js";
+import { imageLink } from "../shared/image_link.js";
 import { keys } from "../shared/keys.js";
+import { listen } from "../shared/listen.js";
 import { Outbox } from "../shared/outbox.js";
 import { Pictures, sideFor } from "../shared/pictures.js";
+import { Refusals } from "../shared/refusals.js";
 import { Server } from "../shared/server.js";
+import { Answering } from "./answering.js";
 import { drawDesk } from "./drawing.js";
 import { Finder } from "./finder.js";
+import { Marking } from "./marking.js";
 import { commandKeys, deskLines, digitsOf, meaningOf } from "./meanings.js";
 import { Queue } from "./queue.js";
 import { Reopening } from "./reopening.js";
 import { Screen } from "./screen.js";
+import { Settling } from "./settling.js";
 import { Supply } from "./supply.js";
 import { Exposure, Tally } from "./tally.js";
 
@@ -20,21 +25,24 @@ class Desk {
     this.trigger = trigger;
     this.data = data;
     this.queue = new Queue();
-    this.tally = new Tally(() => this.unsent());
+    this.tally = new Tally(() => this.outbox.net);
     this.exposure = new Exposure();
     this.armed = false; // its picture has been painted, so keys answer it
     this.missing = false; // it has none: the file is gone, so it can be skipped only
     this.history = [];
     this.stopped = false;
     this.notice = "";
+    this.refusals = new Refusals();
     this.reported = null;
 
     this.actions = {
-      choose: (id) => this.answer("class", id),
-      accept: () => this.accept(),
-      skip: () => this.answer("skip", null),
-      cannotTell: () => this.answer("cannot_tell", null),
-      undo: () => this.undo(),
+      choose: (id) => this.answering.answer("class", id),
+      accept: () => this.answering.accept(),
+      skip: () => this.answering.answer("skip", null),
+      cannotTell: () => this.answering.answer("cannot_tell", null),
+      undo: () => this.answering.undo(),
+      note: () => this.marking.write(),
+      flag: () => this.marking.toggle(),
       find: (text) => this.finder.open(text),
       refuse: (reason) => this.refuse(reason),
       back: () => this.reopening.leave(),
@@ -42,6 +50,8 @@ class Desk {
     this.screen = new Screen(root, this.actions);
     this.finder = new Finder(this);
     this.reopening = new Reopening(this);
+    this.answering = new Answering(this);
+    this.settling = new Settling(this);
     this.supply = new Supply(this);
     this.server = new Server(
       () => this.data.base,
@@ -56,40 +66,32 @@ class Desk {
     this.outbox = new Outbox({
       prefix: `alworkbench.outbox.${data.project}.${data.owner}.`,
       send: (entry) => this.server.send(entry),
-      onSettled: (entry, outcome) => this.onSettled(entry, outcome),
+      onSettled: (entry, outcome) => this.settling.settled(entry, outcome),
       onChange: () => this.draw(),
     });
+    this.marking = new Marking(this);
     for (const entry of this.outbox.list()) {
       if (entry.kind === "answer") this.queue.answered.set(entry.body.item_id, entry.body.event_id);
       else this.queue.forget(entry.target);
     }
 
-    this.onLeave = (event) => {
-      if (this.outbox.size > 0) event.preventDefault();
-    };
-    this.onOnline = () => this.reconnect();
-    this.onVisibility = () => {
-      this.exposure.visibilityChanged();
-      // Another tab may have taken the images over while this one was hidden.
-      if (!document.hidden) this.supply.refill();
-    };
-    this.onHide = () => this.server.release(this.queue.waiting());
     this.leaveKeys = keys.enter("desk", (press) => this.takeKey(press), {
-      sheet: () => deskLines(this.data.many, this.reopening.open !== null),
+      sheet: () => deskLines(this.data, this.reopening.open !== null),
       blocked: (press, reason) => this.tellBlocked(press, reason),
       unknown: (press) => this.refuse(`the key ${press.event.key} means nothing here`),
     });
     this.leaveViewer = this.screen.viewer.listen();
-    window.addEventListener("beforeunload", this.onLeave);
-    window.addEventListener("online", this.onOnline);
-    window.addEventListener("pagehide", this.onHide);
-    document.addEventListener("visibilitychange", this.onVisibility);
+    this.deafen = listen([
+      [window, "beforeunload", (event) => this.outbox.size > 0 && event.preventDefault()],
+      [window, "online", () => this.reconnect()],
+      [window, "pagehide", () => this.server.release(this.queue.waiting())],
+      [document, "visibilitychange", () => this.onVisibility()],
+    ]);
 
     this.screen.drawClasses(data.classes, data.many);
     this.tally.take(data.progress, data.round.id);
     this.draw();
-    this.outbox.wake(true);
-    this.supply.refill();
+    this.reconnect();
     this.reopening.load();
   }
 
@@ -121,7 +123,7 @@ class Desk {
       this.tally.progress = null;
       this.supply.clear();
       this.reported = null;
-      this.notice = "";
+      this.begin();
     }
     if (newRound || this.tally.progress === null) this.tally.take(data.progress, data.round.id);
     if (newRound) this.reconnect();
@@ -133,42 +135,9 @@ class Desk {
     this.supply.refill();
   }
 
-  // -------------------------------------------------------------------------------- the server
-
-  onSettled(entry, { state, reply }) {
-    this.supply.epoch += 1;
-    if (entry.kind === "relabel") {
-      if (state === "refused") this.notice = `The new answer was not recorded: ${reply.reason}`;
-      if (state === "refused") this.reopening.load();
-      return;
-    }
-    if (state === "refused") {
-      if (entry.kind === "answer") {
-        this.queue.forget(entry.body.event_id);
-        this.history = this.history.filter((past) => past.eventId !== entry.body.event_id);
-        this.reopening.strip.remove(entry.body.event_id);
-      }
-      const what = entry.kind === "answer" ? "One answer was not recorded" : "Nothing was taken back";
-      this.notice = `${what}: ${reply.reason}`;
-      this.supply.refill();
-      return;
-    }
-    this.tally.take(reply.progress, this.data.round.id);
-    if (entry.kind === "answer") {
-      if (reply.late) this.notice = reply.late;
-      this.queue.people = reply.people;
-      this.supply.topUp();
-      return;
-    }
-    if (reply.item) {
-      this.outbox.renew(reply.item.item_id, reply.item.lease_token);
-      this.queue.renew(reply.item);
-      if (entry.target === null) {
-        this.queue.answered.delete(reply.item_id);
-        this.putBack(reply.item);
-      }
-    }
-    this.supply.refill();
+  onVisibility() {
+    this.exposure.visibilityChanged();
+    if (!document.hidden) this.supply.refill(); // another tab may have taken the images over
   }
 
   // ------------------------------------------------------------------------ the image on screen
@@ -224,7 +193,7 @@ class Desk {
       transparent,
     });
     this.root.dataset.item = String(item.item_id);
-    this.screen.about.href = `?image=${hashOf(item.image_url)}`;
+    this.screen.about.href = imageLink(hashOf(item.image_url));
     // Keys count from the frame in which the picture is painted, not earlier.
     requestAnimationFrame(() => {
       if (this.shown !== item || this.stopped) return;
@@ -250,64 +219,16 @@ class Desk {
 
   // ---------------------------------------------------------------------------------- answering
 
-  accept() {
-    const suggestion = this.shown?.suggestion;
-    if (suggestion) this.answer("class", suggestion.class_id);
-    else this.refuse("there is no suggestion to accept");
-  }
-
-  answer(kind, classId) {
-    const skipsMissing = this.missing && kind === "skip";
-    const item = this.shown;
-    if (item === null || !(this.armed || skipsMissing)) {
-      this.refuse(this.missing ? "this image has no picture, it can be skipped only" : "no picture is on the screen yet");
-      return;
-    }
-    if (this.reopening.open !== null) {
-      this.reopening.answer(kind, classId);
-      return;
-    }
-    const eventId = newId();
-    this.drop();
+  // The person acts: what was said of earlier acts is read.
+  begin() {
     this.notice = "";
-    this.queue.answered.set(item.item_id, eventId);
-    this.history.push({ item, eventId, text: this.describe(kind, classId) });
-    const { item_id, image_url, width, height } = item;
-    const past = { event_id: eventId, item_id, image_url, width, height, kind, class_id: classId };
-    this.reopening.strip.add(past);
-    this.screen.answers.flash(classId);
-    this.screen.saying.clear();
-    this.outbox.add("answer", {
-      event_id: eventId,
-      item_id: item.item_id,
-      lease_token: item.lease_token,
-      kind,
-      class_id: classId,
-      duration_ms: this.exposure.milliseconds,
-      suggested_class_id: item.suggestion ? item.suggestion.class_id : null,
-    });
-    this.advance();
+    this.refusals.clear();
   }
 
   describe(kind, classId) {
     if (kind === "skip") return "Skipped";
     if (kind === "cannot_tell") return "Cannot tell";
     return this.data.classes.find((c) => c.id === classId)?.name ?? "";
-  }
-
-  undo() {
-    if (this.reopening.leave()) return;
-    const past = this.history.pop();
-    this.notice = "";
-    if (past) {
-      this.queue.answered.delete(past.item.item_id);
-      this.reopening.strip.remove(past.eventId);
-      this.outbox.add("undo", { event_id: newId() }, past.eventId);
-      this.putBack(past.item);
-    } else if (this.outbox.size === 0) {
-      // After a reload only the server knows the last answer: it says which image comes back.
-      this.outbox.add("undo", { event_id: newId() }, null);
-    } else this.refuse("the last answers are not saved yet");
   }
 
   // -------------------------------------------------------------------------------------- keys
@@ -344,13 +265,6 @@ class Desk {
 
   // ------------------------------------------------------------------------------------ drawing
 
-  unsent() {
-    let net = 0;
-    const counts = { answer: 1, undo: -1 };
-    for (const entry of this.outbox.list()) net += counts[entry.kind] ?? 0;
-    return net;
-  }
-
   finished() {
     return this.tally.progress !== null && this.tally.left === 0 && this.queue.current === null;
   }
@@ -361,14 +275,13 @@ class Desk {
 
   dispose() {
     this.stopped = true;
+    this.server.release(this.queue.waiting());
     this.supply.dispose();
     this.finder.palette.close();
+    this.marking.dispose();
     this.leaveKeys();
     this.leaveViewer();
-    window.removeEventListener("beforeunload", this.onLeave);
-    window.removeEventListener("online", this.onOnline);
-    window.removeEventListener("pagehide", this.onHide);
-    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.deafen();
     this.outbox.dispose();
     this.pictures.dispose();
     this.screen.dispose();

@@ -6,6 +6,9 @@
 const FEW = { s: "skip", u: "cannotTell", z: "undo", backspace: "undo" };
 const MANY = { ",": "skip", ".": "cannotTell", backspace: "undo" };
 const CAPS = { few: ["s", "u", "z"], many: [",", ".", "⌫"] };
+// Notes and flags. On no keyboard are these characters the unshifted ones of a digit.
+const MARKS = { ";": "note", ":": "flag" };
+const FEW_MARKS = { n: "note", f: "flag" };
 const LETTER = /^\p{L}$/u;
 const DIGITS = "123456789";
 
@@ -14,9 +17,17 @@ export function commandKeys(many) {
   return many ? CAPS.many : CAPS.few;
 }
 
+// The keys of a note and of the flag, as they stand on their buttons: letters that no class has.
+export function markKeys({ classes, many }) {
+  const free = (letter) => !many && !classes.some((c) => c.key === letter);
+  return [free("n") ? "n" : ";", free("f") ? "f" : ":"];
+}
+
 // The lines of the sheet of keys.
-export function deskLines(many, reopened) {
+export function deskLines(data, reopened) {
+  const { many } = data;
   const [skip, cannotTell, undo] = commandKeys(many);
+  const [note, flag] = markKeys(data);
   const classes = many
     ? [
         ["1 … 9", "Answer with the likely class that shows this digit"],
@@ -29,6 +40,8 @@ export function deskLines(many, reopened) {
     [skip, "Skip this image: no answer"],
     [cannotTell, "Answer that nobody can tell"],
     [undo, "Take the last answer back"],
+    [note === ";" ? ";" : "n and ;", "Write a note about this image"],
+    [flag === ":" ? ":" : "f and :", "Flag this image, or take the flag off"],
     ...(reopened ? [["Esc", "Leave this answered image as it is"]] : []),
   ];
 }
@@ -43,11 +56,13 @@ export function digitsOf(likeliest, classes) {
   return new Map(free.slice(0, found.length).map((digit, n) => [digit, found[n]]));
 }
 
-// {act: "accept" | "skip" | "cannotTell" | "undo"}, {act: "choose", id}, {act: "find", text}, or null for a key
+// {act: "accept" | "skip" | "cannotTell" | "undo" | "note" | "flag"}, {act: "choose", id}, {act: "find", text}, or null for a key
 // without a meaning here.
 export function meaningOf(press, { classes, many }, digits) {
   if (press.key === "enter") return { act: "accept" };
   if (many && press.key === "/") return { act: "find", text: "" };
+  // Before the digits: a keyboard may have them on the keys of digits, with Shift.
+  if (press.key in MARKS) return { act: MARKS[press.key] };
   const plain = press.shift ? [] : [press.key];
   if (press.digit) plain.push(press.digit);
   const chosen = classes.find((c) => c.key && plain.includes(c.key));
@@ -56,7 +71,7 @@ export function meaningOf(press, { classes, many }, digits) {
   if (digit !== undefined) return { act: "choose", id: digits.get(digit) };
   const character = press.event.key;
   if (many && LETTER.test(character)) return { act: "find", text: character };
-  const commands = many ? MANY : FEW;
+  const commands = many ? MANY : { ...FEW, ...FEW_MARKS };
   const command = many || !press.shift ? commands[press.key] : undefined;
   return command === undefined ? null : { act: command };
 }

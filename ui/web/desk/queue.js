@@ -44,7 +44,10 @@ export class Queue {
     const kept = keep && this.moreToClaim ? surplus : [];
     this.upcoming = [...open.filter((item) => item.item_id !== shown), ...kept];
     const fresh = given.get(shown);
-    if (fresh) this.current.lease_token = fresh.lease_token;
+    if (fresh) {
+      const { lease_token, flagged, notes } = fresh;
+      Object.assign(this.current, { lease_token, flagged, notes });
+    }
     const spare = this.moreToClaim && !keep ? surplus.map((item) => item.item_id) : [];
     return { gone: shown !== null && !fresh, spare };
   }

@@ -2,10 +2,12 @@
 
 import { button, setKey } from "../shared/buttons.js";
 import { keyCap, make } from "../shared/make.js";
+import { Marks } from "../shared/marks.js";
+import { RoundHead } from "../shared/round_head.js";
 import { Saying } from "../shared/saying.js";
 import { Viewer } from "../shared/viewer.js";
 import { Answers } from "./answers.js";
-import { commandKeys } from "./meanings.js";
+import { commandKeys, markKeys } from "./meanings.js";
 
 export class Screen {
   constructor(root, actions) {
@@ -13,18 +15,7 @@ export class Screen {
     this.actions = actions;
     root.replaceChildren();
 
-    const bar = make("div", "bar");
-    this.title = make("div", "title");
-    this.meter = make("div", "meter");
-    this.meter.setAttribute("role", "progressbar");
-    this.meter.setAttribute("aria-label", "Answered images of this round");
-    this.meterFill = make("div", "meter-fill");
-    this.meter.append(this.meterFill);
-    this.count = make("div", "count");
-    this.saved = make("div", "saved");
-    this.saved.setAttribute("role", "status");
-    bar.append(this.title, this.meter, this.count, this.saved);
-
+    this.head = new RoundHead(root);
     this.desk = make("div", "desk");
     this.viewer = new Viewer();
 
@@ -45,6 +36,10 @@ export class Screen {
     this.cannotTell = quiet("Cannot tell", () => actions.cannotTell());
     this.undo = quiet("Undo", () => actions.undo());
     others.append(this.skip, this.cannotTell, this.undo);
+    const marking = make("div", "others");
+    this.note = quiet("Note", () => actions.note());
+    this.flag = quiet("Flag", () => actions.flag());
+    marking.append(this.note, this.flag);
     this.last = make("div", "last");
     this.about = make("a", "about");
     side.append(
@@ -53,6 +48,7 @@ export class Screen {
       this.likely,
       this.answers.node,
       others,
+      marking,
       this.last,
       this.about,
       this.answers.examples,
@@ -61,6 +57,7 @@ export class Screen {
 
     const place = make("div", "place");
     place.append(this.viewer.node);
+    this.marks = new Marks(place);
     this.saying = new Saying(place);
     this.desk.append(place, side);
     this.end = make("div", "end");
@@ -71,7 +68,7 @@ export class Screen {
     this.notice = make("div", "notice");
     this.notice.setAttribute("role", "alert");
     this.below = make("div", "below");
-    root.append(bar, this.desk, this.end, this.notice, this.below);
+    root.append(this.head.node, this.desk, this.end, this.notice, this.below);
   }
 
   drawClasses(classes, many) {
@@ -81,29 +78,12 @@ export class Screen {
     setKey(this.cannotTell, cannotTell);
     setKey(this.undo, undo);
     setKey(this.endUndo, undo);
+    const [note, flag] = markKeys({ classes, many });
+    setKey(this.note, note);
+    setKey(this.flag, flag);
     const card = many ? "Shift+I" : "i";
     this.about.replaceChildren("About this image ", keyCap(card));
     this.about.setAttribute("aria-keyshortcuts", many ? card : "i Shift+I");
-  }
-
-  drawHead(title, answered, total) {
-    this.title.textContent = title;
-    const percent = total > 0 ? (100 * answered) / total : 0;
-    this.meterFill.style.width = `${percent}%`;
-    this.meter.setAttribute("aria-valuemin", "0");
-    this.meter.setAttribute("aria-valuemax", String(total));
-    this.meter.setAttribute("aria-valuenow", String(answered));
-    this.count.replaceChildren(
-      make("strong", "", `${answered} of ${total}`),
-      make("span", "left", `${total - answered} left`),
-    );
-  }
-
-  drawSaved(unsaved, failing) {
-    this.root.dataset.unsaved = String(unsaved);
-    this.saved.classList.toggle("failing", failing);
-    const text = unsaved === 0 ? "All saved" : `${unsaved} unsaved`;
-    this.saved.textContent = failing ? `${text} · waiting for the server` : text;
   }
 
   drawSuggestion(suggestion, calibration) {
@@ -116,7 +96,7 @@ export class Screen {
     const percent = Math.round(100 * suggestion.probability);
     this.suggestionText.replaceChildren(
       make("span", "muted", "Model: "),
-      make("span", "name", suggestion.name),
+      make("bdi", "name", suggestion.name),
       make("span", "muted", `  ${percent} %`),
       make("span", "calibration", calibration),
     );
@@ -143,6 +123,12 @@ export class Screen {
     if (text === null) return;
     const said = make("bdi", "name", text);
     this.againText.replaceChildren("Your answer: ", said, ". A new answer replaces it.");
+  }
+
+  // marks: {flagged, notes} of the image on the screen, or null; on: whether it can be marked.
+  drawMarks(marks, on) {
+    this.marks.draw(marks !== null && on ? marks : { flagged: false, notes: 0 });
+    this.flag.setAttribute("aria-pressed", String(on && marks?.flagged === true));
   }
 
   // Whether a class is searched for the picture that is shown.

@@ -1,6 +1,8 @@
 // The last answered images, newest first. Each opens again, and a new answer replaces the earlier one.
 
+import { writeName } from "../shared/cut_name.js";
 import { make } from "../shared/make.js";
+import { noteCount } from "../shared/marks.js";
 
 const KEPT = 12;
 const THUMBNAIL_SIDE = 256;
@@ -38,7 +40,7 @@ export class Strip {
     this.past = [...unsent, ...others].slice(0, KEPT);
   }
 
-  // describe(past) gives the words and the colour of an answer; `open` is the one on the screen.
+  // describe(past) gives words and colour of an answer, flag and notes of its image; `open` is the one on the screen.
   draw(describe, open) {
     this.node.hidden = this.past.length === 0;
     const said = JSON.stringify(this.past.map((past) => [past, describe(past), past === open]));
@@ -50,20 +52,23 @@ export class Strip {
     );
   }
 
-  button(past, { text, colour }, isOpen) {
+  button(past, { text, colour, flagged, notes }, isOpen) {
     const node = make("button", "past");
     node.type = "button";
-    node.title = text;
-    node.setAttribute("aria-label", `Answered: ${text}. Open this image again.`);
+    const marks = [flagged ? "⚑ Flagged" : "", notes > 0 ? noteCount(notes) : ""].filter(Boolean).join(", ");
+    node.title = marks ? `${text}. ${marks}` : text;
+    node.setAttribute("aria-label", `Answered: ${text}. ${marks ? `${marks}. ` : ""}Open this image again.`);
     node.setAttribute("aria-pressed", String(isOpen));
     const picture = make("img");
     picture.src = `${past.image_url}&side=${THUMBNAIL_SIDE}`;
     picture.alt = "";
     picture.loading = "lazy";
     picture.draggable = false;
-    const words = make("bdi", "past-text", text);
+    const words = make("bdi", "past-text");
+    writeName(words, text);
     if (colour) node.style.borderBlockEnd = `4px solid ${colour}`;
     node.append(picture, words);
+    if (marks) node.append(make("span", "past-marks", `${flagged ? "⚑" : ""}${notes > 0 ? ` ${noteCount(notes)}` : ""}`));
     node.addEventListener("click", (event) => {
       if (event.detail > 0) node.blur();
       this.onOpen(past);

@@ -13,6 +13,8 @@ export class Supply {
     this.refilling = false;
     this.timer = null;
     this.epoch = 0; // counts settled answers: an older queue does not know them
+    this.marked = 0; // counts stored notes and flags: the images of an older queue are without them
+    this.told = null; // the id of another round that the page was told of
     this.clear();
   }
 
@@ -26,12 +28,18 @@ export class Supply {
     if (this.desk.stopped || this.refilling) return;
     this.refilling = true;
     clearTimeout(this.timer);
-    const epoch = this.epoch;
+    const { epoch, marked } = this;
+    const asked = this.roundId;
     let again = RETRY_QUEUE_MS;
     const reply = await this.desk.server.queue(this.desk.side);
     this.refilling = false;
     if (this.desk.stopped) return;
-    if (reply !== null) {
+    if (marked !== this.marked) again = 0;
+    else if (reply !== null && this.isOfAnother(reply.progress)) {
+      this.giveAllBack(reply);
+      if (asked === this.roundId) this.tellPage(reply.progress.round_id);
+      else again = 0; // the page went on to a newer round while this was asked
+    } else if (reply !== null) {
       const upToDate = epoch === this.epoch;
       if (upToDate) this.desk.tally.take(reply.progress, this.desk.data.round.id);
       this.doneHere = reply.done;
@@ -44,6 +52,36 @@ export class Supply {
     }
     if (again !== null) this.timer = setTimeout(() => this.refill(), again);
     this.desk.advance();
+  }
+
+  // The server has stored a note or a flag: images are asked for as they are now.
+  askAnew() {
+    this.marked += 1;
+    this.refill();
+  }
+
+  get roundId() {
+    return this.desk.data.round.id;
+  }
+
+  // Whether a reply counts another round than the one that the page shows. What the page shows with an image,
+  // such as a suggestion, is a matter of its own round: an image of another one is not put on it.
+  isOfAnother(progress) {
+    return progress !== null && progress.round_id !== this.roundId;
+  }
+
+  // The images are free for whoever shows their round, and those of the own round are nobody's any more.
+  giveAllBack({ items, people }) {
+    const { gone } = this.desk.queue.merge({ items: [], limit: 1, people }, false);
+    if (gone) this.desk.drop();
+    this.desk.server.release(items.map((item) => item.item_id));
+  }
+
+  // The page draws itself again, and then shows the round that is open now.
+  tellPage(roundId) {
+    if (this.told === roundId) return;
+    this.told = roundId;
+    this.desk.trigger("changed", { round: roundId, complete: false });
   }
 
   // Leases are asked for again at half of their time.

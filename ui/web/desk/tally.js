@@ -1,6 +1,6 @@
 // How far the round is, and how long a picture was seen.
 
-// What the server counted, and what is still to be sent: unsent() is the sum of both signs.
+// What the server counted, and what is still to be sent: unsent() is how many answers more.
 export class Tally {
   constructor(unsent) {
     this.unsent = unsent;

@@ -78,7 +78,7 @@ export class Connection {
     if (status === 401) {
       this.say("signed-out", "You are signed out. Answers that are not sent yet wait in this browser.", {
         text: "Sign in",
-        href: this.data.door,
+        href: `${this.data.door}?next=${encodeURIComponent(location.pathname + location.search)}`,
       });
     } else if (status === 404) {
       this.say("updated", "The server has been updated. Load the page again to go on.", {

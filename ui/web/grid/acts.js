@@ -37,9 +37,43 @@ export class Acts {
     });
   }
 
+  // Moves images of the list to another set. Resolves to what would follow where that must be confirmed first.
+  move(images, role, confirmed) {
+    const moved = images.filter((image) => image.role !== role);
+    return new Promise((resolve) => {
+      this.begin(async () => {
+        const { ok, reply } = await this.roles(moved, role, confirmed);
+        const asks = !ok && reply.code === "unconfirmed";
+        resolve(asks ? reply.reason : null);
+        if (this.stopped || asks) return;
+        this.words = ok ? reply.words : `Nothing was moved: ${reply.reason}`;
+        if (!ok) return;
+        if (moved.length > 0) this.done.push({ moved, back: role === "audit" ? "pool" : "audit" });
+        this.last = null;
+        this.onImages(moved.map((image) => ({ ...image, role })), false);
+      });
+    });
+  }
+
+  roles(images, role, confirmed) {
+    return this.deliver("/roles", { images: images.map((image) => image.hash), role, confirmed });
+  }
+
+  // What was moved goes back: it was there before, so nothing is asked.
+  moveBack({ moved, back }) {
+    this.begin(async () => {
+      const { ok, reply } = await this.roles(moved, back, true);
+      if (this.stopped) return;
+      this.words = ok ? `Moved back. ${reply.words}` : reply.reason;
+      if (ok) this.onImages(moved, false);
+    });
+    return true;
+  }
+
   undo() {
     const act = this.done.pop();
     if (act === undefined) return false;
+    if (act.moved !== undefined) return this.moveBack(act);
     this.begin(async () => {
       const { ok, reply } = await this.deliver("/labels/undo", { act_id: act.act_id, event_id: newId() });
       if (this.stopped) return;
@@ -49,6 +83,20 @@ export class Acts {
       if (ok) this.onImages(reply.images, reply.taken_back > reply.images.length);
     });
     return true;
+  }
+
+  // body: {text} of a note, or {raised} of a flag; images: of the list; changed(image): it as it is then.
+  mark(path, body, images, changed) {
+    const event_id = newId();
+    this.begin(async () => {
+      const { ok, reply } = await this.deliver(path, { event_id, images: images.map((each) => each.hash), ...body });
+      if (this.stopped) return;
+      const many = images.length === 1 ? "1 image" : `${images.length.toLocaleString("en")} images`;
+      const done = path === "/note" ? "have a new note" : body.raised ? "are flagged" : "are no longer flagged";
+      const words = images.length === 1 ? done.replace("have", "has").replace("are", "is") : done;
+      this.words = ok ? `${many} ${words}.` : `Nothing was recorded: ${reply.reason}`;
+      if (ok) this.onImages(images.map(changed), false);
+    });
   }
 
   // One after another, so that a take-back follows its act.

@@ -7,6 +7,7 @@ const ANSWERED = [["", "All images"], ["no", "Without an answer"], ["yes", "With
 const ROLES = [["", "Pool and audit set"], ["pool", "Pool"], ["audit", "Audit set"]];
 const AGAINST = [["", "any"], ["differs", "differ"], ["agrees", "agree"]];
 const UNCERTAIN = [["", "any"], ["low", "certain (below 0.1 nats)"], ["middle", "0.1 to 0.7 nats"], ["high", "above 0.7 nats"]];
+const EVIDENCE = [["", "any"], ["audit", "of the audit set, as on the page Errors"], ["left-out", "labels left out, as on the page Errors"]];
 const NEAR = [["", "any"], ["0.7", "0.70 or more"], ["0.8", "0.80 or more"], ["0.9", "0.90 or more"]];
 const ORDERS = [["imported", "Order of import"], ["answered", "Newest answer"], ["uncertainty", "Most uncertain"],
   ["margin", "Smallest margin"], ["epistemic", "What labels would teach"], ["probability", "Probability of a class"],
@@ -48,9 +49,10 @@ export class Bar {
     const summary = make("summary", "", "More filters");
     const second = make("div", "row");
     second.append(this.select("role", "Role", ROLES), this.select("round", "Round", []), this.select("person", "Person", []),
-      this.select("suggestion", "Suggestion and label", AGAINST), this.select("prediction", "Prediction and label", AGAINST),
-      this.select("uncertainty", "Uncertainty", UNCERTAIN), this.select("near", "Near-copies", NEAR), this.select("cluster", "Cluster", []),
-      this.check("disagreement", "People disagree").parentElement);
+      this.select("evidence", "Label and prediction", EVIDENCE), this.select("suggestion", "Suggestion and label", AGAINST), this.select("prediction", "Prediction and label", AGAINST),
+      this.select("uncertainty", "Uncertainty", UNCERTAIN), this.select("near", "Near-copies", NEAR), this.select("cluster", "Cluster", []), this.select("targets", "Target set", []),
+      this.check("disagreement", "People disagree").parentElement, this.check("flagged", "Flagged").parentElement,
+      this.check("noted", "With a note").parentElement);
     this.more.append(summary, second);
     this.node.append(first, this.more);
     this.showLike(null, false);
@@ -85,6 +87,8 @@ export class Bar {
     fill(this.controls.get("of"), names);
     fill(this.controls.get("round"), [["", "any"], ...data.rounds.map((n) => [String(n), `Round ${n}`])]);
     fill(this.controls.get("person"), [["", "any"], ...data.people.map((name) => [name, name])]);
+    fill(this.controls.get("targets"), [["", "any"], ...data.targets.map((name) => [name, name])]);
+    this.controls.get("targets").parentElement.hidden = data.targets.length === 0;
     fill(this.controls.get("cluster"), [["", "any"], ...clusters.map((n) => [String(n), `Cluster ${n}`])]);
     this.arrange();
   }
@@ -131,6 +135,13 @@ export class Bar {
     else field.value = value;
   }
 
+  // What the address of the page asks for: {evidence, classes, predicted, round}, each a text.
+  ask(asked) {
+    for (const [name, value] of Object.entries(asked)) this.set(name, value);
+    this.more.open = asked.evidence !== undefined || asked.round !== undefined;
+    this.arrange();
+  }
+
   // Everything is listed again.
   clear() {
     for (const [name, field] of this.controls) {
@@ -149,7 +160,7 @@ export class Bar {
 
   query() {
     const filter = {};
-    for (const name of ["answered", "role", "person", "suggestion", "prediction"]) {
+    for (const name of ["answered", "role", "person", "suggestion", "prediction", "evidence", "targets"]) {
       if (this.value(name) !== "") filter[name] = this.value(name);
     }
     for (const name of ["classes", "predicted"]) if (this.value(name) !== "") filter[name] = [this.value(name)];
@@ -158,7 +169,7 @@ export class Bar {
     if (bounds?.[0] != null) filter.least_uncertainty = bounds[0];
     if (bounds?.[1] != null) filter.most_uncertainty = bounds[1];
     if (this.handed !== null) filter.region = this.handed.region;
-    if (this.controls.get("disagreement").checked) filter.disagreement = true;
+    for (const name of ["disagreement", "flagged", "noted"]) if (this.controls.get(name).checked) filter[name] = true;
     const reverse = this.controls.get("reverse").checked;
     if (this.like !== null) return { filter, order: "similarity", like: this.like.hashes, reverse };
     if (this.text() !== null) return { filter, order: "similarity", text: this.text(), reverse };

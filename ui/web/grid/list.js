@@ -14,6 +14,7 @@ export class ImageList {
 
   clear(query) {
     this.generation += 1;
+    for (const wish of this.waiting ?? []) wish.resolve(); // whoever waits goes on, and sees another generation
     this.query = query;
     this.total = null; // null: not known yet
     this.cursor = null;
@@ -22,6 +23,7 @@ export class ImageList {
     this.places = new Map(); // id of an image -> place
     this.pages = new Map(); // number of a page -> promise
     this.waiting = [];
+    this.held = new Set(); // numbers of pages that an act needs
     this.underWay = 0;
   }
 
@@ -43,6 +45,18 @@ export class ImageList {
     await Promise.all(wanted);
   }
 
+  // Load what stands at these places for an act: the view forgets none of it meanwhile. Whether the list is still
+  // that of `generation`: in another list, other images stand there.
+  async read(places, generation) {
+    const missing = places.filter((place) => this.at(place) === null);
+    const { held } = this;
+    const pages = [...new Set(missing.map((place) => Math.floor(place / PAGE)))];
+    for (const number of pages) held.add(number);
+    await Promise.all(pages.map((number) => this.page(number)));
+    for (const number of pages) held.delete(number);
+    return generation === this.generation;
+  }
+
   page(number) {
     if (!this.pages.has(number)) {
       const generation = this.generation;
@@ -55,7 +69,8 @@ export class ImageList {
 
   // Forget wishes that nobody looks at any more.
   drop(first, last) {
-    const kept = (wish) => wish.number >= Math.floor(first / PAGE) && wish.number <= Math.floor(last / PAGE);
+    const seen = ({ number }) => number >= Math.floor(first / PAGE) && number <= Math.floor(last / PAGE);
+    const kept = (wish) => seen(wish) || this.held.has(wish.number);
     for (const wish of this.waiting.filter((each) => !kept(each))) {
       this.pages.delete(wish.number);
       wish.resolve();

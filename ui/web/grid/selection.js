@@ -33,7 +33,8 @@ export class Selection {
   // From the anchor to here, instead of what was selected, or beside it.
   reach(place, beside = false) {
     if (!beside) this.clear();
-    const [low, high] = place < this.anchor ? [place, this.anchor] : [this.anchor, place];
+    const from = Math.max(0, this.anchor);
+    const [low, high] = place < from ? [place, from] : [from, place];
     for (let at = low; at <= high; at += 1) this.places.add(at);
     this.focus = place;
   }
@@ -45,5 +46,10 @@ export class Selection {
 
   move(place) {
     this.focus = this.anchor = place;
+  }
+
+  // On no image, until the person goes to one.
+  leave() {
+    this.move(-1);
   }
 }

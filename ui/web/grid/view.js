@@ -3,7 +3,7 @@
 import { make } from "../shared/make.js";
 import { Cell } from "./cell.js";
 
-const WIDTH = 130; // px; least width of a cell with its gap
+const WIDTH = 130; // px; least width of a cell with its gap, unless the page says another
 const CAPTION = 46; // px; two lines below the picture
 const GAP = 8;
 const SPARE = 1; // rows above and below what can be seen
@@ -12,8 +12,9 @@ const HIGHEST = 30_000_000; // px; browsers end pages a little above
 
 export class View {
   // address(image) of its thumbnail; pendingOf(image): an answer under way; colours(): class -> colour.
-  constructor({ list, selection, address, pendingOf, colours, onSelect }) {
-    Object.assign(this, { list, selection, address, pendingOf, colours, onSelect });
+  // width: least width of a cell in px; onSeen(image): its picture was on the screen; onLost: see Cell.
+  constructor({ list, selection, address, pendingOf, colours, onSelect, width = WIDTH, onSeen = null, onLost = () => {} }) {
+    Object.assign(this, { list, selection, address, pendingOf, colours, onSelect, width, onSeen, onLost });
     this.node = make("div", "view");
     this.node.tabIndex = 0;
     this.node.setAttribute("role", "listbox");
@@ -41,7 +42,7 @@ export class View {
     const width = this.space.clientWidth;
     if (width === 0) return;
     const first = this.firstRow * this.columns;
-    this.columns = Math.max(2, Math.floor((width + GAP) / WIDTH));
+    this.columns = Math.max(2, Math.floor((width + GAP) / this.width));
     this.cellWidth = (width - GAP * (this.columns - 1)) / this.columns;
     this.rowHeight = Math.round(this.cellWidth + CAPTION + GAP);
     this.node.style.setProperty("--side", `${this.cellWidth}px`);
@@ -100,6 +101,15 @@ export class View {
       this.list.drop(low, high);
       this.list.ensure(low, high - 1);
     }
+    this.tellSeen();
+  }
+
+  // Tells which images are on the screen: rows beside it have pictures too.
+  tellSeen() {
+    if (this.onSeen === null || document.hidden) return;
+    const box = this.node.getBoundingClientRect();
+    const within = { top: Math.max(0, box.top), bottom: Math.min(window.innerHeight, box.bottom) };
+    for (const cell of this.cells.values()) if (cell.shownWithin(within)) this.onSeen(cell.image);
   }
 
   drawCell(place, total) {
@@ -128,7 +138,7 @@ export class View {
 
   newCell() {
     this.made += 1;
-    const cell = new Cell(this.made);
+    const cell = new Cell(this.made, () => this.tellSeen(), this.onLost);
     this.space.append(cell.node);
     return cell;
   }

@@ -16,7 +16,8 @@ const BINS = 6;
 const MOST_ROUNDS = 12;
 const SCALE = ["#3b4cc0", "#3f8fc4", "#2a9d8f", "#8ab17d", "#e9a23b", "#d1495b"]; // little to much
 
-// {groups: [{name, mark, colour, count}], of: Uint16Array of the group of each point}
+// {groups: [{name, mark, colour, count}], of: Uint16Array of the group of each point}. The map adds `shown`, the
+// colour as it is on the present paper.
 // colours: of the classes in use, by id.
 export function coloured(points, way, colours) {
   const { groups, of } = MAKERS[way](points, colours);

@@ -22,7 +22,7 @@ export class Legend {
       button.setAttribute("aria-pressed", String(number === chosen));
       const mark = make("span", "sign", group.mark);
       mark.setAttribute("aria-hidden", "true");
-      if (group.colour !== null) mark.style.setProperty("--of", group.colour);
+      if (group.shown !== null) mark.style.setProperty("--of", group.shown);
       const name = make("bdi", "label", group.name);
       button.title = group.name;
       button.append(mark, name, make("span", "count", group.count.toLocaleString("en")));

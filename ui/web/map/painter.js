@@ -93,6 +93,27 @@ function dot(pixels, wide, high, column, row, side, colour) {
 const probe = document.createElement("canvas");
 probe.width = probe.height = 1;
 
+const ENOUGH = 3; // to 1: the contrast that WCAG 2.2 asks of graphics (1.4.11)
+
+// The CSS colour, mixed with ink until it stands out from the paper.
+export function legible(colour, ink, paper) {
+  const ground = luminance(pixelOf(paper));
+  for (let tenths = 10; tenths > 0; tenths -= 1) {
+    const pixel = pixelOf(colour, tenths / 10, ink);
+    const [dark, light] = [luminance(pixel), ground].sort((one, other) => one - other);
+    if ((light + 0.05) / (dark + 0.05) >= ENOUGH) return `rgb(${partsOf(pixel).join(" ")})`;
+  }
+  return ink;
+}
+
+const partsOf = (pixel) => [...new Uint8Array(Uint32Array.of(pixel).buffer)].slice(0, 3);
+
+// Relative luminance in sRGB, as WCAG defines it.
+function luminance(pixel) {
+  const linear = partsOf(pixel).map((part) => (part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+}
+
 // A CSS colour as a pixel, laid with this share over another.
 export function pixelOf(colour, share = 1, under = "#fff") {
   const context = probe.getContext("2d", { willReadFrequently: true });

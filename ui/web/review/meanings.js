@@ -7,7 +7,7 @@
 
 const ASK = { s: "later", u: "cannotTell" };
 const ASK_MANY = { ",": "later", ".": "cannotTell" };
-const DECIDE = { y: "decide", k: "keep", p: "passOn", z: "again", n: "note" };
+const DECIDE = { y: "decide", k: "keep", p: "passOn", z: "again", n: "note", i: "card" };
 const LETTER = /^\p{L}$/u;
 
 export const DECIDE_KEYS = { decide: "y", keep: "k", passOn: "p", again: "z", note: "n" };
@@ -45,7 +45,8 @@ export function linesOf(step, many) {
       ["k", "Keep the answers as they are."],
       ["p", "Ask a second person."],
       ["z", "Look again: answer anew."],
-      ["n", "Write a note."],
+      ["n", "Write a note on your decision."],
+      ["i", "Open the card of the image, with its notes and its flag."],
     ];
   }
   const see = many

@@ -3,6 +3,7 @@
 // A key acts on the case that is painted. What others said is asked for apart from the case, and where the
 // reviewer answers blind, only after the answer. An act names the case in the version that was painted.
 
+import { openCard } from "../card/card.js";
 import { Exposure } from "../desk/tally.js";
 import { newId } from "../shared/ids.js";
 import { keys } from "../shared/keys.js";
@@ -42,6 +43,7 @@ class Review {
       find: (text) => this.search.open(text),
       again: () => this.again(),
       note: () => this.screen.focusNote(),
+      card: () => this.openCard(),
       show: (kind) => this.show(kind),
       setBlind: (on) => this.setBlind(on),
       refuse: (reason) => this.refuse(reason),
@@ -209,6 +211,11 @@ class Review {
     this.screen.focusStep();
     this.outbox.add("answer", body);
     this.advance();
+  }
+
+  openCard() {
+    const hash = this.shown.cardOf;
+    if (hash === null || !openCard(hash)) this.refuse("say first what you see");
   }
 
   show(kind) {

@@ -2,7 +2,7 @@
 
 import { Answers } from "../desk/answers.js";
 import { button, setKey } from "../shared/buttons.js";
-import { make } from "../shared/make.js";
+import { keyCap, make } from "../shared/make.js";
 import { Saying } from "../shared/saying.js";
 import { Viewer } from "../shared/viewer.js";
 import { Evidence } from "./evidence.js";
@@ -71,7 +71,10 @@ export class Screen {
       press("quiet", "Withdraw the question", "", "withdraw"),
     );
     this.side.append(this.case, this.question, this.evidence.node, this.own, this.answers.node, this.asked);
-    this.side.append(this.decision, this.later, this.answers.examples);
+    this.about = make("a", "about");
+    this.about.append("About this image, its notes and its flag ", keyCap("i"));
+    this.about.setAttribute("aria-keyshortcuts", "i");
+    this.side.append(this.decision, this.later, this.about, this.answers.examples);
     this.desk.append(place, this.side);
 
     this.empty = make("div", "end");
@@ -90,7 +93,7 @@ export class Screen {
   makeDecision(press) {
     const node = make("div", "decision");
     const label = make("label", "note");
-    label.append(make("span", "", "Note"));
+    label.append(make("span", "", "Note on your decision"));
     this.noteField = make("input", "field");
     this.noteField.type = "text";
     this.noteField.maxLength = LONGEST_NOTE;
@@ -178,6 +181,14 @@ export class Screen {
     this.asked.hidden = step !== "ask";
     this.decision.hidden = step !== "decide";
     this.later.hidden = step === "decide";
+    this.drawAbout(shown.cardOf);
+  }
+
+  // hash: of the image whose card may be opened, or null.
+  drawAbout(hash) {
+    this.about.hidden = hash === null;
+    if (hash === null) this.about.removeAttribute("href");
+    else this.about.href = `?image=${hash}`;
   }
 
   // A text that stays is not said again by a screen reader.

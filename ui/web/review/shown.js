@@ -1,5 +1,7 @@
 // The case on the screen: what of it is painted, what the reviewer has said, and what can be done with it now.
 
+import { hashOf } from "../card/card.js";
+
 // The acts that close a case, as the server names them.
 export const ACTS = { decide: "decide", keep: "keep", passOn: "pass_on", withdraw: "withdraw" };
 
@@ -36,6 +38,12 @@ export class Shown {
 
   get showsEvidence() {
     return this.step !== "none" && (!this.blind || this.step !== "ask");
+  }
+
+  // The image whose card may be opened: the card says what others answered, so only after the own answer.
+  get cardOf() {
+    const may = this.step === "decide" && this.evidencePainted;
+    return may ? hashOf(this.current.image_url) || null : null;
   }
 
   get mayLook() {

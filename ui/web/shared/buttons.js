@@ -7,7 +7,7 @@ import { keyCap, make } from "./make.js";
 export function button(className, text, key, onClick, onBlocked = () => {}) {
   const node = make("button", className);
   node.type = "button";
-  node.append(make("span", "label", text));
+  node.append(make("bdi", "label", text));
   setKey(node, key);
   node.addEventListener("click", (event) => {
     const byPointer = event.detail > 0;

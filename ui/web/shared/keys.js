@@ -1,9 +1,11 @@
 // One router for the keys of a page. A component enters a context and gets the keys while it is the right one.
 //
-//   const leave = keys.enter("desk", handler, { modal, sheet, blocked, unknown });
+//   const leave = keys.enter("desk", handler, { modal, inside, sheet, blocked, unknown });
 //
 //   handler(press)          true when the press was taken: {key, digit, event}, `key` in lower case.
-//   modal                   true: while this context is entered, nothing entered before it gets a key.
+//   modal                   true: while this context is entered, no other gets a key, whenever it was entered: a
+//                           page may be drawn behind a card that is open already.
+//   inside                  the name of a modal context that this one belongs to, and gets keys with.
 //   sheet()                 what this context understands, as [[keys, sentence], ...], for the sheet of `?`.
 //   blocked(press, reason)  a press that `handler` did not get, because something else is open.
 //   unknown(press)          a character that no context took; the newest that gets keys and listens is told.
@@ -45,8 +47,8 @@ class Keys {
     window.addEventListener("blur", () => this.taken.clear());
   }
 
-  enter(name, handler, { modal = false, sheet = () => [], blocked = () => {}, unknown = null } = {}) {
-    const context = { name, handler, modal, sheet, blocked, unknown };
+  enter(name, handler, { modal = false, inside = null, sheet = () => [], blocked = () => {}, unknown = null } = {}) {
+    const context = { name, handler, modal, inside, sheet, blocked, unknown };
     this.contexts.push(context);
     return () => {
       this.contexts = this.contexts.filter((other) => other !== context);
@@ -71,14 +73,16 @@ class Keys {
     return null;
   }
 
+  // The newest modal context, or undefined.
+  get top() {
+    return this.contexts.findLast((context) => context.modal);
+  }
+
   // The contexts that get keys now, the newest first, as {name, lines}.
   get sheet() {
-    const found = [];
-    for (const context of [...this.contexts].reverse()) {
-      found.push({ name: context.name, lines: context.sheet() });
-      if (context.modal) break;
-    }
-    return found;
+    const { top } = this;
+    const open = this.contexts.filter((each) => top === undefined || each === top || each.inside === top.name);
+    return open.reverse().map((context) => ({ name: context.name, lines: context.sheet() }));
   }
 
   onDown(event) {
@@ -98,16 +102,17 @@ class Keys {
   }
 
   offer(press) {
-    let obstacle = this.obstacle;
+    const { top } = this;
+    const obstacle = top === undefined ? this.obstacle : `${top.name} is open`;
     let untaken = null;
     for (const context of [...this.contexts].reverse()) {
-      if (obstacle !== null && !context.modal) {
+      const open = top === undefined ? obstacle === null : context === top || context.inside === top.name;
+      if (!open) {
         context.blocked(press, obstacle);
         continue;
       }
       if (context.handler(press)) return true;
       untaken ??= context.unknown;
-      if (context.modal) obstacle = `${context.name} is open`;
     }
     if (untaken !== null && isCharacter(press)) untaken(press);
     return false;

@@ -5,6 +5,8 @@
 // own: two tabs never overwrite each other's list. Sending one twice is harmless, since the server
 // records an event id once. Entries are sent in order, one at a time.
 
+const KINDS = ["answer", "undo", "relabel", "note", "flag"]; // names of our routes
+const COUNTS = { answer: 1, undo: -1 }; // answers that the round has more then; 0 for other kinds
 const FIRST_DELAY_MS = 400;
 const LONGEST_DELAY_MS = 5000;
 
@@ -35,6 +37,11 @@ export class Outbox {
     return [...this.entries.values()].sort((a, b) => a.sequence - b.sequence);
   }
 
+  // How many answers the round has more once everything has arrived.
+  get net() {
+    return this.list().reduce((sum, { kind, counts }) => sum + (counts ?? COUNTS[kind] ?? 0), 0);
+  }
+
   load() {
     try {
       for (let i = 0; i < localStorage.length; i += 1) {
@@ -55,7 +62,7 @@ export class Outbox {
     try {
       const entry = JSON.parse(text);
       const usable =
-        ["answer", "undo", "relabel"].includes(entry.kind) &&
+        KINDS.includes(entry.kind) &&
         Number.isFinite(entry.sequence) &&
         typeof entry.body.event_id === "string";
       return usable ? entry : null;
@@ -64,9 +71,11 @@ export class Outbox {
     }
   }
 
-  add(kind, body, target = null) {
+  // target: the event id of what a take-back takes back. counts: how many answers the round has more once this has
+  // arrived. A take-back of a new answer counts 0, since the earlier one stands again.
+  add(kind, body, target = null, counts = COUNTS[kind] ?? 0) {
     this.lastSequence = Math.max(this.lastSequence + 1, Date.now());
-    const entry = { kind, body, target, sequence: this.lastSequence };
+    const entry = { kind, body, target, counts, sequence: this.lastSequence };
     this.entries.set(body.event_id, entry);
     this.write(entry);
     this.onChange();
@@ -139,9 +148,7 @@ export class Outbox {
         this.reason = "";
         this.delay = FIRST_DELAY_MS;
         this.remove(entry);
-        if (outcome.state === "refused" && entry.kind === "answer") {
-          this.dropUndoOf(entry.body.event_id);
-        }
+        if (outcome.state === "refused") this.dropUndoOf(entry.body.event_id);
         this.onSettled(entry, outcome);
         this.onChange();
       }

@@ -3,6 +3,7 @@
 import { tabId } from "./tab.js";
 
 const CALL_TIMEOUT_MS = 10000;
+let givenBack = Promise.resolve(); // what any page of this tab gives back has arrived, so that it is not given again
 
 export class Server {
   // base() gives the path of our routes; onSignedOut(reason) is called when the sign-in has ended.
@@ -12,7 +13,8 @@ export class Server {
     this.tab = tabId();
   }
 
-  async call(path, body) {
+  // `signal` ends a call that is not wanted any more; without it, a call ends by itself.
+  async call(path, body, signal = AbortSignal.timeout(CALL_TIMEOUT_MS)) {
     const response = await fetch(this.base() + path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
@@ -20,7 +22,7 @@ export class Server {
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",
-      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      signal,
     });
     const reply = await response.json();
     if (response.status === 401 && reply.code === "session") this.onSignedOut(reply.reason);
@@ -41,6 +43,7 @@ export class Server {
 
   // The queue, or null when the server does not answer. `side` is that of the renditions to be shown.
   async queue(side) {
+    await givenBack;
     try {
       const { ok, reply } = await this.call("/queue", { tab: this.tab, side });
       return ok ? reply : null;
@@ -59,15 +62,16 @@ export class Server {
     }
   }
 
-  // Gives images back when the tab is closed; the browser sends it although the page is gone.
+  // Gives images back when their page is left or the tab is closed; the browser sends it although the page is gone.
   release(items) {
     if (items.length === 0) return;
-    fetch(this.base() + "/release", {
+    givenBack = fetch(this.base() + "/release", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ tab: this.tab, items }),
       credentials: "same-origin",
       keepalive: true,
+      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
     }).catch(() => {}); // the images are free again after the lease at the latest
   }
 

@@ -34,7 +34,7 @@ export class ViewBar {
     this.percent.textContent = shown === null ? "" : `${Math.round(100 * view.scale)} %`;
     whole.setAttribute("aria-pressed", String(view.mode === "whole"));
     fill.setAttribute("aria-pressed", String(view.mode === "fill"));
-    fill.querySelector(".label").textContent = view.fillsWidth ? "Fit width" : "Fit height";
+    fill.write(view.fillsWidth ? "Fit width" : "Fit height");
     lit.setAttribute("aria-pressed", String(!light.neutral));
     lit.setAttribute("aria-expanded", String(light.isOpen));
     white.setAttribute("aria-pressed", String(plain));
@@ -45,8 +45,15 @@ export class ViewBar {
 function button(text, name, shortcut, onClick) {
   const node = make("button", "view-button");
   node.type = "button";
-  node.append(make("span", "label", text));
-  node.setAttribute("aria-label", name);
+  const label = make("span", "label");
+  node.append(label);
+  // Who steers the browser by voice says what is written on the button: its name holds these words.
+  node.write = (words) => {
+    label.textContent = words;
+    const held = !/[\p{L}\p{N}]/u.test(words) || name.toLowerCase().includes(words.toLowerCase());
+    node.setAttribute("aria-label", held ? name : `${words}: ${name}`);
+  };
+  node.write(text);
   node.setAttribute("aria-keyshortcuts", shortcut);
   node.title = `${name} (${shortcut})`;
   node.addEventListener("click", (event) => {

@@ -139,8 +139,9 @@ export class Viewer {
 
   // ------------------------------------------------------------------------------------ keys
 
-  listen(name = "picture") {
-    return keys.enter(name, (press) => takePress(this, press), { sheet: () => LINES });
+  // inside: the name of the modal context in which the picture is.
+  listen(name = "picture", inside = null) {
+    return keys.enter(name, (press) => takePress(this, press), { inside, sheet: () => LINES });
   }
 
   // ------------------------------------------------------------------------------------ drawing
