@@ -39,12 +39,17 @@ BENCHES = {
     "prompts": "whether ATFD tells which prompt templates are well calibrated, on the bundled sample",
 }
 ALONE = {
+    "engines": "curvature and scores on the local engine and on two Ray nodes; needs Ray, takes minutes",
     "growth": "recording, leasing and opening with up to a million images: milliseconds; takes minutes",
     "killed_writer": "answers of four people while their writer is killed 200 times; takes minutes",
     "device": "encoding, scoring, choosing and learning on a GPU beside the CPU: needs a GPU",
     "desks": "next picture and durable answer with 1, 4 and 8 real browsers: needs Chromium, takes minutes",
+    "pages": "how long each page takes to open with 100,000 images: makes the project; Chromium, minutes",
+    "server_memory": "memory of the server over 5,000 labels from 8 people; takes minutes",
     "gallery": "lists, acts and the grid with 100,000 images: makes the project, takes minutes; Chromium",
     "large_pool": "learning beside 100,000 and a million images: makes the projects and takes minutes",
+    "encoding": "which bounds encoding, decoding or the tower: images/s and the share of waiting",
+    "laptop": "half a million to two million images: every step beside cosine logits; takes an hour",
     "cards": "the card of one of 100,000 images: makes the project and takes minutes",
     "desk_pictures": "key press to the next picture with 12-megapixel files; needs Chromium",
     "pictures": "a folder of pictures through import and encode: counts, seconds, memory; needs a folder",

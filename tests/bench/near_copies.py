@@ -21,7 +21,7 @@ from alworkbench.datasets.collections import find_collection
 from alworkbench.encoders import load_encoder
 from alworkbench.encoders.head import Features
 from alworkbench.features.table import FeatureTable
-from alworkbench.project.image_groups import nearest_other
+from alworkbench.project.most_similar import most_similar
 from alworkbench.simulation.load.collection import load_collection
 from tests.bench.near_duplicates import CHANGES, COPIES
 
@@ -32,7 +32,7 @@ PLAIN = 0.99
 
 def nearest(features: Features) -> tuple[np.ndarray, np.ndarray]:
     table = FeatureTable.from_features([str(row) for row in range(len(features))], features)
-    return nearest_other(table, torch.arange(len(features)))
+    return most_similar(table, torch.arange(len(features)))
 
 
 def plainly(embeddings: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

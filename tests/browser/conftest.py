@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -24,6 +21,8 @@ import pytest
 from alworkbench.api import open_project
 from alworkbench.core.domain import PersonRole, Role
 from tests.browser.desk import COOKIES
+from tests.browser.fake_server import serve_fake, serve_real
+from tests.browser.forked import ForkedServer
 from tests.ui.fake_people import TOKEN
 from tests.ui.fake_workbench import FakeWorkbench
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from alworkbench.core.ports import Reader
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -55,27 +53,19 @@ class Project:
     folder: Path
     options: dict[str, Any]
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkedServer | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def command(self) -> list[str]:
-        spec = self.folder / "spec.json"
-        spec.write_text(json.dumps({"folder": str(self.folder), **self.options}), encoding="utf-8")
-        server = ROOT / "tests/browser/fake_server.py"
-        return [sys.executable, str(server), str(spec), str(self.port)]
+    def serving(self) -> ForkedServer:
+        """A process that begins to serve it."""
+        options = {k: tuple(v) if k == "names" else v for k, v in self.options.items()}
+        return ForkedServer(serve_fake, (self.folder, self.port, options), self.log_file)
 
     def start(self) -> None:
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command(),
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-                stdout=log,
-                stderr=log,
-            )
+        self.process = self.serving()
         end = time.monotonic() + START_SECONDS
         while not self.healthy():
             if self.process.poll() is not None or time.monotonic() > end:
@@ -98,8 +88,12 @@ class Project:
         except OSError:
             return False
 
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "server.log"
+
     def log(self) -> str:
-        return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     def kill(self) -> None:
         """What a power cut of the process looks like: no handler runs."""
@@ -132,12 +126,8 @@ class Project:
 class RealProject(Project):
     """The same over the real service and its database, served as `alworkbench serve` does."""
 
-    def command(self) -> list[str]:
-        code = (
-            "import sys, pathlib, ui.serve;"
-            "ui.serve.serve(pathlib.Path(sys.argv[1]), port=int(sys.argv[2]), device='cpu')"
-        )
-        return [sys.executable, "-c", code, str(self.folder), str(self.port)]
+    def serving(self) -> ForkedServer:
+        return ForkedServer(serve_real, (self.folder, self.port), self.log_file)
 
     def sign_in(self) -> str:
         with open_project(self.folder) as workbench:

@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 
 from alworkbench.core.domain import ClassList, LabelClass, ProjectFolder, ProjectSettings
 from alworkbench.datasets.sample import SAMPLE, bundled_sample
+from alworkbench.project.image_query import EvidenceSet
 from alworkbench.project.session import utc_now
 from alworkbench.project.workbench import Workbench
 from store import create_store
@@ -77,6 +78,7 @@ def make_project(folder: Path, batch: int = 10, pool: int = POOL) -> None:
         workbench.images.add(source / "manifest.csv")
         workbench.features.take(folder / "features.npz")
         workbench.rounds.propose()
+        workbench.audit.evidence.compute(EvidenceSet.AUDIT)  # so that its pages start no process
 
 
 def features_of(pictures: list[Picture]) -> dict[str, np.ndarray]:

@@ -70,13 +70,29 @@ def _address(text: str) -> str:
 def serving(
     folder: Path, port: int, *words: str, cwd: Path = ROOT, **variables: str
 ) -> Iterator[Served]:
-    """`alworkbench serve` on this port until the end of the block; Ctrl-C must end it well."""
+    """`alworkbench serve` of a project until the end of the block; Ctrl-C must end it well."""
     log = folder / "serve.log"
-    options = ("--project", str(folder), "--port", str(port), "--device", "cpu", "--json")
+    with _serving(log, port, ("--project", str(folder), *words), cwd, variables) as served:
+        yield served
+
+
+@contextmanager
+def serving_home(folder: Path, port: int) -> Iterator[Served]:
+    """`alworkbench serve --home` until the end of the block; Ctrl-C must end it well."""
+    log = folder.with_suffix(".log")
+    with _serving(log, port, ("--home", str(folder)), ROOT, {}) as served:
+        yield served
+
+
+@contextmanager
+def _serving(
+    log: Path, port: int, words: tuple[str, ...], cwd: Path, variables: dict[str, str]
+) -> Iterator[Served]:
+    options = ("--port", str(port), "--device", "cpu", "--json")
     with (
         log.open("a") as errors,
         subprocess.Popen(
-            [*COMMAND, "serve", *options, *words],
+            [*COMMAND, "serve", *words, *options],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **variables},
             stdout=subprocess.PIPE,

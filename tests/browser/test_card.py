@@ -19,16 +19,33 @@ FOCUS_INSIDE = """() => {
 }"""
 """Between its last and its first element the focus is on the browser itself, which is the body here."""
 
+UNDRAWN = """() => {
+  const card = window[Symbol.for("alworkbench.card")], root = card.node.parentNode;
+  card.dispose();
+  window.draw = async () => {
+    const code = document.querySelector('link[rel=modulepreload][href$="/card/card.js"]').href;
+    (await import(code)).mount(root, card.data);
+  };
+}"""
+"""The page as it was before its card was drawn; `draw` draws the card."""
+
+AT_REST = "node => Promise.all(node.getAnimations().map(each => each.finished)).then(() => null)"
+
+
+def on_screen(desk: Desk) -> str:
+    """The content hash of the picture that is painted on the desk."""
+    painted = desk.page.locator("[data-labeller] .frame img").first.get_attribute("src") or ""
+    return painted.split("/image/")[1].split("?")[0]
+
 
 def test_a_card_takes_all_keys_until_it_is_closed(chromium: Browser, project: Project) -> None:
     desk = Desk.open(chromium, project.url)
     desk.ready()
     page, card = desk.page, desk.page.locator("dialog.card")
-    painted = desk.page.locator("[data-labeller] .frame img").first.get_attribute("src") or ""
+    content = on_screen(desk)
     desk.press("i")
     expect(card).to_be_visible()
     expect(card.get_by_role("heading", level=2)).to_contain_text("0001.png")
-    content = painted.split("/image/")[1].split("?")[0]
     expect(card.get_by_role("link", name="Link to this card")).to_have_attribute(
         "href", f"?image={content}"
     )
@@ -73,9 +90,22 @@ def test_a_card_takes_all_keys_until_it_is_closed(chromium: Browser, project: Pr
     page.goto(f"{project.url}/label?image={content}")
     expect(card).to_be_visible()
     expect(card.locator(".near")).to_have_count(6)
+    card.evaluate(AT_REST)  # it slides in
     box = card.bounding_box()
     assert box is not None
     assert (box["x"], box["width"]) == (0, 800)
+
+    # A page draws its card last: asked for before, it opens as soon as it is drawn.
+    page.keyboard.press("Escape")
+    page.evaluate(UNDRAWN)
+    desk.press("i")
+    expect(card).to_have_count(0)
+    page.evaluate("draw()")
+    following = on_screen(desk)
+    assert following != content
+    expect(card.get_by_role("link", name="Link to this card")).to_have_attribute(
+        "href", f"?image={following}"
+    )
     assert desk.errors == []
     assert desk.outside == []
     desk.close()

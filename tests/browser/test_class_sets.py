@@ -60,8 +60,8 @@ def test_the_desk_with_marks_fits_without_scrolling(
         desk.page.set_viewport_size({"width": width, "height": 900})
         desk.page.wait_for_timeout(300)
         for part in (".bar", ".frame", ".likely", ".others"):
-            box = desk.root.locator(part).bounding_box()
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
-            assert box["y"] + box["height"] <= 900
+            for box in (each.bounding_box() for each in desk.root.locator(part).all()):
+                assert box["x"] >= 0
+                assert box["x"] + box["width"] <= width
+                assert box["y"] + box["height"] <= 900
     desk.close()

@@ -19,7 +19,7 @@ from tests.browser.real_project import make_project as make_real
 from tests.browser.serving import command, serving, stripping_proxy
 from tests.ui.test_streamlit_options import HOSTILE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 PASSWORD = "four quiet words here"
 
@@ -148,6 +148,9 @@ def test_people_and_tabs_have_images_of_their_own_and_a_disabled_person_is_stopp
         ada.saved(2)
         assert sorted(answers(folder)) == sorted([("Bo", theirs), ("Ada", here)])
 
+        # Bo takes no more images from here on: neither those that are given back below, nor, once he is
+        # disabled, the news of it before his next answer.
+        bo.page.route("**/queue", lambda route: route.abort())
         # A closed tab gives its images back at once; a reload keeps the tab.
         left = second.item()
         second.page.close()

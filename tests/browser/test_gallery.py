@@ -104,11 +104,34 @@ def test_a_selection_is_labelled_by_one_key_and_taken_back_by_one(
         assert opinions(real_project) == before
         page.keyboard.press("Escape")
 
+        # The audit set measures: what would teach from then on is asked about, and moved back by one key.
+        root.get_by_text("More filters").click()
+        root.get_by_label("Role").select_option("audit")
+        expect(root).to_have_attribute("data-total", "100")
+        cells.nth(0).click()
+        cells.nth(2).click(modifiers=["Shift"])
+        moving = root.get_by_role("button", name="Move to the pool")
+        moving.click()
+        expect(question).to_contain_text("learns from the labels of 3 of them")
+        page.keyboard.press("Escape")
+        expect(root.get_by_text("Nothing was moved.")).to_be_visible()
+        moving.click()
+        expect(question).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(root.locator(".outcome")).to_contain_text("3 images are for the pool.")
+        page.keyboard.press("z")
+        expect(root.locator(".outcome")).to_contain_text(
+            "Moved back. 3 images are for the audit set."
+        )
+        root.get_by_label("Role").select_option("")
+        expect(root).to_have_attribute("data-total", "250")
+        assert opinions(real_project) == before
+
         # Like one image, then the filter, then its empty state.
         cells.nth(0).click()
         root.get_by_role("button", name="Similar to these").click()
         expect(root.get_by_role("button", name="like one image")).to_be_visible()
-        nearest = root.locator('.cell[aria-posinset="1"]')
+        nearest = root.locator('.cell[aria-posinset="1"]:not([hidden])')
         expect(nearest).to_have_attribute("aria-label", re.compile("similarity 1.00"))
         root.get_by_label("Answers").select_option("skip")
         expect(root.get_by_text("No image meets these conditions.")).to_be_visible()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Project, RealProject
 from tests.browser.desk import Desk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 KEYS = "1234567890"
 
@@ -49,6 +49,13 @@ def test_a_round_labelled_by_keyboard_is_stored_and_learned_from(
     said: list[tuple[int, str, int | None]] = []
     for key in ("1", "4", "0"):
         said.append((desk.press(key), "class", ids[KEYS.index(key)]))
+    # A new answer to the last image is taken back: the earlier one stands again.
+    desk.ready()
+    desk.root.locator(".past").first.click()
+    desk.press("2")
+    desk.page.keyboard.press("z")
+    expect(desk.root.locator(".saying")).to_contain_text("Taken back. Your answer is")
+    desk.saved(3)
     said.append((desk.press("s"), "skip", None))
     wrong = desk.press("7")
     desk.ready()
@@ -82,7 +89,7 @@ def test_a_round_labelled_by_keyboard_is_stored_and_learned_from(
         assert learner.labels == 8
         assert [m.labels for m in reader.computed.metrics()] == [0, 8]
 
-    desk.page.get_by_role("button", name="Start the next round").click()
+    desk.page.get_by_role("button", name="Start round 2").click()
     desk.ready()
     expect(desk.root.locator(".title")).to_have_text("Round 2")
     desk.page.goto(f"{project.url}/curves")
@@ -175,7 +182,7 @@ def test_a_hundred_keys_without_a_network_all_count_when_it_is_back(
     # All pictures that wait are here before the network goes.
     desk.page.wait_for_function(
         "() => performance.getEntriesByType('resource')"
-        ".filter((entry) => entry.name.includes('/alw/image/')).length >= 24"
+        ".filter((entry) => entry.name.includes('/image/')).length >= 24"
     )
     desk.page.context.set_offline(True)
     said = []
@@ -203,14 +210,14 @@ def test_unsent_answers_survive_a_reload(chromium: Browser, make_project: Any) -
     desk.press("1")
     desk.saved(1)
     # The answers never arrive while this stands; the page itself can still be loaded again.
-    desk.page.route("**/alw/answer", lambda route: route.abort())
+    desk.page.route("**/alw/p/*/answer", lambda route: route.abort())
     said = [(desk.press(key), "class", class_of(key)) for key in "234"]
     desk.wait_until(lambda: desk.root.get_attribute("data-unsaved") == "3")
     desk.page.reload()
     desk.ready()
     assert desk.root.get_attribute("data-unsaved") == "3"
     assert desk.item() not in [item for item, _, _ in said]
-    desk.page.unroute("**/alw/answer")
+    desk.page.unroute("**/alw/p/*/answer")
     desk.page.evaluate("window.dispatchEvent(new Event('online'))")
     desk.saved(4)
     assert [row[1:] for row in project.stored()][1:] == said
@@ -228,6 +235,47 @@ def test_the_last_answer_can_be_taken_back_after_a_reload(project: Project, desk
     desk.saved(1)
     assert [row[1:] for row in project.stored()] == [(first, "class", class_of("2"))]
 
+    # On both pages, also where the server gives no image with it: the next one stays on the screen.
+    desk.page.route("**/undo", lambda route: _altered(route, item=None))
+    desk.page.reload()
+    desk.ready()
+    desk.page.keyboard.press("z")
+    expect(desk.root.get_by_text("Your last answer was taken back.")).to_be_visible()
+    assert project.stored() == []
+    desk.press("3")
+    desk.saved(1)
+    desk.page.goto(f"{project.url}/grid")
+    grid = desk.page.locator("[data-answer-grid]")
+    expect(grid).to_have_attribute("data-open", "9")
+    desk.page.keyboard.press("z")
+    expect(grid.get_by_text("Your last answer was taken back.")).to_be_visible()
+    expect(grid).to_have_attribute("data-open", "10")
+    assert project.stored() == []
+
+
+def test_images_of_another_round_are_given_back_and_not_shown(project: Project, desk: Desk) -> None:
+    """The page may show suggestions, and the other round may be an audit set, which is looked at without."""
+    desk.ready()
+    other = {"round_id": 2, "round": 2, "answered": 0, "total": 10}
+    page = desk.page
+    for path in ("label", "grid"):
+        page.route("**/queue", lambda route: _altered(route, progress=other))
+        with page.expect_request("**/release") as given:  # by the page that is left
+            page.goto(f"{project.url}/{path}")
+        left = (given.value.post_data_json or {})["items"]
+        with page.expect_request("**/release") as given:
+            expect(page.get_by_text("Loading").first).to_be_visible()
+        assert (given.value.post_data_json or {})["items"] == left
+        assert page.locator("[data-item], .cell").count() == 0
+        page.unroute("**/queue")
+        expect(page.locator("[data-open='10'], [data-item]")).to_be_visible()
+
+
+def _altered(route: Any, **values: Any) -> None:
+    """The reply of the server with other values."""
+    reply = route.fetch()
+    route.fulfill(response=reply, json={**reply.json(), **values})
+
 
 def test_a_reply_that_is_lost_does_not_double_the_label(project: Project, desk: Desk) -> None:
     lost = []
@@ -239,26 +287,45 @@ def test_a_reply_that_is_lost_does_not_double_the_label(project: Project, desk: 
         else:
             route.continue_()
 
-    desk.page.route("**/alw/answer", lose)
+    desk.page.route("**/alw/p/*/answer", lose)
     items = [desk.press(key) for key in "12"]
     desk.saved(2)
     assert [row[1] for row in project.stored()] == items
 
 
-def test_hostile_class_names_do_nothing(chromium: Browser, make_project: Any) -> None:
+def test_hostile_and_long_class_names_do_nothing_and_are_told_apart(
+    chromium: Browser, make_project: Any
+) -> None:
     names = [
         "![x](http://192.0.2.1/p.png)",
         "<img src=http://192.0.2.1/i.png onerror=window.hacked=1>",
         "<script>window.hacked=1</script>",
         "[a](javascript:window.hacked=1)",
         "{{constructor.constructor('window.hacked=1')()}}",
+        "a great grey owl of the northern forests, adult",
+        "a great grey owl of the northern forests, juvenile",
+        "ינשוף עיטים גדול ביער הצפוני, צעיר",
     ]
-    project: Project = make_project(batch_size=3, names=names, name=names[1])
+    project: Project = make_project(batch_size=8, names=names, name=names[1])
     desk = Desk.open(chromium, project.url)
     desk.ready()
-    shown = [b.inner_text() for b in desk.root.locator(".grid .label").all()]
-    assert shown == names
-    for key in "123":
+    shown = desk.root.locator(".grid .label")
+    assert [b.inner_text() for b in shown.all()] == names
+    assert {b.evaluate("(node) => node.tagName") for b in shown.all()} == {"BDI"}
+    desk.page.set_viewport_size({"width": 800, "height": 900})
+    whole = (
+        "(node) => node.scrollWidth <= node.clientWidth && node.scrollHeight <= node.clientHeight"
+    )
+    assert all(b.evaluate(whole) for b in shown.all())
+    assert shown.last.evaluate("(node) => getComputedStyle(node).direction") == "rtl"
+    # Below a picture of the grid there is room for a part of a name: its end is in it.
+    desk.page.goto(f"{project.url}/grid")
+    ends = desk.page.locator(".says.predicted .finish")
+    expect(ends).to_have_count(8)
+    assert {"adult", "juvenile", "צעיר"} <= {each.inner_text().strip() for each in ends.all()}
+    assert all(each.evaluate(whole) for each in ends.all())
+    desk.page.goto(f"{project.url}/label")
+    for key in "12345678":
         desk.press(key)
     desk.finished()
     desk.page.get_by_role("button", name="Close the round and learn").click()
@@ -274,7 +341,7 @@ def test_hostile_class_names_do_nothing(chromium: Browser, make_project: Any) ->
 
 def test_an_image_whose_file_is_gone_can_only_be_skipped(project: Project, desk: Desk) -> None:
     desk.ready()
-    desk.page.route("**/alw/image/**", lambda route: route.fulfill(status=404, body="{}"))
+    desk.page.route("**/alw/p/*/image/**", lambda route: route.fulfill(status=404, body="{}"))
     desk.page.reload()
     expect(desk.root.locator(".waiting")).to_contain_text("gone or was changed")
     desk.page.keyboard.press("1")
@@ -303,10 +370,10 @@ def test_ten_classes_fit_without_scrolling(project: Project, desk: Desk, scheme:
         desk.page.set_viewport_size({"width": width, "height": height})
         desk.page.wait_for_timeout(300)
         for part in (".bar", ".frame", ".others"):
-            placed = desk.root.locator(part).bounding_box()
-            assert placed["x"] >= 0
-            assert placed["x"] + placed["width"] <= width
-            assert placed["y"] + placed["height"] <= height
+            for placed in (each.bounding_box() for each in desk.root.locator(part).all()):
+                assert placed["x"] >= 0
+                assert placed["x"] + placed["width"] <= width
+                assert placed["y"] + placed["height"] <= height
         picture = desk.root.locator(".frame img").bounding_box()
         assert picture["width"] % 28 == 0, "tiny images are enlarged by whole multiples"
         assert picture["width"] >= 8 * 28

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from alworkbench.project.map_regions import STEPS
 from tests.browser.conftest import RealProject
 from tests.browser.desk import COOKIES
+from ui.state import key_of
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +41,8 @@ def test_the_map_is_drawn_and_a_rectangle_by_keys_selects_what_it_holds(
         ".getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"
     )
     assert drawn > 2
-    points = columns(context.request.get(f"{real_project.url}/alw/map?layout=pca").body())
+    routes = f"{real_project.url}/alw/p/{key_of(real_project.folder)}"
+    points = columns(context.request.get(f"{routes}/map?layout=pca").body())
 
     # By the keyboard alone: a rectangle, moved and made larger, selects exactly what it holds.
     for key in ("r", "ArrowRight", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown", "Enter"):
@@ -66,6 +68,21 @@ def test_the_map_is_drawn_and_a_rectangle_by_keys_selects_what_it_holds(
     page.mouse.down()
     page.mouse.up()
     expect(page.locator("dialog.card[open]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.card[open]")).to_have_count(0)
+
+    # The keys: from the middle to the nearest image, on to the next and back; its card.
+    page.mouse.move(2, 2)
+    root.locator(".stage").focus()
+    names = []
+    for key in ("p", "p", "Shift+P"):
+        page.keyboard.press(key)
+        expect(root.locator(".tip .name")).not_to_have_text(names[-1] if names else "")
+        expect(root.locator(".tip .name")).to_contain_text(".png")
+        names.append(root.locator(".tip .name").inner_text())
+    assert names[0] == names[2] != names[1]
+    page.keyboard.press("i")
+    expect(page.locator("dialog.card h2 bdi")).to_have_text(names[0].split("/")[-1])
     page.keyboard.press("Escape")
     expect(page.locator("dialog.card[open]")).to_have_count(0)
     corners = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)]

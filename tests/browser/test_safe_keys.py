@@ -64,7 +64,7 @@ def test_nothing_is_labelled_under_the_search_or_a_menu_and_every_refusal_is_sai
             slow.append(route)
 
     project: Project = make_project(batch_size=10, names=list(BIRDS))
-    desk = Desk.open(chromium, project.url, intercept={"**/alw/image/**": hold})
+    desk = Desk.open(chromium, project.url, intercept={"**/alw/p/*/image/**": hold})
     page, said = desk.page, desk.page.locator(".saying")
     expect(desk.root.locator(".waiting")).to_have_text("Loading the image")
     page.keyboard.press("1")
@@ -153,7 +153,7 @@ def test_an_answered_image_opens_again_and_its_new_answer_replaces_the_earlier(
     strip = desk.root.get_by_role("group", name="Your last answers")
     lost = [desk.press(key) for key in "123"]
     desk.saved(3)
-    desk.page.route("**/alw/answer", lambda route: route.abort())
+    desk.page.route("**/alw/p/*/answer", lambda route: route.abort())
     last = desk.press("4")
     open_item = desk.root.get_attribute("data-item")
     expect(strip.get_by_role("button")).to_have_count(4)
@@ -172,7 +172,7 @@ def test_an_answered_image_opens_again_and_its_new_answer_replaces_the_earlier(
     expect(desk.root).to_have_attribute("data-item", str(lost[0]))
     desk.page.keyboard.press("Escape")
     expect(desk.root).to_have_attribute("data-item", str(open_item))
-    desk.page.unroute("**/alw/answer")
+    desk.page.unroute("**/alw/p/*/answer")
     desk.saved(4)
 
     desk.page.reload()

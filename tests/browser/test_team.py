@@ -16,7 +16,7 @@ from tests.browser.real_project import make_project
 from tests.browser.serving import serving
 from tests.browser.team import add_people, join, second_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 IMAGES = 10
 WORKER_SECONDS = 240.0

@@ -17,6 +17,7 @@ PACKAGES = ("alworkbench", "store", "ui")
 
 ROOMS = (
     "core",
+    "engines",
     "inputs",
     "encoders",
     "features",

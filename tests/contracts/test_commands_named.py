@@ -19,6 +19,7 @@ PAGES = [
     *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "alworkbench").rglob("*.md"),
 ]
+COMMAND: Any = typer.main.get_command(app)
 INLINE = re.compile(r"`(alworkbench [^`]+)`")
 BLOCK = re.compile(r"^```.*?^```|^(?: {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"^ *(alworkbench [a-z](?:[^\n#]|(?<=\S)#)*)", re.MULTILINE)  # up to a comment
@@ -42,7 +43,7 @@ def named() -> list[tuple[str, str]]:
 
 def complaint(words: str) -> str | None:
     """What cannot be typed; the values of options and arguments are not looked at."""
-    command: Any = typer.main.get_command(app)
+    command = COMMAND
     is_value = False
     for word in shlex.split(words)[1:]:
         if is_value:

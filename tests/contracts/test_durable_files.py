@@ -10,11 +10,12 @@ ROOT = Path(__file__).parents[2]
 
 OTHERS = {
     "alworkbench/core/atomic_files.py": "it is the one place",
-    "alworkbench/features/shard.py": "synced one by one; the last file says that the shard is whole",
+    "alworkbench/features/shard_writing.py": "synced one by one; the last file says that the shard is whole",
     "alworkbench/encoders/encoder_spec.py": "a temporary copy that open_clip reads at once",
     "alworkbench/datasets/fit_bundled.py": "temporary files for one fit",
     "store/read_only.py": "a temporary copy of a database that is only read",
     "alworkbench/simulation/workers.py": "temporary files for worker processes",
+    "alworkbench/project/packed_folder.py": "an archive in memory, sent in parts",
 }
 """Files that write in another way, and why nothing that lasts can be damaged."""
 INNER = {
@@ -25,7 +26,7 @@ INNER = {
 """A function that writes into a folder of `atomic_folder`, which its caller opened."""
 
 WRITERS = {"write_text", "write_bytes", "save_file", "rename", "move", "copyfile", "copy2"}
-BLOCKS = {"atomic_path", "atomic_folder"}
+BLOCKS = {"atomic_path", "atomic_new_path", "atomic_folder"}
 
 
 def called(node: ast.AST) -> str:

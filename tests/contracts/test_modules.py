@@ -42,3 +42,9 @@ def test_names_of_tests_are_short(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     assert [each for each in names if len(each) > LONGEST_NAME] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ui" / "views").glob("*.py")), ids=name)
+def test_the_parts_of_a_page_are_headings_of_the_second_level(path: Path) -> None:
+    """`heading` writes the first level; a subheader is the third, and none may be left out."""
+    assert "st.subheader(" not in path.read_text(encoding="utf-8")
