@@ -6,8 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_FOLDER ?= demo
 DEMO_FLAGS ?=
-# Two processes, each with whole files: what a module makes once is made once.
-PYTEST_FLAGS ?= -n 2 --dist loadfile
+# Each process takes whole files: what a module makes once is made once. A third one computes on two processors
+# while others wait for a browser.
+PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test check format coverage docs bench clean
 
@@ -44,7 +45,9 @@ check: $(VENV)/.installed-dev
 
 test: check
 	@PYTHON=$(BIN)/python sh tests/browser/need_chromium.sh
+	@sh tests/browser/need_axe.sh
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n 0 tests/engines -k ray
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
