@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from alworkbench.api import open_project
 from alworkbench.core.domain import Role
@@ -39,9 +39,18 @@ def test_pictures_are_sent_looked_at_and_imported_over_a_reload_and_labels_go_ou
 
     page.goto(f"{real_project.url}/import", timeout=60_000)
     page.get_by_text("Files of this computer").click(timeout=60_000)
+    arriving: list[Route] = []
+    page.route("**/upload_file/**", lambda route: arriving.append(route))
+    look = page.get_by_role("button", name="Look at it")
+    expect(look).to_be_disabled()
     page.locator("input[type=file]").set_input_files(files)
     expect(page.get_by_text("broken.png")).to_be_visible()
-    page.get_by_role("button", name="Look at it").click()
+    while len(arriving) < len(files):
+        page.wait_for_timeout(50)
+    expect(look).to_be_disabled()  # a press now would find no files
+    for each in arriving:
+        each.continue_()
+    look.click()
     do_it = page.get_by_role("button", name="Import", exact=True)
     expect(do_it).to_be_visible(timeout=JOB_MS)
     assert images() == before

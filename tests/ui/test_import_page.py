@@ -97,7 +97,6 @@ def test_what_is_sent_is_stored_only_as_long_as_it_can_be_imported(
 ) -> None:
     errors: list[str] = []
     browser = SimpleNamespace(error=errors.append, rerun=lambda: None, session_state={})
-    monkeypatch.setattr(import_form, "st", browser)
     folder = page.workbench.session.folder
 
     def stored() -> list[Path]:
@@ -108,7 +107,9 @@ def test_what_is_sent_is_stored_only_as_long_as_it_can_be_imported(
         sent = [] if path else [io.BytesIO(each.read_bytes()) for each in pictures]
         for each, place in zip(sent, pictures, strict=False):
             each.name = place.name
-        import_form._look(page, Brought.IMAGES, path, sent, not path, options)
+        with monkeypatch.context() as direct:
+            direct.setattr(import_form, "st", browser)
+            import_form._look(page, Brought.IMAGES, path or sent, options)
 
     look(audit=True, split_map="train=pool")
     assert "Choose one of the two" in errors.pop()
@@ -127,7 +128,11 @@ def test_what_is_sent_is_stored_only_as_long_as_it_can_be_imported(
     (second,) = stored()
     assert first != second  # another look took the place of the first
     before = page.workbench.incoming.reports()[0]
-    import_form._look(page, Brought.IMAGES, "", [], True, {"audit": True})  # with other options
+    app = draw("import_page")
+    app.radio(key="import-from").set_value(import_form.FILES).run()
+    assert app.button(key="import-look").disabled  # until other files have arrived
+    app.checkbox(key="import-audit-set").set_value(True).run()
+    app.button(key="import-look-again").click().run()
     page.jobs.wait(30)
     assert not errors
     assert stored() == [second]

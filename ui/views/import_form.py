@@ -17,7 +17,7 @@ from alworkbench.project.import_reports import ImportReport
 from alworkbench.project.incoming import kind_of
 from ui.door.limits import MOST_UPLOAD
 from ui.state import UiState
-from ui.views.parts import escape_markdown, with_commands
+from ui.views.parts import ROW, escape_markdown, with_commands
 from ui.views.work import asked_by
 
 SERVER, FILES, FOLDER = (
@@ -40,6 +40,7 @@ _ROLES = {
     RoleMismatch.LEAVE_OUT: "Leave out these labels",
 }
 _SENT = "import-sent"
+_NOTHING_STORED = "Nothing is stored by this."
 _ANY = "found out by a look at it"
 
 
@@ -59,15 +60,15 @@ def import_form(state: UiState, *, busy: bool) -> None:
     st.caption(_WHAT[what])
     places = [SERVER, FILES, FOLDER] if what is Brought.IMAGES else [SERVER, FILES]
     place = st.radio("From where", places, horizontal=True, key="import-from")
-    sent: list[Any] = []
-    path = ""
+    before: ImportOrder | None = None
+    source: str | list[Any]
     if place == SERVER:
-        path = st.text_input(
+        source = st.text_input(
             "Folder or file",
             key="import-path",
             placeholder="/data/photos",
             help="The whole path, as the server sees it. It must stay there: pictures are read again later.",
-        )
+        ).strip()
     else:
         before = state.workbench.incoming.sent_before()
         found = st.file_uploader(
@@ -77,13 +78,21 @@ def import_form(state: UiState, *, busy: bool) -> None:
             key=f"import-files-{place == FOLDER}-{st.session_state.get(_SENT, 0)}",
             max_upload_size=MOST_UPLOAD // 2**20,
         )
-        sent = list(found or [])
+        source = list(found or [])
         if before is not None:
-            words = f"{before.name} was sent already. Without other files, it is looked at again."
+            words = f"{before.name} was sent already. Send other files, or look at it again."
             st.caption(escape_markdown(words))
     options = _options(what)
-    if st.button("Look at it", key="import-look", disabled=busy, help="Nothing is stored by this."):
-        _look(state, what, path.strip(), sent, place != SERVER, options)
+    with st.container(**ROW):
+        # A press while files arrive would find none, and their arrival would draw the page again without
+        # an answer to the press.
+        waits = busy or source == []
+        if st.button("Look at it", key="import-look", disabled=waits, help=_NOTHING_STORED):
+            _look(state, what, source, options)
+        if before is not None and st.button(
+            "Look at it again", key="import-look-again", disabled=busy, help=_NOTHING_STORED
+        ):
+            _look(state, what, str(before.location), options)
 
 
 def newest_report(state: UiState) -> ImportReport | None:
@@ -178,16 +187,15 @@ def _columns() -> dict[str, str]:
 
 
 def _look(
-    state: UiState,
-    what: Brought,
-    path: str,
-    sent: list[Any],
-    upload: bool,
-    options: Mapping[str, Any],
+    state: UiState, what: Brought, source: str | list[Any], options: Mapping[str, Any]
 ) -> None:
-    """Queue the dry run; what cannot be one is said at once."""
+    """Queue the dry run; what cannot be one is said at once.
+
+    `source` is the path of a place on the server, or the files that were sent.
+    """
     incoming = state.workbench.incoming
-    if not upload and not Path(path).is_absolute():
+    path, files = (source, None) if isinstance(source, str) else ("", source)
+    if files is None and not Path(path).is_absolute():
         st.error("Give the whole path of a folder or file on the server, such as /data/photos.")
         return
     try:
@@ -195,11 +203,8 @@ def _look(
         given["split_map"] = read_split_map(given.get("split_map", ""))
         order = _order(what, Path(path), **given)
         order.refuse_contradictions()
-        again = incoming.sent_before() if upload and not sent else None
-        if again is not None:
-            order = _order(what, again.location, **given)
-        elif upload:  # stored once everything else is right
-            location = incoming.uploads.keep([(each.name, each) for each in sent])
+        if files is not None:  # stored once everything else is right
+            location = incoming.uploads.keep([(each.name, each) for each in files])
             order = _order(what, location, **given)
     except (WorkbenchError, ValueError) as problem:
         st.error(with_commands(str(problem)))
@@ -208,11 +213,11 @@ def _look(
     if not state.jobs.start(
         kind_of(order), f"look at {order.name}", asked_by(state), with_order("check", order)
     ):
-        if upload and again is None:
+        if files is not None:
             incoming.uploads.discard(order.location)
         st.error("Another import or encoding runs. Wait for its end, or cancel it.")
         return
-    if upload:
+    if files is not None:
         st.session_state[_SENT] = st.session_state.get(_SENT, 0) + 1
     if earlier is not None:
         incoming.drop(earlier, still=order.location)  # nobody can import it any more
