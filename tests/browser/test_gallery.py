@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from alworkbench.core.domain import Label, Role
 from tests.browser.conftest import RealProject
@@ -158,3 +158,44 @@ def test_a_selection_is_labelled_by_one_key_and_taken_back_by_one(
         assert all(label.suggested_class_id == label.class_id for label in acted)
         root.get_by_role("button", name="Next: the most similar").click()
         expect(root.get_by_role("button", name="like those answered")).to_be_visible()
+
+
+def test_an_act_whose_images_are_read_while_the_filter_changes_labels_nothing(
+    chromium: Browser, real_project: RealProject
+) -> None:
+    before = opinions(real_project)
+    with gallery(chromium, real_project.url) as (page, root):
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            """Keep back the second page of the first list, which the act needs."""
+            body = route.request.post_data_json or {}
+            if body.get("start") == 96 and not body["query"].get("filter"):
+                held.append(route)
+            else:
+                route.continue_()
+
+        page.route("**/images", hold)
+        page.reload()
+        expect(root).to_have_attribute("data-total", "250")
+        root.locator('.cell[aria-posinset="1"]').click()
+        for _ in range(95):
+            page.keyboard.press("ArrowRight")
+        for _ in range(3):
+            page.keyboard.press("Shift+ArrowRight")
+        expect(root).to_have_attribute("data-selected", "4")
+        page.keyboard.press("2")
+
+        # Another list, whose images at the same places are all here when the act goes on.
+        root.get_by_text("More filters").click()
+        root.get_by_label("Role").select_option("pool")
+        expect(root).to_have_attribute("data-total", "150")
+        root.locator('.cell[aria-posinset="1"]').click()
+        page.keyboard.press("End")
+        expect(root.locator('.cell[aria-posinset="150"].seen')).to_be_visible()
+        assert held
+        for each in held:
+            each.continue_()
+        expect(root.get_by_text("Nothing was recorded. Try again.")).to_be_visible()
+        saved(root)
+        assert opinions(real_project) == before
