@@ -149,8 +149,9 @@ def test_people_and_tabs_have_images_of_their_own_and_a_disabled_person_is_stopp
         assert sorted(answers(folder)) == sorted([("Bo", theirs), ("Ada", here)])
 
         # Bo takes no more images from here on: neither those that are given back below, nor, once he is
-        # disabled, the news of it before his next answer.
-        bo.page.route("**/queue", lambda route: route.abort())
+        # disabled, the news of it before his next answer. The banner of a lost connection asks for keys.js.
+        for asked in ("**/queue", "**/shared/keys.js"):
+            bo.page.route(asked, lambda route: route.abort())
         # A closed tab gives its images back at once; a reload keeps the tab.
         left = second.item()
         second.page.close()
