@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +20,7 @@ from alworkbench.features.decode import Task, read_picture
 from alworkbench.features.table import FeatureTable
 from alworkbench.project.artifacts import refuse_file
 from alworkbench.project.class_texts import WITHOUT_ENCODER
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.measurements import audit_truth
 from alworkbench.project.session import resolve, some_of
 from alworkbench.project.workbench import Workbench
@@ -49,15 +51,14 @@ def material_of_project(workbench: Workbench) -> StudyMaterial:
     with session.store.read() as reader:
         truth = audit_truth(reader, classes)
         places = dict(reader.images.hashes_and_paths(Role.AUDIT))
-        pool = reader.images.ids_and_hashes(Role.POOL)
-    row_of = table.rows_by_hash()
-    known = [content for content in truth if content in row_of]
+        pool = ImageColumns.read(reader, Role.POOL)
+    known = [content for content, has in zip(truth, table.has(list(truth)), strict=True) if has]
     if not known:
         raise NothingToImport(
             "No image of the audit set has a label and features. Draw an audit set and label it "
             "(`alworkbench audit`), or import labelled images (`alworkbench import FOLDER --audit`)."
         )
-    rows = some_of(sorted(session.rows_of(pool)), MOST_POOL, settings.seed)
+    rows = some_of(np.sort(session.encoded_of(pool).rows), MOST_POOL, settings.seed)
     if not rows:
         raise NothingToImport(
             "The pool has no image to rank templates on. Import images with `alworkbench import FOLDER`, "
@@ -73,7 +74,7 @@ def material_of_project(workbench: Workbench) -> StudyMaterial:
         posterior=workbench.posteriors.newest().to("cpu"),
         classes=classes,
         present=engine.class_activations(classes).cpu(),
-        features=table.gather(torch.tensor([row_of[content] for content in known])),
+        features=table.gather(table.rows_of(known)),
         labels=torch.tensor([truth[content] for content in known]),
         images=tuple(
             TunableImage(

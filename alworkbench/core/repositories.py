@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -69,6 +69,13 @@ class Images(Protocol):
 
     def ids_and_hashes(self, role: Role) -> list[tuple[int, str]]:
         """(image id, content hash) of every image with this role, by id."""
+        ...
+
+    def ids_and_hashes_in_parts(self, role: Role) -> Iterator[Sequence[tuple[int, str]]]:
+        """As `ids_and_hashes`, part by part: for pools whose pairs take too much memory.
+
+        To be read inside of the block of the transaction.
+        """
         ...
 
     def known(self, hashes: Iterable[str]) -> set[str]:

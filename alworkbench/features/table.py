@@ -21,6 +21,9 @@ from alworkbench.encoders.head import Features
 from alworkbench.features.feature_rows import FeatureRows, InMemory, OnDisk, Part
 from alworkbench.features.shard import Shard
 
+FOUND_AT_ONCE = 65_536
+"""Hashes whose rows are found at once, so that no second column of hashes is needed."""
+
 
 class FeatureTable(FeatureRows):
     """Features of many images, by row number. Adding shards keeps the numbers of earlier rows."""
@@ -116,7 +119,10 @@ class FeatureTable(FeatureRows):
         """The row of each hash, -1 for one that the table does not have."""
         if not len(hashes) or not len(self):
             return np.full(len(hashes), -1, np.int64)
-        wanted = np.asarray(hashes, dtype=np.bytes_)
-        at = np.searchsorted(self._hashes, wanted, sorter=self._order)
-        rows = self._order[np.minimum(at, len(self) - 1)]
-        return np.where(self._hashes[rows] == wanted, rows, -1).astype(np.int64)
+        found = np.empty(len(hashes), np.int64)
+        for start in range(0, len(hashes), FOUND_AT_ONCE):
+            wanted = np.asarray(hashes[start : start + FOUND_AT_ONCE], dtype=np.bytes_)
+            at = np.searchsorted(self._hashes, wanted, sorter=self._order)
+            rows = self._order[np.minimum(at, len(self) - 1)]
+            found[start : start + len(wanted)] = np.where(self._hashes[rows] == wanted, rows, -1)
+        return found

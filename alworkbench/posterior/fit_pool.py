@@ -23,7 +23,7 @@ Dimensions used in this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -167,7 +167,7 @@ def prompts_of(
 def fit_from_pool(
     head: Head,
     table: FeatureTable,
-    rows: Sequence[int],
+    rows: Int[Tensor, "N"],
     prompts: Float[Tensor, "T Q"],
     encoder_id: str,
     *,
@@ -185,7 +185,7 @@ def fit_from_pool(
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(rows), generator=generator)[:POOL_MOST]
-    drawn = torch.tensor(rows, dtype=torch.long)[order]
+    drawn = rows[order]
     chosen = _usable(head, table, drawn, prompts.device)
     if len(chosen) < 2 or len(prompts) < 2:
         raise NothingToImport(

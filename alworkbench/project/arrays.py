@@ -15,7 +15,7 @@ import torch
 
 from alworkbench.adaptation.adaptation_settings import DEFAULT_SETTINGS
 from alworkbench.core.domain import Role
-from alworkbench.core.errors import FeaturesMissing, PosteriorMissing
+from alworkbench.core.errors import PosteriorMissing
 from alworkbench.encoders.head import Features
 from alworkbench.estimators.laplace_vlm import LaplaceVLMClassifier
 from alworkbench.project.pool_samples import PoolSamples
@@ -50,12 +50,7 @@ class Arrays:
         """
         wanted = list(hashes)
         table = self._session.engine().table()
-        known = table.rows_by_hash()
-        missing = sum(content not in known for content in wanted)
-        if missing:
-            raise FeaturesMissing(missing, len(wanted))
-        rows = torch.tensor([known[content] for content in wanted], dtype=torch.long)
-        return _rows(table.gather(rows, "cpu"))
+        return _rows(table.gather(table.rows_of(wanted), "cpu"))
 
     def labelled(self) -> LabelledRows:
         """All that the answers to images of the pool teach, oldest answer first. Raises FeaturesMissing.

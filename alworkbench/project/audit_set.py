@@ -4,6 +4,9 @@ Images of the pool without an answer are drawn at random without replacement. Th
 are asked in a round of their own, without suggestions, because annotators who see a prediction tend to
 agree with it. The audit set then represents the images that had no answer at that time, and not those
 that were labelled before. To measure the whole pool, draw the audit set before the first round.
+
+Dimensions used in this file
+    n  images that can be drawn
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from jaxtyping import Int
 
 from alworkbench.core.domain import AUDIT_STRATEGY, JobKind, NewItem, NewRound, Role, Round
 from alworkbench.core.errors import NoImages, NothingToAsk, PoolExhausted, PosteriorMissing
@@ -25,6 +30,7 @@ from alworkbench.evaluation.intervals import Z95, wilson
 from alworkbench.project.accuracy_report import AccuracyReport, accuracy_report, history
 from alworkbench.project.askable import Chosen, choose_askable, refuse_nothing_to_ask
 from alworkbench.project.evidence import Evidence
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.image_files import file_faults, hashes_of
 from alworkbench.project.opened_batch import opened_by
 from alworkbench.project.session import Session, refuse_open, stored_id
@@ -138,7 +144,7 @@ class Audit:
         engine = session.engine()
         with session.store.read() as reader:
             refuse_open(reader)
-            pool = reader.images.ids_and_hashes(Role.POOL)
+            pool = ImageColumns.read(reader, Role.POOL)
             answered = reader.labels.current(Role.POOL)
             before = len(reader.labels.current(Role.AUDIT))
             posterior = session.posterior_record(reader)
@@ -150,7 +156,7 @@ class Audit:
             audit = dict(reader.images.ids_and_hashes(Role.AUDIT))
             classes = reader.classes.current()
             record = circumstances(reader, seed)
-        encoded = list(session.rows_of(pool).values())
+        encoded = session.encoded_of(pool).ids
         if posterior is None:
             if not leftover:
                 refuse_nothing_to_ask(session, pool, answered, encoded, without)
@@ -160,9 +166,9 @@ class Audit:
             gone |= hashes_of(file_faults(session, {audit[image] for image in leftover}))
         leftover = [image for image in leftover if audit[image] not in gone][:count]
 
-        def draw(free: list[int]) -> tuple[list[int], list[int]]:
+        def draw(free: Int[np.ndarray, "n"]) -> tuple[list[int], list[int]]:
             order = torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))
-            chosen = [free[i] for i in order[: count - len(leftover)].tolist()]
+            chosen = free[order[: count - len(leftover)].numpy()].tolist()
             return chosen, chosen
 
         try:

@@ -29,9 +29,9 @@ def estimate_batch(
         settings = reader.settings()
         refuse_open(reader)
         classes = len(reader.classes.current())
-        pool = {image for image, _ in reader.images.ids_and_hashes(Role.POOL)}
+        pool = reader.images.count(Role.POOL)
         answered = reader.labels.current(Role.POOL)
-    candidates = len(pool - answered.keys())
+    candidates = pool - len(answered)
     if not pool:
         session.encoder_record()  # says it of the whole project before the first import
         raise NoImages("pool")
@@ -41,7 +41,7 @@ def estimate_batch(
     labelled = sum(label.class_id is not None for label in answered.values())
     size = Size(
         candidates=candidates,
-        targets=min(TARGETS, len(pool) if targets is None else targets),
+        targets=min(TARGETS, pool if targets is None else targets),
         classes=classes,
         draws=DRAWS,
         batch=min(batch_size or settings.batch_size, candidates),

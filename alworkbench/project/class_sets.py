@@ -72,11 +72,11 @@ def class_sets(
         learned = learned_hashes(session, reader)
         selection = _selection(reader, batch, candidates)
     engine = session.engine()
-    known = engine.table().rows_by_hash()
+    rows = engine.table().find(list(labelled)).tolist()
     truth = {
-        known[image]: label
-        for image, label in labelled.items()
-        if image in known and image not in learned
+        row: label
+        for row, (image, label) in zip(rows, labelled.items(), strict=True)
+        if row >= 0 and image not in learned
     }
     if not truth:
         return None

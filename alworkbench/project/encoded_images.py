@@ -13,6 +13,7 @@ from jaxtyping import Int
 from alworkbench.core.domain import Role
 from alworkbench.core.ports import Reader
 from alworkbench.features.table import FeatureTable
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.image_facts import keys_of
 
 
@@ -23,11 +24,9 @@ def encoded_images(
     their rows."""
     parts = []
     for role in Role:
-        images = reader.images.ids_and_hashes(role)
-        parts.append(np.fromiter((content for _, content in images), "S64", len(images)))
-    hashes = np.concatenate(parts)
-    rows = table.find(hashes)
-    hashes, rows = hashes[rows >= 0], rows[rows >= 0]
-    keys = keys_of(hashes)
+        hashes = ImageColumns.read(reader, role).hashes
+        there = table.find(hashes)
+        parts.append((keys_of(hashes)[there >= 0], there[there >= 0]))
+    keys, rows = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(keys, kind="stable")
     return keys[order], torch.from_numpy(rows[order])

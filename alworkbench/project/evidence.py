@@ -215,15 +215,15 @@ class Evidence:
             id_of = {content: image for image, content in reader.images.ids_and_hashes(Role.AUDIT)}
             answers = audit_answers(reader, classes, list(truth))
         engine = self._session.engine()
-        known = engine.table().rows_by_hash()
-        rows = [row for row, each in enumerate(truth) if each in known and each not in learned]
+        hashes = list(truth)
+        found = engine.table().find(hashes)
+        rows = [row for row, each in enumerate(hashes) if found[row] >= 0 and each not in learned]
         if not rows:
             return None
-        hashes = list(truth)
         kept = [hashes[row] for row in rows]
         with self._session.computing:
             learner = self._learners().load(newest, classes, posterior)
-            logits = logits_of(engine, learner, torch.tensor([known[each] for each in kept]))
+            logits = logits_of(engine, learner, torch.from_numpy(found[rows]))
         return EvidenceImages(
             EvidenceSet.AUDIT,
             classes,

@@ -25,6 +25,7 @@ from alworkbench.features.table import FeatureTable
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.find_image import find_image
 from alworkbench.project.image_belief import ClassBelief, believe
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.learners import Learners
 from alworkbench.project.predictions import Predictions
 from alworkbench.project.rank_in_pool import Standing, pool_scores, standing
@@ -129,7 +130,7 @@ class Explanations:
                 found = find_image(reader, image)
                 settings = reader.settings()
                 classes = reader.classes.current()
-                pool = reader.images.ids_and_hashes(Role.POOL)
+                pool = ImageColumns.read(reader, Role.POOL)
                 answer = reader.labels.current(found.role).get(found.id)
                 record = self._session.posterior_record(reader)
                 newest = reader.computed.learner()
@@ -144,7 +145,7 @@ class Explanations:
                 self._predictions.calibrated(learner, newest, classes, record, measured),
                 table,
                 int(table.rows_of([found.hash])[0]),
-                torch.tensor(list(self._session.rows_of(pool)), dtype=torch.long),
+                torch.from_numpy(self._session.encoded_of(pool).rows),
                 found,
                 classes.names,
                 seed=settings.seed,

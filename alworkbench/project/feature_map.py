@@ -37,6 +37,7 @@ from alworkbench.features.principal_axes import PrincipalAxes
 from alworkbench.inputs.formula_guard import harmless
 from alworkbench.project.encoded_images import encoded_images
 from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
+from alworkbench.project.image_columns import find_keys
 from alworkbench.project.image_facts import key_of
 from alworkbench.project.image_similarity import BLOCK, unit_embeddings
 from alworkbench.project.session import Session
@@ -246,13 +247,3 @@ class FeatureMap:
             "made_at": self._session.now().isoformat(),
         }
         return write_next(self._session.folder, layout, columns, facts)
-
-
-def find_keys(
-    known: Int[np.ndarray, "K"], keys: Int[np.ndarray, "N"]
-) -> tuple[Int[np.ndarray, "N"], np.ndarray]:
-    """Where each key stands among the known ones, and whether it is there."""
-    at = np.searchsorted(known, keys)
-    there = at < len(known)
-    there[there] = known[at[there]] == keys[there]
-    return at, there

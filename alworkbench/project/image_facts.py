@@ -27,6 +27,7 @@ from alworkbench.core.domain import (
     deciding_label,
 )
 from alworkbench.core.ports import Reader
+from alworkbench.project.image_columns import ImageColumns
 
 NONE, SKIP, CANNOT_TELL = 0, -1, -2
 """Stand in the column `answer` for images without a class; classes have their ids, from 1."""
@@ -173,11 +174,8 @@ def keys_of(hashes: np.ndarray) -> Int[np.ndarray, "N"]:
 def _without_answers(reader: Reader) -> ImageFacts:
     columns = []
     for at, each in enumerate(ROLES):
-        images = reader.images.ids_and_hashes(each)
-        count = len(images)
-        numbers = np.fromiter((image for image, _ in images), np.int64, count)
-        hashes = np.fromiter((content for _, content in images), "S64", count)
-        columns.append((numbers, keys_of(hashes), np.full(count, at)))
+        images = ImageColumns.read(reader, each)
+        columns.append((images.ids, keys_of(images.hashes), np.full(len(images), at)))
     ids, keys, role = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     order = np.argsort(ids, kind="stable")
     ids, keys, role = ids[order], keys[order], role[order]

@@ -37,6 +37,7 @@ from alworkbench.core.provenance import circumstances, taught_marks
 from alworkbench.project import stability
 from alworkbench.project.artifacts import starting_learner
 from alworkbench.project.computed_learner import ComputedLearner
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.measured_learners import measured_learners, measured_zero_shot
 from alworkbench.project.measurements import Measurements
 from alworkbench.project.pool_samples import PoolSamples
@@ -115,14 +116,19 @@ class Learners:
             return measured
 
     def load(
-        self, newest: LearnerRecord | None, classes: ClassList, record: PosteriorRecord | None
+        self,
+        newest: LearnerRecord | None,
+        classes: ClassList,
+        record: PosteriorRecord | None,
+        pool: ImageColumns | None = None,
     ) -> Learner:
         """The learner of a record, or without one the zero-shot model; the last of a stored list is kept.
 
+        `pool` are the pool's images, where the caller has read them already.
         Raises PosteriorMissing, FeaturesMissing, InvalidLearnerFile.
         """
         usual = self._session.settings().adaptation
-        samples = PoolSamples(self._session)
+        samples = PoolSamples(self._session, pool)
         known = newest.id if newest else (usual, samples.sizes())
         key = (known, classes.id, record.id if record else None)
         if self._kept is not None and self._kept[0] == key:
@@ -179,12 +185,11 @@ class Learners:
             classes = classes or reader.classes.current()
             record = self._session.posterior_record(reader)
             taught = taught_labels(reader, classes)
-            pool = reader.images.ids_and_hashes(Role.POOL)
+            pool = ImageColumns.read(reader, Role.POOL)
             learned_at = circumstances(reader)
             settings = reader.settings()
             newest = reader.computed.learner()
-        hash_of = dict(pool)
-        hashes = [hash_of[image] for image in taught.images]
+        hashes = pool.hashes_of(taught.images)
         engine = self._session.engine()
         start = self.zero_shot(classes, record)
         labelled = engine.table().gather(engine.table().rows_of(hashes), engine.device)
@@ -272,12 +277,12 @@ class Learners:
         self,
         learner: Learner,
         classes: ClassList,
-        pool: list[tuple[int, str]],
+        pool: ImageColumns,
         taught: Collection[str],
     ) -> dict[str, Any]:
         """A snapshot of a learner as an entry of its stored settings; empty where none are taken.
 
-        `pool` is (image id, content hash); `taught` are the content hashes of learned images.
+        `taught` are the content hashes of learned images.
         """
         if not self._take_snapshots:
             return {}

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 
 from alworkbench.core.domain import LabelClass
 from alworkbench.core.ports import Reader
+from alworkbench.project.image_columns import find_keys
 from alworkbench.project.image_facts import CANNOT_TELL, NONE, SKIP, ImageFacts
 from alworkbench.project.image_matching import shown_rows, values_of
 from alworkbench.project.image_scores import ImageScores
@@ -120,8 +121,6 @@ def map_version(session: Session, gallery: Gallery, layout: Layout) -> str:
 
 def map_points(session: Session, gallery: Gallery, layout: Layout) -> MapPoints:
     """The points of a layout as of now. Raises what `FeatureMap.positions` raises."""
-    from alworkbench.project.feature_map import find_keys
-
     found = gallery.map.positions(layout)
     with session.store.read() as reader:
         facts, _, scores = gallery.columns(reader)

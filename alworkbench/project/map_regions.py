@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from alworkbench.core.errors import MapChanged
+from alworkbench.project.image_columns import find_keys
 
 if TYPE_CHECKING:
     from alworkbench.project.feature_map import FeatureMap, MapPositions
@@ -61,7 +62,7 @@ def in_region(map_: FeatureMap, facts: ImageFacts, region: MapRegion) -> Bool[np
 
     Raises MapChanged where the grid is another one now, and what `FeatureMap.positions` raises.
     """
-    from alworkbench.project.feature_map import Layout, find_keys
+    from alworkbench.project.feature_map import Layout
 
     positions = map_.positions(Layout(region.layout))
     if mark_of(positions) != region.of:

@@ -4,6 +4,7 @@ The label of a near-copy teaches little. Whitened activations tell near-copies f
 `most_similar`, which compares all images of a project with each other.
 
 Dimensions used in this file
+    N  images of the pool
     M  images of the batch
     L  labelled images
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from alworkbench.features.table import FeatureTable
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from jaxtyping import Float, Int
 
@@ -42,7 +44,7 @@ class NearCopy:
 
 def near_copies(
     table: FeatureTable,
-    pool: Sequence[int],
+    pool: Int[np.ndarray, "N"],
     batch: Mapping[int, int],
     labelled: Mapping[int, int],
     seed: int,

@@ -1,26 +1,33 @@
-"""Images of the pool that teach a learner besides the labelled ones: the same sample in every round."""
+"""Images of the pool that teach a learner besides the labelled ones: the same sample in every round.
+
+Dimensions used in this file
+    N  images of the pool that have features
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import cached_property
 
+import numpy as np
 import torch
+from jaxtyping import Int
 
 from alworkbench.adaptation.adaptation_settings import AdaptationSettings
 from alworkbench.core.domain import Goal, Role
 from alworkbench.encoders.head import Features
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.session import Session, some_of
 
 
 class PoolSamples:
     """Seeded samples of a project's pool, for one computation. An image without features is not seen.
 
-    `pool` is (image id, content hash) of the pool's images, where the caller has read it already. It is
-    listed at most once: that is most of the time of learning beside a million images.
+    `pool` are the pool's images, where the caller has read them already. They are listed at most once: that
+    is most of the time of learning beside a million images.
     """
 
-    def __init__(self, session: Session, pool: Sequence[tuple[int, str]] | None = None) -> None:
+    def __init__(self, session: Session, pool: ImageColumns | None = None) -> None:
         self._session = session
         self._given = pool
 
@@ -44,8 +51,7 @@ class PoolSamples:
 
         None where there is no such image.
         """
-        known = self._session.engine().table().rows_by_hash()
-        taught = {known[content] for content in labelled}
+        taught = set(self._session.engine().table().rows_of(list(labelled)).tolist())
         rows = [row for row in self._some(adaptation.pool_images) if row not in taught]
         return self._gathered(rows) if rows else None
 
@@ -54,14 +60,14 @@ class PoolSamples:
         return some_of(self._rows, most, self._session.settings().seed)
 
     @cached_property
-    def _rows(self) -> list[int]:
+    def _rows(self) -> Int[np.ndarray, "N"]:
         """The rows of the table that belong to the pool, in the order of the image ids."""
         pool = self._given
         if pool is None:
             with self._session.store.read() as reader:
-                pool = reader.images.ids_and_hashes(Role.POOL)
-        known = self._session.engine().table().rows_by_hash()
-        return [known[content] for _, content in pool if content in known]
+                pool = ImageColumns.read(reader, Role.POOL)
+        rows = self._session.engine().table().find(pool.hashes)
+        return rows[rows >= 0]
 
     def _gathered(self, rows: list[int]) -> Features:
         engine = self._session.engine()

@@ -30,6 +30,7 @@ from alworkbench.posterior.published import (
 )
 from alworkbench.posterior.summary import PosteriorSummary
 from alworkbench.project.artifacts import load_project_encoder
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.session import Session
 
 
@@ -114,7 +115,7 @@ class Posteriors:
                 raise ReplacesCaptions(str(source), int(pairs))
             settings = reader.settings()
             classes = reader.classes.current()
-            pool = reader.images.ids_and_hashes(Role.POOL)
+            pool = ImageColumns.read(reader, Role.POOL)
             record = reader.computed.encoder()
         encoder = None
         if record is not None and not record.from_file:
@@ -123,7 +124,7 @@ class Posteriors:
         found = fit_from_pool(
             project.head,
             project.table(),
-            list(self._session.rows_of(pool)),
+            torch.from_numpy(self._session.encoded_of(pool).rows),
             prompts_of(features, classes, encoder, progress).to(project.device),
             project.encoder_id,
             batch=batch,

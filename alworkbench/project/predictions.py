@@ -23,6 +23,7 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.encoders.head import Features
 from alworkbench.engines.engine import Engine
 from alworkbench.project.calibration import CalibratedLearner, calibrated, logit_source
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.learners import Learners
 from alworkbench.project.predicted_rows import BLOCK, Predicted, Predicting, predicted
 from alworkbench.project.session import Session, resolve, some_of
@@ -193,7 +194,7 @@ class Predictions:
         """A random sample of the pool's images with features, fixed by the project's seed, in blocks."""
         session, engine = self._session, self._session.engine()
         with session.store.read() as reader:
-            pool = reader.images.ids_and_hashes(Role.POOL)
-        rows = some_of(list(session.rows_of(pool)), MATCHED_IMAGES, session.settings().seed)
+            pool = ImageColumns.read(reader, Role.POOL)
+        rows = some_of(session.encoded_of(pool).rows, MATCHED_IMAGES, session.settings().seed)
         for _, block in engine.table().blocks(torch.tensor(rows), BLOCK, engine.device):
             yield block

@@ -21,6 +21,7 @@ from alworkbench.core.errors import NoPreview, PreviewOutdated
 from alworkbench.core.ports import Reader
 from alworkbench.core.progress import Progress, silent
 from alworkbench.core.provenance import circumstances
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.near_copies import (
     NEAR_COPIES,
     NearCopy,
@@ -147,17 +148,20 @@ class Previews:
     def _near(self, batch: NewRound) -> list[NearCopy]:
         session = self._session
         with session.store.read() as reader:
-            pool = reader.images.ids_and_hashes(Role.POOL)
+            pool = ImageColumns.read(reader, Role.POOL)
             answered = reader.labels.current(Role.POOL)
-        image_of_row = session.rows_of(pool)
-        row_of = {image: row for row, image in image_of_row.items()}
-        labelled = {
-            row: image
-            for row, image in image_of_row.items()
-            if image in answered and answered[image].class_id is not None
-        }
-        rows = {row_of[item.image_id]: item.image_id for item in batch.items}
-        return near_copies(session.engine().table(), list(image_of_row), rows, labelled, batch.seed)
+        encoded = session.encoded_of(pool)
+        classified = sorted(i for i, label in answered.items() if label.class_id is not None)
+        asked = [item.image_id for item in batch.items]
+        labelled, rows = (
+            {
+                row: image
+                for row, image in zip(encoded.rows_of(ids).tolist(), ids, strict=True)
+                if row >= 0
+            }
+            for ids in (classified, asked)
+        )
+        return near_copies(session.engine().table(), encoded.rows, rows, labelled, batch.seed)
 
 
 def _state(reader: Reader) -> dict[str, Any]:

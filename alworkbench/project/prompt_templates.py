@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,6 +27,7 @@ from alworkbench.features.store import FeatureStore
 from alworkbench.project.artifacts import load_project_encoder, refuse_file
 from alworkbench.project.class_texts import WITHOUT_ENCODER
 from alworkbench.project.classes import Classes
+from alworkbench.project.image_columns import ImageColumns
 from alworkbench.project.measurements import audit_truth
 from alworkbench.project.session import Session, some_of
 from alworkbench.project.template_comparison import (
@@ -171,8 +173,9 @@ class Prompts:
         """Unit image embeddings of at most MOST_IMAGES images of the pool, in blocks."""
         engine, session = self._session.engine(), self._session
         with session.store.read() as reader:
-            pool = reader.images.ids_and_hashes(Role.POOL)
-        rows = some_of(sorted(session.rows_of(pool)), MOST_IMAGES, session.settings().seed)
+            pool = ImageColumns.read(reader, Role.POOL)
+        in_order = np.sort(session.encoded_of(pool).rows)
+        rows = some_of(in_order, MOST_IMAGES, session.settings().seed)
         if not rows:
             raise NothingToImport(
                 "The pool has no image to compare templates on. Import images with "

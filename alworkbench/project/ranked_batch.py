@@ -1,6 +1,12 @@
 """The batch that a strategy chose from the pool: everything of a round that is computed before it is opened.
 
 Nothing is written here. Whoever opens the round stores the batch in one short transaction.
+
+Dimensions used in this file
+    N  images of the pool that have features
+    n  candidates
+    M  targets
+    R  images of the pool that were refused or are asked
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ from alworkbench.project.batch_estimate import DRAWS, TARGETS
 from alworkbench.project.calibration import CalibratedLearner
 from alworkbench.project.class_sets import DEFAULT_SETS, SetSettings, class_sets
 from alworkbench.project.computed_learner import ComputedLearner
-from alworkbench.project.feature_map import find_keys
+from alworkbench.project.image_columns import EncodedImages, ImageColumns
 from alworkbench.project.kept_targets import TargetSet
 from alworkbench.project.learners import Learners
 from alworkbench.project.measurements import Measurements
@@ -111,7 +117,7 @@ class Ranking:
             settings = reader.settings()
             chosen = find_strategy(wish.strategy or settings.strategy)
             classes = reader.classes.current()
-            pool = reader.images.ids_and_hashes(Role.POOL)
+            pool = ImageColumns.read(reader, Role.POOL)
             answered = reader.labels.current(Role.POOL)
             taught = taught_labels(reader, classes)
             number = len(reader.rounds.all()) + 1
@@ -120,40 +126,36 @@ class Ranking:
             newest = reader.computed.learner()
             measured = reader.computed.metrics()
             asked_at = circumstances(reader, seed)
-        image_of_row = self._session.rows_of(pool)
+        encoded = self._session.encoded_of(pool)
         if record is None:
-            ids = list(image_of_row.values())
-            refuse_nothing_to_ask(self._session, pool, answered, ids, wish.without)
+            refuse_nothing_to_ask(self._session, pool, answered, encoded.ids, wish.without)
         progress("ranking the pool", 0, 2)
         first = None
         if ahead is not None:
             learner, newest = ahead.learner, None
             measured = [*measured, *([ahead.measured] if ahead.measured else [])]
         else:
-            learner = self._learners.load(newest, classes, record)
+            learner = self._learners.load(newest, classes, record, pool)
         if not measured and ahead is None:
             first = self._measurements.compute(learner, classes, 0, None, 0)
             measured = [first] if first else []
         predicting = self._predictions.calibrated(learner, newest, classes, record, measured)
-        encoded = list(image_of_row.values())
-        rows_of = _RowsOfImages(image_of_row)
+        taught_rows = encoded.rows_of(taught.images).tolist()
         given = {
-            row: index
-            for row, index in zip(rows_of(taught.images).tolist(), taught.classes, strict=True)
-            if row >= 0
+            row: index for row, index in zip(taught_rows, taught.classes, strict=True) if row >= 0
         }
         context = AcquisitionContext(
             table=self._session.engine().table(),
             candidates=torch.tensor([], dtype=torch.long),
-            targets=self._target_rows(wish.targets, list(image_of_row), settings.seed),
+            targets=self._target_rows(wish.targets, encoded.rows, settings.seed),
             learner=learner.base,  # strategies choose better by it (L18)
             batch_size=wish.batch_size or settings.batch_size,
             seed=seed,
             draw_seed=settings.seed,
             labelled=torch.tensor(list(given), dtype=torch.long),
             labels=torch.tensor(list(given.values()), dtype=torch.long),
-            refused=torch.tensor(_refused(image_of_row, answered), dtype=torch.long),
-            pending=torch.tensor(_pending(image_of_row, answered, asked), dtype=torch.long),
+            refused=_rows_among(encoded, _refused(answered)),
+            pending=_rows_among(encoded, set(asked) - answered.keys()),
             pool_is_target=wish.targets is None and not self.targets,
             goal=settings.goal,
             unknown_names=sum(
@@ -165,12 +167,13 @@ class Ranking:
             engine=wish.engine,
         )
 
-        def choose(images: list[int]) -> tuple[Batch, list[int]]:
-            selected = chosen.select(replace(context, candidates=rows_of(images)))
-            return selected, [image_of_row[row] for row in selected.rows]
+        def choose(images: Int[np.ndarray, "n"]) -> tuple[Batch, list[int]]:
+            candidates = torch.from_numpy(encoded.rows_of(images))
+            selected = chosen.select(replace(context, candidates=candidates))
+            return selected, encoded.images_of(selected.rows)
 
         taken = {*answered, *asked}
-        found = choose_askable(self._session, pool, taken, encoded, choose, wish.without)
+        found = choose_askable(self._session, pool, taken, encoded.ids, choose, wish.without)
         batch = found.choice
         progress("ranking the pool", 1, 2)
         suggestions, likeliest = self._suggest(predicting, classes, batch.rows)
@@ -186,9 +189,9 @@ class Ranking:
             seconds=time.perf_counter() - started,
             items=shared_out(
                 [
-                    NewItem(image_of_row[row], score, suggestion, probability)
-                    for row, score, suggestion, probability in zip(
-                        batch.rows,
+                    NewItem(image, score, suggestion, probability)
+                    for image, score, suggestion, probability in zip(
+                        encoded.images_of(batch.rows),
                         batch.scores,
                         suggestions,
                         batch.probabilities or (None,) * len(batch.rows),
@@ -216,13 +219,13 @@ class Ranking:
         return RankedBatch(new, first)
 
     def _target_rows(
-        self, targets: TargetSet | None, pool: list[int], seed: int
+        self, targets: TargetSet | None, pool: Int[np.ndarray, "N"], seed: int
     ) -> Int[torch.Tensor, "M"]:
         """Rows whose predictions matter: of a target set, of this workbench's targets, or the pool's."""
         if targets is None and self.targets:
             return self._session.engine().table().rows_of(self.targets)
         if targets is not None:
-            pool = self._session.engine().table().rows_of(targets.hashes).tolist()
+            pool = self._session.engine().table().rows_of(targets.hashes).numpy()
         return torch.tensor(some_of(pool, TARGETS, seed))
 
     def _suggest(
@@ -243,35 +246,12 @@ class Ranking:
         return suggestions, likeliest
 
 
-class _RowsOfImages:
-    """The rows of images by their ids, as two arrays: a dictionary takes five times the memory."""
-
-    def __init__(self, image_of_row: Mapping[int, int]) -> None:
-        rows = np.fromiter(image_of_row.keys(), np.int64, len(image_of_row))
-        images = np.fromiter(image_of_row.values(), np.int64, len(image_of_row))
-        order = np.argsort(images, kind="stable")
-        self._images, self._rows = images[order], rows[order]
-
-    def __call__(self, images: Sequence[int]) -> Int[torch.Tensor, "M"]:
-        """The row of each image, -1 for one without features."""
-        at, there = find_keys(self._images, np.array(images, np.int64))
-        found = np.full(len(at), -1, np.int64)
-        found[there] = self._rows[at[there]]
-        return torch.from_numpy(found)
+def _refused(answered: Mapping[int, Label]) -> set[int]:
+    """Images that nobody gave a class: they were skipped or answered with `cannot tell`."""
+    return {image for image, label in answered.items() if label.kind is not AnswerKind.CLASS}
 
 
-def _refused(image_of_row: Mapping[int, int], answered: Mapping[int, Label]) -> list[int]:
-    """Rows of images that nobody gave a class: they were skipped or answered with `cannot tell`."""
-    return [
-        row
-        for row, image in image_of_row.items()
-        if image in answered and answered[image].kind is not AnswerKind.CLASS
-    ]
-
-
-def _pending(
-    image_of_row: Mapping[int, int], answered: Mapping[int, Label], asked: Collection[int]
-) -> list[int]:
-    """Rows of images that the open round asks and nobody has answered."""
-    waiting = {image for image in asked if image not in answered}
-    return [row for row, image in image_of_row.items() if image in waiting]
+def _rows_among(encoded: EncodedImages, images: Collection[int]) -> Int[torch.Tensor, "R"]:
+    """The rows of those images that have features, in the order of their ids."""
+    rows = encoded.rows_of(sorted(images))
+    return torch.from_numpy(rows[rows >= 0])

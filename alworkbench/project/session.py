@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from alworkbench.core.domain import (
     ClassList,
     EncoderRecord,
@@ -25,6 +27,7 @@ from alworkbench.core.domain import (
 from alworkbench.core.errors import ChangedMeanwhile, FeaturesMissing, NoImages, RoundStillOpen
 from alworkbench.core.names import as_on_disk
 from alworkbench.core.ports import Reader, Store
+from alworkbench.project.image_columns import EncodedImages, ImageColumns
 from alworkbench.project.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -147,19 +150,20 @@ class Session:
         """The newest posterior of the encoder in use."""
         return reader.computed.posterior(self.engine().encoder_id)
 
-    def rows_of(self, images: Sequence[tuple[int, str]]) -> dict[int, int]:
-        """Row of the features -> image id, of (image id, content hash), in the order of the images.
+    def encoded_of(self, images: ImageColumns) -> EncodedImages:
+        """Those of these images that have features, and their rows.
 
         Images that the encoder refused are left out. Raises FeaturesMissing.
         """
         table = self.engine().table()
-        rows = table.find([content for _, content in images]).tolist()
+        rows = table.find(images.hashes)
+        there = rows >= 0
         unusable = table.quarantined()
-        pairs = list(zip(rows, images, strict=True))
-        missing = sum(row < 0 and content not in unusable for row, (_, content) in pairs)
+        without = images.hashes[~there].tolist()
+        missing = sum(content.decode() not in unusable for content in without)
         if missing:
             raise FeaturesMissing(missing, len(images))
-        return {row: image for row, (image, _) in pairs if row >= 0}
+        return EncodedImages(images.ids[there], rows[there])
 
 
 def refuse_open(reader: Reader) -> None:
@@ -183,12 +187,14 @@ def stored_id(value: int | None) -> int:
     return value
 
 
-def some_of(rows: Sequence[int], count: int, seed: int) -> list[int]:
+def some_of(rows: Sequence[int] | np.ndarray, count: int, seed: int) -> list[int]:
     """A random sample of at most `count` rows without replacement, fixed by the seed, in order."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(rows), generator=generator)[:count].sort().values
+    if isinstance(rows, np.ndarray):
+        return rows[chosen.numpy()].tolist()
     return [rows[i] for i in chosen.tolist()]
 
 

@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,6 +27,7 @@ from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import Learner
 from alworkbench.core.domain import ClassList
 from alworkbench.features.table import FeatureTable
+from alworkbench.project.image_columns import ImageColumns
 
 SAMPLE = 500
 """Images whose predictions are compared from learner to learner."""
@@ -71,36 +73,43 @@ class Snapshot:
         )
 
 
-def sample(
-    images: Sequence[tuple[int, str]], seed: int, count: int = SAMPLE
-) -> list[tuple[int, str]]:
+def sample(images: ImageColumns, seed: int, count: int = SAMPLE) -> list[tuple[int, str]]:
     """A random part of the pool as (image id, content hash), fixed by the seed.
 
     Hashes are compared from a digit on that the seed chooses. Images that come or go do not change the
     choice of the others.
     """
     digit = seed % 32
-    return heapq.nsmallest(count, images, key=lambda image: (image[1][digit:], image[1]))
+    at = np.arange(len(images))
+    if len(images) > count:
+        # The first digits alone leave a few more than so many, whose order is then found.
+        characters = np.ascontiguousarray(images.hashes).view(np.uint8).reshape(len(images), -1)
+        first = np.ascontiguousarray(characters[:, digit : digit + 8]).view(">u8")[:, 0]
+        at = np.flatnonzero(first <= np.partition(first, count - 1)[count - 1])
+    hashes = (content.decode() for content in images.hashes[at].tolist())
+    some = zip(images.ids[at].tolist(), hashes, strict=True)
+    return heapq.nsmallest(count, some, key=lambda image: (image[1][digit:], image[1]))
 
 
 def of_pool(
     learner: Learner,
     table: FeatureTable,
     classes: ClassList,
-    pool: Sequence[tuple[int, str]],
+    pool: ImageColumns,
     taught: Collection[str],
     seed: int,
 ) -> Snapshot | None:
     """The snapshot of a learner on the sample of this pool; None for a pool without features.
 
-    `pool` is (image id, content hash); `taught` are the content hashes of learned images.
+    `taught` are the content hashes of learned images.
     """
-    known = table.rows_by_hash()
-    part = [(image, content) for image, content in sample(pool, seed) if content in known]
-    if not part:
+    part = sample(pool, seed)
+    found = table.find([content for _, content in part]).tolist()
+    rows = {row: image for row, (image, _) in zip(found, part, strict=True) if row >= 0}
+    if not rows:
         return None
-    free = [content not in taught for _, content in part]
-    rows = {known[content]: image for image, content in part}
+    hash_of = dict(part)
+    free = [hash_of[image] not in taught for image in rows.values()]
     return take_snapshot(learner, table, rows, free, classes, len(taught), seed)
 
 

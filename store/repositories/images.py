@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     bindparam,
     case,
     exists,
@@ -44,6 +45,8 @@ from store.schema import (
 
 CURRENT = 1 << 40
 """More than any id of a path."""
+READ_AT_ONCE = 8192
+"""Images that are Python objects at once while all are read in parts."""
 
 
 class ImageRepository:
@@ -153,12 +156,20 @@ class ImageRepository:
 
     def ids_and_hashes(self, role: Role) -> list[tuple[int, str]]:
         """(image id, content hash) of every image with this role, by id."""
-        result = self._connection.execute(
+        with self._ids_and_hashes(role) as result:
+            return result.cursor.fetchall()  # type: ignore[return-value]
+
+    def ids_and_hashes_in_parts(self, role: Role) -> Iterator[Sequence[tuple[int, str]]]:
+        """See `core.repositories.Images.ids_and_hashes_in_parts`."""
+        with self._ids_and_hashes(role) as result:
+            while part := result.cursor.fetchmany(READ_AT_ONCE):
+                yield part
+
+    def _ids_and_hashes(self, role: Role) -> CursorResult[tuple[int, str]]:
+        """Read its `cursor`: the rows of the driver are plain tuples, and need no further objects."""
+        return self._connection.execute(
             select(ImageRow.id, ImageRow.hash).where(ImageRow.role == role).order_by(ImageRow.id)
         )
-        # The rows of the driver are plain tuples; a million of them need no further objects.
-        with result:
-            return result.cursor.fetchall()  # type: ignore[return-value]
 
     def known(self, hashes: Iterable[str]) -> set[str]:
         """See `core.repositories.Images.known`."""

@@ -64,7 +64,7 @@ class Sample:
             name: fit_from_pool(
                 engine.head,
                 features,
-                self.rows.tolist(),
+                self.rows,
                 activations,
                 engine.encoder_id,
                 batch=PAIR_BATCH,

@@ -83,7 +83,7 @@ def test_a_large_pool_is_sampled_by_the_seed(monkeypatch):
 
     def fitted(seed):
         return fit_from_pool(
-            model.head, table, range(50), model.classes, "toy", batch=8, seed=seed
+            model.head, table, torch.arange(50), model.classes, "toy", batch=8, seed=seed
         ).posterior.image
 
     assert fitted(0).pairs == 20
@@ -94,7 +94,7 @@ def test_a_large_pool_is_sampled_by_the_seed(monkeypatch):
 def test_the_provenance_states_the_approximation():
     model = small_model(images=30, dtype=torch.float32)
     found = fit_from_pool(
-        model.head, table_of(model.images), range(30), model.classes, "toy", batch=8, seed=0
+        model.head, table_of(model.images), torch.arange(30), model.classes, "toy", batch=8, seed=0
     )
     said = found.provenance
     assert (said["source"], said["images"], said["prompts"]) == ("pool", 30, 4)
@@ -103,7 +103,13 @@ def test_the_provenance_states_the_approximation():
     assert found.posterior.image.pseudo_data_weight == 1
     with pytest.raises(NothingToImport, match="1 images with usable features"):
         fit_from_pool(
-            model.head, table_of(model.images), [0], model.classes, "toy", batch=8, seed=0
+            model.head,
+            table_of(model.images),
+            torch.tensor([0]),
+            model.classes,
+            "toy",
+            batch=8,
+            seed=0,
         )
 
 
@@ -128,7 +134,7 @@ def test_tiny_and_low_rank_pools_give_a_posterior_to_compute_with(
     for features in (Features(mixed @ basis), Features(basis[:1].repeat(images, 1))):
         texts = normal(seed + 2, prompts, 6, dtype=torch.float32)
         posterior = fit_from_pool(
-            head, table_of(features), range(images), texts, "toy", batch=batch, seed=seed
+            head, table_of(features), torch.arange(images), texts, "toy", batch=batch, seed=seed
         ).posterior
         for side in (posterior.image, posterior.text):
             assert side.prior_precision > 0
@@ -143,13 +149,17 @@ def test_an_image_without_direction_is_left_out():
     model = small_model(images=9, dtype=torch.float32)
     activations = torch.cat([model.images.activations, torch.zeros(2, 7)])
     table = table_of(Features(activations))
-    whole = fit_from_pool(model.head, table, range(11), model.classes, "toy", batch=4, seed=0)
+    whole = fit_from_pool(
+        model.head, table, torch.arange(11), model.classes, "toy", batch=4, seed=0
+    )
     assert (whole.provenance["images"], whole.provenance["without_direction"]) == (9, 2)
     assert whole.posterior.image.pairs == 9
     wanted = activation_factor(model.images.activations)
     torch.testing.assert_close(whole.posterior.image.activation.dense(), wanted, **CLOSE)
     with pytest.raises(NothingToImport, match="1 images with usable features"):
-        fit_from_pool(model.head, table, [0, 9, 10], model.classes, "toy", batch=4, seed=0)
+        fit_from_pool(
+            model.head, table, torch.tensor([0, 9, 10]), model.classes, "toy", batch=4, seed=0
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from alworkbench.core.errors import (
 )
 from alworkbench.project.askable import choose_askable
 from alworkbench.project.checkup import check_up
+from alworkbench.project.image_columns import HASH, ImageColumns
 from alworkbench.project.image_files import Fault, count_faults, file_faults, in_words
 from alworkbench.project.session import Session
 from alworkbench.project.workbench import Workbench
@@ -198,8 +200,9 @@ def test_a_project_and_a_pool_without_images_say_so(tmp_path: Path, made: tuple)
         for ask in (fresh.rounds.propose, fresh.rounds.estimate, lambda: fresh.audit.draw(3)):
             with pytest.raises(NoImages, match=r"The project has no images\. Import them"):
                 ask()
+    none = ImageColumns(np.zeros(0, np.int64), np.zeros(0, HASH))
     with pytest.raises(NoImages, match="The pool has no images"):
-        choose_askable(fresh.session, [], [], [], lambda images: (None, images))
+        choose_askable(fresh.session, none, [], none.ids, lambda images: (None, images.tolist()))
 
 
 def test_status_import_doctor_and_export_say_what_changed(

@@ -9,6 +9,7 @@ from alworkbench.core.domain import MetricRecord
 from alworkbench.evaluation.forecast import fit, forecast, labels_to
 from alworkbench.evaluation.intervals import wilson_interval
 from alworkbench.project.accuracy_report import history as history_read
+from alworkbench.project.image_columns import HASH, ImageColumns
 from alworkbench.project.settings_change import change_settings
 from alworkbench.project.stability import Snapshot, sample
 from alworkbench.project.stopping import RULES, History, Verdict, advise, forecast_of, kappa
@@ -84,11 +85,15 @@ def test_kappa_is_agreement_beyond_chance_on_common_images():
 
 
 def test_the_sample_is_fixed_by_the_seed_and_keeps_its_images():
-    images = [(n, f"{(n * 2654435761) % 2**32:08x}" + "0" * 56) for n in range(1000)]
+    ids = np.arange(1000)
+    images = ImageColumns(
+        ids, np.array([f"{(n * 2654435761) % 2**32:08x}" + "0" * 56 for n in ids.tolist()], HASH)
+    )
     first = sample(images, 3, 50)
-    assert sample(list(reversed(images)), 3, 50) == first
+    assert sample(ImageColumns(ids[::-1], images.hashes[::-1]), 3, 50) == first
     assert sample(images, 4, 50) != first
-    without = sample([each for each in images if each != first[7]], 3, 50)
+    others = ids[ids != first[7][0]]
+    without = sample(ImageColumns(others, images.hashes[others]), 3, 50)
     assert set(first) - set(without) == {first[7]}
 
 

@@ -67,7 +67,7 @@ def _posterior(file: FeatureFile, table: FeatureTable, pool: Int[Tensor, "n"]) -
     found = fit_from_pool(
         file.head,
         table,
-        pool.tolist(),
+        pool,
         file.prompt_activations,
         file.encoder_id,
         batch=PAIR_BATCH,
