@@ -88,6 +88,11 @@ def test_what_is_typed_is_previewed_and_nothing_is_written(
     draft["classes"][1]["key"] = "z"
     _, reply = manager.post("/classes/preview", {"draft": draft, "turn": 0})
     assert [(each["place"], each["field"]) for each in reply["faults"]] == [(0, "name"), (1, "key")]
+    assert manager.post("/classes/faults", {"draft": draft}) == (200, {"faults": reply["faults"]})
+    draft["classes"][0]["name"] = "hound"
+    del draft["classes"][1]["key"]
+    draft["classes"][1]["key"] = None
+    assert manager.post("/classes/faults", {"draft": draft}) == (200, {"faults": []})
     assert workbench.classes.current() == present
     assert workbench.jobs.newest() == jobs
 

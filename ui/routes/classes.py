@@ -4,6 +4,7 @@ GET  /alw/p/KEY/classes                    the list, what belongs to it, and wha
 GET  /alw/p/KEY/classes/versions/{number}  the draft that goes back to an earlier version
 POST /alw/p/KEY/classes/read               a draft of a file with all fields of each class: {draft}
 POST /alw/p/KEY/classes/images             images for the examples of a class: {class} or {name}
+POST /alw/p/KEY/classes/faults             what is wrong with a draft, at once: {draft}
 POST /alw/p/KEY/classes/preview            faults of a draft; without any, what the model says: {draft, turn}
 POST /alw/p/KEY/classes/effect             what storing a draft changes: {draft}
 POST /alw/p/KEY/classes/apply              store a draft: {draft}
@@ -61,6 +62,7 @@ def routes(state: UiState) -> list[OurRoute]:
         reading(state, "/classes/versions/{number}", PersonRole.MANAGER, own.version),
         writing(state, "/classes/read", PersonRole.MANAGER, own.read, MOST_OF_DRAFT),
         writing(state, "/classes/images", PersonRole.MANAGER, own.images),
+        writing(state, "/classes/faults", PersonRole.MANAGER, own.faults, MOST_OF_DRAFT),
         writing(state, "/classes/preview", PersonRole.MANAGER, own.preview, MOST_OF_DRAFT),
         writing(state, "/classes/effect", PersonRole.MANAGER, own.effect, MOST_OF_DRAFT),
         writing(state, "/classes/apply", PersonRole.MANAGER, own.apply, MOST_OF_DRAFT),
@@ -136,6 +138,11 @@ class _Classes:
         return {
             "images": [{"hash": each["hash"], "path": each["path"]} for each in plain_images(found)]
         }
+
+    def faults(self, body: Json, _person: Person) -> Json:
+        """Without the model, which may have to be loaded first."""
+        check_fields(body, {"draft"}, set())
+        return {"faults": self._checked(read_draft(body["draft"]))[0]}
 
     def preview(self, body: Json, person: Person) -> Json:
         check_fields(body, {"draft", "turn"}, set())

@@ -250,7 +250,8 @@ class Classes {
     try {
       const { ok, reply } = await this.server.call("/classes/effect", { draft }, longSignal());
       if (!ok) return this.note(reply.reason);
-      if (reply.faults.length > 0) return this.preview.tell(reply);
+      if (JSON.stringify(this.draft.record()) !== JSON.stringify(draft)) return undefined; // changed meanwhile
+      if (reply.faults.length > 0) return this.preview.faulty(reply);
       const stored = await confirmDraft(this.root, reply, async () => {
         const sent = await this.server.call("/classes/apply", { draft }, longSignal()).catch(() => null);
         if (sent === null) return "The server does not answer. Nothing is known to be stored; try again.";

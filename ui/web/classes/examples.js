@@ -30,11 +30,18 @@ export class Examples {
     this.add = press("Add this image", () => this.search());
     this.said = make("p", "muted hint");
     this.said.setAttribute("role", "status");
+    this.wrong = make("p", "fault");
+    this.wrong.setAttribute("role", "status");
     const acting = make("div", "acts");
     acting.append(this.add);
     if (row.id !== null) acting.append(this.choose);
-    this.node.append(make("span", "title", "Example images"), this.list, this.byName.node, acting, this.said, this.offer);
+    this.node.append(make("span", "title", "Example images"), this.list, this.wrong, this.byName.node, acting, this.said, this.offer);
     this.draw();
+  }
+
+  // What is wrong with the examples that the class has; empty: nothing.
+  fault(words) {
+    this.wrong.textContent = words;
   }
 
   draw() {

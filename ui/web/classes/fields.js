@@ -33,18 +33,14 @@ export function field(title, tag, { type = "text", hint = "", rows = 1, hidden =
     else input.removeAttribute("aria-describedby");
   };
   describe();
-  return {
-    node,
-    label,
-    input,
-    words,
-    fault(text) {
-      words.textContent = text ?? "";
-      words.hidden = !text;
-      input.setAttribute("aria-invalid", text ? "true" : "false");
-      describe();
-    },
+  const fault = (text) => {
+    words.textContent = text ?? "";
+    words.hidden = !text;
+    input.setAttribute("aria-invalid", text ? "true" : "false");
+    describe();
   };
+  input.addEventListener("input", () => fault("")); // it was about the text before
+  return { node, label, input, words, fault };
 }
 
 // A button with words.

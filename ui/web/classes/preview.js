@@ -42,26 +42,53 @@ export class Preview {
     const { asked } = this;
     this.said.wait();
     const names = page.draft.rows.map((row) => row.name);
-    const signal = AbortSignal.any([this.stop.signal, longSignal()]);
+    const draft = page.draft.record();
+    const call = async (path, body) => {
+      const found = await page.server.call(path, body, AbortSignal.any([this.stop.signal, longSignal()]));
+      return page.stopped || asked !== this.asked ? null : found;
+    };
     try {
-      const { ok, reply } = await page.server.call("/classes/preview", { draft: page.draft.record(), turn: this.turn }, signal);
-      if (page.stopped || asked !== this.asked) return;
-      if (!ok) this.said.say(reply.reason ?? "The server does not answer.");
-      else {
-        this.tell(reply);
-        if (reply.faults.length > 0) this.said.say("Mend what is marked, and the model is asked again.");
-        else this.said.show(reply, names);
+      // Faults first: the model may need minutes, and what was mended must not stay marked until then.
+      let found = await call("/classes/faults", { draft });
+      if (found?.ok && !this.faulty(found.reply)) found = await call("/classes/preview", { draft, turn: this.turn });
+      if (found === null) return;
+      if (!found.ok) this.forget(found.reply.reason ?? "The server does not answer.");
+      else if (!this.faulty(found.reply)) {
+        this.tellNotes(found.reply);
+        this.said.show(found.reply, names);
       }
     } catch {
-      if (!page.stopped && asked === this.asked) this.said.say("The server does not answer. It is asked again after your next change.");
+      if (!page.stopped && asked === this.asked) this.forget("The server does not answer. It is asked again after your next change.");
     }
   }
 
-  // Faults, and what the model does not know, beside the classes they belong to.
-  tell(reply) {
+  // Whether the draft has faults, which are told beside their fields.
+  faulty(reply) {
+    this.tell(reply.faults);
+    if (reply.faults.length > 0) this.said.say("Mend what is marked, and the model is asked again.");
+    return reply.faults.length > 0;
+  }
+
+  // Nothing is known of the draft as it is now: what was said of an earlier one goes.
+  forget(words) {
+    this.tell([]);
+    this.tellNotes({});
+    this.said.say(words);
+  }
+
+  // Faults beside the fields they belong to. With any, what the model said of an earlier draft goes.
+  tell(faults) {
+    const { page } = this;
+    page.draft.rows.forEach((row, place) => page.rows.get(row.uid)?.tell(faults.filter((each) => each.place === place)));
+    page.fault.textContent = faults.filter((each) => each.place === null).map((each) => each.words).join(" ");
+    page.store.disabled = !page.draft.changed || faults.length > 0;
+    if (faults.length > 0) this.tellNotes({});
+  }
+
+  // What the model does not know, beside the classes. reply: of /classes/preview, without faults.
+  tellNotes(reply) {
     const { page } = this;
     page.draft.rows.forEach((row, place) => {
-      const faults = reply.faults.filter((each) => each.place === place);
       const notes = [];
       if (reply.unknown?.[place]) notes.push([reply.unknown[place]]);
       for (const group of reply.same ?? []) {
@@ -71,12 +98,8 @@ export class Preview {
           " as the same text, so it cannot tell them apart. Make the names differ earlier, or give them other templates."]);
       }
       if (reply.cut?.includes(place)) notes.push(["A prompt of this class is longer than the model can read; its end is lost. Shorten the name or the template."]);
-      page.rows.get(row.uid)?.tell({ faults, notes });
+      page.rows.get(row.uid)?.note(notes);
     });
-    const whole = reply.faults.filter((each) => each.place === null).map((each) => each.words).join(" ");
-    page.fault.textContent = whole;
-    page.templates.text.fault("");
-    page.store.disabled = !page.draft.changed || reply.faults.length > 0;
   }
 
   dispose() {

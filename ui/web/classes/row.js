@@ -6,6 +6,8 @@ import { linesOf } from "./draft.js";
 import { Examples } from "./examples.js";
 import { field, named, press } from "./fields.js";
 
+const FOLDED = ["key", "colour", "description", "templates", "examples"]; // fields among the details
+
 export class Row {
   // acts: {changed(), add(row, names), move(row, by), end(row, into), targets(row), images, labels, key}
   constructor(row, acts) {
@@ -22,7 +24,7 @@ export class Row {
     this.notes = make("ul", "notes");
     this.node.append(head, this.name.words, this.notes);
     this.open = false;
-    this.told = {};
+    this.faults = [];
     this.name.input.value = row.name;
     this.name.input.addEventListener("input", () => this.typed());
     this.name.input.addEventListener("keydown", (event) => this.onKey(event));
@@ -38,6 +40,7 @@ export class Row {
       this.acts.add(this.row, names.slice(1).map((each) => each.trim()).filter(Boolean));
     } else this.row.name = names[0];
     this.draw();
+    this.mended("name");
     this.acts.changed();
   }
 
@@ -107,16 +110,17 @@ export class Row {
       split.append(link);
       acts.append(split);
     }
-    this.examples = new Examples(row, this.acts.images, () => this.acts.changed());
+    this.examples = new Examples(row, this.acts.images, () => this.set("examples", row.examples));
     this.details.append(this.key.node, this.colour.node, this.description.node, this.templates.node, this.examples.node, acts);
     this.node.append(this.details);
     this.draw();
-    this.tell(this.told);
+    this.tell(this.faults);
   }
 
   set(name, value) {
     this.row[name] = value;
     this.draw();
+    this.mended(name);
     this.acts.changed();
   }
 
@@ -134,6 +138,7 @@ export class Row {
   setTemplates(templates) {
     this.row.templates = [...templates];
     if (this.templates) this.templates.input.value = templates.join("\n");
+    this.mended("templates");
   }
 
   draw() {
@@ -154,21 +159,30 @@ export class Row {
     this.examples.draw();
   }
 
-  // told: {faults: [{field, words}], notes: [texts and elements]}; beside the fields they belong to.
-  tell(told) {
-    this.told = told;
-    const of = (name) => (told.faults ?? []).filter((each) => each.field === name).map((each) => each.words).join(" ");
+  // faults: [{field, words}]; beside the fields they belong to.
+  tell(faults) {
+    this.faults = faults;
+    const of = (name) => faults.filter((each) => each.field === name).map((each) => each.words).join(" ");
     this.name.fault(of("name"));
-    const folded = ["key", "colour", "description", "templates"];
-    if (this.details) for (const name of folded) this[name].fault(of(name));
-    if (this.details && of("examples")) this.examples.said.textContent = of("examples");
-    if (folded.some((name) => of(name)) && !this.open) this.fold(true);
-    this.notes.replaceChildren(...(told.notes ?? []).map((words) => {
+    if (FOLDED.some((name) => of(name)) && !this.open) this.fold(true);
+    if (this.details) for (const name of FOLDED) this[name].fault(of(name));
+  }
+
+  // What was said of the text of a field, or by the model of the class, was about an earlier one.
+  mended(field) {
+    this.faults = this.faults.filter((each) => each.field !== field);
+    (field === "name" ? this.name : this.details && this[field])?.fault("");
+    if (field === "name" || field === "templates") this.note([]);
+  }
+
+  // notes: lists of texts and elements; what the model does not know of the class.
+  note(notes) {
+    this.notes.replaceChildren(...notes.map((words) => {
       const item = make("li");
       item.append(...words);
       return item;
     }));
-    this.notes.hidden = (told.notes ?? []).length === 0;
+    this.notes.hidden = notes.length === 0;
   }
 
   focus() {
