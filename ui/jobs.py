@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from alworkbench.core.domain import ASIDE, LANE_OF, Job, JobKind, JobState
 from alworkbench.core.errors import JobRuns, ProjectError, WorkbenchError
 from alworkbench.core.process_marks import this_process
 from alworkbench.core.worker_process import WorkerEnded
+from alworkbench.project.exports import EXPORT_TITLE
 from alworkbench.project.job_orders import perform
 
 if TYPE_CHECKING:
@@ -92,6 +93,28 @@ class JobView:
         return self.job.seconds(self.now)
 
 
+def titled(title: str) -> Callable[[Job], bool]:
+    """Whether a job has this title."""
+    return lambda job: job.title == title
+
+
+def brings(job: Job) -> bool:
+    """Whether a job brings images, labels or features, or looks at them; exports have the same kind."""
+    return job.kind in (JobKind.IMPORT, JobKind.ENCODE) and not takes_out(job)
+
+
+def takes_out(job: Job) -> bool:
+    """Whether a job is an export."""
+    return job.kind is JobKind.IMPORT and job.title.startswith(EXPORT_TITLE)
+
+
+def _newest(jobs: Iterable[Job]) -> Job | None:
+    """The live one that was asked last, or else the one that ended last: it is the news of a page."""
+    return max(
+        jobs, key=lambda job: (job.live, job.finished_at or job.queued_at, job.id), default=None
+    )
+
+
 class Jobs:
     """The jobs of the project, and a queue of this process."""
 
@@ -108,24 +131,33 @@ class Jobs:
         self._lost: dict[int, int] = {}
 
     def latest(self) -> JobView | None:
-        """The live job that changes rounds or learners, or else the last one that ended since the start."""
-        now = self._workbench.session.now()
-        shown = [each for each in self._workbench.jobs.newest() if each.kind not in ASIDE]
-        live = [each for each in shown if each.live]
-        newest = next(iter(live or shown), None)
-        if newest is None or (newest.finished_at is not None and newest.finished_at < self._since):
-            return None
-        return JobView(newest, now)
+        """The live job that changes rounds or learners, or else the one that ended last since the start.
 
-    def newest(self, *kinds: JobKind, title: str | None = None) -> JobView | None:
-        """The live job of these kinds, or else the newest one that ended; None if there is none.
-
-        With `title`, only jobs that have it count once they have ended.
+        One that failed is out of date once an import or an encoding that ended later succeeded: it may have
+        lacked just these images.
         """
-        found = [each for each in self._workbench.jobs.newest() if each.kind in kinds]
-        ended = [each for each in found if title in (None, each.title)]
-        newest = next(iter([each for each in found if each.live] or ended), None)
-        return None if newest is None else JobView(newest, self._workbench.session.now())
+        jobs = self._workbench.jobs.newest()
+        found = _newest(each for each in jobs if each.kind not in ASIDE)
+        if found is None or found.finished_at is None:
+            return self._view(found)
+        later = [each.finished_at for each in jobs if each.state is JobState.DONE and brings(each)]
+        mended = any(at is not None and at > found.finished_at for at in later)
+        if found.finished_at < self._since or (found.state is not JobState.DONE and mended):
+            return None
+        return self._view(found)
+
+    def newest(self, *kinds: JobKind, which: Callable[[Job], bool] | None = None) -> JobView | None:
+        """The live job of these kinds, or else the one that ended last; None if there is none.
+
+        `which` says which jobs count once they have ended; None: all.
+        """
+        jobs = [each for each in self._workbench.jobs.newest() if each.kind in kinds]
+        return self._view(
+            _newest(each for each in jobs if each.live or which is None or which(each))
+        )
+
+    def _view(self, job: Job | None) -> JobView | None:
+        return None if job is None else JobView(job, self._workbench.session.now())
 
     def cancel(self, job: Job, by: str) -> None:
         """Stop a job at its next step; nothing of it is stored. `by` is who says so."""

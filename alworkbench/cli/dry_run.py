@@ -21,18 +21,20 @@ DONE = "This was a dry run: nothing was stored."
 
 def print_label_preview(preview: LabelPreview, as_json: bool) -> None:
     """Print what reading a label file would do."""
-    from alworkbench.project.import_words import label_preview_words
+    from alworkbench.project.import_words import label_preview_words, no_label_words
 
-    tell(as_json, preview, f"{DONE} {label_preview_words(preview)}")
+    nothing = "" if preview.problems else no_label_words(preview.would)
+    tell(as_json, preview, f"{DONE} {label_preview_words(preview)} {nothing}".rstrip())
     if not as_json:
         print_problems(preview.problems)
 
 
 def print_import_preview(preview: ImportPreview, as_json: bool) -> None:
     """Print what an import of images would do."""
-    from alworkbench.project.import_words import import_preview_words
+    from alworkbench.project.import_words import import_preview_words, no_import_words
 
-    tell(as_json, preview, f"{DONE} {import_preview_words(preview)}")
+    nothing = "" if preview.problems else no_import_words(preview.would)
+    tell(as_json, preview, f"{DONE} {import_preview_words(preview)} {nothing}".rstrip())
     if not as_json:
         for file in preview.would.quarantined:
             complaints.print(

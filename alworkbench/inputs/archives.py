@@ -91,6 +91,10 @@ def unpack(
     except OSError as error:
         raise _refused(archive, error.strerror or str(error)) from error
     try:
+        if archive.stat().st_size == 0:
+            raise UnreadableSource(
+                f"{archive} has 0 bytes: it was not copied or sent whole. Copy or send it again."
+            )
         allowed = limits.allowed(archive.stat().st_size, shutil.disk_usage(into).free)
         entries = _zip_entries if zipfile.is_zipfile(archive) else _tar_entries
         with atomic_folder(target) as draft:
@@ -103,10 +107,12 @@ def unpack(
         struct.error,
         zlib.error,
         lzma.LZMAError,
-        tarfile.TarError,
         zipfile.BadZipFile,
     ) as error:
         raise _refused(archive, str(error) or type(error).__name__) from error
+    except tarfile.TarError as error:  # what is no zip archive is read as a tar archive
+        why = f"it is damaged, or no zip or tar archive ({str(error) or type(error).__name__})"
+        raise _refused(archive, why) from error
     return target
 
 

@@ -18,6 +18,7 @@ from alworkbench.core.domain import FoundImage, QuarantineCode, QuarantinedFile
 from alworkbench.core.errors import NothingToImport, UnreadableSource
 from alworkbench.core.names import as_on_disk
 from alworkbench.core.progress import Progress, silent
+from alworkbench.core.words import counted
 from alworkbench.inputs.archives import ArchiveLimits, is_archive, unpack
 from alworkbench.inputs.exported_folder import exported_folder
 from alworkbench.inputs.formats import suffixes
@@ -131,14 +132,22 @@ def read_source(
         if into is None:
             raise ValueError("an archive needs a folder for its files")
         folder = unpack(location, into, limits=limits, progress=progress)
-        return _open_folder(_inner(folder), labelled, False, progress)  # an archive has no links
+        # An archive has no links. Its name is known to people, and the folder of its files is not.
+        return _open_folder(_inner(folder), labelled, False, progress, named=location)
     raise UnreadableSource(
         f"{location} is not a folder, a CSV manifest, or a zip or tar archive. Import the "
         f"folder of the images: `alworkbench import {location.parent}`."
     )
 
 
-def _open_folder(folder: Path, labelled: bool, follow_links: bool, progress: Progress) -> Source:
+def _open_folder(
+    folder: Path,
+    labelled: bool,
+    follow_links: bool,
+    progress: Progress,
+    named: Path | None = None,
+) -> Source:
+    """`named` is the archive that the folder was unpacked from."""
     if (folder / MANIFEST).is_file():
         return _open_manifest(folder / MANIFEST, follow_links)
     files = 0
@@ -153,15 +162,24 @@ def _open_folder(folder: Path, labelled: bool, follow_links: bool, progress: Pro
         if number % 1000 == 0:
             progress("looking for images", number, 0)
     if not files:
-        found = (
-            f"{skipped.total()} other files ({skipped_in_words(skipped)})" if skipped else "nothing"
-        )
-        raise NothingToImport(
-            f"{folder} holds no image: it holds {found}. The name of an image ends in "
-            f"{', '.join(sorted(suffixes()))} and does not begin with a dot. "
-            f"Name the folder of the images: `alworkbench import FOLDER`."
-        )
+        raise NothingToImport(_without_images(named or folder, skipped, archive=named is not None))
     return Source(folder, None, labelled, follow_links, files, dict(sorted(skipped.items())))
+
+
+def _without_images(place: Path, skipped: Counter[str], *, archive: bool) -> str:
+    """What is wrong with a source without images, and what to do."""
+    advice = (
+        "Pack the folder with the images into a new archive, or choose another one."
+        if archive
+        else "Name the folder of the images: `alworkbench import FOLDER`."
+    )
+    if not skipped:
+        return f"{place} is empty: it holds no file. {advice}"
+    return (
+        f"{place} holds no image, but {counted(skipped.total(), 'other file')} "
+        f"({skipped_in_words(skipped)}). The name of an image ends in {', '.join(sorted(suffixes()))} and "
+        f"does not begin with a dot. {advice}"
+    )
 
 
 def skipped_in_words(skipped: Mapping[str, int]) -> str:

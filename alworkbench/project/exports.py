@@ -24,6 +24,8 @@ from alworkbench.project.label_export import export_of
 from alworkbench.project.review_cases import different_answers
 from alworkbench.project.session import Session
 
+EXPORT_TITLE = "export to "
+"""How the title of the job of an export begins."""
 STEM = "labels"
 """The name of an exported file without its ending, and of an exported folder."""
 MOST_NAMED = 10
@@ -135,7 +137,7 @@ class Exports:
         if target is None or not target.is_absolute():
             raise ValueError("an export into a folder needs the whole path of its target")
         jobs = self._session.jobs
-        with jobs.claim(JobKind.IMPORT, lambda: f"export to {target.name}", progress) as told:
+        with jobs.claim(JobKind.IMPORT, lambda: f"{EXPORT_TITLE}{target.name}", progress) as told:
             told("writing labels", 0, 0)
             if target.exists() or target.is_symlink():
                 raise OutputUnwritable(target, "something with this name is there already")

@@ -45,11 +45,18 @@ class ImportReport(BaseModel):
     """(file, code, detail) of what was left out."""
     problems: tuple[Problem, ...] = ()
     """Of a dry run: why the source would be refused."""
+    nothing: str = ""
+    """Of a dry run: why an import would change nothing; empty where it would change something."""
     dry_run: bool = False
     exported: str = ""
     """Where an export was written; empty for everything else."""
     order: ImportOrder | None = None
     """What was imported; None where images were encoded."""
+
+    @property
+    def next_order(self) -> ImportOrder | None:
+        """What may be imported after this look: its order; None where it was no look, or has no use."""
+        return None if not self.dry_run or self.problems or self.nothing else self.order
 
     @cached_property
     def csv(self) -> str:

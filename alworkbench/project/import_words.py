@@ -34,6 +34,36 @@ def import_preview_words(preview: ImportPreview) -> str:
     )
 
 
+def no_import_words(would: ImportSummary, *, sent: bool = False) -> str:
+    """Why an import would change nothing, in a sentence; empty where it would.
+
+    A further place of a known image is worth an import, except where somebody `sent` a copy.
+    """
+    if would.new or would.labelled or would.moved or (would.duplicates and not sent):
+        return ""
+    if not would.known and not would.duplicates:
+        return "There is nothing to import: no file of the source is a picture that can be read."
+    return "There is nothing to import: the project has these images already, and no label is new."
+
+
+def no_label_words(would: LabelSummary) -> str:
+    """Why reading a label file would change nothing, in a sentence; empty where it would."""
+    if would.recorded or would.taken_back or would.moved:
+        return ""
+    if would.known:
+        return "There is nothing to record: the project has these labels already."
+    return "There is nothing to record: the file has no label that counts here."
+
+
+def no_feature_words(here: int) -> str:
+    """Why no features would be taken, in a sentence; empty where `here` rows are of images of the project."""
+    if here:
+        return ""
+    return (
+        "There is nothing to take: no row is of an image of this project. Import its images first."
+    )
+
+
 def _images(summary: ImportSummary) -> str:
     return (
         f"{counted(summary.new, 'new image')}, {summary.known:,} already in the project, "

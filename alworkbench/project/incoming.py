@@ -33,10 +33,13 @@ from alworkbench.project.import_words import (
     import_words,
     label_preview_words,
     label_words,
+    no_feature_words,
+    no_import_words,
+    no_label_words,
     taken_words,
     unreadable,
 )
-from alworkbench.project.label_findings import Problem
+from alworkbench.project.label_findings import OTHER, Problem
 from alworkbench.project.label_intake import LabelSummary
 from alworkbench.project.session import Session
 from alworkbench.project.uploads import Uploads
@@ -97,7 +100,10 @@ class Incoming:
                 return self._looked_at(order, told)
             except Exception as problem:  # not where the program is stopped: the job goes on later
                 if self.uploads.has(order.location):
-                    why = Problem("other reasons", 1, (str(problem),))
+                    # Whoever sent it knows its name, and not the place where it lies.
+                    why = Problem(
+                        OTHER, 1, (str(problem).replace(str(order.location), order.name),)
+                    )
                     self._kept(order, "It could not be read.", problems=(why,), dry_run=True)
                 raise
 
@@ -107,6 +113,7 @@ class Incoming:
                 found = self._images.preview(order.location, **image_options(order), progress=told)
                 notes, bad = import_notes(found.would), unreadable(found.would)
                 words, problems = import_preview_words(found), found.problems
+                nothing = no_import_words(found.would, sent=self.uploads.has(order.location))
             case Brought.LABELS:
                 seen = self._labels.preview(
                     order.location,
@@ -118,14 +125,22 @@ class Incoming:
                 )
                 notes, bad = _label_notes(seen.would), []
                 words, problems = label_preview_words(seen), seen.problems
+                nothing = no_label_words(seen.would)
             case Brought.FEATURES:
                 rows, here = self._features().look(order.location, told)
                 notes, bad, problems = [], [], ()
                 words = (
                     f"The file has {counted(rows, 'row')}; {here:,} are of images of this project."
                 )
+                nothing = no_feature_words(here)
         return self._kept(
-            order, words, notes=notes, unreadable=bad, problems=problems, dry_run=True
+            order,
+            words,
+            notes=notes,
+            unreadable=bad,
+            problems=problems,
+            nothing="" if problems else nothing,
+            dry_run=True,
         )
 
     def run(self, order: ImportOrder, progress: Progress = silent) -> None:

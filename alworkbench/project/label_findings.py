@@ -15,6 +15,8 @@ from alworkbench.core.errors import (
     UnknownClass,
 )
 
+OTHER = "other reasons"
+"""A kind of problem whose examples are whole sentences."""
 MOST_NAMED = 10
 """Of each kind, so many are named in the report of a dry run."""
 
@@ -55,7 +57,7 @@ class Findings:
             "images with different roles in the file": self.contradicting_roles,
             "images with another role in the project": self.different_roles,
             "events that do not continue the history of the project": self.histories,
-            "other reasons": self.others,
+            OTHER: self.others,
         }
         return tuple(
             Problem(what, len(found), tuple(found[:MOST_NAMED]))

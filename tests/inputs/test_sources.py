@@ -241,8 +241,17 @@ def test_progress_ends_at_the_total_and_reading_may_stop_early(tmp_path: Path):
     ("name", "error", "said"),
     [
         ("absent", UnreadableSource, "No such file"),
-        ("empty", NothingToImport, "it holds nothing"),
-        ("texts", NothingToImport, r"1 other files \(1 \.txt\)"),
+        ("empty", NothingToImport, "empty is empty: it holds no file.*FOLDER`"),
+        ("texts", NothingToImport, r"no image, but 1 other file \(1 \.txt\)"),
+        ("empty.zip", NothingToImport, r"/empty\.zip is empty: it holds no file.*new archive"),
+        ("folders.zip", NothingToImport, r"/folders\.zip is empty: it holds no file"),
+        (
+            "texts.zip",
+            NothingToImport,
+            r"/texts\.zip holds no image, but 2 other files.*new archive",
+        ),
+        ("zero.zip", UnreadableSource, "has 0 bytes.*send it again"),
+        ("page.zip", UnreadableSource, "damaged, or no zip or tar archive"),
         ("texts/a.txt", UnreadableSource, "not a folder"),
         ("images/a.png", UnreadableSource, "alworkbench import .*images`"),
     ],
@@ -252,8 +261,14 @@ def test_a_location_without_images_is_refused_with_what_was_found(
 ):
     put(tmp_path, {"texts/a.txt": b"x", "images/a.png": png(1)})
     (tmp_path / "empty").mkdir()
+    archives = {"empty": [], "folders": ["photos/"], "texts": ["photos/a.txt", "photos/b.txt"]}
+    for archive, entries in archives.items():
+        with zipfile.ZipFile(tmp_path / f"{archive}.zip", "w") as opened:
+            for entry in entries:
+                opened.writestr(entry, "")
+    put(tmp_path, {"zero.zip": b"", "page.zip": b"<html>not found</html>"})
     with pytest.raises(error, match=said):
-        read_source(tmp_path / name)
+        read_source(tmp_path / name, into=tmp_path / "unpacked")
 
 
 # ---------------------------------------------------------------------------------------- manifests

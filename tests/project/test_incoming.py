@@ -107,6 +107,10 @@ def test_an_import_by_a_job_equals_the_service_and_its_dry_run_foretells_it(
         assert held(fresh) == held(other)
     assert f"{summary.new} new images" in done.words
     assert f"{summary.new} new images" in foretold.words
+    assert foretold.next_order == order
+    again = ask(fresh, "check", order)
+    assert "the project has these images already" in again.nothing
+    assert again.next_order is None
     assert fresh.jobs.newest()[0].state is JobState.DONE
 
 
@@ -117,6 +121,7 @@ def test_a_source_that_would_be_refused_is_foretold_and_the_job_says_why(
     order = ImportOrder(what=Brought.IMAGES, location=tmp_path / "pictures", pool_labels=True)
     foretold = ask(fresh, "check", order)
     assert [(each.what, each.count) for each in foretold.problems] == [("unknown classes", 1)]
+    assert (foretold.nothing, foretold.next_order) == ("", None)
     with pytest.raises(WorkbenchError):
         ask(fresh, "import", order)
     job = fresh.jobs.newest()[0]
@@ -176,6 +181,10 @@ def test_labels_of_a_file_by_a_job_equal_those_of_the_service(
     done = ask(fresh, "import", order)
     assert "to record: 2" in foretold.words
     assert "Recorded 2 labels" in done.words
+    assert foretold.next_order == order
+    again = ask(fresh, "check", order)
+    assert "the project has these labels already" in again.nothing
+    assert again.next_order is None
     with closing(empty(tmp_path / "other")) as other:
         other.images.add(source)
         other.labels.import_file(table, "ada", mapping=order.mapping)
@@ -207,6 +216,31 @@ def test_features_taken_by_a_job_equal_those_of_the_service(
         "seconds": 0
     }
     assert [each.dry_run for each in workbench.incoming.reports()] == [False, True]
+
+
+def test_a_look_says_why_an_import_would_change_nothing(
+    fresh: Workbench, source: Path, made: tuple[Path, Path, dict[str, str]], tmp_path: Path
+) -> None:
+    features = ask(fresh, "check", ImportOrder(what=Brought.FEATURES, location=made[1]))
+    assert "Import its images first" in features.nothing
+    assert features.next_order is None
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "1.png").write_bytes(b"broken")
+    found = ask(fresh, "check", ImportOrder(what=Brought.IMAGES, location=broken))
+    assert "no file of the source is a picture" in found.nothing
+    fresh.images.add(source)
+    known = sorted(source.rglob("*.png"))[0]
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (copies / "copy.png").write_bytes(known.read_bytes())
+    elsewhere = ask(fresh, "check", ImportOrder(what=Brought.IMAGES, location=copies))
+    assert elsewhere.next_order is not None  # a further place of an image is stored
+    place = fresh.incoming.uploads.keep(sent({"copy.png": known.read_bytes()}))
+    copy = ask(fresh, "check", ImportOrder(what=Brought.IMAGES, location=place))
+    assert "the project has these images already" in copy.nothing
+    order = ImportOrder(what=Brought.IMAGES, location=source, pool_labels=True)
+    assert ask(fresh, "check", order).next_order == order  # its labels are new
 
 
 TAKEN = FeaturesSummary("e" * 64, 0, 0, 0, 0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,10 @@ from alworkbench.core.domain import (
     ProjectFolder,
     ProjectSettings,
 )
-from alworkbench.project.import_orders import Brought
+from alworkbench.core.errors import OutputUnwritable
+from alworkbench.project.exports import ExportOrder
+from alworkbench.project.import_orders import Brought, ImportOrder
+from alworkbench.project.incoming import kind_of
 from alworkbench.project.workbench import Workbench
 from store import create_store
 from tests.making_project import NAMES, Project, picture
@@ -24,6 +28,7 @@ from tests.ui.real_page import shown
 from tests.ui.test_pages import draw, texts
 from ui.state import UiState
 from ui.views import import_form
+from ui.views.import_form import with_order
 
 MARKED = "[link](http://evil) <b>:red[x]"
 
@@ -71,6 +76,13 @@ def test_images_are_looked_at_imported_given_features_and_lead_to_the_first_roun
     app.button(key="import-now").click().run()
     page.jobs.wait(30)
     assert workbench.status().pool_images == 40
+    app.text_input(key="import-path").set_value(str(made[0] / "pool")).run()
+    app.button(key="import-look").click().run()
+    page.jobs.wait(30)
+    app = draw("import_page")
+    assert "There is nothing to import" in texts(app)
+    assert "Import takes the same options" not in texts(app)
+    assert not [each for each in app.button if each.key == "import-now"]
 
     app = draw("import_page")
     assert "40 images" in app.button(key="encode-now").label
@@ -160,3 +172,47 @@ def test_a_live_import_is_shown_with_what_remains_and_is_cancelled_by_its_button
         (button,) = (each for each in app.button if each.label == "Cancel")
         button.click().run()
         assert jobs.newest()[0].cancel_asked
+
+
+def test_an_error_goes_when_something_newer_succeeded_or_it_was_dropped(
+    page: UiState, made: tuple[Path, Path, dict[str, str]], tmp_path: Path
+) -> None:
+    workbench = page.workbench
+
+    def ask(source: Path) -> None:
+        order = ImportOrder(what=Brought.IMAGES, location=source)
+        page.jobs.start(kind_of(order), "look", "ada", with_order("check", order))
+        page.jobs.wait(30)
+
+    (tmp_path / "none").mkdir()
+    ask(tmp_path / "none")
+    (error,) = draw("import_page").error
+    assert "it holds no file" in error.value
+    ask(made[0] / "pool")
+    assert not draw("import_page").error
+
+    # An export has the same kind, and a page of its own.
+    with pytest.raises(OutputUnwritable):
+        workbench.labels.exports.write(ExportOrder(target=tmp_path / "none"))
+    assert not draw("import_page").error
+    (error,) = draw("export_page").error
+    assert "there already" in error.value
+    ask(tmp_path / "none")
+    assert draw("import_page").error
+    assert "there already" in draw("export_page").error[0].value
+
+    # What was sent and cannot be read is said once, and by its name; dropped, it is not said any more.
+    empty = io.BytesIO()
+    with zipfile.ZipFile(empty, "w"):
+        pass
+    empty.seek(0)
+    ask(workbench.incoming.uploads.keep([("empty.zip", empty)]))
+    app = draw("import_page")
+    (error,) = app.error
+    words = error.value.replace("\\", "")
+    assert words == (
+        "empty.zip is empty: it holds no file. Pack the folder with the images into a new archive, or "
+        "choose another one."
+    )
+    app.button(key="import-discard").click().run()
+    assert not app.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +34,7 @@ from tests.making_project import Project
 from tests.ui.fake_workbench import FakeWorkbench
 from tests.ui.test_pages import answer_all, draw, install, texts
 from ui.job_worker import JobWorker
-from ui.jobs import Jobs
+from ui.jobs import Jobs, JobView, brings, takes_out
 
 CLOSE = (JobKind.LEARN, "close round 1", "ada", {"do": "close"})
 SECONDS = 20.0
@@ -77,6 +78,36 @@ def test_a_second_job_of_a_kind_is_not_started_while_the_first_runs(
     assert (view.title, view.running, view.error) == ("Close round 1", False, None)
     assert view.job.asked_by == "ada"
     assert jobs.start(*CLOSE)
+
+
+def test_what_ended_last_is_the_news_and_a_later_import_mends_a_failure(
+    fake: FakeWorkbench, jobs: Jobs
+) -> None:
+    def run(kind: JobKind, title: str, fails: str = "", inside: Callable = lambda: None) -> None:
+        with suppress(ValueError), fake.jobs.claim(kind, lambda: title):
+            inside()
+            if fails:
+                raise ValueError(fails)
+
+    def error(view: JobView | None) -> str | None:
+        return None if view is None else view.error
+
+    run(JobKind.ENCODE, "encode", "no disk", lambda: run(JobKind.IMPORT, "look"))
+    kinds = (JobKind.IMPORT, JobKind.ENCODE)
+    assert error(jobs.newest(*kinds)) == "no disk"  # it was asked first, and ended last
+    run(JobKind.IMPORT, "look")
+    assert error(jobs.newest(*kinds)) is None
+    run(JobKind.IMPORT, "export to x", "no place")
+    assert error(jobs.newest(*kinds, which=brings)) is None
+    assert error(jobs.newest(JobKind.IMPORT, which=takes_out)) == "no place"
+    run(JobKind.RANK, "choose images", "no features")
+    assert error(jobs.latest()) == "no features"
+    run(JobKind.IMPORT, "export to y")
+    run(JobKind.SCORE, "predict")
+    run(JobKind.ENCODE, "encode", "cancelled")
+    assert error(jobs.latest()) == "no features"
+    run(JobKind.ENCODE, "encode")
+    assert jobs.latest() is None
 
 
 def test_a_shutdown_stops_the_computation_at_its_next_step(

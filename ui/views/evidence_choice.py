@@ -10,6 +10,7 @@ from alworkbench.core.domain import JobKind
 from alworkbench.project.evidence import TITLES
 from alworkbench.project.evidence_images import EvidenceImages
 from alworkbench.project.image_query import EvidenceSet
+from ui.jobs import titled
 from ui.state import UiState
 from ui.views.audit_set import without_audit_set
 from ui.views.parts import count
@@ -79,7 +80,7 @@ def _computed_first(state: UiState, source: EvidenceSet, mark: str) -> bool:
     wait for ever.
     """
     waited = st.session_state.pop("evidence-job", None)
-    job = side_job(state, JobKind.ERRORS, title=TITLES[source])
+    job = side_job(state, JobKind.ERRORS, which=titled(TITLES[source]))
     if job is not None and job.running:
         if job.job.order.get("of") == source:
             st.session_state["evidence-job"] = job.job.id

@@ -10,7 +10,8 @@ import streamlit as st
 
 from alworkbench.core.domain import JobKind, Role
 from alworkbench.inputs.label_formats.registry import FORMATS, TABLES
-from alworkbench.project.exports import ExportOrder
+from alworkbench.project.exports import EXPORT_TITLE, ExportOrder
+from ui.jobs import takes_out
 from ui.state import UiState
 from ui.views.parts import ROW, count, escape_markdown, heading
 from ui.views.side_job import side_job
@@ -35,7 +36,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
             "Take the labels out",
             "Each record names the picture by path and content hash, the class, who gave it and when.",
         )
-    side_job(state, JobKind.IMPORT)
+    side_job(state, JobKind.IMPORT, which=takes_out)
     _unsettled(state, go)
     order = _options(state)
     rows, total = state.workbench.labels.exports.first_rows(order, FIRST)
@@ -150,7 +151,7 @@ def _write(state: UiState, order: ExportOrder) -> None:
         else:
             told = order.model_copy(update={"target": target, "place": "link" if link else "copy"})
             given = {"do": "export", "order": told.model_dump(mode="json")}
-            title = f"export to {target.name}"
+            title = f"{EXPORT_TITLE}{target.name}"
             if state.jobs.start(JobKind.IMPORT, title, asked_by(state), given):
                 st.rerun()
             st.error("An import or another export runs. Wait for its end, or cancel it.")

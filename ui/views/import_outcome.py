@@ -5,9 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from alworkbench.project.import_reports import ImportReport
+from alworkbench.project.label_findings import OTHER
 from ui.state import UiState
-from ui.views.parts import ROW, count, escape_markdown
+from ui.views.parts import ROW, count, escape_markdown, with_commands
 
+DROPPED = "import-dropped"
+"""Where the browser keeps the id of the job of a look that was dropped; its failure is old news."""
 MOST_SHOWN = 200
 """Rows of the table; the file has all of them."""
 
@@ -24,20 +27,26 @@ def outcome(state: UiState, report: ImportReport) -> None:
     for note in report.notes:
         st.info(escape_markdown(note))
     for problem in report.problems:
-        shown = "; ".join(problem.named)
+        sentences = problem.what == OTHER
+        shown = (" " if sentences else "; ").join(problem.named)
         more = problem.count - len(problem.named)
         rest = f"; and {more:,} more" if more > 0 else ""
-        st.error(escape_markdown(f"{problem.what}: {problem.count:,}. {shown}{rest}"))
+        kind = "" if sentences else f"{problem.what}: {problem.count:,}. "
+        st.error(with_commands(f"{kind}{shown}{rest}"))
     if report.problems:
         st.write(
             "It would be refused. Mend the source, or choose other options, and look at it again."
         )
+    if report.nothing:
+        st.info(escape_markdown(report.nothing))
     _left_out(report)
     if report.dry_run and report.order is not None:
         with st.container(**ROW):
-            st.caption("Nothing is stored yet. Import takes the same options.")
+            then = " Import takes the same options." if report.next_order is not None else ""
+            st.caption(f"Nothing is stored yet.{then}")
             if st.button("Choose something else", key="import-discard"):
                 state.workbench.incoming.drop(report)
+                st.session_state[DROPPED] = report.job_id
                 st.rerun()
 
 

@@ -10,10 +10,11 @@ from alworkbench.core.domain import JobKind
 from alworkbench.project.import_reports import ImportReport
 from alworkbench.project.incoming import kind_of
 from alworkbench.project.status import Status
+from ui.jobs import brings
 from ui.state import UiState
 from ui.views.audit_set import draw_call
 from ui.views.import_form import import_form, newest_report, with_order
-from ui.views.import_outcome import outcome
+from ui.views.import_outcome import DROPPED, outcome
 from ui.views.next_round import start_as_set
 from ui.views.parts import ROW, count, escape_markdown, heading
 from ui.views.side_job import side_job
@@ -40,7 +41,10 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     with right, st.container(horizontal_alignment="right"):
         if not busy:
             _main_action(state, status, report, go)
-    side_job(state, *KINDS)
+    told = {st.session_state.get(DROPPED, 0)}
+    if report is not None and report.problems:
+        told.add(report.job_id)  # its report says why, below
+    side_job(state, *KINDS, which=brings, told=told)
     if report is not None and not busy:
         outcome(state, report)
     _features(state, status, busy=busy)
@@ -74,12 +78,11 @@ def _main_action(
     state: UiState, status: Status, report: ImportReport | None, go: Callable[[str], None]
 ) -> None:
     """The next step: import what was looked at, encode, or start."""
-    if report is not None and report.dry_run and report.order is not None and not report.problems:
+    order = None if report is None else report.next_order
+    if order is not None:
         if st.button("Import", type="primary", key="import-now"):
-            order = with_order("import", report.order)
-            state.jobs.start(
-                kind_of(report.order), f"import {report.order.name}", asked_by(state), order
-            )
+            title = f"import {order.name}"
+            state.jobs.start(kind_of(order), title, asked_by(state), with_order("import", order))
             st.rerun()
     elif waiting(status):
         if st.button(f"Encode {count(waiting(status), 'image')}", type="primary", key="encode-now"):

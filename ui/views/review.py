@@ -15,7 +15,7 @@ from alworkbench.core.domain import JobKind, JobState
 from alworkbench.project.review_cases import LOOK
 from ui.components.reviewer import reviewer
 from ui.door.visitor import person_here
-from ui.jobs import JobView
+from ui.jobs import JobView, titled
 from ui.state import UiState
 from ui.views.parts import count, heading
 from ui.views.side_job import side_job
@@ -42,7 +42,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
 
 def _look_for_errors(state: UiState) -> JobView | None:
     """The last search for likely errors; when it ends, its cases are shown."""
-    search = side_job(state, JobKind.ERRORS, title=LOOK)
+    search = side_job(state, JobKind.ERRORS, which=titled(LOOK))
     if search is not None and search.running:
         return None
     if st.button(
