@@ -132,7 +132,7 @@ def curve_picture(result: SimulationResult, metric: str, words: str) -> Picture:
     called, drawn = names(result.arms), inks(result)
     found = sorted(curves(result.points, metric), key=lambda c: -c.estimates[-1].mean)
     last = "; ".join(f"{called[c.arm]} {c.estimates[-1].mean:.3f}" for c in found)
-    alt = f"{words.capitalize()} by labels paid for, {len(result.arms)} arms. At the end: {last}."
+    alt = f"{words.capitalize()} by labels paid for, {len(result.arms)} curves. At the end: {last}."
 
     def draw() -> Figure:
         figure: Figure = new_figure(WIDTH, 4.3)

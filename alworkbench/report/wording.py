@@ -41,25 +41,33 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def labels_words(found: Reach) -> str:
-    """'48 labels [41, 57]', or what is known where runs ended before the target."""
-    runs_there = f"{found.reached} of {len(found.labels)} runs reached it"
+    """'48 labels [41, 57]', or what is known where runs ended before the target.
+
+    It follows "needs" in sentences and stands alone in tables. What stands in brackets may be left out.
+    """
+    runs = f"{found.reached} of {len(found.labels)} runs"
+    runs_there = f"{runs} reached the level within {found.budget:g} labels"
     if found.typical is None:
         if found.reached == 0:
-            return f"more than {found.budget:g} labels (no run reached it)"
-        return f"over {math.floor(found.low)} labels ({runs_there} within {found.budget:g})"
+            return f"more than {found.budget:g} labels (no run reached the level)"
+        least = math.floor(found.low)
+        known = f"more than {least} {'label' if least == 1 else 'labels'}"
+        if least < 1:
+            known = "an unknown number of labels"
+        return f"{known} (how many cannot be said: only {runs_there})"
     if found.typical > found.budget * (1 + 1e-9):
-        text = f"over {found.budget:g} labels"
+        text = f"more than {found.budget:g} labels"
     else:
         text = f"{found.typical:.0f} {'label' if round(found.typical) == 1 else 'labels'}"
     if len(found.labels) > 1 and found.high is not None:
         high = (
-            f"over {found.budget:g}"
+            f"more than {found.budget:g}"
             if found.high > found.budget * (1 + 1e-9)
             else f"{found.high:.0f}"
         )
         text += f" [{found.low:.0f}, {high}]"
     if found.reached < len(found.labels):
-        text += f" ({runs_there} within {found.budget:g})"
+        text += f" ({runs_there})"
     return text
 
 

@@ -31,13 +31,17 @@ class SimulationCost:
         """The cost in one or two sentences; `processes` runs go on at the same time."""
         runs = self.arms * self.seeds * self.data_sets
         told = (
-            f"{_counted(runs, 'run')} ({_counted(self.arms, 'arm')}, {_counted(self.seeds, 'seed')}"
-            + (f", {_counted(self.data_sets, 'data set')}" if self.data_sets > 1 else "")
-            + f") with {_counted(self.rounds, 'round')} of choosing and learning, and "
+            f"{_counted(runs, 'run')}: {_counted(self.arms, 'combination')} of strategy, learning method and "
+            f"batch size, each with {_counted(self.seeds, 'seed')}"
+            + (f" on {_counted(self.data_sets, 'data set')}" if self.data_sets > 1 else "")
+            + f". Together they take {_counted(self.rounds, 'round')} of choosing and learning, and "
             f"{_counted(self.images, 'answer')} of the oracle."
         )
         if self.seconds is None:
-            return f"{told} The time is not known: no simulation was kept here that measured these arms."
+            return (
+                f"{told} The time is not known: no simulation that is kept here measured all of these "
+                f"combinations."
+            )
         share = self.seconds / max(1, min(processes, runs))
         return (
             f"{told} About {duration(share)} with {_counted(processes, 'process', 'processes')}, by "

@@ -128,7 +128,7 @@ def test_a_baseline_that_never_reaches_the_level_bounds_the_saving(tmp_path: Pat
     lines = savings_lines(findings_in(made_result(tmp_path / "x", points, baselines=METHODS)))
     rows = {line[0]: dict(zip(HEADER, line, strict=True)) for line in lines[1:]}
     assert rows["epig"][HEADER[3]].startswith("at least")
-    assert rows["random (probe)"]["labels"] == "more than 100 labels (no run reached it)"
+    assert rows["random (probe)"]["labels"] == "more than 100 labels (no run reached the level)"
     assert rows["random (probe)"][HEADER[3]] == "is the baseline"
 
 

@@ -16,11 +16,13 @@ from alworkbench.report.comparing import LETTERS, compare
 from alworkbench.report.findings import findings_in
 from alworkbench.report.project_savings import project_savings
 from alworkbench.report.savings_table import savings_lines
+from alworkbench.simulation.begun import Begun, save_begun
 from alworkbench.simulation.config import SimulationConfig
 from alworkbench.simulation.cost import cost_of
 from alworkbench.simulation.kept import kept_simulations
 from tests.made_results import made_points, made_result
 from tests.making_project import Project, closing, copied
+from tests.ui.real_page import shown
 from tests.ui.site import Site, kept_site, site
 from tests.ui.test_pages import draw, texts
 from ui import state as ui_state
@@ -123,7 +125,10 @@ def test_a_simulation_started_here_is_the_one_that_the_service_runs(
     assert not app.exception
     assert "The time is not known" in said(app)
     fill(app)
-    assert "4 runs (2 arms, 2 seeds) with 8 rounds" in said(app)
+    assert (
+        "4 runs: 2 combinations of strategy, learning method and batch size, each with 2 seeds. Together "
+        "they take 8 rounds" in said(app)
+    )
     assert "32 answers" in said(app)
     app.text_input(key="simulation-batch").set_value("none").run()
     assert app.button(key="simulation-start").disabled
@@ -152,6 +157,27 @@ def test_a_simulation_started_here_is_the_one_that_the_service_runs(
     assert files(page) == before
     (found,) = project_savings(kept_simulations(place(page)).finished, None)
     assert (found.key, found.headline) == (result.key, findings_in(result).headline)
+
+
+def test_a_project_that_cannot_be_simulated_on_is_refused_before_a_job_is_begun(
+    project: Project,
+) -> None:
+    """This one has no labels in its pool. A collection can be simulated on in any project."""
+    with shown(project.open()) as page:
+        app = draw("simulations")
+        assert not app.exception
+        assert app.button(key="simulation-start").disabled
+        assert "this project has 0 in the pool and 24 in the audit set" in said(app)
+        app.radio(key="simulation-source").set_value("data").run()
+        assert not app.button(key="simulation-start").disabled
+        begun = {"begun_at": page.workbench.session.now(), "name": "toy", "key": "a" * 16}
+        plan = SimulationConfig.of({**SMALL, "data": ["digits"]}).plan
+        (place(page) / begun["key"]).mkdir(parents=True)
+        save_begun(Begun(place(page) / begun["key"], plan=plan, words=SMALL, **begun))
+        app = draw("simulations")
+        app.button(key=f"go-on-{begun['key']}").click().run()
+        assert "this project has 0 in the pool" in said(app)
+        assert page.workbench.jobs.newest() == []
 
 
 def test_one_that_was_stopped_goes_on_with_the_runs_that_are_left(

@@ -11,9 +11,10 @@ from alworkbench.core.domain import JobKind
 from alworkbench.core.errors import WorkbenchError
 from alworkbench.evaluation.curves import names
 from alworkbench.simulation.begun import Begun
-from alworkbench.simulation.config import SimulationConfig
+from alworkbench.simulation.config import SOURCES, SimulationConfig
 from alworkbench.simulation.cost import cost_of
 from alworkbench.simulation.kept import kept_simulations
+from alworkbench.simulation.load.project_data import check_project
 from alworkbench.simulation.results import SimulationResult
 from ui.jobs import JobView
 from ui.state import UiState
@@ -80,7 +81,7 @@ def _arms_at_work(state: UiState, job: JobView, finished: int) -> None:
                     "Seeds done": [f"{seeds} of {begun.plan.seeds}" for seeds in done.values()],
                 },
                 hide_index=True,
-                alt=f"Finished seeds of each arm of {begun.name}",
+                alt=f"Finished seeds of each strategy of {begun.name}",
             )
 
 
@@ -93,6 +94,7 @@ def _new(state: UiState, kept: Sequence[SimulationResult]) -> None:
         words = ask()
         try:
             config = complaint_free(words)
+            _check(state, words)
             cost = cost_of(config, kept)
         except WorkbenchError as refused:
             st.warning(with_commands(str(refused)))
@@ -103,6 +105,12 @@ def _new(state: UiState, kept: Sequence[SimulationResult]) -> None:
             _start(state, config.words(), _title(config))
 
 
+def _check(state: UiState, words: Mapping[str, Any]) -> None:
+    """Raises NothingToImport where this project is to be simulated on and lacks something for it."""
+    if words.keys().isdisjoint(SOURCES):
+        check_project(state.workbench, own="truth" not in words)
+
+
 def _title(config: SimulationConfig) -> str:
     """What the list of jobs calls it."""
     strategies = ", ".join(config.strategies)
@@ -110,6 +118,11 @@ def _title(config: SimulationConfig) -> str:
 
 
 def _start(state: UiState, words: Mapping[str, Any], title: str) -> None:
+    try:
+        _check(state, words)
+    except WorkbenchError as refused:
+        st.warning(with_commands(str(refused)))
+        return
     order = {"do": "simulate", "words": dict(words)}
     if not state.jobs.start(JobKind.SIMULATE, title, asked_by(state), order):
         st.info("A simulation is at work already. Start this one when it has ended.")

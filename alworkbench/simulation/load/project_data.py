@@ -21,8 +21,9 @@ LEAST_TRUTH = 20
 def data_of_project(workbench: Workbench, truth: TrueLabels | None) -> SimulationData:
     """A project's images with the given truth, or with its own labels.
 
-    Raises NothingToImport if there are too few labels.
+    Raises NothingToImport if there are no images, no features or too few labels.
     """
+    check_project(workbench, own=truth is None)
     truth = truth or own_labels(workbench)
     check_enough(truth)
     settings = workbench.session.settings()
@@ -33,6 +34,43 @@ def data_of_project(workbench: Workbench, truth: TrueLabels | None) -> Simulatio
         workbench.classes.current(),
         truth,
     )
+
+
+def check_project(workbench: Workbench, *, own: bool) -> None:
+    """Refuse to simulate on a project that lacks something, before anything is computed.
+
+    With `own`, its own labels are the truth, and are counted. Raises NothingToImport.
+    """
+    with workbench.session.store.read() as reader:
+        images = sum(reader.images.count(role) for role in Role)
+        encoder = reader.computed.encoder()
+    parts = tuple(_labelled(workbench, role) for role in (Role.POOL, Role.AUDIT)) if own else ()
+    if not images:
+        lack = (
+            "has no images yet. Import images whose classes are known (`alworkbench import FOLDER --labels`, "
+            "and `--audit` for the audit set)"
+        )
+    elif encoder is None or not len(workbench.session.engine().table()):
+        lack = "has no features yet. Encode its images (`alworkbench encode`)"
+    elif parts and min(parts) < LEAST_TRUTH:
+        lack = (
+            f"has {parts[0]} in the pool and {parts[1]} in the audit set. Give more images a label"
+        )
+    else:
+        return
+    raise NothingToImport(
+        f"A simulation needs at least {LEAST_TRUTH} images with features and a known class in the pool, and "
+        f"as many in the audit set; this project {lack}, or simulate on a collection (`--data`), a folder of "
+        f"labelled images (`--images FOLDER`) or a features file (`--features FILE`)."
+    )
+
+
+def _labelled(workbench: Workbench, role: Role) -> int:
+    """Images of this role whose label is a class in use."""
+    counted = workbench.classes.current().counted
+    with workbench.session.store.read() as reader:
+        labels = reader.labels.current(role).values()
+    return sum(each.kind is AnswerKind.CLASS and each.class_id in counted for each in labels)
 
 
 def check_enough(truth: TrueLabels) -> None:
