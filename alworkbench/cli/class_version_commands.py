@@ -76,10 +76,11 @@ def preview(
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the model says of 12 images before any label, with a class list that is not stored.
+    """Show what names and prompts alone say of 12 images, with a class list that is not stored.
 
-    Also shows how the accuracy on labelled images would change, and names that the model does not know.
-    Changes nothing.
+    Also shows how their accuracy on labelled images would change, and names that the model does not know.
+    The accuracy before any label that `status` shows may be another one: with the usual learning method, the
+    model also uses how the images of the pool lie together. Changes nothing.
     """
     draft = None if file is None else read_draft(_read(file))
     with opened(project, device) as workbench:
@@ -110,8 +111,8 @@ def _accuracy_words(change: AccuracyChange) -> str:
         for value, low, high in (change.now, change.then, change.difference)
     )
     return (
-        f"Accuracy before any label, on {change.images:,} images of {where}: {now} % with the present "
-        f"list, {then} % with this list, a change of {moved} points."
+        f"Accuracy by names and prompts alone, on {change.images:,} images of {where}: {now} % with the "
+        f"present list, {then} % with this list, a change of {moved} points."
     )
 
 

@@ -141,8 +141,8 @@ def try_(
 ) -> None:
     """Compare templates with the present prompts on the pool: how many predictions change. Changes nothing.
 
-    The predictions are those of the model before any label. With an audit set, accuracy, ECE and NLPD are
-    compared too.
+    The predictions are those of names and prompts alone, without labels. With an audit set, accuracy, ECE
+    and NLPD are compared too.
     """
     from alworkbench.prompts.library import collected
 
@@ -244,7 +244,7 @@ def print_effect(found: Effect, templates: int) -> None:
     console.print(table)
     words = (
         f"The given templates change the predictions of {found.given['features'].changed} of "
-        f"{counted(found.images, 'image')} in the pool (model before any label)."
+        f"{counted(found.images, 'image')} in the pool (by names and prompts alone)."
     )
     if templates > 1:
         words += " `alworkbench prompts use` averages features."

@@ -1,5 +1,7 @@
-"""What the model before any label says with a class list that is not stored: a preview while it is typed.
+"""What names and prompts alone say with a class list that is not stored: a preview while it is typed.
 
+The model before any label, as it is measured, starts from the same logits. A learning method that is taught
+by the pool also uses how the images of the pool lie together, which takes too long while somebody types.
 Nothing is written and no lock of the project is taken. New prompts are encoded as `preview_prompts` says.
 
 Dimensions used in this file
@@ -58,7 +60,7 @@ class PreviewImage:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyChange:
-    """Zero-shot accuracy on labelled images, with the present list and with the previewed one."""
+    """Accuracy by names and prompts alone on labelled images, with the present list and the previewed one."""
 
     role: Role
     images: int
@@ -73,7 +75,7 @@ class AccuracyChange:
 
 @dataclass(frozen=True, slots=True)
 class ClassPreview:
-    """What a class list would mean for the model before any label."""
+    """What the names and prompts of a class list say without labels and without the pool."""
 
     images: tuple[PreviewImage, ...]
     known: tuple[NameKnowledge, ...]

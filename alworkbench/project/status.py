@@ -48,8 +48,9 @@ class Status:
     open_answered: int
     has_posterior: bool
     zero_shot_accuracy: float | None
+    """Accuracy on the audit set of the model before any label."""
     audit_accuracy: float | None
-    """Accuracy of the newest learner on the audit set."""
+    """Accuracy on the audit set of the newest learner; None before the first."""
     next_step: str
     """What to do now, with the command that does it."""
     step: Step = Step.ASK
@@ -224,7 +225,7 @@ def read_status(session: Session, check_files: bool = False) -> Status:
         open_answered=answered,
         has_posterior=posterior is not None,
         zero_shot_accuracy=newest_accuracy([m for m in metrics if m.learner_id is None]),
-        audit_accuracy=newest_accuracy(metrics),
+        audit_accuracy=newest_accuracy([m for m in metrics if m.learner_id is not None]),
         next_step=words,
         step=step,
         refused=refused,

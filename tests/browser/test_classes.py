@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from alworkbench.api import open_project
 from alworkbench.core.domain import ClassList, Role
@@ -70,7 +70,7 @@ def test_what_is_typed_is_judged_beside_its_field_and_nothing_is_stored(
     expect(page.locator(".twelve > li")).to_have_count(12)
     expect(page.locator(".twelve .top").first.locator("li")).to_have_count(3)
     expect(
-        page.get_by_text("Accuracy before any label, on 100 images of the audit set")
+        page.get_by_text("Accuracy by names and prompts alone, on 100 images of the audit set")
     ).to_be_visible()
 
     # By the keyboard alone: Enter adds a class behind the last, several lines are several classes.
@@ -180,3 +180,60 @@ def test_a_draft_is_stored_as_one_version_and_an_earlier_one_comes_back(
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Discard").click()
     assert stored(served) == merged
+
+
+def test_a_mended_text_is_not_marked_while_the_model_is_asked(
+    page: Page, served: RealProject
+) -> None:
+    """Faults are about the draft as it is, also where the model needs long or nobody answers."""
+    present = stored(served)
+    names = name_fields(page)
+    page.get_by_role("button", name=f"Details of the class {present.names[0]}").click()
+    key = page.get_by_label("Key", exact=True)
+    key.fill("?")
+    expect(key).to_have_attribute("aria-invalid", "true")
+    names.last.press("Enter")
+    page.keyboard.insert_text("twin")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("twin")
+    twins = [names.nth(len(present)), names.nth(len(present) + 1)]
+    for each in twins:
+        expect(each).to_have_attribute("aria-invalid", "true")
+
+    held: list[Route] = []
+    page.route(
+        "**/classes/preview", lambda route: held.append(route)
+    )  # a model that needs very long
+    key.fill("q")
+    expect(key).to_have_attribute("aria-invalid", "false")
+    expect(twins[0]).to_have_attribute("aria-invalid", "true")  # it is still so
+    twins[1].fill("another")
+    for each in (key, *twins):
+        expect(each).to_have_attribute("aria-invalid", "false")
+    expect(page.get_by_text("The model reads the names")).to_be_visible()
+    expect(page.get_by_role("button", name="Store the changes")).to_be_enabled()
+
+    # Nobody answers: nothing is known of the other row, and nothing is said of it.
+    twins[1].fill("twin")
+    expect(twins[0]).to_have_attribute("aria-invalid", "true")
+    page.route("**/classes/faults", lambda route: route.abort())
+    twins[1].fill("another")
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    for each in twins:
+        expect(each).to_have_attribute("aria-invalid", "false")
+
+    # What is typed while storing is asked about is not marked by the reply, which is about the text before.
+    asked: list[Route] = []
+    page.route("**/classes/effect", lambda route: asked.append(route))
+    twins[1].fill("twin")
+    with page.expect_request("**/classes/effect"):
+        page.get_by_role("button", name="Store the changes").click()
+    twins[1].fill("another")
+    with page.expect_response("**/classes/effect"):
+        asked[0].continue_()
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    for each in twins:
+        expect(each).to_have_attribute("aria-invalid", "false")
+    page.unroute_all()
+    page.get_by_role("button", name="Discard").click()
+    expect(names).to_have_count(len(present))

@@ -201,7 +201,21 @@ def test_the_command_prints_what_the_service_says(whole: Workbench) -> None:
         each.hash for each in found.images
     ]
     told = CliRunner().invoke(app, words)
-    assert "Accuracy before any label" in told.output
+    assert "Accuracy by names and prompts alone" in told.output
+
+
+def test_the_accuracy_of_the_present_list_is_that_of_the_measured_model_without_the_pool(
+    whole: Workbench,
+) -> None:
+    """The model that is not taught by the pool has this accuracy; another one may have another."""
+    present = whole.classes.current()
+    change_settings(whole.session, adaptation="linearised")
+    measured = whole.learners.measured_zero_shot(present)
+    change_settings(whole.session, adaptation="pool-taught")
+    assert measured is not None
+    (found,) = whole.classes.previews.of(present).accuracy
+    assert found.now[0] == measured.values["accuracy"]
+    assert found.images == measured.audit_images
 
 
 @pytest.mark.parametrize(("gained", "lost", "count"), [(0, 0, 5), (3, 0, 9), (2, 7, 40), (9, 0, 9)])

@@ -131,14 +131,18 @@ def _figures(status: Status) -> list[Figure]:
         ),
         Figure("Rounds closed", f"{status.rounds_closed:,}"),
     ]
-    if status.audit_accuracy is not None:
+    if status.audit_accuracy is not None and status.labels:
         note = f"on {count(status.audit_images, 'audit image')}"
         if status.zero_shot_accuracy is not None:
             note += f"; {percent(status.zero_shot_accuracy)} before any label"
         shown.append(Figure("Accuracy", percent(status.audit_accuracy), note))
     elif status.zero_shot_accuracy is not None:
         shown.append(
-            Figure("Accuracy, no labels yet", percent(status.zero_shot_accuracy), "zero-shot")
+            Figure(
+                "Accuracy, no labels yet",
+                percent(status.zero_shot_accuracy),
+                f"on {count(status.audit_images, 'audit image')}",
+            )
         )
     else:
         shown.append(

@@ -29,7 +29,7 @@ def template_choice(state: UiState, propose: Callable[..., None]) -> None:
         return
     st.caption(
         "The words around a name change what the model sees. Templates are ranked on the images of the pool "
-        "by the model before any label; nothing is stored."
+        "by names and prompts alone, without labels; nothing is stored."
     )
     job = side_job(state, JobKind.SCORE)
     if job is None or not job.running:

@@ -1,4 +1,4 @@
-// What the model says of twelve images with the drafted classes, and how often it would be right.
+// What names and prompts alone say of twelve images with the drafted classes, and how often they are right.
 
 import { make, say } from "../shared/make.js";
 import { named, press } from "./fields.js";
@@ -39,7 +39,7 @@ export class Said {
       this.accuracy.replaceChildren();
       return;
     }
-    this.state.textContent = "Predictions of the model before any label, on images of the pool drawn at random.";
+    this.state.textContent = "What names and prompts alone predict, on images of the pool drawn at random.";
     this.grid.replaceChildren(...reply.images.map((image, n) => this.card(image, n, names)));
     this.accuracy.replaceChildren(...reply.accuracy.flatMap((each) => this.change(each)));
   }
@@ -64,7 +64,7 @@ export class Said {
   change({ role, images, now, then, difference }) {
     const where = role === "audit" ? "images of the audit set" : "labelled images of the pool";
     const table = make("table");
-    table.append(make("caption", "", `Accuracy before any label, on ${images.toLocaleString("en")} ${where}`));
+    table.append(make("caption", "", `Accuracy by names and prompts alone, on ${images.toLocaleString("en")} ${where}`));
     const rows = [["Present list", now, " %"], ["These classes and prompts", then, " %"], ["Change", difference, " points"]];
     for (const [title, [value, low, high], unit] of rows) {
       const line = make("tr");
@@ -75,7 +75,7 @@ export class Said {
       table.append(line);
     }
     const limit = role === "audit"
-      ? "The model after learning is measured again when the list is stored."
+      ? "The page Curves may show another accuracy before any label: with the usual learning method, the model also uses how the images of the pool lie together. It is measured again when the list is stored."
       : "A strategy may have chosen these images, so this is not the accuracy on the pool.";
     return [table, make("p", "muted hint", limit)];
   }
