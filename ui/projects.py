@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alworkbench.core.errors import WorkbenchError
 from alworkbench.project.project_folders import projects_in
 from alworkbench.project.session import utc_now
 from ui.served import MakeWorker, Open, Served, still_alive
@@ -106,6 +108,17 @@ class Projects:
         """The one project; None where there are none or several."""
         found = self.all()
         return found[0] if len(found) == 1 else None
+
+    def with_passwords(self) -> list[Served]:
+        """The projects that no guest may enter, since somebody has a password there. Opens all.
+
+        Without those that cannot be read: Home says why.
+        """
+        found = []
+        for each in self.all():
+            with suppress(WorkbenchError):
+                found += [] if each.takes_guests() else [each]
+        return found
 
     def look_again(self) -> None:
         """Read the home folder again at the next question: a project was made."""

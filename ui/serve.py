@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from ui.door.entrance import Entrance, new_token
 from ui.door.limits import MOST_HEADER_BYTES, MOST_UPLOAD
 from ui.door.provider import SECRET_VARIABLE, Oidc, oidc_of
 from ui.door.proxies import Proxies, proxies_of
-from ui.door.settings import Door
+from ui.door.settings import DOOR, Door
 from ui.projects import Projects
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ui.job_worker import JobWorker
 
 Ready = Callable[[str], None]
+LeftOut = Callable[[Sequence[str], str], None]
 MOST_MESSAGE = 16 * 2**20
 """Bytes of one message of a browser on the WebSocket."""
 
@@ -58,12 +60,15 @@ def serve(
     device: str = "auto",
     reach: Reach | None = None,
     home: Path | None = None,
+    left_out: LeftOut | None = None,
 ) -> None:
     """Serve the screens of one project, of several, or of all in the folder `home`; returns after Ctrl-C.
 
     `ready(url)` is called once the address answers; where nobody has a password, it holds the one-time
-    token. `device` is where rounds are computed. Raises NoAccounts, InvalidServing, PortInUse,
-    ProjectMissing, DeviceUnavailable; and for one project what opening it raises.
+    token. Then `left_out(names, url)` is called in a thread where this token does not open some projects,
+    because people have passwords there; `url` is where they sign in. `device` is where rounds are computed.
+    Raises NoAccounts, InvalidServing, PortInUse, ProjectMissing, DeviceUnavailable; and for one project what
+    opening it raises.
     """
     reach = reach or Reach()
     base = parse_base_path(reach.base_path)
@@ -82,9 +87,27 @@ def serve(
         door = Door(projects, addresses, proxies, entrance, oidc)
         token = "" if entrance.token is None else f"/?token={entrance.token}"
         url = url_of(host, port) + base + token
-        run(build(door, (lambda: ready(url)) if ready is not None else None), host, port, base)
+
+        def answers() -> None:
+            if ready is not None:
+                ready(url)
+            if left_out is not None and entrance.token is not None and projects.several:
+                # Each project must be opened for it, which nobody should wait for.
+                sign_in = f"{url_of(host, port)}{base}{DOOR}"
+                threading.Thread(
+                    target=say_left_out, args=(projects, left_out, sign_in), daemon=True
+                ).start()
+
+        run(build(door, answers), host, port, base)
     finally:
         projects.close()
+
+
+def say_left_out(projects: Projects, left_out: LeftOut, sign_in: str) -> None:
+    """Name the folders of the projects that the printed token does not open, if there are any."""
+    names = [each.folder.name for each in projects.with_passwords()]
+    if names:
+        left_out(names, sign_in)
 
 
 def projects_of(

@@ -16,6 +16,7 @@ from alworkbench.cli.common import (
     DeviceOption,
     JsonOption,
     console,
+    escape,
     progress_bar,
     tell,
 )
@@ -166,4 +167,21 @@ def run_server(
         tell(as_json, {"address": address}, words)
         sys.stdout.flush()  # a pipe shows it now, not when the server ends
 
-    serve_screens(projects, host=host, port=port, ready=say, device=device, reach=reach, home=home)
+    def say_left_out(names: Sequence[str], sign_in: str) -> None:
+        words = (
+            f"The address does not open {', '.join(names)}: people have passwords there. Sign in at "
+            f"{sign_in} to open {'it' if len(names) == 1 else 'them'}."
+        )
+        console.print(escape(words), soft_wrap=True)
+        sys.stdout.flush()
+
+    serve_screens(
+        projects,
+        host=host,
+        port=port,
+        ready=say,
+        device=device,
+        reach=reach,
+        home=home,
+        left_out=None if as_json else say_left_out,  # a reader of JSON expects one value
+    )

@@ -23,7 +23,7 @@ from tests.ui.test_projects import Office, home
 from ui import state as ui_state
 from ui.door.visitor import PERSON_HEADER
 from ui.projects import Projects
-from ui.state import UiState
+from ui.state import PREFIX, UiState
 from ui.views.new_project import make_project
 
 __all__ = ["home", "kept_site"]
@@ -93,6 +93,37 @@ def test_a_project_that_cannot_be_opened_is_named_to_managers_alone(
         found = [each for each in app.warning if "cannot be read" in each.value]
         assert len(found) == (role is PersonRole.MANAGER)
         assert ("new-project" in {each.key for each in app.button}) == (role is PersonRole.MANAGER)
+
+
+def test_a_guest_is_told_which_projects_have_passwords_and_how_to_open_them(
+    projects: Projects, says: dict[str, str]
+) -> None:
+    def home_page() -> str:
+        def script() -> None:
+            from ui.projects import served
+            from ui.views.here import here
+            from ui.views.home import draw_home
+
+            draw_home(served(), here(served()))
+
+        app = AppTest.from_function(script, default_timeout=30).run()
+        assert not app.exception
+        return texts(app)
+
+    says[PERSON_HEADER] = f"Zoe {projects.proof}"
+    assert "not shown above" not in home_page()
+    (coins,) = [each for each in projects.all() if each.key == "coins"]
+    coins.state().workbench.people.add("Ada", PersonRole.MANAGER, PASSWORD)
+    shown = home_page()
+    assert "1 project is not shown above, because people have passwords there" in shown
+    assert f'href="{PREFIX}/door?next=/%3Fp%3Dcoins"' in shown
+    # Whoever is signed in elsewhere learns nothing of projects without them.
+    says[PERSON_HEADER] = entry(projects, "birds", "manager")
+    assert "not shown above" not in home_page()
+    # Signed in to it, the guest sees it as the others.
+    both = [f"Zoe {projects.proof}", entry(projects, "coins", "Ada")]
+    says[PERSON_HEADER] = ",".join(both)
+    assert "not shown above" not in home_page()
 
 
 def test_names_on_home_are_shown_as_they_are_and_drawing_writes_nothing(

@@ -30,7 +30,7 @@ from ui.door.proxies import Proxies, proxies_of
 from ui.door.settings import Door
 from ui.projects import Projects
 from ui.routes import make_routes, our_routes
-from ui.serve import entrance_of, projects_of, serve
+from ui.serve import entrance_of, projects_of, say_left_out, serve
 from ui.state import OF_PROJECTS, PREFIX, UiState, browser_key_of, key_of
 from ui.views.here import open_to_guests
 
@@ -350,6 +350,9 @@ def test_a_guest_enters_no_project_in_which_somebody_has_a_password(home: Path) 
     office = guest(home)
     assert office.page("/label?p=coins").headers["location"].startswith(f"{PREFIX}/door?next=")
     assert office.people("coins").named("Zoe") is None
+    said: list[object] = []
+    say_left_out(office.projects, lambda *words: said.append(words), "http://here/alw/door")
+    assert said == [(["coins"], "http://here/alw/door")]
     # A password that is set while the server runs counts at the next request.
     office.people("birds").set_password("annotator", PASSWORD)
     assert office.page("/label?p=birds").headers["location"].startswith(f"{PREFIX}/door?next=")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -13,7 +15,7 @@ from alworkbench.project.overview import Overview, Step, read_overview
 from ui.door.visitor import person_here
 from ui.projects import Projects
 from ui.served import Served
-from ui.state import page_address
+from ui.state import PREFIX, page_address
 from ui.views.here import Here, open_to_guests
 from ui.views.new_project import LEAVE, new_project
 from ui.views.parts import ROW, count, escape_markdown, heading
@@ -60,6 +62,8 @@ def draw_home(projects: Projects, shows: Here) -> None:
         st.info("There is no project yet. Make the first one with `New project`.")
     else:
         st.info("There is no project for you here yet. A manager makes one, or adds you to one.")
+    if shows.guest is not None:
+        _with_passwords(projects, own)
     if manages or shows.guest is not None:
         _troubles(projects)
 
@@ -142,6 +146,26 @@ def _link(projects: Projects, project: Served, step: Step, name: str, *, first: 
 
 def _bdi(text: str) -> str:
     return f"<bdi>{html.escape(text)}</bdi>"
+
+
+def _with_passwords(projects: Projects, own: Sequence[Served]) -> None:
+    """The projects that a guest does not see above, and the way into each."""
+    others = [each for each in projects.with_passwords() if each not in own]
+    if not others:
+        return
+    st.info(
+        f"{count(len(others), 'project')} {'is' if len(others) == 1 else 'are'} not shown above, because "
+        f"people have passwords there. Sign in with your name and password there to open "
+        f"{'it' if len(others) == 1 else 'one'}."
+    )
+    links = "".join(f"<li>{_sign_in(projects, each)}</li>" for each in others)
+    st.html(f"<ul>{links}</ul>")
+
+
+def _sign_in(projects: Projects, project: Served) -> str:
+    wanted = quote(page_address(projects.base, "", project.key), safe="/")
+    address = html.escape(f"{projects.base}{PREFIX}/door?next={wanted}")
+    return f'<a href="{address}" target="_self">Sign in to {_bdi(project.folder.name)}</a>'
 
 
 def _troubles(projects: Projects) -> None:
