@@ -27,7 +27,7 @@ from alworkbench.cli.common import (
     read_bytes,
     tell,
 )
-from alworkbench.core.words import percent
+from alworkbench.core.words import chance_words, percent
 
 if TYPE_CHECKING:
     from alworkbench.project.class_sets import SetCheck
@@ -200,7 +200,7 @@ def print_round(workbench: Workbench, round_id: int, as_json: bool) -> None:
         items = reader.rounds.items(round_id)
     classes = {c.id: c.name for c in workbench.session.classes().classes}
     sets = round_.class_sets
-    likely = [] if sets is None else [f"one of these ({sets.level})"]
+    likely = [] if sets is None else [f"probably one of these ({sets.level})"]
     if as_json:
         print_json({"round": round_, "items": placed_items(workbench.session, items)})
         return
@@ -262,7 +262,7 @@ def print_metrics(metrics: Any, as_json: bool, check: SetCheck | None = None) ->
         said = (
             f" A temperature of {fit['temperature']:.2f} [{fit['low']:.2f}, {fit['high']:.2f}] calibrates "
             f"the probabilities: calibration error {values['ece']:.3f} before, {after['ece']:.3f} after "
-            f"(cross-fitted; {after['ece_floor']:.3f} is expected by chance)."
+            f"(cross-fitted; {chance_words(after['ece_floor'])})."
         )
     if check is not None:
         said += f" {check.words}"

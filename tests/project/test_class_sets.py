@@ -202,7 +202,8 @@ def test_sets_survive_their_record(selection, by_class):
 
 def test_words_give_the_promise_to_images_like_the_audit_set_alone():
     like, random, chosen = (made_sets(each) for each in Selection)
-    assert (like.level, random.level) == ("90 %", "90 % of random images")
+    assert like.level == "true for about 90 % of images"
+    assert random.level == "true for about 90 % of random images"
     for each in (like, random, chosen):
         assert "about 90 % of images that are drawn like the 1,200 audit images" in each.words
     assert like.words.endswith("The images of this round are drawn like them.")

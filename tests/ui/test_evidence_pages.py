@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from alworkbench.core.domain import ClassList, LabelClass
-from alworkbench.core.words import percent
+from alworkbench.core.words import chance_words, percent
 from alworkbench.project.image_query import EvidenceSet, read_query
 from alworkbench.project.workbench import Workbench
 from alworkbench.report import project_savings
@@ -129,6 +129,8 @@ def test_calibration_shows_the_figures_of_the_service(tmp_path: Path, state: UiS
     shown = html(app)
     for value in (found.after.ece, found.after.nlpd, found.after.brier, found.before.ece):
         assert f"{value:.3f}" in shown
+    assert chance_words(found.after.ece_floor) in shown
+    assert f"about {found.after.ece_floor:.3f} would be measured by chance" in shown
     assert percent(found.sets.held / found.sets.images) in shown
     assert found.in_use.words in texts(app).replace("\\", "")
     tables = [each.value for each in app.dataframe]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alworkbench.core.words import percent
+from alworkbench.core.words import chance_words, percent
 from alworkbench.evaluation.lure import Estimate
 from alworkbench.project.accuracy_report import AccuracyReport
 from alworkbench.project.counterfactual_file import Counterfactual
@@ -76,7 +76,7 @@ def left_out(report: AccuracyReport) -> None:
         f"Each of your {count(found['labels'], 'label')} is predicted by a model that learned from "
         f"{others}: {percent(found['accuracy'])} of the predictions are correct (95 % interval "
         f"{percent(found['accuracy_low'])} to {percent(found['accuracy_high'])}). The calibration error is "
-        f"{found['ece']:.3f}; {found['ece_floor']:.3f} of it is expected by chance. If a "
+        f"{found['ece']:.3f}; {chance_words(found['ece_floor'])}. If a "
         f"strategy chose these images, this is not the accuracy on the pool: it is too low where hard images "
         f"were chosen, and too high where easy or similar images were chosen. "
         "The audit set measures the pool without bias."

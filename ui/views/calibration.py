@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from alworkbench.core.domain import CalibrationSource
-from alworkbench.core.words import percent
+from alworkbench.core.words import chance_words, percent
 from alworkbench.evaluation.calibration.reliability_diagram import FEW_IMAGES
 from alworkbench.project.calibration_evidence import CalibrationEvidence, CalibrationFigures
 from alworkbench.project.class_sets import SetCheck
@@ -99,10 +99,7 @@ def _figures(found: CalibrationEvidence, before: CalibrationFigures) -> None:
         without = f"without the temperature {old:.3f}" if was else ""
         return "; ".join(part for part in (around, more, without) if part)
 
-    chance = (
-        f"{shown.ece_floor:.3f} is expected by chance where all probabilities hold; the interval is "
-        f"corrected for chance"
-    )
+    chance = f"{chance_words(shown.ece_floor)}; the interval is corrected for that"
     figures(
         [
             Figure(

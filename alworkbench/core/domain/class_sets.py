@@ -45,9 +45,12 @@ class ClassSets:
 
     @property
     def level(self) -> str:
-        """Such as `90 %`, or `90 % of random images` where the images of the round differ from these."""
-        share = f"{100 * (1 - self.alpha):g} %"
-        return share if self.selection is Selection.LIKE_AUDIT else f"{share} of random images"
+        """For how many images the sets hold the right class, in a few words; `words` say all of it.
+
+        Such as `true for about 90 % of images`, or `... of random images` where those of the round differ.
+        """
+        images = "images" if self.selection is Selection.LIKE_AUDIT else "random images"
+        return f"true for about {100 * (1 - self.alpha):g} % of {images}"
 
     @property
     def words(self) -> str:

@@ -110,7 +110,7 @@ export class Screen {
     if (promise === null) return;
     const text = names.join(", ");
     this.likely.title = text ? `${text}. ${promise.words}` : "";
-    const lead = `${names.length === 1 ? "Only this" : "One of these"} (${promise.level}): `;
+    const lead = `Probably ${names.length === 1 ? "this" : "one of these"} (${promise.level}): `;
     this.likely.replaceChildren(
       ...(text ? [make("span", "muted", lead), make("span", "names", text)] : []),
     );
