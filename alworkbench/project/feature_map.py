@@ -36,7 +36,7 @@ from alworkbench.core.progress import Progress, silent
 from alworkbench.features.principal_axes import PrincipalAxes
 from alworkbench.inputs.formula_guard import harmless
 from alworkbench.project.encoded_images import encoded_images
-from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
+from alworkbench.project.gallery_files import GalleryFile, newest_file, write_next
 from alworkbench.project.image_columns import find_keys
 from alworkbench.project.image_facts import key_of
 from alworkbench.project.image_similarity import BLOCK, unit_embeddings
@@ -74,6 +74,10 @@ class MapPositions:
     """Images that have features and no place, because they came later."""
 
 
+_STORED = {Layout.PCA: ("key", "xy", "mean", "axes", "shares"), Layout.UMAP: ("key", "xy")}
+"""The columns of the file of each layout."""
+
+
 class FeatureMap:
     """The map of one project. Threads share it."""
 
@@ -92,17 +96,17 @@ class FeatureMap:
         with self._lock:
             with self._session.store.read() as reader:
                 mark = (engine.encoder_id, len(table), reader.images.mark())
-                number = self._newest(layout)
+                stored = self._newest(layout)
                 known = self._kept.get(layout)
-                if known is not None and known[0] == (mark, number):
+                if known is not None and known[0] == (mark, stored and stored.number):
                     return known[1]
-            if layout is Layout.UMAP and number is None:
+            if layout is Layout.UMAP and stored is None:
                 raise MapNotComputed(layout.value)
             keys, rows = self._encoded()
-            if number is not None and layout is Layout.UMAP:
-                found = self._stored_umap(number, keys)
+            if stored is not None and layout is Layout.UMAP:
+                found = self._stored_umap(stored, keys)
             else:
-                found = self._pca(number, keys, rows, progress)
+                found = self._pca(stored, keys, rows, progress)
             self._kept[layout] = ((mark, found.number), found)
         return found
 
@@ -177,20 +181,14 @@ class FeatureMap:
 
     def _pca(
         self,
-        number: int | None,
+        stored: GalleryFile | None,
         keys: Int[np.ndarray, "N"],
         rows: Int[torch.Tensor, "N"],
         progress: Progress,
     ) -> MapPositions:
-        folder = self._session.folder
-        facts = None if number is None else read_facts(folder, Layout.PCA, number)
-        if number is None or facts is None or len(keys) > GROWTH * facts["fitted"]:
-            number = self._write_pca(keys, rows, progress)
-            facts = read_facts(folder, Layout.PCA, number)
-        known, placed, mean, directions, shares_ = (
-            self._column(Layout.PCA, number, name)
-            for name in ("key", "xy", "mean", "axes", "shares")
-        )
+        if stored is None or len(keys) > GROWTH * stored.facts["fitted"]:
+            stored = self._write_pca(keys, rows, progress)
+        known, placed, mean, directions, shares_ = map(stored.column, _STORED[Layout.PCA])
         axes = PrincipalAxes(mean, directions, shares_)
         at, there = find_keys(known, keys)
         xy = np.zeros((len(keys), 2), np.float32)
@@ -199,13 +197,13 @@ class FeatureMap:
         if len(later):
             blocks = self._embeddings(rows[torch.from_numpy(later)], "placing images", progress)
             xy[later] = np.concatenate([axes.project(block) for block in blocks])
-        fitted = int((facts or {}).get("fitted", len(known)))
+        fitted = int(stored.facts["fitted"])
         shares = (float(axes.shares[0]), float(axes.shares[1]))
-        return MapPositions(Layout.PCA, number, keys, xy, fitted, shares, newer=0)
+        return MapPositions(Layout.PCA, stored.number, keys, xy, fitted, shares, newer=0)
 
     def _write_pca(
         self, keys: Int[np.ndarray, "N"], rows: Int[torch.Tensor, "N"], progress: Progress
-    ) -> int:
+    ) -> GalleryFile:
         axes = PrincipalAxes.of(self._embeddings(rows, "finding the axes", progress), 2)
         blocks = self._embeddings(rows, "placing images", progress)
         xy = np.concatenate([axes.project(block) for block in blocks])
@@ -214,34 +212,28 @@ class FeatureMap:
         }  # fmt: skip
         return self._write(Layout.PCA, columns, {"fitted": len(keys)})
 
-    def _stored_umap(self, number: int, keys: Int[np.ndarray, "N"]) -> MapPositions:
-        known = self._column(Layout.UMAP, number, "key")
-        placed = self._column(Layout.UMAP, number, "xy")
-        facts = read_facts(self._session.folder, Layout.UMAP, number) or {}
-        fitted = int(facts.get("fitted", len(known)))
+    def _stored_umap(self, stored: GalleryFile, keys: Int[np.ndarray, "N"]) -> MapPositions:
+        known, placed = map(stored.column, _STORED[Layout.UMAP])
+        fitted = int(stored.facts["fitted"])
         at, there = find_keys(known, keys)
         newer = int((~there).sum())
         xy = placed[at[there]].astype(np.float32)
-        return MapPositions(Layout.UMAP, number, keys[there], xy, fitted, None, newer)
+        return MapPositions(Layout.UMAP, stored.number, keys[there], xy, fitted, None, newer)
 
     # ----------------------------------------------------------------------------------------- files
-    def _newest(self, layout: Layout) -> int | None:
-        """The number of the newest file by the encoder in use."""
-        folder, encoder = self._session.folder, self._session.engine().encoder_id
-        for number in reversed(numbers(folder, layout)):
-            facts = read_facts(folder, layout, number)
-            if facts is not None and facts.get("encoder") == encoder:
-                return number
-        return None
+    def _newest(self, layout: Layout) -> GalleryFile | None:
+        """The newest file by the encoder in use."""
+        encoder = self._session.engine().encoder_id
+        return newest_file(
+            self._session.folder,
+            layout,
+            _STORED[layout],
+            lambda facts: facts.get("encoder") == encoder and "fitted" in facts,
+        )
 
-    def _column(self, layout: Layout, number: int, name: str) -> np.ndarray:
-        """Raises MapNotComputed where the file was removed at this moment."""
-        found = read_column(self._session.folder, layout, number, name)
-        if found is None:
-            raise MapNotComputed(layout.value)
-        return found
-
-    def _write(self, layout: Layout, columns: dict[str, np.ndarray], facts: dict[str, Any]) -> int:
+    def _write(
+        self, layout: Layout, columns: dict[str, np.ndarray], facts: dict[str, Any]
+    ) -> GalleryFile:
         facts |= {
             "encoder": self._session.engine().encoder_id,
             "made_at": self._session.now().isoformat(),

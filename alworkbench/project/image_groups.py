@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from alworkbench.core.domain import JobKind, ProjectFolder
 from alworkbench.core.progress import Progress, silent
-from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
+from alworkbench.project.gallery_files import GalleryFile, newest_file, write_next
 from alworkbench.project.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from alworkbench.features.table import FeatureTable
 
 KIND = "groups"
+COLUMNS = ("key", "near", "nearest", "cluster", "central")
 MOST_CLUSTERS = 200
 _SAMPLE = 50_000
 """Images that the centres of clusters are fitted to; the others join the nearest centre."""
@@ -39,12 +40,20 @@ _BLOCK = 4096
 
 @dataclass
 class ImageGroups:
-    """The stored comparison with this number. Columns are read when they are first needed."""
+    """A stored comparison. Columns are read when they are first needed."""
 
-    folder: ProjectFolder
-    number: int
-    facts: dict[str, Any]
+    file: GalleryFile
     _columns: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def number(self) -> int:
+        """That of its file."""
+        return self.file.number
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is said of it."""
+        return self.file.facts
 
     @property
     def images(self) -> int:
@@ -68,10 +77,7 @@ class ImageGroups:
         """`near` (cosine with the most similar image), `nearest` (its key), `cluster`, `central` (cosine with
         the centre of the cluster)."""
         if name not in self._columns:
-            found = read_column(self.folder, KIND, self.number, name)
-            if found is None:
-                raise LookupError(f"{KIND} {self.number} has no {name}")
-            self._columns[name] = found
+            self._columns[name] = self.file.column(name)
         return self._columns[name]
 
 
@@ -79,14 +85,10 @@ def stored_groups(
     folder: ProjectFolder, encoder_id: str, number: int | None = None
 ) -> ImageGroups | None:
     """The newest comparison by this encoder, or the one with this number; None where there is none."""
-    known = numbers(folder, KIND)
-    if number is not None:
-        known = [each for each in known if each == number]
-    for each in reversed(known):
-        facts = read_facts(folder, KIND, each)
-        if facts is not None and facts.get("encoder") == encoder_id:
-            return ImageGroups(folder, each, facts)
-    return None
+    found = newest_file(
+        folder, KIND, COLUMNS, lambda facts: facts.get("encoder") == encoder_id, number
+    )
+    return None if found is None else ImageGroups(found)
 
 
 def group_images(
@@ -128,8 +130,7 @@ def group_images(
             "made_at": session.now().isoformat(),
         }
         told("storing", 0, 1)  # the last moment at which it can be stopped
-        number = write_next(session.folder, KIND, columns, facts)
-    return ImageGroups(session.folder, number, facts)
+        return ImageGroups(write_next(session.folder, KIND, columns, facts))
 
 
 def usual_clusters(images: int) -> int:

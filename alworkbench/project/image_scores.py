@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from alworkbench.core.domain import ClassList, JobKind, ProjectFolder
 from alworkbench.core.progress import Progress, silent
-from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
+from alworkbench.project.gallery_files import GalleryFile, newest_file, write_next
 from alworkbench.project.session import Session, stored_id
 
 if TYPE_CHECKING:
@@ -27,17 +27,27 @@ if TYPE_CHECKING:
     from alworkbench.project.predictions import Predictions
 
 KIND = "scores"
+COLUMNS = ("key", "likeliest", "top", "margin", "entropy", "probability")
+PARTS = ("epistemic", "aleatoric")
 _BLOCK = 4096
 
 
 @dataclass
 class ImageScores:
-    """The stored predictions with this number. Columns are read when they are first needed."""
+    """Stored predictions. Columns are read when they are first needed."""
 
-    folder: ProjectFolder
-    number: int
-    facts: dict[str, Any]
+    file: GalleryFile
     _columns: dict[tuple[str, int | None], np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def number(self) -> int:
+        """That of their file."""
+        return self.file.number
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is said of them."""
+        return self.file.facts
 
     @property
     def learner_id(self) -> int | None:
@@ -63,7 +73,7 @@ class ImageScores:
     @property
     def has_parts(self) -> bool:
         """Whether the parts of the uncertainty were computed."""
-        return bool(self.facts.get("parts"))
+        return bool(self.facts.get("parts")) and self.file.names.issuperset(PARTS)
 
     def rows(self, keys: Int[np.ndarray, "M"]) -> Int[np.ndarray, "M"]:
         """Of images by their keys (`key_of`): the row of each, -1 for one that was not predicted."""
@@ -87,10 +97,7 @@ class ImageScores:
 
     def _column(self, name: str, row: int | None = None) -> np.ndarray:
         if (name, row) not in self._columns:
-            found = read_column(self.folder, KIND, self.number, name, row)
-            if found is None:
-                raise LookupError(f"{KIND} {self.number} has no {name}")
-            self._columns[name, row] = found
+            self._columns[name, row] = self.file.column(name, row)
         return self._columns[name, row]
 
 
@@ -98,14 +105,9 @@ def stored_scores(
     folder: ProjectFolder, classes: ClassList, number: int | None = None
 ) -> ImageScores | None:
     """The newest predictions, or those with this number; None where there are none of these classes."""
-    known = numbers(folder, KIND)
-    if number is not None:
-        known = [each for each in known if each == number]
-    for each in reversed(known):
-        facts = read_facts(folder, KIND, each)
-        if facts is not None and facts.get("classes") == [c.id for c in classes.classes]:
-            return ImageScores(folder, each, facts)
-    return None
+    ids = [c.id for c in classes.classes]
+    found = newest_file(folder, KIND, COLUMNS, lambda facts: facts.get("classes") == ids, number)
+    return None if found is None else ImageScores(found)
 
 
 def score_images(
@@ -140,8 +142,7 @@ def score_images(
             "made_at": session.now().isoformat(),
         }
         told("storing", 0, 1)  # the last moment at which it can be stopped
-        number = write_next(session.folder, KIND, columns, facts)
-    return ImageScores(session.folder, number, facts)
+        return ImageScores(write_next(session.folder, KIND, columns, facts))
 
 
 def _blocks(

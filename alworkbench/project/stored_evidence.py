@@ -15,7 +15,7 @@ import numpy as np
 
 from alworkbench.core.domain import ClassList, ProjectFolder
 from alworkbench.project.evidence_images import EvidenceImages
-from alworkbench.project.gallery_files import numbers, read_column, read_facts, write_next
+from alworkbench.project.gallery_files import GalleryFile, newest_file, write_next
 from alworkbench.project.image_query import EvidenceSet
 
 if TYPE_CHECKING:
@@ -39,10 +39,13 @@ class EvidenceMarks:
 class StoredEvidence:
     """One file: a set of labelled images, and whether the probabilities hold on it."""
 
-    folder: ProjectFolder
     source: EvidenceSet
-    number: int
-    facts: dict[str, Any]
+    file: GalleryFile
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The marks, and what was found."""
+        return self.file.facts
 
     def fits(self, marks: EvidenceMarks) -> bool:
         """Whether it has what these marks ask for."""
@@ -50,15 +53,12 @@ class StoredEvidence:
         return same and marks.calibration in (None, self.facts.get("calibration"))
 
     def read_images(self, classes: Callable[[int], ClassList]) -> EvidenceImages | None:
-        """The images; None where the set had none. `classes` gives the version of the list with a number.
-
-        Raises LookupError where the file was removed at this moment.
-        """
+        """The images; None where the set had none. `classes` gives the version of the list with a number."""
         import torch
 
         if self.facts["class_list"] is None:
             return None
-        images, labels, logits, answers = (self._column(name) for name in _COLUMNS)
+        images, labels, logits, answers = (self.file.column(name) for name in _COLUMNS)
         return EvidenceImages(
             self.source,
             classes(self.facts["class_list"]),
@@ -75,19 +75,15 @@ class StoredEvidence:
         found = self.facts["found"]
         return None if found is None else _calibrations().validate_python(found)
 
-    def _column(self, name: str) -> np.ndarray:
-        found = read_column(self.folder, _kind(self.source), self.number, name)
-        if found is None:
-            raise LookupError(f"{_kind(self.source)} {self.number} has no {name}")
-        return found
-
 
 def newest_stored(folder: ProjectFolder, source: EvidenceSet) -> StoredEvidence | None:
     """The newest file of a set that can be read."""
-    for number in reversed(numbers(folder, _kind(source))):
-        if (facts := read_facts(folder, _kind(source), number)) is not None:
-            return StoredEvidence(folder, source, number, facts)
-    return None
+    found = newest_file(folder, _kind(source))
+    if found is None:
+        return None
+    stored = StoredEvidence(source, found)
+    whole = stored.facts.get("class_list") is None or found.names.issuperset(_COLUMNS)
+    return stored if whole else None
 
 
 def store_evidence(

@@ -43,7 +43,7 @@ from alworkbench.project.image_query import (
     Order,
     read_query,
 )
-from alworkbench.project.image_scores import ImageScores
+from alworkbench.project.image_scores import stored_scores
 from alworkbench.project.most_similar import most_similar
 from alworkbench.project.workbench import Workbench
 from tests.engines.inline_engine import InlineEngine
@@ -168,7 +168,8 @@ def test_a_list_has_the_images_that_meet_all_conditions(
 def test_a_list_is_in_order_and_images_without_a_value_are_last(
     full: Workbench, order: Order, reverse: bool
 ) -> None:
-    scores = ImageScores(full.session.folder, numbers(full.session.folder, "scores")[-1], {})
+    scores = stored_scores(full.session.folder, full.classes.current())
+    assert scores is not None
     found = whole(full.gallery, query_of(ImageFilter(), order, reverse))
     with full.session.store.read() as reader:
         newest = {
@@ -176,7 +177,6 @@ def test_a_list_is_in_order_and_images_without_a_value_are_last(
             for image, labels in reader.labels.opinions_of([each.id for each in found]).items()
         }
         facts, _ = FactsInMemory().read(reader)
-    scores.facts["classes"] = [1, 2, 3, 4]
     row = dict(zip(facts.ids.tolist(), scores.rows(facts.keys).tolist(), strict=True))
 
     def value(image: GalleryImage) -> float:
