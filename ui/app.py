@@ -16,7 +16,9 @@ from streamlit.starlette import App
 
 import ui
 from ui.door.guard import Guard
+from ui.door.nowhere import NoSuchPage
 from ui.door.settings import Door
+from ui.pages import PAGES, pages_of
 from ui.routes import make_routes
 from ui.state import install
 
@@ -44,9 +46,10 @@ def build(door: Door, ready: Callable[[], None] | None = None) -> App:
             projects.stop(STOP_SECONDS)
             projects.close()
 
+    pages = frozenset({"home", *(each.url for each in PAGES)})
     return App(
         Path(ui.__file__).parent / "script.py",
-        routes=make_routes(door),
+        routes=[*make_routes(door), NoSuchPage(door, pages, pages_of)],
         middleware=[Middleware(Guard, door)],
         lifespan=lifespan,
     )

@@ -248,20 +248,16 @@ class _Pages:
         )
 
     def _page(self, page: str, title: str, status: int = 200, **values: Any) -> Response:
-        html = _template().render(
-            {
-                "said": "",
-                "name": "",
-                "known": [],
-                "provider": "",
-                "home": "",
-                "several": False,
-                "printed": False,
-            }
-            | {"page": page, "title": title, "door": self._door.path(DOOR)}
-            | values
-        )
-        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+        return door_page(self._door, page, title, status, **values)
+
+
+def door_page(door: Door, page: str, title: str, status: int = 200, **values: Any) -> Response:
+    """One of the pages of `door.html`."""
+    unset = dict.fromkeys(("said", "name", "provider", "home"), "")
+    flags = dict.fromkeys(("known", "several", "printed"), False)
+    named = {"page": page, "title": title, "door": door.path(DOOR)}
+    html = _template().render(unset | flags | named | values)
+    return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
 
 def _name_of(project: Served) -> str:
