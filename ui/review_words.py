@@ -13,9 +13,9 @@ from alworkbench.core.domain import (
     ReviewReason,
     ReviewState,
 )
-from alworkbench.core.words import percent
 from alworkbench.project.review_cases import ReviewCase
 from ui.review_messages import Act
+from ui.unbroken import percent
 
 CANNOT_TELL = "Cannot tell"
 REASONS = {
@@ -126,7 +126,7 @@ def _class_name(class_id: int | None, classes: ClassList) -> str:
 
 def _share(probability: float) -> str:
     if 0 < probability < 0.001:
-        return "less than 0.1 %"
+        return f"less than {percent(0.001)}"
     return percent(probability)
 
 

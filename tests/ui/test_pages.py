@@ -17,6 +17,7 @@ from tests.ui.fake_workbench import FakeWorkbench
 from ui import state as ui_state
 from ui.projects import Projects
 from ui.state import UiState
+from ui.unbroken import NO_BREAK
 
 PAGES = ("project", "label", "rounds", "curves", "errors", "calibration")
 SCRIPT = Path(ui.__file__).parent / "script.py"
@@ -43,12 +44,17 @@ def draw(page: str) -> AppTest:
 def markdown(app: AppTest) -> str:
     """Everything on the page that is read as markdown."""
     shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.header]
-    return "\n".join(element.value for element in shown)
+    return plain("\n".join(element.value for element in shown))
+
+
+def plain(text: str) -> str:
+    """The words of a page as reports and commands write them: numbers are kept beside their units here."""
+    return text.replace(NO_BREAK, " ")
 
 
 def html(app: AppTest) -> str:
     """Everything on the page that is read as HTML."""
-    return "\n".join(element.proto.body for element in app.get("html"))
+    return plain("\n".join(element.proto.body for element in app.get("html")))
 
 
 def texts(app: AppTest) -> str:

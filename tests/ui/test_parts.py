@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,9 @@ from alworkbench.project.measured_accuracy import intervals_overlap
 from ui.door.addresses import is_loopback
 from ui.measures import audit_curve, class_changes, summarise
 from ui.serve import check_port, url_of
-from ui.views.parts import count, escape_markdown, with_commands
+from ui.unbroken import unbroken
+from ui.views.parts import count, escape_html, escape_markdown, with_commands
+from ui.web import browser_files
 
 
 @dataclass(frozen=True)
@@ -120,3 +123,19 @@ def test_only_this_machine_is_served_by_default() -> None:
     assert not is_loopback("lab.example")
     assert url_of("0.0.0.0", 80) == "http://127.0.0.1:80"
     assert url_of("::1", 80) == "http://[::1]:80"
+
+
+@pytest.mark.parametrize("written", [escape_markdown, escape_html, with_commands])
+def test_a_page_never_parts_a_number_from_its_unit(written: Callable[[str], str]) -> None:
+    for unit in ("%", "points", "point"):
+        words = unbroken(f"It is 59.0 {unit}, and 3 images")
+        assert words == f"It is 59.0\u00a0{unit}, and 3 images"
+        shown = written(f"It is 59.0 {unit}, and 3 images").replace("\\", "")
+        assert shown == words
+
+
+def test_the_modules_of_the_browser_write_no_blank_that_parts_a_percentage() -> None:
+    parted = re.compile(r"(?:\d|\}) %[\"'`]|[\"'`] %[\"'`]")
+    for path, content in browser_files().items():
+        if path.endswith(".js"):
+            assert parted.findall(content.decode()) == [], path

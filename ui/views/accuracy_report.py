@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from alworkbench.core.words import chance_words, percent
+from alworkbench.core.words import chance_words
 from alworkbench.evaluation.lure import Estimate
 from alworkbench.project.accuracy_report import AccuracyReport
 from alworkbench.project.counterfactual_file import Counterfactual
 from alworkbench.report.line_chart import Line, LineChart, LinePoint
+from ui.unbroken import percent
 from ui.views.charts import show_lines
-from ui.views.parts import count, escape_markdown
+from ui.views.parts import caption, count, escape_markdown
 
 OWN = "this project"
 
@@ -19,12 +20,12 @@ def population(report: AccuracyReport) -> None:
     """Say which images the audit set represents, where that is not the whole pool."""
     stands = report.population
     if stands.drawn and stands.images > stands.drawn:
-        st.caption(
+        caption(
             f"{stands.drawn:,} of the {count(stands.images, 'audit image')} were drawn from the pool. "
             f"The others were imported or chosen by hand, and represent the images that they were taken from."
         )
     if stands.drawn and stands.labelled_before:
-        st.caption(
+        caption(
             f"When the audit set was drawn, {count(stands.labelled_before, 'image')} of the pool already had "
             f"an answer. It represents the {stands.candidates:,} images without one."
         )
@@ -58,8 +59,7 @@ def drawn_labels(report: AccuracyReport) -> None:
             f" The average over these rounds is {_share(report.pooled.value)} "
             f"({_interval(report.pooled)})."
         )
-    st.caption(words)
-    st.space("small")
+    caption(words)
 
 
 def left_out(report: AccuracyReport) -> None:
@@ -72,7 +72,7 @@ def left_out(report: AccuracyReport) -> None:
     others = (
         "all others" if groups == found["labels"] else f"the others; {groups} groups were left out"
     )
-    st.caption(
+    caption(
         f"Each of your {count(found['labels'], 'label')} is predicted by a model that learned from "
         f"{others}: {percent(found['accuracy'])} of the predictions are correct (95 % interval "
         f"{percent(found['accuracy_low'])} to {percent(found['accuracy_high'])}). The calibration error is "
@@ -81,7 +81,6 @@ def left_out(report: AccuracyReport) -> None:
         f"were chosen, and too high where easy or similar images were chosen. "
         "The audit set measures the pool without bias."
     )
-    st.space("small")
 
 
 def replayed(report: AccuracyReport) -> None:
@@ -89,15 +88,15 @@ def replayed(report: AccuracyReport) -> None:
     st.header("Simpler strategies on your labels", anchor=False)
     found = report.counterfactual
     if found is None:
-        st.caption(
+        caption(
             "`alworkbench curves --counterfactual` lets random, entropy and margin choose among your "
             "labelled images, and measures them on the audit set."
         )
         return
     show_lines(_chart(found))
-    st.caption(escape_markdown(found.validity))
+    caption(escape_markdown(found.validity))
     if found.stale:
-        st.caption("It is out of date: run `alworkbench curves --counterfactual` again.")
+        caption("It is out of date: run `alworkbench curves --counterfactual` again.")
 
 
 def _chart(found: Counterfactual) -> LineChart:

@@ -9,7 +9,7 @@ from alworkbench.evaluation.forecast import Forecast
 from alworkbench.project.settings_change import change_settings
 from alworkbench.project.stopping import Advice
 from ui.state import UiState
-from ui.views.parts import escape_markdown, with_commands
+from ui.views.parts import caption, escape_markdown, with_commands
 
 DEFAULT_TARGET = 90
 _RULES = {
@@ -44,7 +44,7 @@ def advice(state: UiState) -> None:
         with right:
             st.markdown(f"**{'You may stop' if found.stop else 'Go on'}**: {sentence(found)}")
             if found.forecast is not None:
-                st.caption(forecast_words(found.forecast))
+                caption(forecast_words(found.forecast))
         with st.expander("What each rule says"):
             st.dataframe(
                 {
@@ -61,7 +61,7 @@ def advice(state: UiState) -> None:
 def _keep(state: UiState, wanted: float, stored: float | None) -> None:
     """The button that stores the target, where it is another one than the stored."""
     if stored is not None and round(100 * stored) == round(100 * wanted):
-        st.caption("This is the target of the project.")
+        caption("This is the target of the project.")
         return
     if st.button("Keep this target", key="advice-keep"):
         try:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from alworkbench.core.domain import JobKind
-from alworkbench.core.words import percent
 from alworkbench.project.audit_set import AuditOffer
 from alworkbench.project.status import Status
 from ui.state import UiState
-from ui.views.parts import ROW, count
+from ui.unbroken import percent
+from ui.views.parts import ROW, caption, count
 from ui.views.work import asked_by
 
 SIZES = (50, 100, 200, 400)
@@ -44,7 +44,7 @@ def draw_call(state: UiState, go: Callable[[str], None], *, key: str) -> None:
             required=True,
         )
         offer = workbench.audit.offer(int(size or default))
-        st.caption(what_it_buys(offer))
+        caption(what_it_buys(offer))
         with st.container(**ROW):
             if st.button(f"Draw {count(offer.images, 'image')}", key=f"{key}-draw"):
                 order = {"do": "draw", "images": offer.images}

@@ -7,17 +7,18 @@ from collections.abc import Callable
 import streamlit as st
 
 from alworkbench.core.domain import CalibrationSource
-from alworkbench.core.words import chance_words, percent
+from alworkbench.core.words import chance_words
 from alworkbench.evaluation.calibration.reliability_diagram import FEW_IMAGES
 from alworkbench.project.calibration_evidence import CalibrationEvidence, CalibrationFigures
 from alworkbench.project.class_sets import SetCheck
 from alworkbench.project.image_query import EvidenceSet
 from alworkbench.report.reliability_chart import ClassReliabilityChart, ReliabilityChart
 from ui.state import UiState
+from ui.unbroken import percent
 from ui.views.audit_set import draw_call
 from ui.views.charts import show
 from ui.views.evidence_choice import SET_WORDS, chosen_set, evidence_images, learner_words
-from ui.views.parts import Figure, count, escape_markdown, figures, heading
+from ui.views.parts import Figure, caption, count, escape_markdown, figures, heading
 from ui.views.reliability import class_lines, diagram
 
 
@@ -42,12 +43,12 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         _too_few(state, go, found)
         return
     _figures(found, found.before)
-    st.caption(escape_markdown(learner_words(images)))
+    caption(escape_markdown(learner_words(images)))
     of = SET_WORDS[source]
     st.header("Reliability", anchor=False)
     chart = ReliabilityChart.of_evidence(found, of)
     show(diagram(chart), chart.picture(), chart.table())
-    st.caption(
+    caption(
         "Each mark is a tenth of the range of confidence; its size is the number of images, its line the "
         f"95 % Wilson interval. Marks with fewer than {FEW_IMAGES} images are pale. On the dashed line the "
         "probabilities hold; below it the model is too sure."
@@ -63,7 +64,7 @@ def _in_use(found: CalibrationEvidence) -> None:
         fit = found.fit
         sure = "too sure" if fit.temperature > 1 else "not sure enough"
         certain = fit.low > 1 or fit.high < 1
-        st.caption(
+        caption(
             f"Temperature {fit.temperature:.2f} (95 % interval {fit.low:.2f} to {fit.high:.2f}), fitted to "
             f"{count(fit.images, 'label')} of the audit set by the last measurement. "
             + (
@@ -73,9 +74,9 @@ def _in_use(found: CalibrationEvidence) -> None:
             )
         )
     elif found.in_use.source is CalibrationSource.LEFT_OUT:
-        st.caption("The learner scaled its own logits on left-out labels; there is no temperature.")
+        caption("The learner scaled its own logits on left-out labels; there is no temperature.")
     elif found.in_use.source is CalibrationSource.NONE:
-        st.caption("At least 30 labels of the audit set give a temperature.")
+        caption("At least 30 labels of the audit set give a temperature.")
 
 
 def _too_few(state: UiState, go: Callable[[str], None], found: CalibrationEvidence) -> None:
@@ -127,7 +128,7 @@ def _by_class(found: CalibrationEvidence, of: str) -> None:
     st.header("By predicted class", anchor=False)
     chart = ClassReliabilityChart(found.by_class, of)
     show(class_lines(chart), chart.picture(), chart.table())
-    st.caption(
+    caption(
         "Of the images that the model takes for a class: the dot is the share that is right, its line the "
         "95 % interval, the bar the mean probability. A bar right of the line: the model is too sure of this "
         f"class. Classes with fewer than {FEW_IMAGES} images have no dot."
@@ -138,7 +139,7 @@ def _sets(found: CalibrationEvidence, checks: list[SetCheck]) -> None:
     st.header("Likely classes", anchor=False)
     sets = found.sets
     if sets is None:
-        st.caption("The audit set is too small for sets that leave a class out.")
+        caption("The audit set is too small for sets that leave a class out.")
     else:
         low, high = sets.interval
         figures(
@@ -158,7 +159,7 @@ def _sets(found: CalibrationEvidence, checks: list[SetCheck]) -> None:
             ]
         )
     if not checks:
-        st.caption("No round with likely classes was answered yet.")
+        caption("No round with likely classes was answered yet.")
         return
     st.dataframe(
         {
@@ -177,7 +178,7 @@ def _sets(found: CalibrationEvidence, checks: list[SetCheck]) -> None:
             for name in ("In their set", "95 % from", "95 % to", "Promised")
         },
     )
-    st.caption(
+    caption(
         "The promise holds for images that are drawn like the audit set. A strategy asks harder images, and "
         "their sets hold less often."
     )

@@ -138,8 +138,8 @@ def _lines(chart: LineChart) -> alt.LayerChart:
             levels.mark_rule(strokeDash=[5, 5], color=GREY, size=1.5).encode(y=y, tooltip="name:N"),
         )
         layers.append(
-            levels.mark_text(align="left", dx=4, dy=-7, color=GREY).encode(
-                y=y, x=alt.value(0), text="name:N"
+            levels.mark_text(align="right", dx=-4, dy=-7).encode(
+                y=y, x=alt.value("width"), text="name:N"
             )
         )
     return alt.layer(*layers).properties(height=HEIGHT)

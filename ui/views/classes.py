@@ -30,11 +30,8 @@ def render(state: UiState, _go: Callable[[str], None]) -> None:
         return
     failure(state)
     class_draft(state, st.session_state.get(PROPOSED), lambda: None)
-    st.space("medium")
     template_choice(state, propose)
-    st.space("medium")
     prompt_tuning(state)
-    st.space("medium")
     class_history(state, propose)
     follow(state)
 

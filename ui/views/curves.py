@@ -23,7 +23,7 @@ from ui.views.advice import advice
 from ui.views.audit_set import draw_call, without_audit_set
 from ui.views.charts import GREY, SHARE_AXIS, show, show_lines
 from ui.views.newest_simulation import simulations
-from ui.views.parts import Figure, count, figures, heading, with_commands
+from ui.views.parts import Figure, caption, count, figures, heading, with_commands
 from ui.views.replays import replay_line
 from ui.views.saved_labels import saved_labels
 from ui.views.work import working
@@ -54,7 +54,6 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     population(report)
     if status.open_round is None and status.encoded > 0 and status.has_posterior:
         draw_call(state, go, key="curves-audit")
-    st.space("medium")
     kept = kept_simulations(state.workbench.session.folder.simulations)
     saved_labels(kept.finished, report.counterfactual, go)
     drawn_labels(report)
@@ -64,7 +63,6 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
         st.warning(with_commands(fault), title="The replay among your labels cannot be shown")
     if status.rounds_closed:
         replay_line(state, go)
-    st.space("medium")
     simulations(kept, go)
 
 
@@ -104,7 +102,7 @@ def _first_measurement(first: Accuracy, go: Callable[[str], None]) -> None:
             )
         ]
     )
-    st.caption("The curve starts when the next round is closed.")
+    caption("The curve starts when the next round is closed.")
     if st.button("Go to labelling", key="curves-label"):
         go("label")
 
@@ -124,10 +122,9 @@ def _audit(
     if zero_shot is not None:
         parts.append(f"The model before any label: {percent(zero_shot.value)}.")
     parts.append("The band does not contain the chance in the choice of the labelled images.")
-    st.caption(" ".join(parts))
+    caption(" ".join(parts))
     changes = class_changes(metrics[0], metrics[-1]) if len(metrics) > 1 else []
     if changes:
-        st.space("small")
         st.header("By class", anchor=False)
         rows = [Change(c.name, c.before, c.after) for c in changes]
         first = "before any label" if metrics[0].round_number == 0 else "first measurement"
@@ -139,7 +136,7 @@ def _audit(
             sorted(rows, key=lambda each: each.after, reverse=True),
         )
         show(_drawn(chart), chart.picture(), chart.table())
-        st.caption(
+        caption(
             f"Share of correct predictions in each class, on the audit images: the hollow point is {first}, "
             "the filled point is now. Classes with few audit images change by chance."
         )

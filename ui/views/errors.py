@@ -7,12 +7,12 @@ from collections.abc import Callable
 import altair as alt
 import streamlit as st
 
-from alworkbench.core.words import percent
 from alworkbench.evaluation.confusions import Confusions
 from alworkbench.project.evidence_images import EvidenceImages
 from alworkbench.project.image_query import EvidenceSet
 from alworkbench.report.confusion_chart import FEW_IMAGES, ClassChart, MatrixChart, class_table
 from ui.state import UiState
+from ui.unbroken import percent
 from ui.views.charts import GREY, SHARE_AXIS, show, values
 from ui.views.error_matrix import matrix, pairs
 from ui.views.evidence_choice import SET_WORDS, chosen_set, evidence_images, learner_words

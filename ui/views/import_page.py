@@ -51,7 +51,6 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     if ready(status):
         st.space("small")
         draw_call(state, go, key="import-audit")
-    st.space("small")
     import_form(state, busy=busy)
 
 

@@ -18,7 +18,7 @@ from ui.views.follow import follow
 from ui.views.handing_over import failed_preparation, last_outcome
 from ui.views.next_round import next_round, read_only
 from ui.views.outcome import last_result
-from ui.views.parts import heading
+from ui.views.parts import caption, heading
 from ui.views.teammates import teammates
 from ui.views.work import failure, working
 
@@ -64,13 +64,13 @@ def draw_round(state: UiState, go: Callable[[str], None], work: RoundWork) -> No
 def _desk(state: UiState, person: Person, round_: Round, progress: RoundProgress) -> None:
     """One image after the other."""
     if round_.strategy == AUDIT_STRATEGY:
-        st.caption(
+        caption(
             "Audit set: randomly drawn images, without suggestions. Your answers measure the model; it "
             "never learns from them."
         )
     labeller(state, person, round_, progress, state.workbench.classes.current(), on_change=redraw)
     if round_.class_sets is not None:
-        st.caption(f"● {round_.class_sets.words}")
+        caption(f"● {round_.class_sets.words}")
 
 
 def redraw() -> None:

@@ -12,7 +12,7 @@ from alworkbench.simulation.kept import KeptSimulations
 from alworkbench.simulation.results import SimulationResult
 from ui.measures import CurvePoint, summarise
 from ui.views.charts import show_lines
-from ui.views.parts import count, escape_markdown
+from ui.views.parts import caption, count, escape_markdown
 
 
 def simulations(kept: KeptSimulations, go: Callable[[str], None]) -> None:
@@ -22,7 +22,7 @@ def simulations(kept: KeptSimulations, go: Callable[[str], None]) -> None:
         st.warning(escape_markdown(f"{name}: {why}"))
     found = kept.finished
     if not found:
-        st.caption(
+        caption(
             "No simulation was run. `alworkbench simulate` labels with known answers and compares "
             "strategies over several seeds."
         )
@@ -36,10 +36,10 @@ def simulations(kept: KeptSimulations, go: Callable[[str], None]) -> None:
         chosen = found[index]
     points = summarise(chosen.curves)
     if not points:
-        st.caption("This simulation holds no results yet.")
+        caption("This simulation holds no results yet.")
         return
     show_lines(_chart(points))
-    st.caption(_words(chosen, points))
+    caption(_words(chosen, points))
     st.dataframe(
         _table(chosen.table()),
         hide_index=True,

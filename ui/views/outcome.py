@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from alworkbench.core.domain import AUDIT_STRATEGY, MetricRecord, Round
-from alworkbench.core.words import percent
 from alworkbench.project.class_sets import check_sets
 from alworkbench.project.round_history import Bought, bought, interval_words, signed_points
 from ui.measures import class_changes
 from ui.state import UiState
-from ui.views.parts import Figure, count, escape_markdown, figures
+from ui.unbroken import percent
+from ui.views.parts import Figure, caption, count, escape_markdown, figures
 
 _SHOWN_CLASSES = 3
 
@@ -23,14 +23,14 @@ def last_result(state: UiState, closed: Round) -> None:
     outcome(closed, metrics)
     check = check_sets(closed, state.workbench.rounds.items(closed.id))
     if check is not None:
-        st.caption(check.words)
+        caption(check.words)
 
 
 def outcome(closed: Round, metrics: Sequence[MetricRecord]) -> None:
     """Draw the measurement after a round beside the one before it. `metrics` are all."""
     found = bought(closed, metrics)
     if found is None:
-        st.caption(_not_measured(closed, metrics))
+        caption(_not_measured(closed, metrics))
         return
     after, before = found.after, found.before
     shown = [Figure("Accuracy now", percent(after.value), interval_words(after))]
@@ -41,7 +41,7 @@ def outcome(closed: Round, metrics: Sequence[MetricRecord]) -> None:
             Figure("Change", f"{signed_points(found.change)} points", found.verdict),
         ]
     figures(shown)
-    st.caption(
+    caption(
         f"Measured on {count(after.images, 'audit image')}, which the model never learns from. "
         f"The model has learned from {count(after.labels, 'label')}."
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 import streamlit as st
 
+from ui.unbroken import unbroken
+
 ROW: Any = {
     "horizontal": True,
     "horizontal_alignment": "distribute",
@@ -39,7 +41,7 @@ _STYLE = """
 .alw-figure .note { font-size: .84rem; opacity: .72; margin-top: .2rem; line-height: 1.4; }
 .alw-bars { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr max-content;
   gap: .5rem 1rem; align-items: center; font-size: .95rem; }
-.alw-bars .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 16rem; }
+.alw-bars .name { overflow-wrap: anywhere; max-width: 16rem; }
 .alw-bars .track { height: .5rem; border-radius: .25rem;
   background: color-mix(in srgb, currentColor 8%, transparent); }
 .alw-bars .fill { height: 100%; border-radius: .25rem; background: #2a8f85; }
@@ -74,7 +76,12 @@ class Bar:
 
 def escape_markdown(text: str) -> str:
     """The text so that markdown shows it as it is: no image is fetched, no link is made."""
-    return _PUNCTUATION.sub(r"\\\1", text)
+    return _PUNCTUATION.sub(r"\\\1", unbroken(text))
+
+
+def escape_html(text: str) -> str:
+    """The text so that HTML shows it as it is, with numbers beside their units."""
+    return html.escape(unbroken(text))
 
 
 def with_commands(text: str) -> str:
@@ -89,19 +96,24 @@ def with_commands(text: str) -> str:
 
 def heading(eyebrow: str, title: str, lead: str = "") -> None:
     """The head of a page."""
-    below = f'<div class="alw-lead">{html.escape(lead)}</div>' if lead else ""
+    below = f'<div class="alw-lead">{escape_html(lead)}</div>' if lead else ""
     st.html(
         f'{_STYLE}<div class="alw-eyebrow">{html.escape(eyebrow)}</div>'
         f'<div class="alw-title" role="heading" aria-level="1">{html.escape(title)}</div>{below}'
     )
 
 
+def caption(words: str) -> None:
+    """Small words below what they explain, with numbers beside their units."""
+    st.caption(unbroken(words))
+
+
 def figures(shown: Sequence[Figure]) -> None:
     """A row of large numbers."""
     cells = "".join(
-        f'<div class="alw-figure"><div class="label">{html.escape(f.label)}</div>'
-        f'<div class="value">{html.escape(f.value)}</div>'
-        + (f'<div class="note">{html.escape(f.note)}</div>' if f.note else "")
+        f'<div class="alw-figure"><div class="label">{escape_html(f.label)}</div>'
+        f'<div class="value">{escape_html(f.value)}</div>'
+        + (f'<div class="note">{escape_html(f.note)}</div>' if f.note else "")
         + "</div>"
         for f in shown
     )
@@ -114,7 +126,7 @@ def bars(shown: Sequence[Bar]) -> None:
     rows = "".join(
         f'<div class="name" title="{html.escape(b.name)}">{html.escape(b.name)}</div>'
         f'<div class="track"><div class="fill" style="width:{100 * b.value / longest:.1f}%"></div>'
-        f'</div><div class="value">{html.escape(b.shown)}</div>'
+        f'</div><div class="value">{escape_html(b.shown)}</div>'
         for b in shown
     )
     st.html(f'{_STYLE}<div class="alw-bars">{rows}</div>')
@@ -123,7 +135,7 @@ def bars(shown: Sequence[Bar]) -> None:
 def facts(shown: Sequence[tuple[str, str]]) -> None:
     """Small named facts, one a line."""
     rows = "".join(
-        f'<div class="name">{html.escape(name)}</div><div class="value">{html.escape(value)}</div>'
+        f'<div class="name">{html.escape(name)}</div><div class="value">{escape_html(value)}</div>'
         for name, value in shown
     )
     st.html(f'{_STYLE}<div class="alw-facts">{rows}</div>')

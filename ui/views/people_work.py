@@ -9,19 +9,19 @@ from alworkbench.project.team import PersonPace
 from alworkbench.report.chart_table import ChartTable
 from ui.state import UiState
 from ui.views.charts import show_table
-from ui.views.parts import count, escape_markdown
+from ui.views.parts import caption, count, escape_markdown
 
 
 def people_work(state: UiState) -> None:
     """Draw the section. The figures are read from all answers, so only when somebody asks for them."""
     st.header("How people work", anchor=False)
     if not st.toggle("Show pace and agreement", key="show-pace"):
-        st.caption("Pace, agreement with others, and how many images each person holds now.")
+        caption("Pace, agreement with others, and how many images each person holds now.")
         return
     team = state.workbench.team
     pace, held = team.pace(), team.held()
     if not pace and not held:
-        st.caption("Nobody has answered yet. The figures appear with the first answers.")
+        caption("Nobody has answered yet. The figures appear with the first answers.")
         return
     table = pace_table(pace, held)
     show_table(table, "Pace and agreement of each person")
@@ -33,7 +33,7 @@ def people_work(state: UiState) -> None:
         key="csv-pace",
         on_click="ignore",
     )
-    st.caption(
+    caption(
         "Seconds are the median from the picture on the screen to the answer. Agreement is with the most "
         "common class that the others gave, with its 95 % Wilson interval. Late answers are second opinions."
     )
@@ -69,7 +69,7 @@ def _agreed(each: PersonPace) -> str:
 def _agreement(state: UiState) -> None:
     found, bias = state.workbench.team.agreement(), state.workbench.team.suggestions()
     if found.images == 0:
-        st.caption(
+        caption(
             "No image has classes of two people, so agreement is not measured. The setting `overlap` asks "
             "several people about each image."
         )
@@ -95,4 +95,4 @@ def _agreement(state: UiState) -> None:
             ),
             "Agreement of each pair of people",
         )
-    st.caption(escape_markdown(bias.words))
+    caption(escape_markdown(bias.words))

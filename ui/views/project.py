@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from alworkbench.core.domain import AUDIT_STRATEGY, Round
-from alworkbench.core.words import percent
 from alworkbench.project.next_step import Step
 from alworkbench.project.status import Status
 from ui.state import UiState
+from ui.unbroken import percent
 from ui.views.advice import advice
 from ui.views.audit_set import draw_call
 from ui.views.next_round import next_round
@@ -70,7 +70,6 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
 
 def _set_up(go: Callable[[str], None]) -> None:
     """Where the project is set up."""
-    st.space("small")
     st.header("Set-up", anchor=False)
     with st.container(horizontal=True):
         for page, title in SET_UP.items():

@@ -22,8 +22,7 @@ _STYLE = """
 .alw-batch li { min-width: 0; margin: 0 !important; }
 .alw-batch img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; border-radius: .35rem;
   background: color-mix(in srgb, currentColor 7%, transparent); }
-.alw-batch .name, .alw-batch .mark { font-size: .78rem; overflow: hidden; text-overflow: ellipsis;
-  white-space: nowrap; line-height: 1.45; }
+.alw-batch .name, .alw-batch .mark { font-size: .78rem; overflow-wrap: anywhere; line-height: 1.45; }
 .alw-batch .name { opacity: .72; }
 .alw-batch .near img { outline: 2px dashed #b7791f; outline-offset: 2px; }
 .alw-batch .mark { font-weight: 600; }

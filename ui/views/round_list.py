@@ -11,9 +11,9 @@ from datetime import datetime
 import streamlit as st
 
 from alworkbench.core.domain import RoundState
-from alworkbench.core.words import percent
 from alworkbench.inputs.formula_guard import harmless
 from alworkbench.project.round_history import RoundReport, interval_words, signed_points
+from ui.unbroken import percent, unbroken
 from ui.views.times import time_html
 
 _STYLE = """
@@ -96,7 +96,7 @@ def _row(report: RoundReport, now: datetime) -> str:
         before = "" if bought.before is None else f"{percent(bought.before.value)} → "
         after = f"{before}{percent(bought.after.value)}{_note(interval_words(bought.after))}"
         if bought.change is not None:
-            change = f"{signed_points(bought.change)} points{_note(bought.verdict)}"
+            change = f"{unbroken(signed_points(bought.change) + ' points')}{_note(bought.verdict)}"
     if report.audit:
         change = f"–{_note('measures, teaches nothing')}"
     cells = (
@@ -125,4 +125,4 @@ def _by(name: str) -> str:
 
 
 def _note(words: str) -> str:
-    return f'<div class="note">{html.escape(words)}</div>' if words else ""
+    return f'<div class="note">{html.escape(unbroken(words))}</div>' if words else ""

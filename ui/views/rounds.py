@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from alworkbench.core.domain import RoundState
-from alworkbench.core.words import percent
 from alworkbench.project.near_copies import read_near_copies
 from alworkbench.project.next_step import Step
 from alworkbench.project.round_history import RoundReport
 from ui.state import UiState
+from ui.unbroken import percent
 from ui.views.closing import closing
 from ui.views.follow import follow
 from ui.views.handing_over import failed_preparation
@@ -47,11 +47,9 @@ def render(state: UiState, go: Go) -> None:
             "Every round is kept with its strategy, seed and time, so that it can be computed again."
         )
         return
-    st.space("small")
     st.header("All rounds", anchor=False)
     round_list(reports, state.workbench.session.now())
     _one(state, reports)
-    st.space("small")
     if not locked:
         replays(state, reports)
 

@@ -48,8 +48,8 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     wanted: dict[str, Any] = {}
     for card in CARDS:
         with st.container(border=True):
-            names, box = st.columns([3, 2], gap="large", vertical_alignment="center")
-            with names:
+            names, box = st.columns([3, 2], gap="large", vertical_alignment="top")
+            with names, st.container(gap="xsmall"):
                 unit = " (%)" if card.share else ""
                 st.markdown(f"**{escape_markdown(card.title + unit)}**")
                 st.caption(escape_markdown(f"{card.about} Counts {card.counts}."))

@@ -33,7 +33,7 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
     kept = kept_simulations(state.workbench.session.folder.simulations)
     asking = st.session_state.get(NEW, not kept.finished and not kept.unfinished)
     job = state.jobs.newest(JobKind.SIMULATE)
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         heading(
             "Evidence",
@@ -42,10 +42,10 @@ def render(state: UiState, go: Callable[[str], None]) -> None:
             "would each have bought?",
         )
     busy = job is not None and job.running
-    with right:
+    with right, st.container(horizontal_alignment="right"):
         words = "Close the form" if asking else "New simulation"
         chief: Any = "secondary" if asking else "primary"  # the form has its own
-        if not busy and st.button(words, key="simulation-open", type=chief, width="stretch"):
+        if not busy and st.button(words, key="simulation-open", type=chief):
             st.session_state[NEW] = not asking
             st.rerun()
     side_job(state, JobKind.SIMULATE)

@@ -25,7 +25,7 @@ function classes({ classes, others, calibration, draws }) {
   }
   const more = others > 0 ? `${others} more ${others === 1 ? "class is" : "classes are"} less likely. ` : "";
   const words =
-    `${more}Probability: ${calibration}. The range holds 95 % of ${draws.toLocaleString("en")} draws of the model ` +
+    `${more}Probability: ${calibration}. The range holds 95\u00a0% of ${draws.toLocaleString("en")} draws of the model ` +
     "given its labels.";
   box.append(list, make("p", "muted note", words));
   return box;
@@ -93,7 +93,7 @@ function uncertainty({ uncertainty: { total, epistemic, aleatoric }, number, err
 
 function percent(share) {
   const value = 100 * share;
-  if (value > 0 && value < 0.5) return "< 1 %";
-  if (value < 100 && value >= 99.5) return "> 99 %";
-  return `${Math.round(value)} %`;
+  if (value > 0 && value < 0.5) return "<\u00a01\u00a0%";
+  if (value < 100 && value >= 99.5) return ">\u00a099\u00a0%";
+  return `${Math.round(value)}\u00a0%`;
 }

@@ -3,8 +3,8 @@
 import { make, say } from "../shared/make.js";
 import { named, press } from "./fields.js";
 
-const percent = (share) => `${(100 * share).toFixed(0)} %`;
-const exact = (share) => (100 * share).toFixed(1);
+const percent = (share) => `${(100 * share).toFixed(0)}\u00a0%`;
+const exact = (share) => (100 * share).toFixed(1).replace("-", "−"); // as the pages of Python write it
 
 export class Said {
   // onOthers(): show other images.
@@ -65,13 +65,13 @@ export class Said {
     const where = role === "audit" ? "images of the audit set" : "labelled images of the pool";
     const table = make("table");
     table.append(make("caption", "", `Accuracy by names and prompts alone, on ${images.toLocaleString("en")} ${where}`));
-    const rows = [["Present list", now, " %"], ["These classes and prompts", then, " %"], ["Change", difference, " points"]];
+    const rows = [["Present list", now, "\u00a0%"], ["These classes and prompts", then, "\u00a0%"], ["Change", difference, "\u00a0points"]];
     for (const [title, [value, low, high], unit] of rows) {
       const line = make("tr");
       const head = make("th", "", title);
       head.scope = "row";
-      const sign = unit === " points" && value > 0 ? "+" : "";
-      line.append(head, make("td", "", `${sign}${exact(value)}${unit}`), make("td", "muted", `95 % interval ${exact(low)} to ${exact(high)}`));
+      const sign = unit === "\u00a0points" && value > 0 ? "+" : "";
+      line.append(head, make("td", "", `${sign}${exact(value)}${unit}`), make("td", "muted", `95\u00a0% interval ${exact(low)} to ${exact(high)}`));
       table.append(line);
     }
     const limit = role === "audit"

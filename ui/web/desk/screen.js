@@ -82,7 +82,7 @@ export class Screen {
     setKey(this.note, note);
     setKey(this.flag, flag);
     const card = many ? "Shift+I" : "i";
-    this.about.replaceChildren("About this image ", keyCap(card));
+    this.about.replaceChildren(make("span", "words", "About this image"), keyCap(card));
     this.about.setAttribute("aria-keyshortcuts", many ? card : "i Shift+I");
   }
 
@@ -97,7 +97,7 @@ export class Screen {
     this.suggestionText.replaceChildren(
       make("span", "muted", "Model: "),
       make("bdi", "name", suggestion.name),
-      make("span", "muted", `  ${percent} %`),
+      make("span", "muted", `  ${percent}\u00a0%`),
       make("span", "calibration", calibration),
     );
   }

@@ -6,7 +6,7 @@ import { make } from "../shared/make.js";
 import { noteCount } from "../shared/marks.js";
 
 export function percent(value) {
-  return `${Math.round(100 * value)} %`;
+  return `${Math.round(100 * value)}\u00a0%`;
 }
 
 const ANSWERS = { skip: "Skipped", cannot_tell: "Cannot tell", gone: "Not yours now" };

@@ -45,7 +45,7 @@ export class Layouts {
   tell({ fitted, images, newer, shares }) {
     this.wanted = newer > 0;
     const parts = [];
-    if (shares !== null) parts.push(`The two axes show ${Math.round(100 * (shares[0] + shares[1]))} % of the variance.`);
+    if (shares !== null) parts.push(`The two axes show ${Math.round(100 * (shares[0] + shares[1]))}\u00a0% of the variance.`);
     if (fitted < images) parts.push(`Fitted to ${fitted.toLocaleString("en")} images; the others were placed by it.`);
     if (newer > 0) parts.push(`${newer.toLocaleString("en")} newer images are not on it.`);
     this.words = parts.join(" ");

@@ -18,7 +18,7 @@ export class Tools {
   }
 
   button(words, key, work) {
-    const made = make("button", "quiet", words);
+    const made = make("button", "quiet choice", words);
     made.type = "button";
     made.title = `${words} (${key})`;
     made.setAttribute("aria-keyshortcuts", key);

@@ -31,7 +31,7 @@ export class Screen {
     kinds.setAttribute("role", "group");
     kinds.setAttribute("aria-label", "Cases to show");
     this.kinds = KINDS.map(([kind, title]) => {
-      const node = button("quiet kind", title, "", () => actions.show(kind), actions.refuse);
+      const node = button("quiet kind choice", title, "", () => actions.show(kind), actions.refuse);
       kinds.append(node);
       return { kind, title, node };
     });
@@ -72,7 +72,7 @@ export class Screen {
     );
     this.side.append(this.case, this.question, this.evidence.node, this.own, this.answers.node, this.asked);
     this.about = make("a", "about");
-    this.about.append("About this image, its notes and its flag ", keyCap("i"));
+    this.about.append(make("span", "words", "About this image, its notes and its flag"), keyCap("i"));
     this.about.setAttribute("aria-keyshortcuts", "i");
     this.side.append(this.decision, this.later, this.about, this.answers.examples);
     this.desk.append(place, this.side);
@@ -148,7 +148,6 @@ export class Screen {
       const known = kind !== "closed" && cases.known && number !== undefined;
       node.querySelector(".label").textContent = known ? `${title} (${number})` : title;
       node.setAttribute("aria-pressed", String(kind === chosen));
-      node.classList.toggle("chosen", kind === chosen);
     }
     this.switch.checked = blind;
     this.blind.hidden = chosen === "closed";

@@ -48,7 +48,7 @@ export class Light {
 
   get words() {
     const changed = KINDS.filter(([kind]) => this.values[kind] !== NEUTRAL);
-    return changed.map(([kind, name]) => `${name} ${this.values[kind]} %`).join(", ");
+    return changed.map(([kind, name]) => `${name} ${this.values[kind]}\u00a0%`).join(", ");
   }
 
   set(kind, value) {
@@ -76,7 +76,7 @@ export class Light {
   draw() {
     for (const { kind, slider, value } of this.sliders) {
       slider.value = String(this.values[kind]);
-      value.textContent = `${this.values[kind]} %`;
+      value.textContent = `${this.values[kind]}\u00a0%`;
     }
   }
 }

@@ -27,10 +27,10 @@ export function openNote(stage, { about, title, onSave, onClose = () => {} }) {
   field.dir = "auto";
   field.value = drafts.get(about) ?? "";
   const count = make("span", "muted");
-  const save = button("note-save", "Save the note", "Enter", () => end(true));
+  const save = button("note-save chosen", "Save the note", "Enter", () => end(true));
   const cancel = button("quiet", "Cancel", "Esc", () => end(false));
   const foot = make("div", "note-foot");
-  foot.append(count, cancel, save);
+  foot.append(count, save, cancel);
   box.setAttribute("aria-label", title);
   box.append(label, field, foot);
 

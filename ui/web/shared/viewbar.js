@@ -31,7 +31,7 @@ export class ViewBar {
     const { view, shown, light, plain } = this.viewer;
     const { whole, fill, light: lit, plain: white } = this.buttons;
     for (const node of Object.values(this.buttons)) node.disabled = shown === null;
-    this.percent.textContent = shown === null ? "" : `${Math.round(100 * view.scale)} %`;
+    this.percent.textContent = shown === null ? "" : `${Math.round(100 * view.scale)}\u00a0%`;
     whole.setAttribute("aria-pressed", String(view.mode === "whole"));
     fill.setAttribute("aria-pressed", String(view.mode === "fill"));
     fill.write(view.fillsWidth ? "Fit width" : "Fit height");
