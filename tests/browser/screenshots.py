@@ -1,4 +1,4 @@
-"""Pictures of every page in four forms: 1440 and 800 pixels wide, light and dark.
+"""Pictures of every page, of Home and of the door in four forms: 1440 and 800 pixels wide, light and dark.
 
     python -m tests.browser.screenshots OUT [--project FOLDER] [--only label gallery] [--height 900]
 
@@ -12,30 +12,54 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from alworkbench.api import open_project
 from tests.browser import tour
 from tests.browser.conftest import CHROMIUM_FLAGS, CHROMIUM_NAMES, RealProject
+from tests.browser.home_folder import Home
 from tests.browser.real_project import make_project
 
 README = ("label", "gallery", "map", "curves")
 """Pages whose pictures README.md shows."""
+PROJECTS = ("birds", "coins", "moths")
+"""Copies of the project that Home shows."""
 
 
-def picture_all(page: Page, url: str, out: Path, only: list[str], height: int) -> None:
+def picture_all(page: Page, url: str, out: Path, stops: Iterable[tour.Stop], height: int) -> None:
     """Each page in each form."""
-    for stop in tour.stops():
-        if only and stop.url not in only:
-            continue
+    for stop in stops:
         tour.visit(page, url, stop)
         for scheme in tour.SCHEMES:
             for width in tour.WIDTHS:
                 tour.dress(page, width, scheme, height)
                 page.screenshot(path=out / tour.picture_name(stop, width, scheme))
         print(stop.url)
+
+
+def picture_doors(page: Page, url: str, out: Path, stops: Iterable[tour.Stop]) -> None:
+    """Each page without Streamlit in each form."""
+    for stop in stops:
+        for scheme in tour.SCHEMES:
+            for width in tour.WIDTHS:
+                tour.see_door(page, url, stop, width, scheme)
+                page.screenshot(path=out / tour.picture_name(stop, width, scheme))
+        print(stop.url)
+
+
+def picture_home(browser: Browser, project: Path, folder: Path, out: Path) -> None:
+    """Home with three projects, for the manager of all, and the door of its server."""
+    home = Home(folder, {})
+    cookies = [home.add(project, key, "Mira", "four quiet words here") for key in PROJECTS]
+    home.start()
+    with tour.tour(browser, home.url) as page:
+        picture_doors(page, home.url, out, [tour.SIGN_IN])
+        page.context.add_cookies(cookies)  # type: ignore[arg-type]
+        picture_all(page, home.url, out, [tour.Stop("home", "Projects")], tour.HEIGHT)
+    home.stop()
 
 
 def picture_readme(page: Page, url: str) -> None:
@@ -84,9 +108,14 @@ def main() -> None:
                 picture_readme(page, project.url)
             else:
                 given.out.mkdir(parents=True, exist_ok=True)
-                picture_all(page, project.url, given.out, given.only, given.height)
-        browser.close()
+                stops = [each for each in tour.stops() if each.url in given.only or not given.only]
+                picture_all(page, project.url, given.out, stops, given.height)
+                if not given.only:
+                    picture_doors(page, project.url, given.out, tour.DOORS)
         project.stop()
+        if not (given.readme or given.only):
+            picture_home(browser, folder, Path(made) / "home", given.out)
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""No page has a serious barrier, by axe-core, in two widths and two colour schemes."""
+"""No page has a serious barrier, by axe-core, or words that do not fit, in two widths and two schemes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from alworkbench.api import open_project
-from tests.browser import axe, tour
+from tests.browser import axe, fits, tour
 from tests.browser.conftest import RealProject
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -37,7 +37,9 @@ def lived_in(
 
 
 @pytest.mark.parametrize("stop", tour.stops(), ids=lambda stop: stop.url)
-def test_a_page_has_no_serious_barrier(stop: tour.Stop, lived_in: tuple[Page, str]) -> None:
+def test_a_page_has_no_serious_barrier_and_its_words_fit(
+    stop: tour.Stop, lived_in: tuple[Page, str]
+) -> None:
     page, url = lived_in
     tour.visit(page, url, stop)
     found = []
@@ -50,4 +52,18 @@ def test_a_page_has_no_serious_barrier(stop: tour.Stop, lived_in: tuple[Page, st
                 if barrier.serious or barrier.rule in ALSO_WRONG
             ]
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert fits.misfits(page) == []
+            assert fits.pale_words_of_charts(page) == []
     assert found == []
+
+
+@pytest.mark.parametrize("stop", tour.DOORS, ids=lambda stop: stop.url)
+def test_a_page_of_the_door_has_no_serious_barrier(
+    stop: tour.Stop, lived_in: tuple[Page, str]
+) -> None:
+    page, url = lived_in
+    for scheme in tour.SCHEMES:
+        for width in tour.WIDTHS:
+            tour.see_door(page, url, stop, width, scheme)
+            assert [each for each in axe.barriers(page) if each.serious] == []
+            assert fits.misfits(page) == []

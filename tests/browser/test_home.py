@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from alworkbench.api import open_project
-from alworkbench.core.domain import PersonRole, Role
-from tests.browser.conftest import RealProject
+from alworkbench.core.domain import Role
 from tests.browser.desk import Desk
-from tests.browser.fake_server import serve_home
-from tests.browser.forked import ForkedServer
-from ui.state import browser_key_of
+from tests.browser.home_folder import Home
 
 pytestmark = pytest.mark.browser
 PASSWORD = "four quiet words here"
-
-
-@dataclass
-class Home(RealProject):
-    """All projects of a folder, served as `alworkbench serve --home` does."""
-
-    def serving(self) -> ForkedServer:
-        return ForkedServer(serve_home, (self.folder, self.port), self.log_file)
-
-    def sign_in(self) -> str:
-        return "nobody"  # the cookies below are those of the projects
 
 
 def answers(folder: Path, name: str) -> int:
@@ -42,14 +26,7 @@ def test_two_tabs_show_two_projects_and_a_new_one_is_made(
     chromium: Browser, real_folder: Path, tmp_path: Path
 ) -> None:
     home = Home(tmp_path / "home", {})
-    cookies = []
-    for key in ("birds", "coins"):
-        shutil.copytree(real_folder, home.folder / key)
-        with open_project(home.folder / key) as workbench:
-            workbench.people.add("Ada", PersonRole.MANAGER, PASSWORD)
-            token = workbench.people.let_in("Ada")
-        name = f"alworkbench_{browser_key_of(home.folder / key)}"
-        cookies.append({"name": name, "value": token, "url": home.url})
+    cookies = [home.add(real_folder, key, "Ada", PASSWORD) for key in ("birds", "coins")]
     home.start()
     context = chromium.new_context(viewport={"width": 1280, "height": 860})
     context.set_default_timeout(60_000)

@@ -10,6 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from alworkbench.core.domain import Answer, AnswerKind, PersonRole
+from alworkbench.project.image_query import EvidenceSet
 from alworkbench.project.workbench import Workbench
 from tests.browser.desk import COOKIES
 from ui.pages import PAGES
@@ -50,12 +51,38 @@ _IN_ONE_SCHEME = """
 """
 
 
+# Every picture that is in the window is painted.
+_PAINTED = """
+() => {
+  const inWindow = (node) => {
+    const box = node.getBoundingClientRect();
+    return box.width > 0 && box.bottom > 0 && box.top < innerHeight;
+  };
+  const painted = (root) => [...root.querySelectorAll("*")].every((node) => {
+    if (node.shadowRoot && !painted(node.shadowRoot)) return false;
+    if (!(node instanceof HTMLImageElement) || !node.src || !inWindow(node)) return true;
+    return node.complete && node.naturalWidth > 0;
+  });
+  return painted(document);
+}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """One page of the tour."""
 
     url: str
     title: str
+
+
+DOORS = (
+    Stop("alw/door/you", "Account"),
+    Stop("no-such-page", "There is no such page"),
+)
+"""Pages without Streamlit, for somebody who is signed in."""
+SIGN_IN = Stop("alw/door", "Sign in")
+"""For nobody who is signed in."""
 
 
 def stops() -> list[Stop]:
@@ -95,9 +122,18 @@ def dress(page: Page, width: int, scheme: str, height: int = HEIGHT) -> None:
     page.wait_for_function(_IN_ONE_SCHEME, arg=scheme)
 
 
+def see_door(page: Page, url: str, stop: Stop, width: int, scheme: str) -> None:
+    """Open a page without Streamlit in a size and a colour scheme."""
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{url}/{stop.url}")
+    expect(page.get_by_role("heading", name=stop.title)).to_be_visible(timeout=PAGE_MS)
+
+
 def rest(page: Page) -> None:
     """Wait until the page is drawn, and until nothing moves."""
     drawn(page)
+    page.wait_for_function(_PAINTED)
     page.wait_for_timeout(400)  # transitions of Streamlit's sidebar and of charts
 
 
@@ -147,8 +183,10 @@ def live_in(workbench: Workbench, rounds: int = 2) -> None:
         workbench.labels.record(late)
         workbench.rounds.close()
         workbench.rounds.propose()
+    # So that its pages show figures, and not that they are being computed.
+    workbench.audit.evidence.compute(EvidenceSet.AUDIT)
 
 
 def picture_name(stop: Stop, width: int, scheme: str) -> Path:
     """The file of a picture of a page."""
-    return Path(f"{stop.url}-{width}-{scheme}.png")
+    return Path(f"{stop.url.replace('/', '-')}-{width}-{scheme}.png")
