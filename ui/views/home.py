@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import streamlit as st
@@ -28,15 +29,19 @@ _STYLE = """
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
 .alw-card { display: flex; flex-direction: column; gap: .55rem; padding: 1.1rem 1.25rem 1.2rem;
   border: 1px solid color-mix(in srgb, currentColor 18%, transparent); border-radius: .75rem; }
-.alw-card h2 { font-family: "Source Serif", serif; font-size: 1.35rem; line-height: 1.25;
+.alw-cards .alw-card h2 { font-family: "Source Serif", serif; font-size: 1.35rem; line-height: 1.25;
   margin: 0; padding: 0; overflow-wrap: anywhere; }
+.alw-card .part { display: inline-block; }
 .alw-card p { margin: 0; line-height: 1.45; overflow-wrap: anywhere; }
 .alw-card .next { font-weight: 600; }
 .alw-card .small { font-size: .88rem; opacity: .75; font-variant-numeric: tabular-nums; }
 .alw-card .acts { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: auto; padding-top: .4rem; }
 .alw-card .acts a { padding: .4rem .9rem; border-radius: .5rem; text-decoration: none; color: inherit;
   border: 1px solid color-mix(in srgb, currentColor 30%, transparent); }
-.alw-card .acts a.first { background: #14685f; border-color: #14685f; color: #fff; font-weight: 600; }
+.alw-card .acts a.first { border-color: currentColor; color: light-dark(#0f6e66, #6cc5ba); font-weight: 600; }
+/* With several projects, none of them is the main action of the page. */
+.alw-card:only-child .acts a.first { background: light-dark(#0f6e66, #26837a); border-color: transparent;
+  color: #fff; }
 .alw-card .acts a:hover { border-color: currentColor; }
 .alw-card .acts a:focus-visible { outline: 3px solid #2a8f85; outline-offset: 2px; }
 </style>
@@ -52,7 +57,8 @@ def draw_home(projects: Projects, shows: Here) -> None:
     with st.container(**ROW):
         with st.container(width="content"):
             heading("Home", "Projects" if len(own) != 1 else "Your project")
-        if may_make and st.button("New project", type="primary", key="new-project"):
+        chief: Any = "secondary" if own else "primary"  # each project has its own next step
+        if may_make and st.button("New project", type=chief, key="new-project"):
             new_project(projects, manages)
     if own:
         now = projects.now()
@@ -99,10 +105,13 @@ def _card(projects: Projects, project: Served, guest: str | None, now: datetime)
 
 def _figures(seen: Overview) -> str:
     audit = f" and {seen.audit_images:,} of the audit set" if seen.audit_images else ""
-    return (
-        f"{count(seen.images, 'image')}{audit} · {count(seen.classes, 'class', 'classes')} · "
-        f"{count(seen.answers, 'answer')} · {count(seen.rounds_closed, 'closed round')}"
+    parts = (
+        f"{count(seen.images, 'image')}{audit}",
+        count(seen.classes, "class", "classes"),
+        count(seen.answers, "answer"),
+        count(seen.rounds_closed, "closed round"),
     )
+    return " · ".join(f'<span class="part">{each}</span>' for each in parts)
 
 
 def _activity(seen: Overview, now: datetime) -> str:
