@@ -42,6 +42,8 @@ def test_a_page_has_no_serious_barrier_and_its_words_fit(
 ) -> None:
     page, url = lived_in
     tour.visit(page, url, stop)
+    main_actions = page.locator("[data-testid$='Button-primary']:visible")
+    assert main_actions.count() <= 1
     found = []
     for scheme in tour.SCHEMES:
         for width in tour.WIDTHS:
