@@ -44,8 +44,8 @@ def test_marked_buttons_are_the_recorded_set_and_nothing_moves(
         assert listed == ([", ".join(names[id_] for id_ in shown)] if shown else [])
         if shown:  # short in the line, and the whole sentence beside it
             line = desk.root.locator(".likely")
-            lead = "Probably this" if len(shown) == 1 else "Probably one of these"
-            expect(line).to_contain_text(f"{lead} ({sets.level}): ")
+            which = "this" if len(shown) == 1 else "one of these"
+            expect(line).to_have_text(f"{listed[0]}: probably {which} ({sets.level})")
             assert sets.words in (line.get_attribute("title") or "")
         before = placed(desk) if before is None else before
         assert placed(desk) == before

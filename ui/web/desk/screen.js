@@ -110,9 +110,10 @@ export class Screen {
     if (promise === null) return;
     const text = names.join(", ");
     this.likely.title = text ? `${text}. ${promise.words}` : "";
-    const lead = `Probably ${names.length === 1 ? "this" : "one of these"} (${promise.level}): `;
+    // The names first: where the line is too short for all, its end is cut.
+    const said = `: probably ${names.length === 1 ? "this" : "one of these"} (${promise.level})`;
     this.likely.replaceChildren(
-      ...(text ? [make("span", "muted", lead), make("span", "names", text)] : []),
+      ...(text ? [make("span", "names", text), make("span", "muted", said)] : []),
     );
   }
 
