@@ -93,3 +93,24 @@ def test_a_hostile_file_and_environment_change_no_option(
     changed = {name for name in plain if found[name] != plain[name]}
     assert changed <= {"server.cookieSecret"}  # random in each process
     assert found["server.cookieSecret"] != "known"
+
+
+def light_of(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.1)."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((light_of(one), light_of(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["green", "yellow", "red", "blue"])
+def test_words_of_a_notice_can_be_read(scheme: str, kind: str) -> None:
+    """Of success, warning, error and information; 4.5 is what WCAG asks of words of this size."""
+    words, ground = (OURS[f"theme.{scheme}.{kind}{part}Color"] for part in ("Text", "Background"))
+    assert contrast(words, ground) >= 4.5
+    assert contrast(words, OURS[f"theme.{scheme}.backgroundColor"]) >= 4.5
