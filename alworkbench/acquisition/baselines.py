@@ -30,7 +30,8 @@ def random(context: AcquisitionContext) -> Batch:
 @strategy("balanced-random", cost=streamed_logits_cost)
 def balanced_random(context: AcquisitionContext) -> Batch:
     """One random image of every predicted class, then a second one, and so on; classes in random order."""
-    predicted = joined([logits.argmax(dim=-1) for logits in context.streamed_logits()])
+    found = (logits.argmax(dim=-1) for logits in context.streamed_logits())
+    predicted = joined(found, len(context.candidates))
     order = in_turns(predicted, context.size.classes, context.generator())
     return batch_in_order(context, order, torch.zeros(len(predicted)))
 

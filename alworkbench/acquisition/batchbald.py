@@ -167,12 +167,13 @@ def batchbald(context: AcquisitionContext) -> Batch:
     free = context.memory - beside - size.draws_held - size.drawn_row
     most = max(size.batch, free // _row(size) // 2)
     if len(candidates) > most:
-        alone = joined([scores.bald(p) for p in context.drawn_probabilities(draws=draws)])
+        found = (scores.bald(p) for p in context.drawn_probabilities(draws=draws))
+        alone = joined(found, len(candidates))
         candidates = candidates[scores.best(alone, most).sort().values]
     held = beside + len(candidates) * _row(size)
     drawn = stacked(
         context.drawn_probabilities(candidates, draws=draws, held=held), size, len(candidates)
     )
-    found = batch_bald(drawn, context.batch_size, context.generator())
-    rows = candidates[torch.tensor([gain.position for gain in found], dtype=torch.long)]
-    return Batch(tuple(rows.tolist()), tuple(gain.nats for gain in found))
+    picks = batch_bald(drawn, context.batch_size, context.generator())
+    rows = candidates[torch.tensor([gain.position for gain in picks], dtype=torch.long)]
+    return Batch(tuple(rows.tolist()), tuple(gain.nats for gain in picks))

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext
 
 
@@ -67,11 +68,11 @@ class Cosines:
         if 8 * size.candidates * size.embedding <= context.memory:
             self._held = unit_embeddings(context, context.candidates)
         else:
-            norms = [
+            norms = (
                 self._head.embed_images(features).norm(dim=-1)
                 for features in context.blocks(context.candidates, embedding_row(size))
-            ]
-            self._norms = torch.cat(norms)
+            )
+            self._norms = joined(norms, size.candidates, context.learner.class_activations.device)
 
     def of(self, positions: Int[Tensor, "V"]) -> Float[Tensor, "V D"]:
         """Unit embeddings of the candidates at these positions."""
@@ -86,16 +87,16 @@ class Cosines:
             return torch.cat([_largest(part, vectors) for part in self._held.split(8192)])
         size = self._context.size
         back = vectors @ self._head.image_projection  # V P
-        found, done = [], 0
+        found, done = torch.empty_like(self._norms), 0
         row = embedding_row(size) + 8 * len(vectors)
         for features in self._context.blocks(self._context.candidates, row):
             products = features.activations @ back.T  # n V
             if features.residuals is not None:
                 products += features.residuals @ vectors.T
             norms = self._norms[done : done + len(products)]
-            found.append(products.amax(dim=-1) / norms)
+            found[done : done + len(products)] = products.amax(dim=-1) / norms
             done += len(products)
-        return torch.cat(found)
+        return found
 
     def mean(self) -> Float[Tensor, "D"]:
         """The mean unit embedding."""

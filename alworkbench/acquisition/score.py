@@ -2,6 +2,7 @@
 
 Dimensions used in this file
     N  candidates
+    C  values of each candidate: any number of axes
 """
 
 from __future__ import annotations
@@ -135,6 +136,21 @@ def best_of_run(scoring: Scoring, run: Run) -> tuple[Int[Tensor, "n"], Float[Ten
     return order, values[order]
 
 
-def joined(parts: list[Tensor]) -> Shaped[Tensor, "N"]:
-    """Blocks of values in one tensor, on the CPU."""
-    return torch.cat([part.cpu() for part in parts])
+def joined(
+    parts: Iterable[Tensor], count: int, device: torch.device | str = "cpu"
+) -> Shaped[Tensor, "N *C"]:
+    """Values of `count` candidates, which come block by block, in one tensor.
+
+    It is made at the first block. A small tensor that is kept of each block would split the memory of the
+    large ones that were freed beside it, so that each next block needs new memory.
+    """
+    whole, done = torch.zeros(0, device=device), 0
+    for part in parts:
+        if not done:
+            whole = torch.empty(count, *part.shape[1:], dtype=part.dtype, device=device)
+        whole[done : done + len(part)] = part
+        done += len(part)
+        del part  # before the next one is computed
+    if done != count:
+        raise ValueError(f"{done} values for {count} candidates")
+    return whole

@@ -26,6 +26,7 @@ from torch import Tensor
 from alworkbench.acquisition.cost import Size
 from alworkbench.acquisition.pool_runs import Run, over_runs
 from alworkbench.acquisition.priority_sampling import priorities, priority_sample
+from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.acquisition.target_weights import TargetWeights
 
@@ -139,15 +140,11 @@ def _weights(
         lambda bare: Weighing(bare, target_weights, held),
         "weighing the pool",
     )
-    return torch.cat([weights for _, weights in found])
+    return joined((weights for _, weights in found), len(context.candidates))
 
 
 def _streamed_weights(
     context: AcquisitionContext, target_weights: TargetWeights, held: int
 ) -> Float[Tensor, "N S"]:
-    return torch.cat(
-        [
-            target_weights.of(logits.softmax(dim=-1)).cpu()
-            for logits in context.streamed_logits(held)
-        ]
-    )
+    found = (target_weights.of(logits.softmax(dim=-1)) for logits in context.streamed_logits(held))
+    return joined(found, len(context.candidates))

@@ -19,12 +19,14 @@ Formula = Callable[[Tensor], Tensor]
 
 def _predicted(formula: Formula, context: AcquisitionContext) -> Float[Tensor, "N"]:
     """A formula of class probabilities (n C), applied to the learner's predictions of all candidates."""
-    return joined([formula(logits.softmax(dim=-1)) for logits in context.streamed_logits()])
+    found = (formula(logits.softmax(dim=-1)) for logits in context.streamed_logits())
+    return joined(found, len(context.candidates))
 
 
 def _drawn(formula: Formula, context: AcquisitionContext) -> Float[Tensor, "N"]:
     """A formula of drawn class probabilities (K n C), applied to all candidates."""
-    return joined([formula(block) for block in context.drawn_probabilities()])
+    found = (formula(block) for block in context.drawn_probabilities())
+    return joined(found, len(context.candidates))
 
 
 def _predicted_at_once(context: AcquisitionContext) -> int:

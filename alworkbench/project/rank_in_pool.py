@@ -91,12 +91,13 @@ def pool_scores(
     classes = learner.model.classes.unit
     wide = classes.shape[1] + 3 * len(classes)
     block = max(1, min(BLOCK_ROWS, memory // (8 * len(draws) * wide)))
-    found_entropy, found_bald = [torch.zeros(0)], [torch.zeros(0)]
+    found = PoolScores(torch.empty(len(rows)), torch.empty(len(rows)))
     done = 0
     for _, features in table.blocks(rows, block, classes.device):
         probabilities = drawn_logits(learner, features, draws).softmax(dim=-1)
-        found_entropy.append(scores.predictive_entropy(probabilities).cpu())
-        found_bald.append(scores.bald(probabilities).cpu())
+        part = slice(done, done + len(features))
+        found.entropy[part] = scores.predictive_entropy(probabilities)
+        found.bald[part] = scores.bald(probabilities)
         done += len(features)
         progress("ranking the pool", done, len(rows))
-    return PoolScores(torch.cat(found_entropy), torch.cat(found_bald))
+    return found

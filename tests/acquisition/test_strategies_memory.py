@@ -8,9 +8,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from alworkbench.acquisition import strategy
 from alworkbench.acquisition.acquisition_settings import AcquisitionSettings
-from alworkbench.acquisition.catalogue import find_strategy
+from alworkbench.acquisition.catalogue import STRATEGIES, find_strategy
 from alworkbench.acquisition.cost import Size
+from alworkbench.acquisition.score import joined
 from alworkbench.acquisition.strategy import AcquisitionContext
 from alworkbench.adaptation.learner import zero_shot
 from alworkbench.adaptation.learning import learn
@@ -19,11 +21,11 @@ from tests.factories import small_model
 
 
 class Alive(TorchDispatchMode):
-    """Bytes of the storages made within, now and at most."""
+    """Bytes of the storages made within, now and at most, and at most how many live at once."""
 
     def __init__(self):
         super().__init__()
-        self.now = self.peak = 0
+        self.now = self.peak = self.most = 0
         self._known = set()
 
     def _gone(self, key, size):
@@ -40,6 +42,7 @@ class Alive(TorchDispatchMode):
                     self._known.add(key)
                     self.now += size
                     self.peak = max(self.peak, self.now)
+                    self.most = max(self.most, len(self._known))
                     weakref.finalize(storage, self._gone, key, size)
         return found
 
@@ -102,10 +105,10 @@ def test_living_tensors_are_counted():
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_peak_is_near_the_stated_memory(name):
-    asked, strategy = context(20), find_strategy(name)
-    needed = strategy.cost(asked.size).memory
+    asked, chosen = context(20), find_strategy(name)
+    needed = chosen.cost(asked.size).memory
     with Alive() as alive:
-        strategy.select(replace(asked, memory=needed + needed // 4))
+        chosen.select(replace(asked, memory=needed + needed // 4))
     # 64 KiB: indices and rows of the table, which nobody would miss
     assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
 
@@ -113,11 +116,35 @@ def test_the_peak_is_near_the_stated_memory(name):
 def test_the_default_stays_within_its_memory_if_it_subsamples_the_pool():
     settings = AcquisitionSettings(most_targets=300, most_candidates=500)
     asked = replace(context(20), pool_is_target=True, settings=settings)
-    strategy = find_strategy("coverage")
-    needed = strategy.cost(asked.size).memory
+    chosen = find_strategy("coverage")
+    needed = chosen.cost(asked.size).memory
     with Alive() as alive:
-        strategy.select(replace(asked, memory=needed + needed // 4))
+        chosen.select(replace(asked, memory=needed + needed // 4))
     assert needed / 2 <= alive.peak <= 2 * needed + (1 << 16)
+
+
+@pytest.mark.parametrize(
+    "name", ["balanced-random", *(each.name for each in STRATEGIES if each.streams)]
+)
+def test_no_tensor_is_kept_of_each_block(name, monkeypatch):
+    """A small tensor that stays beside large ones that go splits their memory, block by block."""
+    monkeypatch.setattr(strategy, "BLOCK_ROWS", 8)
+    settings = AcquisitionSettings(most_targets=8, most_candidates=8)
+    asked = replace(context(20), pool_is_target=True, settings=settings, batch_size=4)
+    alive = []
+    for count in (80, 640):
+        with Alive() as counted:
+            find_strategy(name).select(replace(asked, candidates=asked.candidates[:count]))
+        alive.append(counted.most)
+    assert alive[1] <= alive[0] + 4
+
+
+def test_blocks_are_joined_in_their_order():
+    parts = torch.arange(24).reshape(12, 2).split([0, 5, 1, 6])
+    assert torch.equal(joined(parts, 12), torch.arange(24).reshape(12, 2))
+    assert joined(iter(()), 0).shape == (0,)
+    with pytest.raises(ValueError, match="12 values for 13 candidates"):
+        joined(parts, 13)
 
 
 @pytest.mark.parametrize("name", ["bald", "epig-draws"])

@@ -158,11 +158,13 @@ def _scores(context: AcquisitionContext) -> Float[Tensor, "N"]:
     targets = stacked(context.drawn_probabilities(context.targets, draws=draws), size, size.targets)
     half = (context.memory - _held(size)) // 2
     block = max(1, half // _pairs(size))
-    found = []
     held = _held(size) - size.draws_held + half
-    for drawn in context.drawn_probabilities(draws=draws, held=held):
-        found += [sampled_epig(part, targets) for part in drawn.split(block, dim=1)]
-    return joined(found)
+    found = (
+        sampled_epig(part, targets)
+        for drawn in context.drawn_probabilities(draws=draws, held=held)
+        for part in drawn.split(block, dim=1)
+    )
+    return joined(found, size.candidates)
 
 
 EPIG_DRAWS = Score("epig-draws", _cost, _scores)

@@ -120,11 +120,11 @@ def _single_scores(context: AcquisitionContext, drawn: DrawnTargets) -> Float[Te
     """EPIG of every candidate by itself, streamed, corrected for the bias of few draws."""
     size, block = context.size, _solved_at_once(context)
     wanted = TargetSummary.of(drawn.targets, drawn.weights, block=block)
-    parts = [
+    parts = (
         wanted.scores(part, corrected=True, block=block)
         for part in _spaces(context, context.candidates, drawn.draws, _held(size))
-    ]
-    return joined(parts)
+    )
+    return joined(parts, size.candidates)
 
 
 def _greedy(context: AcquisitionContext, drawn: DrawnTargets, rows: Int[Tensor, "n"]) -> Batch:
