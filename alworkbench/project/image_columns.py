@@ -47,7 +47,9 @@ class ImageColumns:
         start = 0
         for part in reader.images.ids_and_hashes_in_parts(role):
             stop = start + len(part)
-            ids[start:stop], hashes[start:stop] = zip(*part, strict=True)
+            # A tuple of texts would become an array of wide characters first.
+            ids[start:stop] = np.fromiter((image for image, _ in part), np.int64, len(part))
+            hashes[start:stop] = np.fromiter((content for _, content in part), HASH, len(part))
             start = stop
         return cls(ids, hashes)
 

@@ -53,7 +53,7 @@ def test_a_selection_is_answered_by_one_key_image_by_image_and_taken_back_by_one
     assert stored() == [101] * 3
     assert len({event for event, *_ in project.stored()}) == 3
     expect(cells.nth(1)).to_have_attribute(
-        "aria-label", "Trouser, Pullover 49 % predicted, image 2 of the round"
+        "aria-label", "Trouser, Pullover 49\u00a0% predicted, image 2 of the round"
     )
 
     # One of them was another class. Both acts are taken back, one after the other.
