@@ -95,10 +95,11 @@ class RayEngine:
                 waiting.extend(islice(rest, max(0, self._ahead() - len(waiting))))
                 if not waiting:
                     return
-                yield self._result(waiting[0], gpus)
-                waiting.popleft()
+                result = self._result(waiting[0], gpus)
+                waiting.popleft()  # now: Ray may end this program where an ended task is cancelled
+                yield result
         finally:
-            for left in waiting:
+            for left in self._running(waiting):
                 self._ray.cancel(left, force=True)
 
     def close(self) -> None:
@@ -121,6 +122,11 @@ class RayEngine:
     def _ahead(self) -> int:
         """The cluster may grow and shrink meanwhile."""
         return max(1, GROUPS_AHEAD * int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def _running(self, tasks: Sequence[Any]) -> Sequence[Any]:
+        """Those of the tasks that have not ended."""
+        given = list(tasks)
+        return self._ray.wait(given, num_returns=len(given), timeout=0)[1] if given else []
 
     def _result(self, task: Any, gpus: int) -> Any:
         errors = self._ray.exceptions
