@@ -17,7 +17,7 @@ from alworkbench.project.import_reports import ImportReport
 from alworkbench.project.incoming import kind_of
 from ui.door.limits import MOST_UPLOAD
 from ui.state import UiState
-from ui.views.parts import ROW, escape_markdown, with_commands
+from ui.views.parts import escape_markdown, with_commands
 from ui.views.work import asked_by
 
 SERVER, FILES, FOLDER = (
@@ -83,7 +83,7 @@ def import_form(state: UiState, *, busy: bool) -> None:
             words = f"{before.name} was sent already. Send other files, or look at it again."
             st.caption(escape_markdown(words))
     options = _options(what)
-    with st.container(**ROW):
+    with st.container(horizontal=True):
         # A press while files arrive would find none, and their arrival would draw the page again without
         # an answer to the press.
         waits = busy or source == []
